@@ -1,0 +1,22 @@
+# The base is an argument, so that a machine without an image registry can name a local one.
+ARG BASE_IMAGE=airbyte/python-connector-base:4.1.0
+FROM ${BASE_IMAGE}
+
+WORKDIR /airbyte/integration_code
+
+# Dependencies first: their layer is built again only when the lock changes.
+COPY requirements.lock ./
+RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+
+# The root file system may be read-only, so the bytecode is written here.
+COPY main.py ./
+COPY source_rest_api ./source_rest_api
+RUN python -m compileall -q . && chown -R 1000:1000 /airbyte
+
+LABEL io.airbyte.name=airbyte/source-rest-api
+LABEL io.airbyte.version=0.1.0
+
+# Absolute: Airbyte evaluates AIRBYTE_ENTRYPOINT in another working directory, and does not use ENTRYPOINT.
+ENV AIRBYTE_ENTRYPOINT="python /airbyte/integration_code/main.py"
+ENTRYPOINT ["python", "/airbyte/integration_code/main.py"]
+USER airbyte

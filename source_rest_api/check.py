@@ -1,0 +1,62 @@
+"""What `check` tries on each endpoint, and how it says what it saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from source_rest_api import raw_json
+from source_rest_api.errors import ConfigError, SourceError, as_source_error
+from source_rest_api.page import End
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msgspec import Raw
+
+    from source_rest_api.page import Page
+    from source_rest_api.stream import Stream
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the first page of a stream told."""
+
+    seen: str = ""
+    problem: SourceError | None = None
+
+    @classmethod
+    def of(cls, stream: Stream) -> Probe:
+        """Ask for the first page; any error is the result."""
+        try:
+            return cls(seen=_look(stream))
+        except Exception as error:  # noqa: BLE001 -- the other endpoints are tried all the same
+            return cls(problem=as_source_error(error))
+
+
+def _look(stream: Stream) -> str:
+    partition = next(stream.partitions(), None)
+    if partition is None:
+        return f"{stream.name}: not tried, its parent has no records"
+    page = stream.first_page(partition)
+    if page.records:
+        missing = list(_missing_fields(stream, page.records[0]))
+        if missing:
+            keys = ", ".join(list(raw_json.fields(page.records[0]))[:20])
+            raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
+    return f"{stream.name}: {len(page)} records on the first page, {_more(stream, page)}"
+
+
+def _missing_fields(stream: Stream, record: Raw) -> Iterator[str]:
+    endpoint = stream.endpoint
+    for path in endpoint.primary_key:
+        if raw_json.find(record, path) is None:
+            yield f"`primary_key` names `{'.'.join(path)}`, which the first record does not have"
+    if endpoint.incremental is not None and raw_json.find(record, endpoint.incremental.cursor_field) is None:
+        name = ".".join(endpoint.incremental.cursor_field)
+        yield f"`incremental.cursor_field` names `{name}`, which the first record does not have"
+
+
+def _more(stream: Stream, page: Page) -> str:
+    following = stream.following(page)
+    return f"no more ({following.reason})" if isinstance(following, End) else "more pages"

@@ -1,0 +1,135 @@
+"""The connector: the protocol's four verbs, each a generator of blocks of lines."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from threading import Event
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from source_rest_api import catalog, masking, messages, schema, spec, state, templates
+from source_rest_api import config as configs
+from source_rest_api.check import Probe
+from source_rest_api.config import Config
+from source_rest_api.errors import InternalError
+from source_rest_api.messages import Messages
+from source_rest_api.requester import Requester
+from source_rest_api.stream import Batch, Stream
+from source_rest_api.sync import Sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from source_rest_api.error_policy import Retry
+
+_LOG = logging.getLogger("airbyte.source_rest_api.connector")
+_SAMPLED_PAGES = 3
+_HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
+"""Patience of check and discover, for which somebody waits at a screen."""
+
+
+class Connector:
+    """A source for one kind of config. A connector of one's own sets another config model."""
+
+    config_model: ClassVar[type[Config]] = Config
+    documentation_url: ClassVar[str] = "https://docs.airbyte.com/integrations/sources/rest-api"
+
+    def spec(self) -> Iterator[bytes]:
+        """The SPEC message."""
+        yield messages.spec(self.specification())
+
+    def specification(self) -> dict[str, Any]:
+        """The ConnectorSpecification."""
+        return spec.specification(self.config_model, self.documentation_url)
+
+    def session(self, raw_config: Mapping[str, Any], stop: Event | None = None) -> Session:
+        """Validate a config, to use it.
+
+        Raises:
+            ConfigError: With all that is wrong with it.
+        """
+        return Session(configs.load(raw_config, self.config_model), raw_config, stop or Event())
+
+
+class Session:
+    """A connector with a config.
+
+    Args:
+        config: The API.
+        raw_config: The config as the user wrote it, for templates.
+        stop: Set from outside to end early.
+    """
+
+    def __init__(self, config: Config, raw_config: Mapping[str, Any], stop: Event) -> None:
+        self.config = config
+        self.mask = masking.masker(masking.secrets_of(config))
+        self.complete = True
+        """Whether the last read came to its end in every stream."""
+        self._raw_config = raw_config
+        self._stop = stop
+        self._out = Messages(self.mask)
+
+    def check(self) -> Iterator[bytes]:
+        """The CONNECTION_STATUS message, after trying the first page of every endpoint."""
+        with self._requester(self.config.retry.model_copy(update=_HASTY)) as requester:
+            streams = [self._stream(endpoint.name, requester) for endpoint in self.config.streams]
+            with ThreadPoolExecutor(self.config.max_concurrency) as pool:
+                probes = list(pool.map(Probe.of, filter(None, streams)))
+        problems = [probe.problem for probe in probes if probe.problem is not None]
+        for problem in problems:
+            if isinstance(problem, InternalError):
+                raise problem
+        seen = "; ".join(probe.seen for probe in probes if probe.problem is None)
+        yield self._out.connection_status("\n".join(map(str, problems)) or None, seen)
+
+    def discover(self) -> Iterator[bytes]:
+        """The CATALOG message; schemas that the config does not declare are inferred from the first pages.
+
+        Raises:
+            SourceError: The first pages of a stream cannot be read.
+        """
+        with self._requester(self.config.retry.model_copy(update=_HASTY)) as requester:
+            with ThreadPoolExecutor(self.config.max_concurrency) as pool:
+                names = [endpoint.name for endpoint in self.config.streams]
+                streams = list(pool.map(lambda name: self._described(name, requester), names))
+        yield messages.catalog(streams)
+
+    def read(self, configured: Any, states: Mapping[str, Mapping[str, Any]]) -> Iterator[bytes]:
+        """STATUS, RECORD, STATE and ERROR messages of the configured streams; `complete` tells how it went."""
+        with self._requester(self.config.retry) as requester:
+            sync = Sync(
+                catalog.load(configured),
+                lambda name: self._stream(name, requester),
+                states,
+                self._out,
+                self.config.max_concurrency,
+                self._stop,
+            )
+            try:
+                yield from sync.run()
+            finally:
+                self.complete = sync.complete
+
+    def _requester(self, retry: Retry) -> Requester:
+        config = self.config.model_copy(update={"retry": retry})
+        return Requester(config, templates.render(config.url_base, {"config": self._raw_config}), self._stop)
+
+    def _stream(self, name: str, requester: Requester) -> Stream | None:
+        endpoint = next((e for e in self.config.streams if e.name == name), None)
+        if endpoint is None:
+            return None
+        return Stream(self.config, endpoint, requester, self._raw_config)
+
+    def _described(self, name: str, requester: Requester) -> dict[str, Any]:
+        stream = self._stream(name, requester)
+        assert stream is not None  # noqa: S101 -- the names are the config's own
+        declared = stream.endpoint.json_schema
+        if declared is None:
+            items = stream.read(state.new(), incremental=False)
+            batches = islice((item for item in items if isinstance(item, Batch) and item.records), _SAMPLED_PAGES)
+            sample = [record for batch in batches for record in batch.records]
+            if not sample:
+                _LOG.warning("Stream %s has no records to infer a schema from; declare one as `schema`.", name)
+            declared = schema.infer(sample)
+        return catalog.stream(stream.endpoint, declared)

@@ -1,0 +1,111 @@
+"""From the bytes of a body to undecoded JSON values."""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Raw
+from pydantic import Field
+
+from source_rest_api.errors import BrokenAnswer, ConfigError, SourceError
+from source_rest_api.model import Model
+
+if TYPE_CHECKING:
+    from source_rest_api.page import Response
+
+_VALUE = msgspec.json.Decoder(Raw)
+_SNIPPET = 80
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+class Json(Model):
+    """JSON (RFC 8259): the whole body is one value."""
+
+    type: Literal["json"] = "json"
+
+    def decode(self, response: Response) -> Raw:
+        """Check the body's syntax and text, and return it as UTF-8, undecoded.
+
+        Raises:
+            BrokenAnswer: The body is cut, is not JSON, or is not text in its own charset.
+            ConfigError: It is a page for people, which asks for a login.
+        """
+        body = _utf8(response)
+        try:
+            return _VALUE.decode(body)
+        except msgspec.DecodeError as error:
+            raise _not_json(response, str(error)) from None
+        except RecursionError:
+            raise BrokenAnswer(
+                f"The JSON is nested too deeply to be read ({describe(response)}).",
+                "RecursionError in the decoder",
+            ) from None
+
+
+Decoder: TypeAlias = Annotated[Json, Field()]
+
+
+def describe(response: Response) -> str:
+    """Content type, size and beginning of a body, for errors."""
+    if not response.body:
+        return f"HTTP {response.status}, empty body"
+    start = response.body[:_SNIPPET].decode("utf-8", "replace")
+    printable = "".join(c if c.isprintable() else " " for c in start).strip()
+    more = "…" if len(response.body) > _SNIPPET else ""
+    kind = response.content_type or "no content type"
+    return f"HTTP {response.status}, {kind}, {len(response.body)} bytes: {printable}{more}"
+
+
+def _utf8(response: Response) -> bytes:
+    """The body in UTF-8: by its byte order mark, else by the declared charset, else checked as UTF-8."""
+    body = response.body
+    mark, charset = next(((bom, name) for bom, name in _BOMS if body.startswith(bom)), (b"", _declared(response)))
+    try:
+        if charset == "utf-8":
+            text = body[len(mark) :] if mark else body
+            if not text.isascii():
+                text.decode()
+            return text
+        return body[len(mark) :].decode(charset).encode()
+    except LookupError:
+        raise ConfigError(f"The API declares the unknown charset {charset!r} ({describe(response)}).") from None
+    except UnicodeDecodeError as error:
+        raise BrokenAnswer(
+            f"The body is not valid {charset.upper()} at byte {error.start} ({describe(response)})."
+        ) from None
+
+
+def _declared(response: Response) -> str:
+    """The charset that the content type names, or UTF-8."""
+    parameters = response.headers.get("Content-Type", "").split(";")[1:]
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            charset = value.strip().strip("\"'").lower()
+            return "utf-8" if charset in {"utf8", "us-ascii", ""} else charset
+    return "utf-8"
+
+
+def _not_json(response: Response, reason: str) -> SourceError:
+    if response.content_type in {"text/html", "application/xhtml+xml"}:
+        lowered = response.body[:20_000].lower()
+        if b"password" in lowered or b"login" in lowered or b"sign in" in lowered:
+            return ConfigError(
+                "The API answered with a login page in HTML instead of JSON: check `authentication`, "
+                f"`url_base` and the endpoint's `path` ({describe(response)}).",
+                reason,
+            )
+        return BrokenAnswer(
+            "The API answered with an HTML page instead of JSON: if it stays so, check `url_base` and the "
+            f"endpoint's `path` ({describe(response)}).",
+            reason,
+        )
+    return BrokenAnswer(f"The body is not complete, valid JSON ({describe(response)}).", reason)

@@ -1,0 +1,63 @@
+"""One endpoint of the API, read as one stream."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from source_rest_api import templates
+from source_rest_api.bodies import Body
+from source_rest_api.cursors import DatetimeCursor
+from source_rest_api.model import Model, NamedTexts, Path, Paths, Text
+from source_rest_api.paginators import Paginator
+from source_rest_api.selectors import RecordSelector
+
+
+class Endpoint(Model):
+    """An endpoint: where its records are, how they are paged, what they are known by."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """Name of the stream. In the templates of other endpoints it stands for a record of this one."""
+    path: Text
+    """Path below `url_base`; `{{ parent.field }}` reads it once for each record of the stream `parent`."""
+    http_method: Literal["GET", "POST"] = "GET"
+    """HTTP method."""
+    params: NamedTexts = {}
+    """Query parameters, beside those of all endpoints."""
+    headers: NamedTexts = {}
+    """Headers, beside those of all endpoints."""
+    body: Body | None = None
+    """What the request carries."""
+    records_path: Path | None = None
+    """Where the body holds the records, such as `data.items`; `$` is the whole body. By default the body itself if it
+    is an array, else the only array of objects in it."""
+    allow_missing_records: bool = False
+    """An absent or null `records_path` means that there are no records, instead of an error."""
+    primary_key: Paths = ()
+    """The field, or fields, that identify a record."""
+    pagination: Paginator | None = None
+    """How further pages are asked for."""
+    incremental: DatetimeCursor | None = None
+    """How only what is new is asked for."""
+    include_from_parent: dict[str, str] = {}
+    """Fields to add to each record: their name, and the field of the parent's record to copy."""
+    json_schema: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+    """JSON schema of a record. By default it is inferred from the first pages."""
+
+    @property
+    def variable(self) -> str:
+        """The name by which templates know its records."""
+        return templates.variable(self.name)
+
+    @property
+    def selector(self) -> RecordSelector:
+        """Cuts the records out of a body."""
+        return RecordSelector(records_path=self.records_path, allow_missing_records=self.allow_missing_records)
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts that may be templates."""
+        several = [*self.params.values(), *self.headers.values()]
+        flat = [text for value in several for text in (value if isinstance(value, list) else [value])]
+        return [self.path, *flat, *(self.body.texts if self.body else ())]

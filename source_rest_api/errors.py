@@ -1,0 +1,73 @@
+"""What can go wrong, by what has to happen next.
+
+    SourceError
+    ├── ConfigError        somebody has to change a setting or a permission    config_error
+    ├── TransientError     the same thing may work later: try again            transient_error
+    │   └── BrokenAnswer   ... at once: the body was cut or is not decodable
+    └── InternalError      a bug of this connector: report it                  system_error
+
+The failure types are those of the Airbyte protocol's error trace.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+FailureType = Literal["config_error", "transient_error", "system_error"]
+
+
+class SourceError(Exception):
+    """Base of all expected errors.
+
+    Args:
+        message: One or two sentences for the user: what was found, which setting to change. Holds no secret.
+        detail: What an engineer wants to know beyond it.
+    """
+
+    failure_type: ClassVar[FailureType]
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.where: list[str] = []
+
+    def at(self, *where: str) -> SourceError:
+        """Prepend the place where it happened: a stream, a request, a page. Returns itself."""
+        self.where[:0] = [place for place in where if place not in self.where]
+        return self
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.where)}: {self.message}" if self.where else self.message
+
+
+class ConfigError(SourceError):
+    """The user has to act: a setting, a credential, a permission."""
+
+    failure_type = "config_error"
+
+
+class TransientError(SourceError):
+    """The API or the network failed; a later attempt may succeed."""
+
+    failure_type = "transient_error"
+
+
+class BrokenAnswer(TransientError):
+    """The answer's body is cut or cannot be decoded; worth asking again at once."""
+
+
+class InternalError(SourceError):
+    """This connector is wrong."""
+
+    failure_type = "system_error"
+
+
+def as_source_error(error: BaseException) -> SourceError:
+    """Translate any exception into the tree: what is not expected is a bug."""
+    if isinstance(error, SourceError):
+        return error
+    if isinstance(error, MemoryError):
+        return TransientError("The connector ran out of memory: give it more, or ask for smaller pages.")
+    kind = type(error).__name__
+    return InternalError(f"Unexpected {kind} in the connector; please report it.", f"{kind}: {error}")

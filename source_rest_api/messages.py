@@ -1,0 +1,143 @@
+"""Airbyte protocol messages as lines, and the one place that writes them to stdout.
+
+Shapes follow the Airbyte protocol (`airbyte_protocol.yaml`, 0.17). Records are framed around their undecoded bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import BinaryIO
+
+    from msgspec import Raw
+
+    from source_rest_api.errors import SourceError
+
+Status = Literal["STARTED", "RUNNING", "COMPLETE", "INCOMPLETE"]
+
+_LEVELS = {"CRITICAL": "FATAL", "WARNING": "WARN"}
+_LINE_BREAKS = (b"\n", b"\r")
+
+
+def line(message: dict[str, Any]) -> bytes:
+    """One message, one line."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def records(stream: str, data: Sequence[Raw], emitted_at: int) -> bytes:
+    """One RECORD line for each record, its bytes as they came; line breaks between its tokens are taken out."""
+    if not data:
+        return b""
+    head = b'{"type":"RECORD","record":{"stream":%b,"emitted_at":%d,"data":' % (
+        msgspec.json.encode(stream),
+        emitted_at,
+    )
+    tail = b"}}\n"
+    block = head + (tail + head).join(data) + tail
+    if block.count(b"\n") == len(data) and b"\r" not in block:
+        return block
+    return head + (tail + head).join(map(_on_one_line, data)) + tail
+
+
+def _on_one_line(record: Raw) -> bytes:
+    text = bytes(record)
+    return msgspec.json.format(text, indent=-1) if any(b in text for b in _LINE_BREAKS) else text
+
+
+def spec(specification: dict[str, Any]) -> bytes:
+    """The SPEC message."""
+    return line({"type": "SPEC", "spec": specification})
+
+
+def catalog(streams: list[dict[str, Any]]) -> bytes:
+    """The CATALOG message."""
+    return line({"type": "CATALOG", "catalog": {"streams": streams}})
+
+
+def state(stream: str, stream_state: dict[str, Any], record_count: int) -> bytes:
+    """The STATE message of a stream, with the number of its records since the previous one."""
+    return line(
+        {
+            "type": "STATE",
+            "state": {
+                "type": "STREAM",
+                "stream": {"stream_descriptor": {"name": stream}, "stream_state": stream_state},
+                "sourceStats": {"recordCount": float(record_count)},
+            },
+        }
+    )
+
+
+def stream_status(stream: str, status: Status) -> bytes:
+    """The TRACE message for a stream's progress."""
+    return _trace("STREAM_STATUS", stream_status={"stream_descriptor": {"name": stream}, "status": status})
+
+
+class Messages:
+    """The messages that carry text, with secrets masked in it."""
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        self._mask = mask
+
+    def log(self, level: str, text: str) -> bytes:
+        """A LOG message; `level` is Python's name of it."""
+        return line({"type": "LOG", "log": {"level": _LEVELS.get(level, level), "message": self._mask(text)}})
+
+    def connection_status(self, problem: str | None, seen: str = "") -> bytes:
+        """The CONNECTION_STATUS message: what was seen, or what is wrong."""
+        status = {"status": "FAILED" if problem else "SUCCEEDED", "message": self._mask(problem or seen)}
+        return line({"type": "CONNECTION_STATUS", "connectionStatus": status})
+
+    def error(self, error: SourceError, stream: str | None = None, stack_trace: str = "") -> bytes:
+        """The TRACE message of an error."""
+        body: dict[str, Any] = {"message": self._mask(str(error)), "failure_type": error.failure_type}
+        if error.detail:
+            body["internal_message"] = self._mask(error.detail)
+        if stack_trace:
+            body["stack_trace"] = self._mask(stack_trace)
+        if stream is not None:
+            body["stream_descriptor"] = {"name": stream}
+        return _trace("ERROR", error=body)
+
+
+def _trace(kind: str, **body: dict[str, Any]) -> bytes:
+    return line({"type": "TRACE", "trace": {"type": kind, "emitted_at": time.time() * 1000, **body}})
+
+
+class Writer:
+    """Writes blocks of whole lines, each at once and flushed, from any thread."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._lock = Lock()
+
+    def write(self, block: bytes) -> None:
+        """Write and flush. Raises OSError if nobody reads any more."""
+        with self._lock:
+            self._output.write(block)
+            self._output.flush()
+
+    def give_up(self) -> None:
+        """Nobody reads: let what is still buffered go nowhere, so that the interpreter can end in peace."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
+
+
+class LogHandler(logging.Handler):
+    """Sends log records out as LOG messages."""
+
+    def __init__(self, writer: Writer, messages: Messages) -> None:
+        super().__init__()
+        self._writer = writer
+        self._messages = messages
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one LOG line."""
+        self._writer.write(self._messages.log(record.levelname, record.getMessage()))

@@ -1,0 +1,114 @@
+"""The two values that everything passes on: a request, and the page that answered it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+from source_rest_api import raw_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from msgspec import Raw
+
+    from source_rest_api.model import Path
+
+Position: TypeAlias = int | str
+"""Where in a slice a page stands: a page number, an offset, a token or a URL. Small, and fit for state."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Why a slice has no further page."""
+
+    reason: str
+    said: bool = False
+    """Whether the API said so itself (a false flag, a reached total, an empty page), so that no other sign counts."""
+
+
+Next: TypeAlias = Position | End
+
+ParamValue: TypeAlias = str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request before credentials are put on it, so it can be shown and logged."""
+
+    method: str
+    url: str
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    """A value to be sent as JSON; None sends no body."""
+
+    def with_params(self, **params: ParamValue) -> Request:
+        """Return it with query parameters added or replaced."""
+        return replace(self, params={**self.params, **params})
+
+    def at_url(self, url: str) -> Request:
+        """Return it for a URL that the API gave, which carries its own query."""
+        return replace(self, url=url, params={})
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.url)
+        host = parts.netloc.rpartition("@")[2]
+        return f"{self.method} {urlunsplit((parts.scheme, host, parts.path, '', ''))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back: a whole body, content coding undone."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes
+    url: str
+
+    @property
+    def content_type(self) -> str:
+        """Media type in lower case, without parameters; empty if there is none."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True)
+class Page:
+    """The records of one response, and what paginators ask of it."""
+
+    request: Request
+    response: Response
+    root: Raw
+    """The whole body."""
+    records: list[Raw]
+    position: Position | None = None
+    number: int = 1
+    """1 for the first page of its slice."""
+    records_before: int = 0
+    """Records of the slice's earlier pages."""
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def records_so_far(self) -> int:
+        """Records of the slice up to and with this page."""
+        return self.records_before + len(self.records)
+
+    @cached_property
+    def fields(self) -> dict[str, Raw]:
+        """The body's top-level fields, undecoded; none if the body is an array."""
+        return raw_json.fields(self.root)
+
+    def raw(self, path: Path) -> Raw | None:
+        """The undecoded value at a path of the body, or None if it is absent."""
+        return raw_json.find(self.root, path)
+
+    def link(self, relation: str) -> str | None:
+        """The target of the `Link` header with this relation (RFC 8288), resolved against the request's URL."""
+        from source_rest_api.links import find_link  # noqa: PLC0415
+
+        return find_link(self.response.headers.get("Link", ""), relation, self.response.url)

@@ -1,0 +1,73 @@
+"""JSON text that is looked into without being decoded: every digit stays as the API wrote it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from msgspec import Raw
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Kind = Literal["object", "array", "string", "number", "boolean", "null"]
+
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_ARRAY = msgspec.json.Decoder(list[Raw])
+_KINDS: dict[str, Kind] = {
+    "{": "object",
+    "[": "array",
+    '"': "string",
+    "t": "boolean",
+    "f": "boolean",
+    "n": "null",
+}
+
+
+def kind(raw: Raw) -> Kind:
+    """The JSON type of a valid value, by its first character."""
+    return _KINDS.get(chr(memoryview(raw)[0]), "number")
+
+
+def fields(raw: Raw) -> dict[str, Raw]:
+    """An object's fields, undecoded; empty for anything else."""
+    return _OBJECT.decode(raw) if kind(raw) == "object" else {}
+
+
+def items(raw: Raw) -> list[Raw]:
+    """An array's items, undecoded; empty for anything else."""
+    return _ARRAY.decode(raw) if kind(raw) == "array" else []
+
+
+def find(raw: Raw, path: Sequence[str]) -> Raw | None:
+    """The value at `path`, or None if a key on the way is absent.
+
+    Keys of objects come first; in arrays a key is an index, which may be negative. A key that itself has a dot
+    (`@odata.nextLink`) is found although the path was cut there: the longest key that exists wins.
+    """
+    if not path:
+        return raw
+    if kind(raw) == "array":
+        try:
+            return find(items(raw)[int(path[0])], path[1:])
+        except (ValueError, IndexError):
+            return None
+    entries = fields(raw)
+    for length in range(len(path), 0, -1):
+        value = entries.get(".".join(path[:length]))
+        if value is not None:
+            return find(value, path[length:])
+    return None
+
+
+def text(raw: Raw) -> str | None:
+    """A scalar as opaque text: strings unquoted, numbers digit for digit; None for anything else."""
+    what = kind(raw)
+    if what == "string":
+        return msgspec.json.decode(raw, type=str)
+    return bytes(raw).decode() if what == "number" else None
+
+
+def decode(raw: Raw) -> Any:
+    """The Python value. Integers are exact; decimals become floats."""
+    return msgspec.json.decode(raw)

@@ -1,0 +1,105 @@
+"""The connector as the Airbyte CDK sees it: a `Source` that yields `AirbyteMessage`s.
+
+`main.py` does without it, because importing the CDK takes longer than most checks; the CDK's test suites, tools and
+harnesses use it. Messages are the lines of `connector.py`, parsed by the CDK's own serializers.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airbyte_cdk.models import (
+    AirbyteCatalog,
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteMessageSerializer,
+    AirbyteStateMessage,
+    AirbyteStateMessageSerializer,
+    ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteCatalogSerializer,
+    ConnectorSpecification,
+    FailureType,
+)
+from airbyte_cdk.sources import Source
+from airbyte_cdk.utils import AirbyteTracedException
+
+from source_rest_api import states
+from source_rest_api.connector import Connector
+from source_rest_api.errors import SourceError
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+class SourceRestApi(Source):
+    """Any REST API as an Airbyte source."""
+
+    connector: ClassVar[Connector] = Connector()
+    check_config_against_spec = False
+    """The config model checks more than the spec can, and reports all errors at once."""
+
+    def spec(self, logger: logging.Logger) -> ConnectorSpecification:  # noqa: ARG002
+        """The form for the config."""
+        return _only(message.spec for message in _parsed(self.connector.spec()))
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
+        """Whether every endpoint answers as the config says."""
+        with _CdkErrors():
+            session = self.connector.session(config)
+            return _only(message.connectionStatus for message in _parsed(session.check()))
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:  # noqa: ARG002
+        """The streams with their schemas."""
+        with _CdkErrors():
+            session = self.connector.session(config)
+            return _only(message.catalog for message in _parsed(session.discover()))
+
+    def read(
+        self,
+        logger: logging.Logger,  # noqa: ARG002
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterable[AirbyteMessage]:
+        """The messages that `main.py read` prints.
+
+        Raises:
+            AirbyteTracedException: At the end, if a stream is incomplete.
+        """
+        with _CdkErrors():
+            session = self.connector.session(config)
+            saved = states.load([AirbyteStateMessageSerializer.dump(message) for message in state or []])
+            yield from _parsed(session.read(ConfiguredAirbyteCatalogSerializer.dump(catalog), saved))
+        if not session.complete:
+            raise AirbyteTracedException(
+                message="Not all streams were read to their end; see their errors.",
+                failure_type=FailureType.transient_error,
+            )
+
+
+class _CdkErrors:
+    """Turns our errors into the CDK's."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SourceError):
+            raise AirbyteTracedException(
+                message=str(error),
+                internal_message=error.detail or str(error),
+                failure_type=FailureType(error.failure_type),
+            ) from error
+
+
+def _parsed(blocks: Iterator[bytes]) -> Iterator[AirbyteMessage]:
+    for block in blocks:
+        for line in block.splitlines():
+            yield AirbyteMessageSerializer.load(json.loads(line))
+
+
+def _only(values: Iterable[Any]) -> Any:
+    """The one value that a verb gives."""
+    return next(value for value in values if value is not None)

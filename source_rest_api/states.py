@@ -1,0 +1,46 @@
+"""The state file of a sync: the states of its streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from source_rest_api.errors import ConfigError
+
+
+class _Descriptor(msgspec.Struct):
+    name: str
+
+
+class _Stream(msgspec.Struct):
+    stream_descriptor: _Descriptor
+    stream_state: dict[str, Any] | None = None
+
+
+class _State(msgspec.Struct):
+    stream: _Stream
+
+
+def load(value: Any) -> dict[str, dict[str, Any]]:
+    """Each stream's state, from a list of AirbyteStateMessages of type STREAM; the last of a stream counts.
+
+    Messages as they were printed (`{"type": "STATE", "state": {...}}`), one or many, are read as well.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    messages = value if isinstance(value, list) else [value] if value else []
+    states: dict[str, dict[str, Any]] = {}
+    for message in messages:
+        inner = message.get("state", message) if isinstance(message, dict) else message
+        try:
+            stream = msgspec.convert(inner, _State).stream
+        except msgspec.ValidationError as error:
+            shown = msgspec.json.encode(inner, enc_hook=str)[:200].decode("utf-8", "replace")
+            raise ConfigError(
+                f"The state {shown} is not an Airbyte stream state ({error}). Give a list of "
+                '`{"type": "STREAM", "stream": {"stream_descriptor": {"name": …}, "stream_state": …}}`.'
+            ) from None
+        states[stream.stream_descriptor.name] = stream.stream_state or {}
+    return states

@@ -1,0 +1,335 @@
+"""Reads one stream: partitions x slices x pages. No threads, no messages."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from source_rest_api import partitions, raw_json, templates
+from source_rest_api.continuation import find_sign
+from source_rest_api.cursors import Mark, Slice
+from source_rest_api.datetimes import write
+from source_rest_api.decoders import Json
+from source_rest_api.errors import ConfigError, SourceError
+from source_rest_api.page import End, Next, Page, Position, Request, Response
+from source_rest_api.partitions import Partition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from msgspec import Raw
+
+    from source_rest_api.config import Config
+    from source_rest_api.endpoint import Endpoint
+    from source_rest_api.requester import Requester
+    from source_rest_api.state import StreamState
+
+_LOG = logging.getLogger("airbyte.source_rest_api.stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one page, ready to be emitted."""
+
+    records: list[Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything that came before it is covered by this state."""
+
+    state: dict[str, Any]
+
+
+@dataclass
+class Ledger:
+    """What a read did, for its closing log line."""
+
+    pages: int = 0
+    records: int = 0
+    partitions: int = 0
+    unreadable_cursors: int = 0
+    ends: dict[str, int] = field(default_factory=dict)
+    """How the ends of slices were recognised, and how often."""
+
+    def summary(self, seconds: float) -> str:
+        """One line."""
+        ends = ", ".join(f"{reason} ({count}x)" if count > 1 else reason for reason, count in self.ends.items())
+        unreadable = f", {self.unreadable_cursors} without a readable cursor" if self.unreadable_cursors else ""
+        return (
+            f"{self.records} records{unreadable}, {self.pages} pages, {self.partitions} partitions, {seconds:.1f} s; "
+            f"end: {ends or 'nothing to ask for'}"
+        )
+
+
+class Stream:
+    """One endpoint, read through a requester.
+
+    Args:
+        config: The API.
+        endpoint: What to read.
+        requester: How to ask.
+        raw_config: The config as the user wrote it, for templates.
+        now: The moment up to which it is read.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        endpoint: Endpoint,
+        requester: Requester,
+        raw_config: Mapping[str, Any],
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self.name = endpoint.name
+        self.endpoint = endpoint
+        self.ledger = Ledger()
+        self._config = config
+        self._requester = requester
+        self._raw_config = raw_config
+        self._now = now
+        self._paginator = endpoint.pagination or config.pagination
+        self._selector = endpoint.selector
+        self._decoder = Json()
+        parent = partitions.parent_of(config, endpoint)
+        self._parent = None if parent is None else Stream(config, parent, requester, raw_config, now)
+
+    def read(self, state: StreamState, *, incremental: bool) -> Iterator[Batch | Checkpoint]:
+        """All records that are newer than the state, page by page; after each slice the state that covers it.
+
+        Raises:
+            SourceError: With stream, request and page. The state has not moved past what was yielded before.
+        """
+        started = self._now()
+        for partition in self.partitions():
+            self.ledger.partitions += 1
+            newest: Mark | None = None
+            interval = self._slice(state.get(partition.key) if incremental else None, started)
+            for page in self.pages(partition, interval):
+                records, mark = self._observed(page, interval)
+                newest = max(filter(None, (newest, mark)), key=lambda m: m.moment, default=None)
+                self.ledger.records += len(records)
+                yield Batch(self._with_parent_fields(records, partition))
+            if incremental:
+                if newest is not None:
+                    state.advance(partition.key, self._not_after(started, newest))
+                yield Checkpoint(state.dump())
+        if not incremental:
+            state.complete(self._now())
+            yield Checkpoint(state.dump())
+
+    def partitions(self) -> Iterator[Partition]:
+        """What the stream is read for, each once."""
+        if self._parent is None:
+            yield Partition()
+            return
+        seen = set()
+        for outer in self._parent.partitions():
+            for page in self._parent.pages(outer, Slice()):
+                for record in page.records:
+                    records = {**outer.records, self._parent.endpoint.variable: raw_json.decode(record)}
+                    partition = partitions.partition(self.endpoint, records)
+                    if partition.key not in seen:
+                        seen.add(partition.key)
+                        yield partition
+
+    def pages(self, partition: Partition, interval: Slice) -> Iterator[Page]:
+        """The pages of one slice, to the end that the API gives.
+
+        Raises:
+            SourceError: An answer is unusable, paging does not advance, or it ends beside signs of more.
+        """
+        guard = _LoopGuard(self._paginator.repeats)
+        page = self._page(partition, interval, self._paginator.first(), 1, 0)
+        while True:
+            with self._place(page):
+                guard.check(page)
+            self.ledger.pages += 1
+            yield page
+            following = self.following(page)
+            if isinstance(following, End):
+                return
+            page = self._page(partition, interval, following, page.number + 1, page.records_so_far)
+
+    def first_page(self, partition: Partition) -> Page:
+        """The first page of everything."""
+        return self._page(partition, self._slice(None, self._now()), self._paginator.first(), 1, 0)
+
+    def following(self, page: Page) -> Next:
+        """Where to go on after a page.
+
+        Raises:
+            ConfigError: It is the end, and the API shows signs of more that the config does not follow.
+        """
+        with self._place(page):
+            following = self._paginator.next(page)
+            if isinstance(following, End):
+                self._check_end(page, following)
+            return following
+
+    def _place(self, page: Page) -> _Place:
+        return _Place(self.name, str(page.request), f"page {page.number}")
+
+    def request(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
+        """The request for one page."""
+        context = self._context(partition, interval, position)
+        config, endpoint = self._config, self.endpoint
+        request = Request(
+            method=endpoint.http_method,
+            url=_joined(
+                templates.render(config.url_base, context),
+                templates.render(endpoint.path, context, for_path=True),
+            ),
+            params={k: _rendered(v, context) for k, v in {**config.params, **endpoint.params}.items()},
+            headers={k: str(_rendered(v, context)) for k, v in {**config.headers, **endpoint.headers}.items()},
+            body=None if endpoint.body is None else endpoint.body.render(context),
+        )
+        if endpoint.incremental is not None:
+            request = endpoint.incremental.place(request, interval)
+        return self._paginator.place(request, position)
+
+    def _page(self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int) -> Page:
+        with _Place(self.name):
+            request = self.request(partition, interval, position)
+        with _Place(self.name, str(request), f"page {number}"):
+            return self._requester.fetch(
+                request, lambda response: self._read(request, response, position, number, before)
+            )
+
+    def _read(self, request: Request, response: Response, position: Position | None, number: int, before: int) -> Page:
+        root = self._decoder.decode(response)
+        return Page(request, response, root, self._selector.select(root), position, number, before)
+
+    def _context(self, partition: Partition, interval: Slice, position: Position | None) -> dict[str, Any]:
+        marks = {"start_time": interval.start, "end_time": interval.end}
+        written = {k: mark.text for k, mark in marks.items() if mark is not None}
+        return {
+            "config": self._raw_config,
+            "stream_interval": written,
+            "stream_partition": partition.records,
+            "next_page_token": position,
+            **partition.records,
+        }
+
+    def _slice(self, cursor: str | None, now: datetime) -> Slice:
+        incremental = self.endpoint.incremental
+        return Slice() if incremental is None else incremental.slice(cursor, self._config.start_date, now)
+
+    def _observed(self, page: Page, interval: Slice) -> tuple[list[Raw], Mark | None]:
+        incremental = self.endpoint.incremental
+        if incremental is None:
+            return page.records, None
+        observation = incremental.observe(page.records, interval)
+        if observation.unreadable and not self.ledger.unreadable_cursors:
+            field_name = ".".join(incremental.cursor_field)
+            _LOG.warning(
+                "Stream %s: records without a readable `%s`; they are emitted, and do not move the state.",
+                self.name,
+                field_name,
+            )
+        self.ledger.unreadable_cursors += observation.unreadable
+        return observation.records, observation.newest
+
+    def _not_after(self, now: datetime, newest: Mark) -> str:
+        """The state's text: never in the future, or what comes until then would never be read."""
+        if newest.moment <= now:
+            return newest.text
+        _LOG.warning(
+            "Stream %s: a record's cursor %s is in the future; the state stays at now.",
+            self.name,
+            newest.text,
+        )
+        return write(now)
+
+    def _with_parent_fields(self, records: list[Raw], partition: Partition) -> list[Raw]:
+        if not self.endpoint.include_from_parent or self._parent is None:
+            return records
+        parent = partition.records[self._parent.endpoint.variable]
+        added = {name: _lookup(parent, path) for name, path in self.endpoint.include_from_parent.items()}
+        return [msgspec.Raw(msgspec.json.encode({**raw_json.fields(record), **added})) for record in records]
+
+    def _check_end(self, page: Page, end: End) -> None:
+        self.ledger.ends[end.reason] = self.ledger.ends.get(end.reason, 0) + 1
+        if end.said:
+            return
+        sign = find_sign(page)
+        if sign is None:
+            return
+        if sign.certain or self._paginator.type == "none":
+            raise ConfigError(
+                f"The API says that there is more: {sign.what}. The config reads no further ({end.reason}). "
+                f"Set `pagination: {sign.pagination}`{self._or_first_page_only()}."
+            )
+        _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, sign.what)
+
+    def _or_first_page_only(self) -> str:
+        only = self._paginator.type == "none"
+        return (
+            ", or `pagination: {type: none, first_page_only: true}` if the first page is all you want" if only else ""
+        )
+
+
+class _Place:
+    """Adds stream, request and page to the errors that pass."""
+
+    def __init__(self, stream: str, *where: str) -> None:
+        self._where = (f"Stream {stream}", *where)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SourceError):
+            error.at(*self._where)
+
+
+class _LoopGuard:
+    """Ends paging that does not advance: a position, or a page's records, that were there before in the slice."""
+
+    def __init__(self, repeats: str) -> None:
+        self._by_page = repeats == "page"
+        self._seen: set[int] = set()
+
+    def check(self, page: Page) -> None:
+        what = self._digest(page) if self._by_page else hash(page.position)
+        if what is None:
+            return
+        if what in self._seen:
+            raise ConfigError(_REPEATED_PAGE if self._by_page else _REPEATED_POSITION)
+        self._seen.add(what)
+
+    def _digest(self, page: Page) -> int | None:
+        if not page.records:
+            return None
+        return hash((len(page), bytes(page.records[0]), bytes(page.records[-1])))
+
+
+_REPEATED_PAGE = (
+    "The page's records were there before, so paging does not advance. Check the names of the parameters in "
+    "`pagination` (the API may not know them)."
+)
+_REPEATED_POSITION = (
+    "The API gave a position (token or URL) that was there before, so paging would not end. Check `pagination`: "
+    "whether the token goes where the API expects it."
+)
+
+
+def _joined(base: str, path: str) -> str:
+    return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
+
+
+def _rendered(value: str | list[str], context: Mapping[str, Any]) -> str | list[str]:
+    if isinstance(value, list):
+        return [templates.render(text, context) for text in value]
+    return templates.render(value, context)
+
+
+def _lookup(record: Any, path: str) -> Any:
+    value = record
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
