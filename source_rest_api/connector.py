@@ -89,10 +89,12 @@ class Session:
         Raises:
             SourceError: The first pages of a stream cannot be read.
         """
-        with self._requester(self.config.retry.model_copy(update=_HASTY)) as requester:
-            with ThreadPoolExecutor(self.config.max_concurrency) as pool:
-                names = [endpoint.name for endpoint in self.config.streams]
-                streams = list(pool.map(lambda name: self._described(name, requester), names))
+        with (
+            self._requester(self.config.retry.model_copy(update=_HASTY)) as requester,
+            ThreadPoolExecutor(self.config.max_concurrency) as pool,
+        ):
+            names = [endpoint.name for endpoint in self.config.streams]
+            streams = list(pool.map(lambda name: self._described(name, requester), names))
         yield messages.catalog(streams)
 
     def read(self, configured: Any, states: Mapping[str, Mapping[str, Any]]) -> Iterator[bytes]:

@@ -66,7 +66,7 @@ def _envelope(page: Page) -> Iterator[tuple[str, Raw]]:
                         yield f"{name}.{inner}.{leaf}", leaf_value
 
 
-def _sign(path: str, value: Raw, page: Page) -> Sign | None:  # noqa: PLR0911 -- one line a kind of sign
+def _sign(path: str, value: Raw, page: Page) -> Sign | None:
     names = path.rsplit(".", 2)
     name = _plain(names[-1] if not path.lower().endswith("@odata.nextlink") else "@odata.nextLink")
     if name == "href" and len(names) > 1:

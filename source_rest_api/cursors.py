@@ -31,7 +31,7 @@ DatetimeText: TypeAlias = Annotated[
     Field(
         json_schema_extra={
             "format": "date-time",
-            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$",
+            "pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?)?$",
             "pattern_descriptor": "YYYY-MM-DDTHH:mm:ssZ",
         }
     ),
@@ -116,8 +116,8 @@ class DatetimeCursor(Model):
         """Read the cursor values of a page, and leave out what is older than the interval if that is our work."""
         moments = self._moments(records)
         unreadable = moments.count(None)
-        known = [moment for moment in moments if moment is not None] if unreadable else moments
-        newest = max(known, default=None)  # type: ignore[type-var] -- no None is left
+        known = [moment for moment in moments if moment is not None]
+        newest = max(known, default=None)
         mark = None
         if newest is not None:
             mark = Mark(newest, self._text(records[moments.index(newest)]))

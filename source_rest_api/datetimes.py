@@ -18,7 +18,7 @@ def parse(value: object) -> datetime:
         ValueError: It is none of these.
     """
     if not isinstance(value, str):
-        raise ValueError("not a date-time")
+        raise ValueError("not a date-time")  # noqa: TRY004 -- it is a wrong value for whoever asks
     try:
         return _aware(msgspec.convert(value, datetime))
     except msgspec.ValidationError:
@@ -31,11 +31,11 @@ def parse(value: object) -> datetime:
         parsed = pendulum.parse(value)
     except Exception:  # noqa: BLE001 -- it lets errors of several kinds through
         raise ValueError("not a date-time") from None
-    if not isinstance(parsed, date):
-        raise ValueError("not a date-time")  # noqa: TRY004 -- a time or a duration is a wrong value
-    if not isinstance(parsed, datetime):
-        parsed = datetime(parsed.year, parsed.month, parsed.day)  # noqa: DTZ001 -- made aware in the next line
-    return _aware(parsed)
+    if isinstance(parsed, datetime):
+        return parsed
+    if isinstance(parsed, date):
+        return datetime(parsed.year, parsed.month, parsed.day, tzinfo=timezone.utc)
+    raise ValueError("not a date-time")
 
 
 def write(moment: datetime, form: str | None = None) -> str:

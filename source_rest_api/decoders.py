@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 from pydantic import Field
 
-from source_rest_api.errors import BrokenAnswer, ConfigError, SourceError
+from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Json(Model):
         """Check the body's syntax and text, and return it as UTF-8, undecoded.
 
         Raises:
-            BrokenAnswer: The body is cut, is not JSON, or is not text in its own charset.
+            BrokenAnswerError: The body is cut, is not JSON, or is not text in its own charset.
             ConfigError: It is a page for people, which asks for a login.
         """
         body = _utf8(response)
@@ -44,7 +44,7 @@ class Json(Model):
         except msgspec.DecodeError as error:
             raise _not_json(response, str(error)) from None
         except RecursionError:
-            raise BrokenAnswer(
+            raise BrokenAnswerError(
                 f"The JSON is nested too deeply to be read ({describe(response)}).",
                 "RecursionError in the decoder",
             ) from None
@@ -78,7 +78,7 @@ def _utf8(response: Response) -> bytes:
     except LookupError:
         raise ConfigError(f"The API declares the unknown charset {charset!r} ({describe(response)}).") from None
     except UnicodeDecodeError as error:
-        raise BrokenAnswer(
+        raise BrokenAnswerError(
             f"The body is not valid {charset.upper()} at byte {error.start} ({describe(response)})."
         ) from None
 
@@ -103,9 +103,9 @@ def _not_json(response: Response, reason: str) -> SourceError:
                 f"`url_base` and the endpoint's `path` ({describe(response)}).",
                 reason,
             )
-        return BrokenAnswer(
+        return BrokenAnswerError(
             "The API answered with an HTML page instead of JSON: if it stays so, check `url_base` and the "
             f"endpoint's `path` ({describe(response)}).",
             reason,
         )
-    return BrokenAnswer(f"The body is not complete, valid JSON ({describe(response)}).", reason)
+    return BrokenAnswerError(f"The body is not complete, valid JSON ({describe(response)}).", reason)

@@ -3,7 +3,7 @@
     SourceError
     ├── ConfigError        somebody has to change a setting or a permission    config_error
     ├── TransientError     the same thing may work later: try again            transient_error
-    │   └── BrokenAnswer   ... at once: the body was cut or is not decodable
+    │   └── BrokenAnswerError  ... at once: the body was cut or is not decodable
     └── InternalError      a bug of this connector: report it                  system_error
 
 The failure types are those of the Airbyte protocol's error trace.
@@ -53,7 +53,7 @@ class TransientError(SourceError):
     failure_type = "transient_error"
 
 
-class BrokenAnswer(TransientError):
+class BrokenAnswerError(TransientError):
     """The answer's body is cut or cannot be decoded; worth asking again at once."""
 
 

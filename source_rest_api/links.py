@@ -16,7 +16,8 @@ def find_link(header: str, relation: str, base_url: str) -> str | None:
     """
     for link in _LINK.finditer(header):
         target, parameters = link.groups()
-        for name, quoted, token in _PARAMETER.findall(parameters):
+        for parameter in _PARAMETER.finditer(parameters):
+            name, quoted, token = parameter.groups("")
             if name.lower() == "rel" and relation in (quoted or token).lower().split():
-                return urljoin(base_url, target)
+                return urljoin(base_url, str(target))
     return None

@@ -88,9 +88,9 @@ def _in_cycles(config: Config) -> set[str]:
     """Streams that are, over any number of steps, their own parent."""
     parents = {e.name: {other.name for other in _referenced(config, e)} for e in config.streams}
     cyclic = set()
-    for name in parents:
+    for name, direct in parents.items():
         reached: set[str] = set()
-        waiting = list(parents[name])
+        waiting = list(direct)
         while waiting:
             current = waiting.pop()
             if current not in reached:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import random
 import time
+from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Event
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -15,7 +16,7 @@ from requests.adapters import HTTPAdapter
 
 from source_rest_api import error_policy
 from source_rest_api.error_policy import Verdict
-from source_rest_api.errors import BrokenAnswer, ConfigError, SourceError, TransientError
+from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.page import Request, Response
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ _REDIRECTS = frozenset(
 )
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Success(Generic[T]):
+    value: T
 
 
 class Stopped(Exception):  # noqa: N818 -- not an error: somebody asked for it
@@ -90,7 +96,7 @@ class Requester:
 
         Args:
             request: What to ask for.
-            read: Makes the result of a successful answer; a `BrokenAnswer` that it raises is tried again.
+            read: Makes the result of a successful answer; a `BrokenAnswerError` that it raises is tried again.
 
         Raises:
             SourceError: With the place; the last one, if it was tried more than once.
@@ -101,9 +107,9 @@ class Requester:
         attempt = 0
         while True:
             attempt += 1
-            verdict, result = self._attempt(request, read)
-            if verdict is None:
-                return result  # type: ignore[return-value] -- there is a result where there is no verdict
+            verdict = self._attempt(request, read)
+            if not isinstance(verdict, Verdict):
+                return verdict.value
             wait = self._wait(verdict, attempt)
             tried = self._clock() - started - limited
             if not self._may_retry(request, verdict, attempt, wait, limited if verdict.limited else tried):
@@ -125,17 +131,16 @@ class Requester:
             return spent + wait <= self.retry.rate_limit_seconds
         return attempt < self.retry.max_attempts and spent + wait <= self.retry.max_seconds
 
-    def _attempt(self, request: Request, read: Callable[[Response], T]) -> tuple[Verdict | None, T | None]:
+    def _attempt(self, request: Request, read: Callable[[Response], T]) -> _Success[T] | Verdict:
         try:
             response = self._follow(request)
-            verdict = error_policy.judge(response)
-            return verdict, (read(response) if verdict is None else None)
-        except BrokenAnswer as error:
-            return Verdict(error, retry=True), None
+            return error_policy.judge(response) or _Success(read(response))
+        except BrokenAnswerError as error:
+            return Verdict(error, retry=True)
         except SourceError as error:
-            return Verdict(error), None
+            return Verdict(error)
         except requests.RequestException as error:
-            return _transport_verdict(error), None
+            return _transport_verdict(error)
 
     def _follow(self, request: Request) -> Response:
         """Send it, and follow redirects (RFC 9110, section 15.4), within the origin of `url_base`."""
@@ -198,7 +203,7 @@ def _transport_verdict(error: requests.RequestException) -> Verdict:
     if isinstance(error, requests.exceptions.ReadTimeout):
         return Verdict(TransientError("The API sent nothing within `read_timeout`.", detail), retry=True)
     if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-        return Verdict(BrokenAnswer("The answer's body was cut or its compression is broken.", detail), retry=True)
+        return Verdict(BrokenAnswerError("The answer's body was cut or its compression is broken.", detail), retry=True)
     message = f"The API cannot be reached ({_reason(error)}): check `url_base`, network and firewall."
     return Verdict(TransientError(message, detail), retry=True)
 

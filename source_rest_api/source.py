@@ -42,19 +42,22 @@ class SourceRestApi(Source):
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:  # noqa: ARG002
         """The form for the config."""
-        return _only(message.spec for message in _parsed(self.connector.spec()))
+        specification: ConnectorSpecification = _only(m.spec for m in _parsed(self.connector.spec()))
+        return specification
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         """Whether every endpoint answers as the config says."""
         with _CdkErrors():
             session = self.connector.session(config)
-            return _only(message.connectionStatus for message in _parsed(session.check()))
+            status: AirbyteConnectionStatus = _only(m.connectionStatus for m in _parsed(session.check()))
+        return status
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:  # noqa: ARG002
         """The streams with their schemas."""
         with _CdkErrors():
             session = self.connector.session(config)
-            return _only(message.catalog for message in _parsed(session.discover()))
+            catalog: AirbyteCatalog = _only(m.catalog for m in _parsed(session.discover()))
+        return catalog
 
     def read(
         self,

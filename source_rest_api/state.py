@@ -1,4 +1,4 @@
-"""What the last sync reached, as it stands in STATE messages.
+r"""What the last sync reached, as it stands in STATE messages.
 
 {"version": 1, "cursor": "2024-06-01T00:00:00Z"}                        a stream read once
 {"version": 1, "cursors": {"{\"repos.name\":\"a\"}": "2024-..."}}       ... once for each parent record
@@ -49,7 +49,8 @@ class StreamState(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=Fals
 
     def dump(self) -> dict[str, Any]:
         """The state as it stands in a message, apart from this object."""
-        return {"version": self.version} | msgspec.to_builtins(self)
+        builtins: dict[str, Any] = msgspec.to_builtins(self)
+        return builtins
 
 
 def new() -> StreamState:
@@ -73,7 +74,8 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
     except (msgspec.ValidationError, ValueError) as error:
         shown = msgspec.json.encode(value, enc_hook=str)[:200].decode("utf-8", "replace")
         raise ConfigError(
-            f"Stream {stream}: the state {shown} is not one of this connector ({error}). Reset the stream, or correct it."
+            f"Stream {stream}: the state {shown} is not one of this connector ({error}). Reset the stream, or "
+            "correct it."
         ) from None
     if state.version != VERSION:
         raise ConfigError(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api import partitions, raw_json, templates
+from source_rest_api import partitions, raw_json
 from source_rest_api.continuation import find_sign
 from source_rest_api.cursors import Mark, Slice
 from source_rest_api.datetimes import write
 from source_rest_api.decoders import Json
 from source_rest_api.errors import ConfigError, SourceError
+from source_rest_api.ledger import Ledger
+from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.page import End, Next, Page, Position, Request, Response
 from source_rest_api.partitions import Partition
+from source_rest_api.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,27 +48,6 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-@dataclass
-class Ledger:
-    """What a read did, for its closing log line."""
-
-    pages: int = 0
-    records: int = 0
-    partitions: int = 0
-    unreadable_cursors: int = 0
-    ends: dict[str, int] = field(default_factory=dict)
-    """How the ends of slices were recognised, and how often."""
-
-    def summary(self, seconds: float) -> str:
-        """One line."""
-        ends = ", ".join(f"{reason} ({count}x)" if count > 1 else reason for reason, count in self.ends.items())
-        unreadable = f", {self.unreadable_cursors} without a readable cursor" if self.unreadable_cursors else ""
-        return (
-            f"{self.records} records{unreadable}, {self.pages} pages, {self.partitions} partitions, {seconds:.1f} s; "
-            f"end: {ends or 'nothing to ask for'}"
-        )
-
-
 class Stream:
     """One endpoint, read through a requester.
 
@@ -90,7 +72,7 @@ class Stream:
         self.ledger = Ledger()
         self._config = config
         self._requester = requester
-        self._raw_config = raw_config
+        self._requests = RequestBuilder(config, endpoint, raw_config)
         self._now = now
         self._paginator = endpoint.pagination or config.pagination
         self._selector = endpoint.selector
@@ -143,7 +125,7 @@ class Stream:
         Raises:
             SourceError: An answer is unusable, paging does not advance, or it ends beside signs of more.
         """
-        guard = _LoopGuard(self._paginator.repeats)
+        guard = LoopGuard(self._paginator.repeats)
         page = self._page(partition, interval, self._paginator.first(), 1, 0)
         while True:
             with self._place(page):
@@ -174,27 +156,9 @@ class Stream:
     def _place(self, page: Page) -> _Place:
         return _Place(self.name, str(page.request), f"page {page.number}")
 
-    def request(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
-        """The request for one page."""
-        context = self._context(partition, interval, position)
-        config, endpoint = self._config, self.endpoint
-        request = Request(
-            method=endpoint.http_method,
-            url=_joined(
-                templates.render(config.url_base, context),
-                templates.render(endpoint.path, context, for_path=True),
-            ),
-            params={k: _rendered(v, context) for k, v in {**config.params, **endpoint.params}.items()},
-            headers={k: str(_rendered(v, context)) for k, v in {**config.headers, **endpoint.headers}.items()},
-            body=None if endpoint.body is None else endpoint.body.render(context),
-        )
-        if endpoint.incremental is not None:
-            request = endpoint.incremental.place(request, interval)
-        return self._paginator.place(request, position)
-
     def _page(self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int) -> Page:
         with _Place(self.name):
-            request = self.request(partition, interval, position)
+            request = self._requests.build(partition, interval, position)
         with _Place(self.name, str(request), f"page {number}"):
             return self._requester.fetch(
                 request, lambda response: self._read(request, response, position, number, before)
@@ -203,17 +167,6 @@ class Stream:
     def _read(self, request: Request, response: Response, position: Position | None, number: int, before: int) -> Page:
         root = self._decoder.decode(response)
         return Page(request, response, root, self._selector.select(root), position, number, before)
-
-    def _context(self, partition: Partition, interval: Slice, position: Position | None) -> dict[str, Any]:
-        marks = {"start_time": interval.start, "end_time": interval.end}
-        written = {k: mark.text for k, mark in marks.items() if mark is not None}
-        return {
-            "config": self._raw_config,
-            "stream_interval": written,
-            "stream_partition": partition.records,
-            "next_page_token": position,
-            **partition.records,
-        }
 
     def _slice(self, cursor: str | None, now: datetime) -> Slice:
         incremental = self.endpoint.incremental
@@ -285,47 +238,6 @@ class _Place:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, SourceError):
             error.at(*self._where)
-
-
-class _LoopGuard:
-    """Ends paging that does not advance: a position, or a page's records, that were there before in the slice."""
-
-    def __init__(self, repeats: str) -> None:
-        self._by_page = repeats == "page"
-        self._seen: set[int] = set()
-
-    def check(self, page: Page) -> None:
-        what = self._digest(page) if self._by_page else hash(page.position)
-        if what is None:
-            return
-        if what in self._seen:
-            raise ConfigError(_REPEATED_PAGE if self._by_page else _REPEATED_POSITION)
-        self._seen.add(what)
-
-    def _digest(self, page: Page) -> int | None:
-        if not page.records:
-            return None
-        return hash((len(page), bytes(page.records[0]), bytes(page.records[-1])))
-
-
-_REPEATED_PAGE = (
-    "The page's records were there before, so paging does not advance. Check the names of the parameters in "
-    "`pagination` (the API may not know them)."
-)
-_REPEATED_POSITION = (
-    "The API gave a position (token or URL) that was there before, so paging would not end. Check `pagination`: "
-    "whether the token goes where the API expects it."
-)
-
-
-def _joined(base: str, path: str) -> str:
-    return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
-
-
-def _rendered(value: str | list[str], context: Mapping[str, Any]) -> str | list[str]:
-    if isinstance(value, list):
-        return [templates.render(text, context) for text in value]
-    return templates.render(value, context)
 
 
 def _lookup(record: Any, path: str) -> Any:

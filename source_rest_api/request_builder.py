@@ -1,0 +1,80 @@
+"""Makes the requests of a stream: templates filled, slice and position in their places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api import templates
+from source_rest_api.page import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from source_rest_api.config import Config
+    from source_rest_api.cursors import Slice
+    from source_rest_api.endpoint import Endpoint
+    from source_rest_api.page import Position
+    from source_rest_api.partitions import Partition
+
+
+class RequestBuilder:
+    """Makes requests for one endpoint.
+
+    Args:
+        config: The API, with what holds for all endpoints.
+        endpoint: What to ask for.
+        raw_config: The config as the user wrote it, for templates.
+    """
+
+    def __init__(self, config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any]) -> None:
+        self._url_base = config.url_base
+        self._params = {**config.params, **endpoint.params}
+        self._headers = {**config.headers, **endpoint.headers}
+        self._endpoint = endpoint
+        self._paginator = endpoint.pagination or config.pagination
+        self._raw_config = raw_config
+
+    def build(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
+        """The request for one page.
+
+        Raises:
+            ConfigError: A template cannot be filled.
+        """
+        context = self._context(partition, interval, position)
+        endpoint = self._endpoint
+        path = templates.render(endpoint.path, context, for_path=True)
+        request = Request(
+            method=endpoint.http_method,
+            url=_joined(templates.render(self._url_base, context), path),
+            params={name: _filled(value, context) for name, value in self._params.items()},
+            headers={name: ", ".join(_texts(_filled(value, context))) for name, value in self._headers.items()},
+            body=None if endpoint.body is None else endpoint.body.render(context),
+        )
+        if endpoint.incremental is not None:
+            request = endpoint.incremental.place(request, interval)
+        return self._paginator.place(request, position)
+
+    def _context(self, partition: Partition, interval: Slice, position: Position | None) -> dict[str, Any]:
+        """What templates read."""
+        marks = {"start_time": interval.start, "end_time": interval.end}
+        return {
+            "config": self._raw_config,
+            "stream_interval": {name: mark.text for name, mark in marks.items() if mark is not None},
+            "stream_partition": partition.records,
+            "next_page_token": position,
+            **partition.records,
+        }
+
+
+def _joined(base: str, path: str) -> str:
+    return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
+
+
+def _filled(value: str | list[str], context: Mapping[str, Any]) -> str | list[str]:
+    if isinstance(value, list):
+        return [templates.render(text, context) for text in value]
+    return templates.render(value, context)
+
+
+def _texts(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
