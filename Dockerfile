@@ -2,6 +2,10 @@
 ARG BASE_IMAGE=airbyte/python-connector-base:4.1.0
 FROM ${BASE_IMAGE}
 
+# An environment of its own: the base's own packages stay as they are, and pip cannot replace all of them.
+RUN python -m venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+
 WORKDIR /airbyte/integration_code
 
 # Dependencies first: their layer is built again only when the lock changes.

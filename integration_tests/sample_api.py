@@ -296,9 +296,7 @@ def main() -> None:
     """Serve until Ctrl-C."""
     parser = argparse.ArgumentParser(description="Serve the sample shop on 127.0.0.1.")
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: 8080)")
-    parser.add_argument(
-        "--rows", type=float, default=1.0, help="scale of the data (default: 1.0, 4,500 rows)"
-    )
+    parser.add_argument("--rows", type=float, default=1.0, help="scale of the data (default: 1.0, 4,500 rows)")
     arguments = parser.parse_args()
     with Shop(arguments.rows, arguments.port) as shop, suppress(KeyboardInterrupt):
         print(f"{shop.url} with bearer token {TOKEN}, until Ctrl-C", file=sys.stderr, flush=True)

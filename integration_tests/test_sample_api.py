@@ -142,9 +142,7 @@ def test_page_sizes_are_capped(
         ("/customers/1/orders", {"offset": "-1"}),
     ],
 )
-def test_bad_parameters_are_400(
-    get: Callable[..., requests.Response], path: str, params: dict[str, str]
-) -> None:
+def test_bad_parameters_are_400(get: Callable[..., requests.Response], path: str, params: dict[str, str]) -> None:
     """A value that makes no sense is refused with a JSON error that names it or its parameter."""
     response = get(path, **params)
     assert response.status_code == 400
@@ -156,9 +154,7 @@ def test_links_keep_the_other_parameters(get: Callable[..., requests.Response]) 
     response = get("/products", per_page=10, updated_since="2024-01-01T01:00:00+01:00")
     following = requests.models.PreparedRequest()
     following.prepare_url(response.links["next"]["url"], None)
-    assert following.path_url == (
-        "/products?per_page=10&updated_since=2024-01-01T01%3A00%3A00%2B01%3A00&page=2"
-    )
+    assert following.path_url == ("/products?per_page=10&updated_since=2024-01-01T01%3A00%3A00%2B01%3A00&page=2")
 
 
 def test_changes_are_seen(shop: Shop, get: Callable[..., requests.Response]) -> None:
@@ -203,9 +199,7 @@ def test_the_data_is_hard_enough(shop: Shop) -> None:
         assert any(times[n - 1] == times[n] for n in range(cap, len(times), cap))
         assert all("2024" <= time < "2024-12" for time in times)
     assert [len(table) for table in shop.tables.values()] == [1200, 3000, 300]
-    nulls = {
-        name for table in shop.tables.values() for row in table.values() for name in row if row[name] is None
-    }
+    nulls = {name for table in shop.tables.values() for row in table.values() for name in row if row[name] is None}
     assert nulls == {"contact", "credit_limit", "note", "weight_grams", "discontinued_on"}
     assert Shop().tables == shop.tables
     assert [len(table) for table in Shop(rows=0.1).tables.values()] == [120, 300, 30]

@@ -34,9 +34,7 @@ def metadata() -> dict[str, Any]:
 
 def logical_lines(name: str) -> list[str]:
     """Give the lines of a file without comments, and with continuation lines joined."""
-    text = "\n".join(
-        line for line in (ROOT / name).read_text().splitlines() if not line.lstrip().startswith("#")
-    )
+    text = "\n".join(line for line in (ROOT / name).read_text().splitlines() if not line.lstrip().startswith("#"))
     return [" ".join(line.split()) for line in text.replace("\\\n", " ").splitlines() if line.strip()]
 
 

@@ -1,0 +1,20 @@
+"""Environments of their own for what integration tests need, made by `scripts/setup` from their locks."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def environment(name: str) -> Path:
+    """The folder with the programs of an environment, made if it is not there.
+
+    Raises:
+        RuntimeError: It cannot be installed.
+    """
+    done = subprocess.run([ROOT / "scripts/setup", name], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"scripts/setup {name} failed: {done.stderr}")
+    return ROOT / f".venv-{name}" / "bin"
