@@ -1,4 +1,4 @@
-"""Reads a connector into a DuckDB cache with PyAirbyte, and writes what is in it to a file. Runs in PyAirbyte's environment.
+"""Reads a connector into a DuckDB cache with PyAirbyte, in its environment, and writes what is in it to a file.
 
 python pyairbyte_reader.py EXECUTABLE CONFIG CACHE RESULT
 """

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def python() -> Path:
+    """The interpreter that has PyAirbyte."""
     return environment("pyairbyte") / "python"
 
 
