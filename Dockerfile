@@ -2,15 +2,16 @@
 ARG BASE_IMAGE=airbyte/python-connector-base:4.1.0
 FROM ${BASE_IMAGE}
 
-# An environment of its own: the base's own packages stay as they are, and pip cannot replace all of them.
-RUN python -m venv /opt/venv
+# An environment of its own, because pip cannot replace all packages of the base; filled by the base's pip.
+RUN python -m venv --without-pip /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 
 WORKDIR /airbyte/integration_code
 
-# Dependencies first: their layer is built again only when the lock changes.
-COPY requirements.lock ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+# Dependencies first: their layer is built again only when the lock changes. The CDK is not among them: main.py does
+# without it (docs/image.md).
+COPY requirements-image.lock ./
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r requirements-image.lock
 
 # The root file system may be read-only, so the bytecode is written here.
 COPY main.py ./

@@ -6,16 +6,38 @@ each attempt, on requests to allowed origins only (`requester.py`).
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
-from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from source_rest_api.model import Model, Secret
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
+    from typing_extensions import Self
+
+_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+"""Of a header or cookie (RFC 9110, section 5.6.2)."""
+_VALUE = re.compile(r"(?! )[ -~\xa1-\xff]*(?<! )")
+"""Of a header, as far as it can be sent unchanged (RFC 9110, section 5.5)."""
+
+
+def _check_header(secret: SecretStr) -> SecretStr:
+    if not _VALUE.fullmatch(secret.get_secret_value()):
+        raise ValueError(
+            "it has a line break, a space at its beginning or end, or a character that no header can hold; "
+            "was it copied wrongly?"
+        )
+    return secret
+
+
+def _check_username(value: str) -> str:
+    if ":" in value:
+        raise ValueError("a user name cannot hold a colon (RFC 7617); is it `username:password`?")
+    return value
 
 
 class NoAuth(Model):
@@ -31,7 +53,7 @@ class Bearer(Model):
     """`Authorization: Bearer <token>` (RFC 6750)."""
 
     type: Literal["bearer"] = "bearer"
-    token: Secret
+    token: Annotated[Secret, AfterValidator(_check_header)]
     """The access token, without the word Bearer."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
@@ -53,21 +75,33 @@ class ApiKey(Model):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         key = self.api_key.get_secret_value()
         if self.location == "query":
-            request.prepare_url(request.url, {self.name: key})
+            # A link that the API gave may have the key already.
+            request.prepare_url(_without(request.url or "", self.name), {self.name: key})
         elif self.location == "cookie":
-            cookies = SimpleCookie(request.headers.get("Cookie", ""))
-            cookies[self.name] = key
-            request.headers["Cookie"] = cookies.output(header="", sep=";").strip()
+            others = [c.strip() for c in request.headers.get("Cookie", "").split(";")]
+            kept = [c for c in others if c and c.partition("=")[0] != self.name]
+            request.headers["Cookie"] = "; ".join([*kept, f"{self.name}={key}"])
         else:
             request.headers[self.name] = key
         return request
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.location == "query":
+            return self
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"`name` is not one that a {self.location} can have")
+        _check_header(self.api_key)
+        if self.location == "cookie" and ";" in self.api_key.get_secret_value():
+            raise ValueError("`api_key`: a cookie cannot hold a semicolon")
+        return self
 
 
 class Basic(Model):
     """User name and password in `Authorization: Basic` (RFC 7617)."""
 
     type: Literal["basic"] = "basic"
-    username: str
+    username: Annotated[str, AfterValidator(_check_username)]
     """The user name; for some APIs the API key."""
     password: Secret = SecretStr("")
     """The password; may be empty."""
@@ -83,3 +117,10 @@ class Basic(Model):
 
 
 Authenticator: TypeAlias = Annotated[NoAuth | Bearer | ApiKey | Basic, Field(discriminator="type")]
+
+
+def _without(url: str, name: str) -> str:
+    """The URL without a query parameter, all others as they are."""
+    parts = urlsplit(url)
+    kept = [p for p in parts.query.split("&") if unquote_plus(p.partition("=")[0]) != name]
+    return urlunsplit(parts._replace(query="&".join(kept)))

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field
 
 from source_rest_api import templates
-from source_rest_api.model import Model
+from source_rest_api.model import Json, Model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-
-def _json_text(value: object) -> object:
-    """Airbyte's form gives JSON as text."""
-    return json.loads(value) if isinstance(value, str) else value
 
 
 def _check_templates(value: Any) -> Any:
@@ -29,12 +23,7 @@ class JsonBody(Model):
     """A JSON body. Texts in it may be templates."""
 
     type: Literal["json"] = "json"
-    value: Annotated[
-        Any,
-        AfterValidator(_check_templates),
-        BeforeValidator(_json_text),
-        WithJsonSchema({"type": "string", "multiline": True}, mode="validation"),
-    ]
+    value: Annotated[Json, AfterValidator(_check_templates)]
     """The body: any JSON value, or its text."""
 
     @property

@@ -42,6 +42,10 @@ def load(value: Any) -> list[ConfiguredStream]:
         catalog = msgspec.convert(value, _Catalog)
     except msgspec.ValidationError as error:
         raise ConfigError(f"The catalog is not a configured Airbyte catalog: {error}.") from None
+    names = [configured.stream.name for configured in catalog.streams]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ConfigError(f"The catalog holds a stream more than once: {', '.join(twice)}.")
     return [ConfiguredStream(c.stream.name, c.sync_mode == "incremental") for c in catalog.streams]
 
 

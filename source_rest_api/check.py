@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from source_rest_api import raw_json
+from source_rest_api import parent_record, raw_json
 from source_rest_api.errors import ConfigError, SourceError, as_source_error
 from source_rest_api.page import End
+from source_rest_api.requester import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.page import Page
+    from source_rest_api.partitions import Partition
     from source_rest_api.stream import Stream
 
 
@@ -30,6 +32,8 @@ class Probe:
         """Ask for the first page; any error is the result."""
         try:
             return cls(seen=_look(stream))
+        except Stopped:
+            raise
         except Exception as error:  # noqa: BLE001 -- the other endpoints are tried all the same
             return cls(problem=as_source_error(error))
 
@@ -40,7 +44,7 @@ def _look(stream: Stream) -> str:
         return f"{stream.name}: not tried, its parent has no records"
     page = stream.first_page(partition)
     if page.records:
-        missing = list(_missing_fields(stream, page.records[0]))
+        missing = [*_missing_fields(stream, page.records[0]), *_missing_parent_fields(stream, partition)]
         if missing:
             keys = ", ".join(list(raw_json.fields(page.records[0]))[:20])
             raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
@@ -55,6 +59,13 @@ def _missing_fields(stream: Stream, record: Raw) -> Iterator[str]:
     if endpoint.incremental is not None and raw_json.find(record, endpoint.incremental.cursor_field) is None:
         name = ".".join(endpoint.incremental.cursor_field)
         yield f"`incremental.cursor_field` names `{name}`, which the first record does not have"
+
+
+def _missing_parent_fields(stream: Stream, partition: Partition) -> Iterator[str]:
+    parent = next(iter(list(partition.records.values())[-1:]), None)
+    for name, path in stream.endpoint.include_from_parent.items():
+        if parent_record.find(parent, path) is None:
+            yield f"`include_from_parent.{name}` names `{path}`, which the parent's record does not have"
 
 
 def _more(stream: Stream, page: Page) -> str:

@@ -12,15 +12,16 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api import states, yaml_text
+from source_rest_api import catalog, messages, states, yaml_text
 from source_rest_api.connector import Connector
-from source_rest_api.errors import ConfigError, InternalError, SourceError, as_source_error
+from source_rest_api.errors import ConfigError, InternalError, SourceError, TransientError, as_source_error
 from source_rest_api.messages import LogHandler, Messages, Writer
+from source_rest_api.requester import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from source_rest_api.connector import Session
 
 _LOG = logging.getLogger("airbyte")
+_LAST_SECONDS = 4.5
+"""After a signal; then the process ends even if it cannot do so in order, because nobody reads what it writes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +51,7 @@ def run(connector: Connector, arguments: Sequence[str]) -> int:
     _log_through(LogHandler(writer, Messages(lambda text: text)), debug=options.debug)
     try:
         code = _Command(connector, options, writer, signals.stop).run()
-    except BrokenPipeError:
+    except OSError:
         writer.give_up()
         code = 1
     return 128 + signals.received if signals.received else code
@@ -63,6 +66,8 @@ class _Command:
         self._writer = writer
         self._stop = stop
         self._messages = Messages(lambda text: text)
+        self._reading = False
+        """Whether the read has begun, which gives every stream its terminal status."""
 
     def run(self) -> int:
         try:
@@ -71,6 +76,8 @@ class _Command:
             return self._with_config()
         except BrokenPipeError:
             raise
+        except Stopped:
+            return self._failed(TransientError("Stopped by a signal before it was done."), "")
         except Exception as error:  # noqa: BLE001 -- whatever it is, it goes out as a message
             return self._failed(as_source_error(error), "".join(traceback.format_exception(error)))
 
@@ -78,14 +85,14 @@ class _Command:
         checking = self._options.command == "check"
         try:
             session = self._connector.session(_load_file(self._options.config, "config"), self._stop)
+            self._messages = Messages(session.mask)
+            _log_through(LogHandler(self._writer, self._messages), debug=self._options.debug)
+            if checking:
+                return self._write(session.check())
         except ConfigError as error:
             if not checking:
                 raise
             return self._write([self._messages.connection_status(str(error))])
-        self._messages = Messages(session.mask)
-        _log_through(LogHandler(self._writer, self._messages), debug=self._options.debug)
-        if checking:
-            return self._write(session.check())
         if self._options.command == "discover":
             return self._write(session.discover())
         return self._read(session)
@@ -93,7 +100,9 @@ class _Command:
     def _read(self, session: Session) -> int:
         configured = _load_file(self._options.catalog, "catalog")
         saved = states.load(_load_file(self._options.state, "state")) if self._options.state else {}
-        self._write(session.read(configured, saved))
+        for block in session.read(configured, saved):
+            self._reading = True
+            self._writer.write(block)
         return 0 if session.complete else 1
 
     def _write(self, blocks: Iterator[bytes] | list[bytes]) -> int:
@@ -103,7 +112,18 @@ class _Command:
 
     def _failed(self, error: SourceError, trace: str) -> int:
         self._writer.write(self._messages.error(error, stack_trace=trace if isinstance(error, InternalError) else ""))
+        for name in self._unread():
+            self._writer.write(messages.stream_status(name, "INCOMPLETE"))
         return 1
+
+    def _unread(self) -> list[str]:
+        """The configured streams, if the read could not even begin: the destination waits for their statuses."""
+        if self._options.command != "read" or self._reading:
+            return []
+        try:
+            return [configured.name for configured in catalog.load(_load_file(self._options.catalog, "catalog"))]
+        except ConfigError:
+            return []
 
 
 class _Signals:
@@ -118,6 +138,9 @@ class _Signals:
     def _receive(self, number: int, _: FrameType | None) -> None:
         self.received = number
         self.stop.set()
+        last = Timer(_LAST_SECONDS, os._exit, [128 + number])
+        last.daemon = True
+        last.start()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -151,6 +174,8 @@ def _load_file(path: str, what: str) -> Any:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         reason = str(error)
+    except RecursionError:
+        reason = "it is nested too deeply"
     if not path.endswith((".yaml", ".yml")):
         raise ConfigError(f"The {what} file {path} is not valid JSON: {reason}.")
     try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import (
@@ -25,18 +28,22 @@ from source_rest_api.model import Model, NamedTexts, Text
 from source_rest_api.paginators import NoPagination, Paginator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 
 def _http_url(value: str) -> str:
-    if not value.startswith(("http://", "https://", "{{")):
+    if not value.lower().startswith(("http://", "https://", "{{")):
         raise ValueError("must begin with https:// or http://")
+    if re.match("[^/]*//[^/]*@", value):
+        raise ValueError("must not hold credentials: they belong in `authentication`")
+    if "?" in value:
+        raise ValueError("must not have a query: it belongs in `params`")
     return value
 
 
 def _parse_yaml(value: object) -> object:
     """Airbyte's form gives the endpoints as YAML text."""
-    return yaml_text.load(value) if isinstance(value, str) else value
+    return (yaml_text.load(value) or []) if isinstance(value, str) else value
 
 
 class Config(Model):
@@ -75,14 +82,15 @@ class Config(Model):
     max_concurrency: PositiveInt = 4
     """Streams that are read at the same time."""
 
-    @property
+    @cached_property
     def streams(self) -> list[Endpoint]:
         """All endpoints, from the list and from the YAML text."""
         return [*self.endpoints, *self.endpoints_yaml]
 
-    def endpoint(self, variable: str) -> Endpoint | None:
-        """The endpoint whose records templates know by this name."""
-        return next((endpoint for endpoint in self.streams if endpoint.variable == variable), None)
+    @cached_property
+    def by_variable(self) -> dict[str, Endpoint]:
+        """The endpoints by the names under which templates know their records."""
+        return {endpoint.variable: endpoint for endpoint in self.streams}
 
 
 def load(raw: Mapping[str, Any], model: type[Config] = Config) -> Config:
@@ -91,7 +99,9 @@ def load(raw: Mapping[str, Any], model: type[Config] = Config) -> Config:
     Raises:
         ConfigError: With every error, each with its path, none with a value.
     """
-    own = {key: value for key, value in raw.items() if not key.startswith("_")}
+    if not isinstance(raw, Mapping):
+        raise ConfigError("The config must be an object with keys such as `url_base` and `endpoints`.")
+    own = {key: value for key, value in raw.items() if not str(key).startswith("_")}
     try:
         config = model.model_validate(own)
     except ValidationError as error:
@@ -106,37 +116,34 @@ def load(raw: Mapping[str, Any], model: type[Config] = Config) -> Config:
 
 def _problem(model: type[BaseModel], error: Any) -> str:
     """One line for one validation error: the path as the user writes it, and what to do."""
-    location = list(error["loc"])
-    owner = _model_at(model, location[:-1])
-    kind = error["type"]
+    kind, location = error["type"], error["loc"]
+    path, owner = _walk(model, location)
     if kind == "extra_forbidden" and owner is not None:
         known = [field.alias or name for name, field in owner.model_fields.items()]
-        return f"{_dotted(location)}: unknown key{_did_you_mean(str(location[-1]), known)}"
+        return f"{path}: unknown key{_did_you_mean(str(location[-1]), known)}"
     if kind == "union_tag_invalid":
         expected = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
-        return f"{_dotted([*location, 'type'])}: unknown type{_did_you_mean(error['ctx']['tag'], expected)}"
+        return f"{path}.type: unknown type{_did_you_mean(error['ctx']['tag'], expected)}"
     if kind == "union_tag_not_found":
-        return f"{_dotted([*location, 'type'])}: is missing"
-    if kind == "missing":
-        return f"{_dotted(location)}: is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{_dotted(location) or 'the config'}: {message[0].lower()}{message[1:]}"
+        return f"{path}.type: is missing"
+    message = _MESSAGES.get(kind) or error["msg"].removeprefix("Value error, ")
+    return f"{path}: {message[0].lower()}{message[1:]}"
+
+
+_MESSAGES = {
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "missing": "is missing",
+    "model_attributes_type": "must be an object",
+    "model_type": "must be an object",
+    "string_type": "must be text; in YAML, put it in quotes",
+}
+"""Pydantic's words for these are for programmers."""
 
 
 def _did_you_mean(given: str, known: list[str]) -> str:
     close = get_close_matches(given, known, n=1, cutoff=0.6)
     return f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(f'`{name}`' for name in known)}"
-
-
-def _dotted(location: list[Any]) -> str:
-    """`endpoints[0].pagination.page_size`: list positions in brackets, tags of unions left out."""
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part not in _TAGS:
-            text += f".{part}" if text else str(part)
-    return text
 
 
 def _members(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -151,49 +158,42 @@ def _tag(model: type[BaseModel]) -> str | None:
     return None if field is None else str(field.default)
 
 
-_TAGS = {
-    tag
-    for owner in (Config, Endpoint)
-    for field in owner.model_fields.values()
-    for tag in map(_tag, _members(field.annotation))
-    if tag
-}
+def _walk(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
+    """Follow a location, in which pydantic puts the types of unions between the keys.
 
-
-def _model_at(model: type[BaseModel], location: list[Any]) -> type[BaseModel] | None:
-    """The model whose key an error is about."""
-    candidates = [model]
+    Returns:
+        The path as the user writes it, `endpoints[0].pagination.page_size`, and the model whose key is its last.
+    """
+    path = ""
+    owners: list[type[BaseModel]] = []
+    here = [model]
     for part in location:
         if isinstance(part, int):
-            continue
-        tagged = [candidate for candidate in candidates if _tag(candidate) == part]
-        if tagged:
-            candidates = tagged
-            continue
-        fields = [
-            field
-            for candidate in candidates
-            for name, field in candidate.model_fields.items()
-            if part in {name, field.alias}
-        ]
-        candidates = [member for field in fields for member in _members(field.annotation)]
-    return candidates[0] if candidates else None
+            path += f"[{part}]"
+        elif len(here) > 1 and part in map(_tag, here):
+            here = [candidate for candidate in here if _tag(candidate) == part]
+        else:
+            path += f".{part}" if path else part
+            owners = here
+            fields = [f for owner in owners for name, f in owner.model_fields.items() if part in {name, f.alias}]
+            here = [member for field in fields for member in _members(field.annotation)]
+    return path, owners[0] if owners else None
 
 
 def _cross_check(config: Config) -> Iterator[str]:
     """What no part can see alone: names that must differ, names that must exist, parents without cycles."""
+    yield from partitions.problems_of_defaults(config)
     if not config.streams:
         yield "endpoints: at least one endpoint is needed, in `endpoints` or `endpoints_yaml`"
-    seen: dict[str, str] = {}
+    names: dict[str, str] = {}
     for endpoint in config.streams:
         place = f"endpoint `{endpoint.name}`"
-        other = seen.setdefault(endpoint.variable, endpoint.name)
-        if other is not endpoint.name and seen[endpoint.variable] != endpoint.name:
-            yield f"{place}: its name is the same as that of `{other}`"
+        other = names.get(endpoint.variable)
+        names[endpoint.variable] = endpoint.name
+        if other == endpoint.name:
+            yield f"{place}: the name stands there twice"
+        elif other is not None:
+            yield f"{place}: in templates its name is the same as that of `{other}`"
         if endpoint.variable in templates.BUILT_IN_NAMES:
             yield f"{place}: the name is reserved in templates"
         yield from (f"{place}: {problem}" for problem in partitions.problems(config, endpoint))
-    names = [endpoint.name for endpoint in config.streams]
-    yield from (
-        f"endpoint `{name}`: the name stands there twice" for name in sorted({n for n in names if names.count(n) > 1})
-    )

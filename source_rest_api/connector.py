@@ -12,7 +12,7 @@ from source_rest_api import catalog, masking, messages, schema, spec, state, tem
 from source_rest_api import config as configs
 from source_rest_api.check import Probe
 from source_rest_api.config import Config
-from source_rest_api.errors import InternalError
+from source_rest_api.errors import ConfigError, InternalError
 from source_rest_api.messages import Messages
 from source_rest_api.requester import Requester
 from source_rest_api.stream import Batch, Stream
@@ -49,6 +49,8 @@ class Connector:
         Raises:
             ConfigError: With all that is wrong with it.
         """
+        if not isinstance(raw_config, dict):
+            raise ConfigError("The config is not an object with settings such as `url_base` and `endpoints`.")
         return Session(configs.load(raw_config, self.config_model), raw_config, stop or Event())
 
 
@@ -98,7 +100,11 @@ class Session:
         yield messages.catalog(streams)
 
     def read(self, configured: Any, states: Mapping[str, Mapping[str, Any]]) -> Iterator[bytes]:
-        """STATUS, RECORD, STATE and ERROR messages of the configured streams; `complete` tells how it went."""
+        """STATUS, RECORD, STATE and ERROR messages of the configured streams; `complete` tells how it went.
+
+        Raises:
+            ConfigError: Before the first message: the catalog is none, or `url_base` is no URL.
+        """
         with self._requester(self.config.retry) as requester:
             sync = Sync(
                 catalog.load(configured),

@@ -15,17 +15,22 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
+    from source_rest_api.model import Path
     from source_rest_api.page import Page
 
 _NEXT = frozenset(
     {"next", "nextlink", "nexturl", "nexturi", "nextpage", "nextpageurl", "nextpagelink", "@odata.nextlink"}
 )
+_TARGET = frozenset({"href", "url", "uri", "link", "after", "cursor", "token"})
+"""What an object under one of those names holds the next page by."""
 _TOKEN = frozenset({"nextcursor", "nextpagetoken", "nexttoken", "nextpagecursor", "continuationtoken", "continuation"})
-_FLAG = frozenset({"hasmore", "hasnext", "hasnextpage", "moreitems", "morerecords", "moreitemsincollection"})
-_TOTAL = frozenset({"total", "totalcount", "totalrecords", "totalresults", "totalitems", "totalhits"})
+_MORE = frozenset({"hasmore", "hasnext", "hasnextpage", "moreitems", "morerecords", "moreitemsincollection"})
+_LAST = frozenset({"islast", "islastpage", "last", "lastpage"})
+_TOTAL = frozenset({"total", "totalcount", "totalrecords", "totalresults", "totalitems", "totalhits", "totalelements"})
 _TOTAL_PAGES = frozenset({"totalpages", "pagecount", "lastpage"})
-_LARGEST_ENVELOPE = 20_000
-"""Bytes. Objects beyond it hold data, not paging."""
+_COUNTS = _LAST | _TOTAL | _TOTAL_PAGES
+_DEPTH = 4
+"""Levels of objects that are looked into: `data.issues.pageInfo.hasNextPage` is four."""
 
 
 class Sign(NamedTuple):
@@ -48,48 +53,54 @@ def find_sign(page: Page) -> Sign | None:
 
 
 def _signs(page: Page) -> Iterator[Sign]:
-    for path, value in _envelope(page):
+    for path, value in _envelope(page.root, page.records, ()):
         sign = _sign(path, value, page)
         if sign is not None:
             yield sign
 
 
-def _envelope(page: Page) -> Iterator[tuple[str, Raw]]:
-    """The body's fields, and those of its small objects, two levels down."""
-    for name, value in page.fields.items():
-        yield name, value
-        if raw_json.kind(value) == "object" and len(memoryview(value)) <= _LARGEST_ENVELOPE:
-            for inner, inner_value in raw_json.fields(value).items():
-                yield f"{name}.{inner}", inner_value
-                if raw_json.kind(inner_value) == "object":
-                    for leaf, leaf_value in raw_json.fields(inner_value).items():
-                        yield f"{name}.{inner}.{leaf}", leaf_value
+def _envelope(value: Raw, records: list[Raw], path: Path, *, record: bool = False) -> Iterator[tuple[Path, Raw]]:
+    """The fields of the body, with their paths. Where an object is itself the record, a total may be its own."""
+    if len(path) == _DEPTH:
+        return
+    record = record or [value] == records
+    for name, inner in raw_json.fields(value).items():
+        if not record or _plain(name) not in _COUNTS:
+            yield (*path, name), inner
+        yield from _envelope(inner, records, (*path, name), record=record)
 
 
-def _sign(path: str, value: Raw, page: Page) -> Sign | None:
-    names = path.rsplit(".", 2)
-    name = _plain(names[-1] if not path.lower().endswith("@odata.nextlink") else "@odata.nextLink")
-    if name == "href" and len(names) > 1:
-        name = _plain(names[-2])
+def _sign(keys: Path, value: Raw, page: Page) -> Sign | None:
+    path = ".".join(keys)
+    name, holder = _plain(keys[-1]), _plain("".join(keys[-2:-1]))
+    if name in _TARGET and holder in _NEXT:
+        name = holder
     said = raw_json.text(value)
-    if name in _FLAG and bytes(value) == b"true":
+    count = raw_json.count(value)
+    if name in _MORE and bytes(value) == b"true":
         return Sign(f"`{path}` is true", f"{{…, more_path: {path}}}")
+    if name in _LAST and bytes(value) == b"false":
+        return Sign(f"`{path}` is false", "{type: page_number, …} or {type: offset, …}")
     if not said:
         return None
-    if name in _NEXT and said.startswith(("http://", "https://", "/", "?")):
-        return Sign(f"`{path}` holds a URL", f"{{type: next_url, next_url_path: {path}}}")
-    if name in _NEXT and said.isdecimal():
-        following = f"{{type: page_number, page_param: page}} or {{type: cursor, cursor_path: {path}}}"
-        return Sign(f"`{path}` is {said}", following)
     if name in _NEXT | _TOKEN:
-        return Sign(f"`{path}` holds a token", f"{{type: cursor, cursor_path: {path}, cursor_param: …}}")
-    if name in _TOTAL and said.isdecimal() and int(said) > page.records_so_far:
+        return _next_sign(path, said, is_url=name in _NEXT and said.startswith(("http://", "https://", "/", "?")))
+    if name in _TOTAL and count is not None and count > page.records_so_far:
         what = f"`{path}` is {said}, and {page.records_so_far} records were read"
         return Sign(what, f"{{type: page_number, total_path: {path}}} or {{type: offset, …}}", certain=False)
-    if name in _TOTAL_PAGES and said.isdecimal() and int(said) > page.number:
+    if name in _TOTAL_PAGES and count is not None and count > page.number:
         what = f"`{path}` is {said}, and {page.number} were read"
         return Sign(what, f"{{type: page_number, total_pages_path: {path}}}")
     return None
+
+
+def _next_sign(path: str, said: str, *, is_url: bool) -> Sign:
+    if is_url:
+        return Sign(f"`{path}` holds a URL", f"{{type: next_url, next_url_path: {path}}}")
+    if said.isdecimal():
+        following = f"{{type: page_number, page_param: page}} or {{type: cursor, cursor_path: {path}}}"
+        return Sign(f"`{path}` is {said}", following)
+    return Sign(f"`{path}` holds a token", f"{{type: cursor, cursor_path: {path}, cursor_param: …}}")
 
 
 def _plain(name: str) -> str:

@@ -155,10 +155,10 @@ class DatetimePeek:
     """Reads one date-time field of undecoded records, and nothing else of them."""
 
     def __init__(self, path: Path) -> None:
-        kind: Any = datetime | None
+        field: Any = ("value", datetime | None, None)
         for key in reversed(path):
-            fields = [("value", kind, None)]
-            kind = msgspec.defstruct("Peek", fields, rename={"value": key}, gc=False) | None
+            kind = msgspec.defstruct("Peek", [field], rename={"value": key}, gc=False)
+            field = ("value", kind)
         self._decode = msgspec.json.Decoder(kind).decode
         self._value = attrgetter(".".join(["value"] * len(path)))
 
@@ -166,7 +166,7 @@ class DatetimePeek:
         """Each record's moment, aware; None where the field is absent or null.
 
         Raises:
-            msgspec.ValidationError: A value is not RFC 3339.
+            msgspec.ValidationError: A value is not RFC 3339, or there is no object on the way to it.
         """
         values = map(self._value, map(self._decode, records))
         return [value if value is None or value.tzinfo else value.replace(tzinfo=timezone.utc) for value in values]

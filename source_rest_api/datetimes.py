@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import msgspec
 
@@ -21,20 +21,20 @@ def parse(value: object) -> datetime:
         raise ValueError("not a date-time")  # noqa: TRY004 -- it is a wrong value for whoever asks
     try:
         return _aware(msgspec.convert(value, datetime))
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         pass
-    if value[17:19] == "60":
-        return parse(f"{value[:17]}59{value[19:]}") + timedelta(seconds=1)
+    if not value[:4].isdecimal():  # such as `now` and `12:30`, which pendulum reads by the clock
+        raise ValueError("not a date-time")
     import pendulum  # noqa: PLC0415 -- only unusual forms need it, and start-up counts
 
     try:
+        if value[17:19] == "60":
+            return parse(f"{value[:17]}59{value[19:]}") + timedelta(seconds=1)
         parsed = pendulum.parse(value)
-    except Exception:  # noqa: BLE001 -- it lets errors of several kinds through
-        raise ValueError("not a date-time") from None
-    if isinstance(parsed, datetime):
-        return parsed
-    if isinstance(parsed, date):
-        return datetime(parsed.year, parsed.month, parsed.day, tzinfo=timezone.utc)
+        if isinstance(parsed, datetime):
+            return parsed.astimezone(timezone.utc)
+    except Exception:  # noqa: BLE001, S110 -- it lets errors of several kinds through
+        pass
     raise ValueError("not a date-time")
 
 

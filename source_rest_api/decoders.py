@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import msgspec
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 _VALUE = msgspec.json.Decoder(Raw)
 _SNIPPET = 80
+_HEX = rb"[0-9a-fA-F]{2}"
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB]" + _HEX + rb"\\u[dD][c-fC-F]" + _HEX + rb"|(u[dD][89a-fA-F]" + _HEX + rb")|.)", re.DOTALL
+)
+"""All escapes of a JSON text from left to right; the group is half of a surrogate pair without the other."""
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -34,13 +40,18 @@ class Json(Model):
     def decode(self, response: Response) -> Raw:
         """Check the body's syntax and text, and return it as UTF-8, undecoded.
 
+        The one thing that is changed is an escaped half of a surrogate pair: it is no character, and becomes U+FFFD.
+
         Raises:
             BrokenAnswerError: The body is cut, is not JSON, or is not text in its own charset.
             ConfigError: It is a page for people, which asks for a login.
         """
         body = _utf8(response)
         try:
-            return _VALUE.decode(body)
+            try:
+                return _VALUE.decode(body)
+            except msgspec.DecodeError:
+                return _VALUE.decode(_ESCAPES.sub(_whole, body))
         except msgspec.DecodeError as error:
             raise _not_json(response, str(error)) from None
         except RecursionError:
@@ -77,10 +88,13 @@ def _utf8(response: Response) -> bytes:
         return body[len(mark) :].decode(charset).encode()
     except LookupError:
         raise ConfigError(f"The API declares the unknown charset {charset!r} ({describe(response)}).") from None
-    except UnicodeDecodeError as error:
-        raise BrokenAnswerError(
-            f"The body is not valid {charset.upper()} at byte {error.start} ({describe(response)})."
-        ) from None
+    except UnicodeError as error:
+        at = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
+        raise BrokenAnswerError(f"The body is not valid {charset.upper()}{at} ({describe(response)}).") from None
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape[1] else escape[0]
 
 
 def _declared(response: Response) -> str:

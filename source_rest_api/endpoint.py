@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from source_rest_api import templates
 from source_rest_api.bodies import Body
 from source_rest_api.cursors import DatetimeCursor
-from source_rest_api.model import Model, NamedTexts, Path, Paths, Text
+from source_rest_api.model import Json, Model, NamedPaths, NamedTexts, Path, Paths, Text, texts_of
 from source_rest_api.paginators import Paginator
 from source_rest_api.selectors import RecordSelector
+
+
+def _check_schema(value: Any) -> Any:
+    if value is not None and not (isinstance(value, dict) and isinstance(value.get("properties"), dict)):
+        raise ValueError("must be the JSON schema of an object, with `properties`")
+    return value
 
 
 class Endpoint(Model):
@@ -40,9 +46,9 @@ class Endpoint(Model):
     """How further pages are asked for."""
     incremental: DatetimeCursor | None = None
     """How only what is new is asked for."""
-    include_from_parent: dict[str, str] = {}
+    include_from_parent: NamedPaths = {}
     """Fields to add to each record: their name, and the field of the parent's record to copy."""
-    json_schema: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+    json_schema: Annotated[Json, AfterValidator(_check_schema), Field(alias="schema")] = None
     """JSON schema of a record. By default it is inferred from the first pages."""
 
     @property
@@ -58,6 +64,4 @@ class Endpoint(Model):
     @property
     def texts(self) -> list[str]:
         """All texts that may be templates."""
-        several = [*self.params.values(), *self.headers.values()]
-        flat = [text for value in several for text in (value if isinstance(value, list) else [value])]
-        return [self.path, *flat, *(self.body.texts if self.body else ())]
+        return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ())]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from source_rest_api.page import Response
 
+_LONGEST = 1e9
+"""Seconds; whatever is longer is for ever."""
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 _ADVICE = {
     HTTPStatus.BAD_REQUEST: "check the endpoint's `params`, `body` and `pagination`",
@@ -61,7 +63,7 @@ class Retry(Model):
             attempt: How often it was tried, from 1.
             jitter: Uniform between 0 and 1.
         """
-        return min(2.0 ** (attempt - 1), 60.0) * (1 + jitter / 2)
+        return min(2.0 ** min(attempt - 1, 6), 60.0) * (1 + jitter / 2)
 
 
 def judge(response: Response) -> Verdict | None:
@@ -70,7 +72,7 @@ def judge(response: Response) -> Verdict | None:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     message = f"The API answered {describe(response)}"
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
+    if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and "Retry-After" in response.headers):
         error = TransientError(f"{message}. It limits the rate of requests; the sync goes on from its state later.")
         return Verdict(error, retry=True, wait=retry_after(response.headers), limited=True, refused=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -90,9 +92,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """
     value = headers.get("Retry-After", "").strip()
     if value.replace(".", "", 1).isdecimal() and value.isascii():
-        return min(float(value), 1e9)
+        return min(float(value), _LONGEST)
     try:
         until, now = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("Date", ""))
-        return max((until - now).total_seconds(), 0.0)
-    except (TypeError, ValueError):
+        return min(max((until - now).total_seconds(), 0.0), _LONGEST)
+    except (TypeError, ValueError, OverflowError):
         return None

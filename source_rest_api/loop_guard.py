@@ -23,7 +23,7 @@ class LoopGuard:
         Raises:
             ConfigError: It was there before.
         """
-        what = self._digest(page) if self._by_page else hash(page.position)
+        what = self._digest(page) if self._by_page else hash(repr(page.position))
         if what is None:
             return
         if what in self._seen:
@@ -31,9 +31,7 @@ class LoopGuard:
         self._seen.add(what)
 
     def _digest(self, page: Page) -> int | None:
-        if not page.records:
-            return None
-        return hash((len(page), bytes(page.records[0]), bytes(page.records[-1])))
+        return hash(tuple(map(bytes, page.records))) if page.records else None
 
 
 _REPEATED_PAGE = (

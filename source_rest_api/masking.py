@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
+from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -38,23 +39,40 @@ def secrets_of(value: object) -> Iterator[str]:
 
 def masker(secrets: Iterable[str]) -> Callable[[str], str]:
     """A function that replaces all forms of the secrets in a text, the longest first."""
-    forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
+    forms = {form for secret in secrets for form in _forms(secret)}
     if not forms:
         return lambda text: text
-    pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)), re.IGNORECASE)
+    spelled = ("".join(map(_spellings, form)) for form in sorted(forms, key=len, reverse=True))
+    pattern = re.compile("|".join(spelled), re.IGNORECASE)
     return lambda text: pattern.sub(MASK, text)
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Raw, percent-encoded, escaped for JSON and Python, in base64; and each line of a longer text such as a PEM."""
+    """The secret, each line of a longer one such as a PEM, and all these in base64."""
     for text in {secret, secret.strip(), *(line.strip() for line in secret.splitlines())}:
-        data = text.encode("utf-8", "surrogatepass")
-        yield text
-        yield quote(text, safe="", errors="replace")
-        yield quote(text, errors="replace")
-        yield quote_plus(text, errors="replace")
-        yield json.dumps(text)[1:-1]
-        yield json.dumps(text, ensure_ascii=False)[1:-1]
-        yield repr(text)[1:-1]
-        yield b64encode(data).decode()
-        yield urlsafe_b64encode(data).decode().rstrip("=")
+        if len(text.strip()) >= _SHORTEST:
+            data = text.encode("utf-8", "surrogatepass")
+            yield text
+            yield b64encode(data).decode().rstrip("=")
+            yield urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _spellings(character: str) -> str:
+    """A pattern for what URLs, JSON, Python and HTML make of a character; each writer escapes a choice of its own."""
+    if character.isascii() and character.isalnum():
+        return character
+    utf16 = character.encode("utf-16-be", "surrogatepass").hex()
+    spellings = {
+        character,
+        quote(character, safe="", errors="replace"),
+        quote_plus(character, errors="replace"),
+        "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass")),
+        json.dumps(character)[1:-1],
+        repr(character)[1:-1],
+        "".join(f"\\u{utf16[i : i + 4]}" for i in range(0, len(utf16), 4)),
+        f"\\{character}",
+        escape(character),
+        f"&#{ord(character)};",
+        f"&#x{ord(character):x};",
+    }
+    return f"(?:{'|'.join(map(re.escape, sorted(spellings, key=len, reverse=True)))})"

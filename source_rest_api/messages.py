@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Status = Literal["STARTED", "RUNNING", "COMPLETE", "INCOMPLETE"]
 
-_LEVELS = {"CRITICAL": "FATAL", "WARNING": "WARN"}
+_LEVELS = {"CRITICAL": "FATAL", "ERROR": "ERROR", "WARNING": "WARN", "INFO": "INFO", "DEBUG": "DEBUG"}
 _LINE_BREAKS = (b"\n", b"\r")
 
 
@@ -85,11 +85,15 @@ class Messages:
     """The messages that carry text, with secrets masked in it."""
 
     def __init__(self, mask: Callable[[str], str]) -> None:
-        self._mask = mask
+        self._masked = mask
+
+    def _mask(self, text: str) -> str:
+        """Without secrets, and without lone surrogates (from file names, say), which UTF-8 cannot write."""
+        return self._masked(text).encode("utf-8", "backslashreplace").decode()
 
     def log(self, level: str, text: str) -> bytes:
         """A LOG message; `level` is Python's name of it."""
-        return line({"type": "LOG", "log": {"level": _LEVELS.get(level, level), "message": self._mask(text)}})
+        return line({"type": "LOG", "log": {"level": _LEVELS.get(level, "INFO"), "message": self._mask(text)}})
 
     def connection_status(self, problem: str | None, seen: str = "") -> bytes:
         """The CONNECTION_STATUS message: what was seen, or what is wrong."""

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, TypeAlias
 
+import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from source_rest_api import templates
+
+_WORDS = {
+    "api": "API",
+    "auth": "authentication",
+    "http": "HTTP",
+    "json": "JSON",
+    "param": "parameter",
+    "params": "parameters",
+    "post": "POST",
+    "url": "URL",
+    "yaml": "YAML",
+}
+
+
+def _title(name: str, *_: object) -> str:
+    """`page_size_param` or `LinkHeader` as people write it in a form."""
+    words = re.sub(r"_|(?<=[a-z])(?=[A-Z])", " ", name).lower().split()
+    text = " ".join(_WORDS.get(word, word) for word in words)
+    return text[:1].upper() + text[1:]
 
 
 class Model(BaseModel):
     """A part of the config: frozen, strict about unknown keys, silent about values in its errors."""
 
     model_config = ConfigDict(
+        allow_inf_nan=False,
         extra="forbid",
+        field_title_generator=_title,
         frozen=True,
         hide_input_in_errors=True,
+        model_title_generator=lambda model: _title(model.__name__),
         use_attribute_docstrings=True,
         validate_default=True,
     )
@@ -36,8 +60,21 @@ def _check_template(value: object) -> object:
     return value
 
 
+def _texts(value: object) -> object:
+    """One text, or several for the same name."""
+    texts = [_text(item) for item in (value if isinstance(value, list) else [value])]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("must be text, a number, true or false, or a list of these")
+    for text in texts:
+        _check_template(text)
+    return texts if isinstance(value, list) else texts[0]
+
+
 def _segments(value: object) -> object:
-    return tuple(value.split(".")) if isinstance(value, str) and value else value
+    keys = value.split(".") if isinstance(value, str) else value
+    if not isinstance(keys, list | tuple) or not keys or not all(isinstance(key, str) and key for key in keys):
+        raise ValueError("must be keys divided by dots, such as `data.items`, or a list of keys")
+    return tuple(keys)
 
 
 def _mapping(value: object) -> object:
@@ -48,14 +85,38 @@ def _mapping(value: object) -> object:
     for index, item in enumerate(value):
         if not isinstance(item, dict) or not {"name"} <= set(item) <= {"name", "value"}:
             raise ValueError(f"entry {index} must be an object with `name` and `value`")
+        if not isinstance(item["name"], str):
+            raise ValueError(f"entry {index}: `name` must be text")  # noqa: TRY004 -- pydantic wants a ValueError
         if item["name"] in result:
-            raise ValueError(f"the name {item['name']!r} stands there twice; give its values as a list")
+            raise ValueError(f"entry {index} has the name of an earlier one; give several values as a list")
         result[item["name"]] = item.get("value", "")
     return result
 
 
 def _one_or_many(value: object) -> object:
+    if not isinstance(value, str | list | tuple):
+        raise ValueError("must be a path such as `id`, or a list of paths")  # noqa: TRY004 -- as above
     return [value] if isinstance(value, str) else value
+
+
+def _from_json(value: object) -> object:
+    """Airbyte's form gives JSON as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not valid JSON: {error}") from None
+
+
+def _named(value_title: str) -> WithJsonSchema:
+    """An array of `{name, value}` in the form."""
+    properties = {
+        "name": {"type": "string", "title": "Name", "order": 0},
+        "value": {"type": "string", "title": value_title, "order": 1},
+    }
+    items = {"type": "object", "required": ["name", "value"], "properties": properties}
+    return WithJsonSchema({"type": "array", "items": items}, mode="validation")
 
 
 Text: TypeAlias = Annotated[str, BeforeValidator(_check_template), BeforeValidator(_text)]
@@ -77,21 +138,20 @@ Paths: TypeAlias = Annotated[
 """One path or several, as a primary key has them."""
 
 NamedTexts: TypeAlias = Annotated[
-    dict[str, Text | list[Text]],
-    BeforeValidator(_mapping),
-    WithJsonSchema(
-        {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["name", "value"],
-                "properties": {
-                    "name": {"type": "string", "title": "Name", "order": 0},
-                    "value": {"type": "string", "title": "Value", "order": 1},
-                },
-            },
-        },
-        mode="validation",
-    ),
+    dict[str, Annotated[str | list[str], BeforeValidator(_texts)]], BeforeValidator(_mapping), _named("Value")
 ]
 """Query parameters or headers: a mapping, or an array of `{name, value}`."""
+
+NamedPaths: TypeAlias = Annotated[dict[str, str], BeforeValidator(_mapping), _named("Path")]
+"""New names for fields of another record: a mapping, or an array of `{name, value}`."""
+
+Json: TypeAlias = Annotated[
+    Any, BeforeValidator(_from_json), WithJsonSchema({"type": "string", "multiline": True}, mode="validation")
+]
+"""Any JSON value, or its text."""
+
+
+def texts_of(*named: dict[str, str | list[str]]) -> list[str]:
+    """All values of parameters or headers."""
+    values = [value for mapping in named for value in mapping.values()]
+    return [text for value in values for text in (value if isinstance(value, list) else [value])]

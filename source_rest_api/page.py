@@ -45,7 +45,7 @@ class Request:
     body: Any = None
     """A value to be sent as JSON; None sends no body."""
 
-    def with_params(self, **params: ParamValue) -> Request:
+    def with_params(self, /, **params: ParamValue) -> Request:
         """Return it with query parameters added or replaced."""
         return replace(self, params={**self.params, **params})
 

@@ -10,12 +10,12 @@ unless `stop_on_short_page` says so, because servers cap page sizes.
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
-from urllib.parse import urljoin
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from source_rest_api import raw_json
 from source_rest_api.errors import ConfigError
+from source_rest_api.links import resolve
 from source_rest_api.model import Model, Path
 from source_rest_api.page import End, Next, Page, Position, Request
 
@@ -76,8 +76,21 @@ class _Pages(Model):
         return None
 
     def _counted(self, page: Page, following: Position) -> Next:
-        """The following position, unless a signal or an empty page ends it."""
-        return self._end(page) or (following if page.records else End("empty page", said=True))
+        """The following position, unless a signal or an empty page ends it.
+
+        Raises:
+            ConfigError: The page is empty, and a signal says that there is more.
+        """
+        end = self._end(page)
+        if end or page.records:
+            return end or following
+        signals = [".".join(path) for path in (self.more_path, self.total_path, self.total_pages_path) if path]
+        if signals:
+            raise ConfigError(
+                f"The page is empty, but `{signals[0]}` says that there is more. The API may give no more than so many "
+                "records to one question; else correct or remove the setting in `pagination`."
+            )
+        return End("empty page", said=True)
 
 
 class PageNumber(_Pages):
@@ -161,7 +174,7 @@ class NextUrl(_Pages):
 
     def next(self, page: Page) -> Next:
         following = self._end(page) or _token(page, self.next_url_path, "next_url_path")
-        return urljoin(page.response.url, following) if isinstance(following, str) else following
+        return resolve(page.response.url, following) if isinstance(following, str) else following
 
 
 class LinkHeader(_Pages):
@@ -210,14 +223,14 @@ def _flag(page: Page, path: Path) -> bool:
 
 def _number(page: Page, path: Path) -> int:
     value = page.raw(path)
-    text = None if value is None else raw_json.text(value)
-    if text is None or not text.isdecimal():
+    count = None if value is None else raw_json.count(value)
+    if count is None:
         found = "nothing" if value is None else _a(raw_json.kind(value))
         raise ConfigError(
             f"`{'.'.join(path)}` holds {found} where a count was expected: "
             "change `pagination.total_path` or `total_pages_path`."
         )
-    return int(text)
+    return count
 
 
 def _a(kind: str) -> str:

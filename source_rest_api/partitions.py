@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from source_rest_api import templates
+from source_rest_api.model import texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from source_rest_api.config import Config
     from source_rest_api.endpoint import Endpoint
@@ -34,20 +36,10 @@ def parent_of(config: Config, endpoint: Endpoint) -> Endpoint | None:
     """The stream to read first, whose records (with those of its own parents) the endpoint's templates use."""
     referenced = _referenced(config, endpoint)
     for candidate in referenced:
-        family = {candidate.name, *(parent.name for parent in ancestors(config, candidate))}
+        family = {candidate.name, *_reached(config, candidate)}
         if all(other.name in family for other in referenced):
             return candidate
     return None
-
-
-def ancestors(config: Config, endpoint: Endpoint) -> Iterator[Endpoint]:
-    """Parent, grandparent, ... up to the first stream that has none."""
-    seen = {endpoint.name}
-    parent = parent_of(config, endpoint) if endpoint.name not in _in_cycles(config) else None
-    while parent is not None and parent.name not in seen:
-        seen.add(parent.name)
-        yield parent
-        parent = parent_of(config, parent)
 
 
 def partition(endpoint: Endpoint, records: Mapping[str, Any]) -> Partition:
@@ -61,48 +53,69 @@ def partition(endpoint: Endpoint, records: Mapping[str, Any]) -> Partition:
 
 def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
     """What is wrong with the names in an endpoint's templates."""
-    known = {other.variable for other in config.streams}
-    for name in sorted(_names(endpoint) - templates.BUILT_IN_NAMES - known):
-        close = get_close_matches(name, [*templates.BUILT_IN_NAMES, *known], n=1)
-        hint = f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(sorted(known))}"
-        yield f"a template reads the unknown name `{name}`{hint}"
-    if endpoint.name in _in_cycles(config):
+    yield from _unknown(_names(endpoint.texts), {*templates.BUILT_IN_NAMES, *config.by_variable})
+    referenced = _referenced(config, endpoint)
+    if endpoint.name in _reached(config, endpoint):
         yield "its templates make it a parent of itself"
-    elif _referenced(config, endpoint) and parent_of(config, endpoint) is None:
-        names = ", ".join(f"`{other.name}`" for other in _referenced(config, endpoint))
+    elif referenced and parent_of(config, endpoint) is None:
+        names = ", ".join(f"`{other.name}`" for other in referenced)
         yield f"its templates read {names}, none of which is a child of the others"
-    elif endpoint.include_from_parent and not _referenced(config, endpoint):
+    elif endpoint.include_from_parent and not referenced:
         yield "include_from_parent: no template of the endpoint names a parent"
 
 
-def _names(endpoint: Endpoint) -> set[str]:
-    return {name for text in endpoint.texts for name in templates.names(text)}
+def problems_of_defaults(config: Config) -> Iterator[str]:
+    """What is wrong with the names in the templates of the whole API, where no record is at hand."""
+    for place, texts, known in (
+        ("url_base", [config.url_base], {"config"}),
+        ("headers", texts_of(config.headers), templates.BUILT_IN_NAMES),
+        ("params", texts_of(config.params), templates.BUILT_IN_NAMES),
+    ):
+        yield from (f"{place}: {problem}" for problem in _unknown(_names(texts), known))
+
+
+def _unknown(names: set[str], known: AbstractSet[str]) -> Iterator[str]:
+    for name in sorted(names - known):
+        close = get_close_matches(name, known, n=1)
+        hint = f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(sorted(known))}"
+        yield f"a template reads the unknown name `{name}`{hint}"
+
+
+def _names(texts: list[str]) -> set[str]:
+    return {name for text in texts for name in templates.names(text)}
 
 
 def _referenced(config: Config, endpoint: Endpoint) -> list[Endpoint]:
-    names = _names(endpoint)
-    return [other for other in config.streams if other.variable in names]
+    """The streams that an endpoint's templates name."""
+    return [config.by_variable[name] for name in sorted(_names(endpoint.texts)) if name in config.by_variable]
 
 
-def _in_cycles(config: Config) -> set[str]:
-    """Streams that are, over any number of steps, their own parent."""
-    parents = {e.name: {other.name for other in _referenced(config, e)} for e in config.streams}
-    cyclic = set()
-    for name, direct in parents.items():
-        reached: set[str] = set()
-        waiting = list(direct)
-        while waiting:
-            current = waiting.pop()
-            if current not in reached:
-                reached.add(current)
-                waiting.extend(parents[current])
-        if name in reached:
-            cyclic.add(name)
-    return cyclic
+def _reached(config: Config, endpoint: Endpoint) -> set[str]:
+    """Names of all parents of an endpoint, over any number of steps; its own is among them if there is a cycle."""
+    reached: set[str] = set()
+    waiting = _referenced(config, endpoint)
+    while waiting:
+        current = waiting.pop()
+        if current.name not in reached:
+            reached.add(current.name)
+            waiting.extend(_referenced(config, current))
+    return reached
 
 
 def _value(records: Mapping[str, Any], reference: tuple[str, ...]) -> Any:
+    """What a reference leads to.
+
+    Where it is a method's (`repos.name.upper()`, `repos.get('name')`), it is the value whose method it is, so that
+    different records never look the same.
+    """
     value: Any = records
     for key in reference:
-        value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, dict):
+            if key not in value and hasattr(value, key):
+                break
+            value = value.get(key)
+        elif isinstance(value, list) and key.isdecimal():
+            value = value[int(key)] if int(key) < len(value) else None
+        else:
+            break
     return value

@@ -26,7 +26,8 @@ class Pool(Generic[T]):
     """Merges jobs: each runs in one of `workers` threads, its items keep their order.
 
     The queue between is bounded in bytes, so a slow reader slows the jobs down. When `stop` is set the jobs have
-    `grace` seconds to end by themselves. When the reader goes away they end at their next item.
+    `grace` seconds to end by themselves; what they give later is dropped. When the reader goes away they end at their
+    next item. What a job raises is raised for the reader, after all other jobs have come to their end.
     """
 
     def __init__(
@@ -47,13 +48,15 @@ class Pool(Generic[T]):
         self._bytes = 0
         self._active = 0
         self._closed = False
+        self._deadline: float | None = None
+        self._failure: BaseException | None = None
 
     def __iter__(self) -> Iterator[T]:
         self._active = self._workers
         threads = [Thread(target=self._work, daemon=True, name=f"reader-{n}") for n in range(self._workers)]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             while (item := self._take()) is not None:
                 yield item
         finally:
@@ -62,15 +65,18 @@ class Pool(Generic[T]):
                 self._changed.notify_all()
 
     def _take(self) -> T | None:
-        deadline = None
         with self._changed:
-            while not self._items:
-                if not self._active:
-                    return None
+            while True:
                 if self._stop.is_set():
-                    deadline = deadline or time.monotonic() + self._grace
-                    if time.monotonic() > deadline:
+                    self._deadline = self._deadline or time.monotonic() + self._grace
+                    if time.monotonic() > self._deadline:
                         return None
+                if self._items:
+                    break
+                if not self._active:
+                    if self._failure is not None:
+                        raise self._failure
+                    return None
                 self._changed.wait(0.2)
             item = self._items.popleft()
             self._bytes -= item.size
@@ -80,13 +86,19 @@ class Pool(Generic[T]):
     def _work(self) -> None:
         try:
             while (job := self._next_job()) is not None:
-                for item in job:
-                    if not self._put(item):
-                        return
+                self._drain(job)
         finally:
             with self._changed:
                 self._active -= 1
                 self._changed.notify_all()
+
+    def _drain(self, job: Iterator[T]) -> None:
+        try:
+            for item in job:
+                if not self._put(item):
+                    return
+        except BaseException as error:  # noqa: BLE001 -- the other jobs go on; it is raised at the end
+            self._failure = error
 
     def _next_job(self) -> Iterator[T] | None:
         with self._changed:

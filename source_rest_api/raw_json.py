@@ -22,6 +22,8 @@ _KINDS: dict[str, Kind] = {
     "f": "boolean",
     "n": "null",
 }
+_LONGEST_COUNT = 18
+"""Digits."""
 
 
 def kind(raw: Raw) -> Kind:
@@ -66,6 +68,12 @@ def text(raw: Raw) -> str | None:
     if what == "string":
         return msgspec.json.decode(raw, type=str)
     return bytes(raw).decode() if what == "number" else None
+
+
+def count(raw: Raw) -> int | None:
+    """A number of things, also where it is written as a string; None for anything else."""
+    digits = text(raw)
+    return int(digits) if digits and digits.isdecimal() and len(digits) <= _LONGEST_COUNT else None
 
 
 def decode(raw: Raw) -> Any:

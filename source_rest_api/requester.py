@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from threading import Event
 from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
-from source_rest_api import error_policy
+from source_rest_api import error_policy, transport
 from source_rest_api.error_policy import Verdict
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
+from source_rest_api.origin import Origin
 from source_rest_api.page import Request, Response
+from source_rest_api.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.requester")
 _CHUNK = 1 << 18
+_LARGEST_BODY = 1 << 29
+"""Bytes, inflated. More at once would not leave memory for anything else."""
 _MAX_REDIRECTS = 5
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _REDIRECTS = frozenset(
@@ -61,6 +66,9 @@ class Requester:
         stop: Set from outside to end all waiting.
         clock: Seconds, for deadlines.
         jitter: Uniform between 0 and 1, for waits.
+
+    Raises:
+        ConfigError: `url_base` is not a URL.
     """
 
     def __init__(
@@ -72,7 +80,7 @@ class Requester:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.retry = config.retry
-        self._home = _origin(url_base)
+        self._home = _home(url_base)
         self._authenticator = config.authentication
         self._timeouts = (config.connect_timeout, config.read_timeout)
         self._request_timeout = config.request_timeout
@@ -102,34 +110,23 @@ class Requester:
             SourceError: With the place; the last one, if it was tried more than once.
             Stopped: The read was told to stop.
         """
-        started = self._clock()
-        limited = 0.0
-        attempt = 0
+        patience = Patience(self.retry, self._clock())
         while True:
-            attempt += 1
-            verdict = self._attempt(request, read)
-            if not isinstance(verdict, Verdict):
-                return verdict.value
-            wait = self._wait(verdict, attempt)
-            tried = self._clock() - started - limited
-            if not self._may_retry(request, verdict, attempt, wait, limited if verdict.limited else tried):
-                _add_history(verdict, attempt, self._clock() - started)
-                raise verdict.error.at(str(request)) from None
-            _LOG.info("%s: %s Trying again in %.1f s.", request, verdict.error.message, wait)
+            if self._stop.is_set():
+                raise Stopped
+            outcome = self._attempt(request, read)
+            if isinstance(outcome, _Success):
+                return outcome.value
+            wait = patience.wait(outcome, self._jitter())
+            if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
+                outcome.error.message += patience.history(self._clock())
+                raise outcome.error.at(str(request)) from None
+            _LOG.info("%s: %s Trying again in %.1f s.", request, outcome.error.message, wait)
             if self._stop.wait(wait):
                 raise Stopped
-            limited += wait if verdict.limited else 0.0
 
-    def _wait(self, verdict: Verdict, attempt: int) -> float:
-        backoff = self.retry.backoff(attempt, self._jitter())
-        return backoff if verdict.wait is None else max(verdict.wait, 0.0) + self._jitter() / 2
-
-    def _may_retry(self, request: Request, verdict: Verdict, attempt: int, wait: float, spent: float) -> bool:
-        if not verdict.retry or not (verdict.refused or self.retry.post or request.method in _IDEMPOTENT):
-            return False
-        if verdict.limited:
-            return spent + wait <= self.retry.rate_limit_seconds
-        return attempt < self.retry.max_attempts and spent + wait <= self.retry.max_seconds
+    def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
+        return verdict.retry and (verdict.refused or self.retry.post or request.method in _IDEMPOTENT)
 
     def _attempt(self, request: Request, read: Callable[[Response], T]) -> _Success[T] | Verdict:
         try:
@@ -139,110 +136,84 @@ class Requester:
             return Verdict(error, retry=True)
         except SourceError as error:
             return Verdict(error)
-        except requests.RequestException as error:
-            return _transport_verdict(error)
+        except (requests.RequestException, HTTPError) as error:
+            return transport.judge(error)
 
     def _follow(self, request: Request) -> Response:
         """Send it, and follow redirects (RFC 9110, section 15.4), within the origin of `url_base`."""
         for _ in range(_MAX_REDIRECTS + 1):
-            self._stay_home(request.url)
             response = self._send(request)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or not location:
                 return response
-            request = request.at_url(urljoin(response.url, location))
+            request = _redirected(request, response, location)
         raise ConfigError(f"The API redirects more than {_MAX_REDIRECTS} times: check `url_base` and `path`.")
-
-    def _stay_home(self, url: str) -> None:
-        if _origin(url) != self._home:
-            raise ConfigError(
-                f"The API leads to another origin, {_shown_origin(url)}: nothing is sent there, credentials least of "
-                "all. If that is where the API lives, set `url_base` to it."
-            )
 
     def _send(self, request: Request) -> Response:
         deadline = self._clock() + self._request_timeout
-        with self._session.request(
-            request.method,
-            request.url,
-            params=request.params,
-            headers=dict(request.headers),
-            json=request.body,
-            auth=self._authenticator,
-            timeout=self._timeouts,
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
-            return Response(answer.status_code, answer.headers, self._body(answer, deadline), answer.url)
+        try:
+            prepared = self._prepared(request)
+            settings = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
+            answer = self._session.send(prepared, timeout=self._timeouts, allow_redirects=False, **settings)
+        except requests.RequestException:
+            raise
+        except ValueError:
+            raise ConfigError(
+                "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line "
+                "breaks and unusual characters."
+            ) from None
+        with answer:
+            return Response(answer.status_code, answer.headers, self._body(answer, deadline), str(prepared.url))
+
+    def _prepared(self, request: Request) -> requests.PreparedRequest:
+        """As it will be sent. The origin is checked here, because parsers differ in how they read odd URLs."""
+        prepared = self._session.prepare_request(
+            requests.Request(
+                request.method,
+                request.url,
+                params=request.params,
+                headers=dict(request.headers),
+                json=request.body,
+                auth=self._authenticator,
+            )
+        )
+        origin = Origin.of(prepared.url)
+        if origin != self._home:
+            raise ConfigError(
+                f"The API leads to another origin, {origin}: nothing is sent there, credentials least of all. "
+                "If that is where the API lives, set `url_base` to it."
+            )
+        return prepared
 
     def _body(self, answer: requests.Response, deadline: float) -> bytes:
         chunks = []
-        for chunk in answer.iter_content(_CHUNK):
+        size = 0
+        # `read1` gives what has arrived; `read`, and all that is built on it, would wait until a chunk is full.
+        while chunk := answer.raw.read1(_CHUNK, decode_content=True):
             chunks.append(chunk)
+            size += len(chunk)
             if self._stop.is_set():
                 raise Stopped
             if self._clock() > deadline:
                 raise TransientError(
                     f"The answer was not complete after {self._request_timeout:g} s (`request_timeout`)."
                 )
+            if size > _LARGEST_BODY:
+                raise ConfigError(f"The answer is larger than {_LARGEST_BODY >> 20} MB: ask for smaller pages.")
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _transport_verdict(error: requests.RequestException) -> Verdict:
-    """What a failure below HTTP means."""
-    detail = f"{type(error).__name__}: {_cause(error)}"
-    if isinstance(error, requests.exceptions.SSLError):
-        return Verdict(ConfigError("The TLS certificate of the API cannot be verified: check `url_base`.", detail))
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.MissingSchema):
-        return Verdict(ConfigError("The URL is not valid: check `url_base` and `path`.", detail))
-    if isinstance(error, requests.exceptions.InvalidHeader):
-        return Verdict(ConfigError("A header is not valid: check `headers` and `authentication`.", detail))
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        message = "No connection within `connect_timeout`: check `url_base`, network and firewall."
-        return Verdict(TransientError(message, detail), retry=True, refused=True)
-    if isinstance(error, requests.exceptions.ReadTimeout):
-        return Verdict(TransientError("The API sent nothing within `read_timeout`.", detail), retry=True)
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-        return Verdict(BrokenAnswerError("The answer's body was cut or its compression is broken.", detail), retry=True)
-    message = f"The API cannot be reached ({_reason(error)}): check `url_base`, network and firewall."
-    return Verdict(TransientError(message, detail), retry=True)
+def _home(url_base: str) -> Origin:
+    try:
+        return Origin.of(requests.Request("GET", url_base).prepare().url)
+    except ValueError:
+        raise ConfigError("`url_base` is not a valid URL.") from None
 
 
-def _cause(error: BaseException) -> str:
-    """The innermost reason; the outer ones repeat the URL, query and all."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return f"{type(error).__name__}: {error}"
-
-
-def _reason(error: requests.RequestException) -> str:
-    lowered = _cause(error).lower()
-    for sign, reason in (
-        ("refused", "connection refused"),
-        ("name or service not known", "unknown host name"),
-        ("temporary failure in name resolution", "name resolution failed"),
-        ("reset", "connection reset"),
-        ("proxy", "proxy failed"),
-    ):
-        if sign in lowered:
-            return reason
-    return "connection lost"
-
-
-def _add_history(verdict: Verdict, attempt: int, seconds: float) -> None:
-    if attempt > 1:
-        verdict.error.message += f" Tried {attempt} times in {seconds:.0f} s."
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return (
-        parts.scheme.lower(),
-        parts.hostname,
-        parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower()),
-    )
-
-
-def _shown_origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+def _redirected(request: Request, response: Response, location: str) -> Request:
+    """The request that a redirect asks for. It carries no parameters but those of its URL."""
+    try:
+        following = request.at_url(urljoin(response.url, location))
+    except ValueError:
+        raise ConfigError("The API redirects to a URL that is not valid.") from None
+    return replace(following, method="GET", body=None) if response.status == HTTPStatus.SEE_OTHER else following

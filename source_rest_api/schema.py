@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api import raw_json
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from msgspec import Raw
 
-_DATE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])")
-_TIME = re.compile(_DATE.pattern + r"[Tt ](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(Z|z|[+-]\d{2}:?\d{2})?")
+_DECODER = msgspec.json.Decoder(float_hook=float)
+"""Only kinds of values count here, so a number beyond a float's range is a number as well."""
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME = re.compile(
+    rf"({_DATE.pattern})[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,9}})?(Z|z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?",
+    re.ASCII,
+)
 _ZONED = {"format": "date-time", "airbyte_type": "timestamp_with_timezone"}
 _LOCAL = {"format": "date-time", "airbyte_type": "timestamp_without_timezone"}
 
@@ -26,8 +32,7 @@ def infer(records: Iterable[Raw]) -> dict[str, Any]:
     """The schema of a stream's records."""
     shape = _Shape()
     for record in records:
-        shape.observe(raw_json.decode(record))
-    shape.types.add("object")
+        shape.observe(_DECODER.decode(record))
     properties = {name: inner.schema() for name, inner in shape.properties.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -70,7 +75,7 @@ class _Shape:
         if "object" in types:
             schema["additionalProperties"] = True
             schema["properties"] = {name: inner.schema() for name, inner in self.properties.items()}
-        if self.items is not None:
+        if self.items is not None and self.items.types:
             schema["items"] = self.items.schema()
         if types == {"string"}:
             schema |= _FORMATS.get(frozenset(self.formats), {})
@@ -85,9 +90,20 @@ _FORMATS: dict[frozenset[str], dict[str, str]] = {
 
 
 def _format(text: str) -> str:
-    if _DATE.fullmatch(text):
+    """What a text is, if every destination will agree: a date that exists, a time of day without leap second."""
+    if _is_date(text):
         return "date"
     time = _TIME.fullmatch(text)
-    if time is None:
+    if time is None or not _is_date(time.group(1)):
         return "text"
-    return "zoned" if time.group(1) else "local"
+    return "zoned" if time.group(2) else "local"
+
+
+def _is_date(text: str) -> bool:
+    if not _DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

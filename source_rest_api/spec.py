@@ -6,7 +6,6 @@ The rules of Airbyte's form: every `oneOf` branch is an object that shares a `co
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,23 +66,16 @@ def _inlined(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
     if "items" in result:
         result["items"] = _inlined(result["items"], definitions)
     if "properties" in result:
+        required = ("type", *result.get("required", ()))
+        ordered = sorted(result["properties"].items(), key=lambda item: item[0] not in required)
         result["properties"] = {
-            name: {"order": order, **_inlined(field, definitions)}
-            for order, (name, field) in enumerate(result["properties"].items())
+            name: {"order": order, **_inlined(field, definitions)} for order, (name, field) in enumerate(ordered)
         }
     return result
 
 
 def _branch(schema: dict[str, Any]) -> dict[str, Any]:
     """One kind in a `oneOf`: its `type` is the const by which the form tells it, and always written."""
-    kind = schema["properties"]["type"]
-    kind.pop("title", None)
-    schema["title"] = _title(schema["title"])
+    schema["properties"]["type"].pop("title", None)
     schema["required"] = ["type", *(name for name in schema.get("required", []) if name != "type")]
     return schema
-
-
-def _title(class_name: str) -> str:
-    """`LinkHeader` as people write it."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", class_name).lower()
-    return words[:1].upper() + words[1:]

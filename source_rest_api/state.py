@@ -66,6 +66,12 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
     """
     if not value:
         return new()
+    version = value.get("version")
+    if isinstance(version, int) and version != VERSION:
+        raise ConfigError(
+            f"Stream {stream}: the state is of version {version}, and this connector writes version {VERSION}. "
+            "Use the connector that wrote it, or reset the stream."
+        )
     try:
         state = msgspec.convert(value, StreamState)
         for cursor in [state.cursor, *state.cursors.values()]:
@@ -77,9 +83,4 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
             f"Stream {stream}: the state {shown} is not one of this connector ({error}). Reset the stream, or "
             "correct it."
         ) from None
-    if state.version != VERSION:
-        raise ConfigError(
-            f"Stream {stream}: the state is of version {state.version}, and this connector writes version {VERSION}. "
-            "Use the newer connector, or reset the stream."
-        )
     return state

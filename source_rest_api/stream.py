@@ -7,25 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from source_rest_api import partitions, raw_json
+from source_rest_api import parent_record, partitions
+from source_rest_api.checkpoint import Checkpoints
 from source_rest_api.continuation import find_sign
 from source_rest_api.cursors import Mark, Slice
 from source_rest_api.datetimes import write
 from source_rest_api.decoders import Json
-from source_rest_api.errors import ConfigError, SourceError
+from source_rest_api.errors import ConfigError
 from source_rest_api.ledger import Ledger
 from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.page import End, Next, Page, Position, Request, Response
+from source_rest_api.parent_record import Copier
 from source_rest_api.partitions import Partition
+from source_rest_api.place import Place
 from source_rest_api.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from msgspec import Raw
 
+    from source_rest_api.checkpoint import Checkpoint
     from source_rest_api.config import Config
     from source_rest_api.endpoint import Endpoint
     from source_rest_api.requester import Requester
@@ -39,13 +41,6 @@ class Batch:
     """Records of one page, ready to be emitted."""
 
     records: list[Raw]
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Everything that came before it is covered by this state."""
-
-    state: dict[str, Any]
 
 
 class Stream:
@@ -86,23 +81,36 @@ class Stream:
         Raises:
             SourceError: With stream, request and page. The state has not moved past what was yielded before.
         """
+        checkpoints = Checkpoints(state)
         started = self._now()
-        for partition in self.partitions():
-            self.ledger.partitions += 1
-            newest: Mark | None = None
-            interval = self._slice(state.get(partition.key) if incremental else None, started)
-            for page in self.pages(partition, interval):
+        try:
+            for partition in self.partitions():
+                self.ledger.partitions += 1
+                cursor = state.get(partition.key) if incremental else None
+                newest = yield from self._batches(partition, self._slice(cursor, started), checkpoints)
+                if incremental and newest is not None:
+                    checkpoints.advance(partition.key, self._not_after(started, newest))
+                yield from checkpoints.due()
+        except Exception:
+            yield from checkpoints.rest()
+            raise
+        yield from checkpoints.last(self._now(), incremental=incremental)
+
+    def _batches(
+        self, partition: Partition, interval: Slice, checkpoints: Checkpoints
+    ) -> Generator[Batch, None, Mark | None]:
+        """The pages of one slice, ready to be emitted; returns the newest cursor value."""
+        newest: Mark | None = None
+        parents = self._copier(partition)
+        for page in self.pages(partition, interval):
+            with self._place(page):
                 records, mark = self._observed(page, interval)
-                newest = max(filter(None, (newest, mark)), key=lambda m: m.moment, default=None)
-                self.ledger.records += len(records)
-                yield Batch(self._with_parent_fields(records, partition))
-            if incremental:
-                if newest is not None:
-                    state.advance(partition.key, self._not_after(started, newest))
-                yield Checkpoint(state.dump())
-        if not incremental:
-            state.complete(self._now())
-            yield Checkpoint(state.dump())
+                batch = Batch(records if parents is None else [parents.copy_into(record) for record in records])
+            newest = max(filter(None, (newest, mark)), key=lambda m: m.moment, default=None)
+            self.ledger.records += len(records)
+            checkpoints.count(len(records))
+            yield batch
+        return newest
 
     def partitions(self) -> Iterator[Partition]:
         """What the stream is read for, each once."""
@@ -113,7 +121,7 @@ class Stream:
         for outer in self._parent.partitions():
             for page in self._parent.pages(outer, Slice()):
                 for record in page.records:
-                    records = {**outer.records, self._parent.endpoint.variable: raw_json.decode(record)}
+                    records = {**outer.records, self._parent.endpoint.variable: parent_record.decode(record)}
                     partition = partitions.partition(self.endpoint, records)
                     if partition.key not in seen:
                         seen.add(partition.key)
@@ -153,13 +161,13 @@ class Stream:
                 self._check_end(page, following)
             return following
 
-    def _place(self, page: Page) -> _Place:
-        return _Place(self.name, str(page.request), f"page {page.number}")
+    def _place(self, page: Page) -> Place:
+        return Place(self.name, str(page.request), f"page {page.number}")
 
     def _page(self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int) -> Page:
-        with _Place(self.name):
+        with Place(self.name):
             request = self._requests.build(partition, interval, position)
-        with _Place(self.name, str(request), f"page {number}"):
+        with Place(self.name, str(request), f"page {number}"):
             return self._requester.fetch(
                 request, lambda response: self._read(request, response, position, number, before)
             )
@@ -188,22 +196,22 @@ class Stream:
         return observation.records, observation.newest
 
     def _not_after(self, now: datetime, newest: Mark) -> str:
-        """The state's text: never in the future, or what comes until then would never be read."""
+        """The state's text: never after the read began, or what comes until then would never be read."""
         if newest.moment <= now:
             return newest.text
-        _LOG.warning(
-            "Stream %s: a record's cursor %s is in the future; the state stays at now.",
-            self.name,
-            newest.text,
-        )
+        if newest.moment > self._now():
+            _LOG.warning(
+                "Stream %s: a record's cursor %s is in the future; the state stays at now.",
+                self.name,
+                newest.text,
+            )
         return write(now)
 
-    def _with_parent_fields(self, records: list[Raw], partition: Partition) -> list[Raw]:
+    def _copier(self, partition: Partition) -> Copier | None:
         if not self.endpoint.include_from_parent or self._parent is None:
-            return records
+            return None
         parent = partition.records[self._parent.endpoint.variable]
-        added = {name: _lookup(parent, path) for name, path in self.endpoint.include_from_parent.items()}
-        return [msgspec.Raw(msgspec.json.encode({**raw_json.fields(record), **added})) for record in records]
+        return Copier(parent, self.endpoint.include_from_parent)
 
     def _check_end(self, page: Page, end: End) -> None:
         self.ledger.ends[end.reason] = self.ledger.ends.get(end.reason, 0) + 1
@@ -224,24 +232,3 @@ class Stream:
         return (
             ", or `pagination: {type: none, first_page_only: true}` if the first page is all you want" if only else ""
         )
-
-
-class _Place:
-    """Adds stream, request and page to the errors that pass."""
-
-    def __init__(self, stream: str, *where: str) -> None:
-        self._where = (f"Stream {stream}", *where)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, SourceError):
-            error.at(*self._where)
-
-
-def _lookup(record: Any, path: str) -> Any:
-    value = record
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, dict) else None
-    return value

@@ -59,9 +59,10 @@ class Sync:
         workers: int,
         stop: Event,
     ) -> None:
-        self.complete = True
-        """Whether every stream came to its end; final once `run` has ended."""
-        self._streams = streams
+        self.complete = False
+        """Whether every stream came to its end; known once `run` has ended."""
+        self._failed = False
+        self._streams = list({configured.name: configured for configured in streams}.values())
         self._make_stream = make_stream
         self._states = states
         self._out = out
@@ -72,13 +73,17 @@ class Sync:
         """Blocks of lines. Every configured stream gets exactly one terminal status."""
         unfinished = {configured.name: None for configured in self._streams}
         jobs = [self._read(configured) for configured in self._streams]
-        for block in Pool(jobs, self._workers, self._stop):
-            if block.terminal:
-                unfinished.pop(block.stream, None)
-            yield block.lines
+        try:
+            for block in Pool(jobs, self._workers, self._stop):
+                if block.terminal:
+                    unfinished.pop(block.stream, None)
+                yield block.lines
+        except Exception as error:  # noqa: BLE001 -- statuses are owed all the same
+            self._failed = True
+            yield self._error(error)
         for name in unfinished:
-            self.complete = False
             yield messages.stream_status(name, "INCOMPLETE")
+        self.complete = not unfinished and not self._failed
 
     def _read(self, configured: ConfiguredStream) -> Iterator[Block]:
         """One stream from STARTED to its terminal status, whatever happens."""
@@ -91,14 +96,17 @@ class Sync:
         except GeneratorExit:
             raise
         except Stopped:
-            self.complete = False
+            self._failed = True
             yield Block(name, messages.stream_status(name, "INCOMPLETE"), terminal=True)
         except BaseException as error:  # noqa: BLE001 -- whatever it is, the stream is incomplete and says so
-            self.complete = False
-            expected = as_source_error(error)
-            trace = "".join(traceback.format_exception(error)) if isinstance(expected, InternalError) else ""
-            lines = self._out.error(expected, name, trace) + messages.stream_status(name, "INCOMPLETE")
+            self._failed = True
+            lines = self._error(error, name) + messages.stream_status(name, "INCOMPLETE")
             yield Block(name, lines, terminal=True)
+
+    def _error(self, error: BaseException, name: str | None = None) -> bytes:
+        expected = as_source_error(error)
+        trace = "".join(traceback.format_exception(error)) if isinstance(expected, InternalError) else ""
+        return self._out.error(expected, name, trace)
 
     def _lines(self, configured: ConfiguredStream) -> Iterator[bytes]:
         name = configured.name
@@ -118,7 +126,8 @@ class Sync:
                     running = True
                     yield messages.stream_status(name, "RUNNING")
                 count += len(item.records)
-                yield messages.records(name, item.records, int(time.time() * 1000))
+                if item.records:
+                    yield messages.records(name, item.records, int(time.time() * 1000))
             else:
                 yield messages.state(name, item.state, count)
                 count = 0

@@ -23,11 +23,21 @@ BUILT_IN_NAMES = frozenset({"config", "stream_interval", "stream_partition", "ne
 """Names that a template may use beside functions and the names of parent streams."""
 
 _HOLE = re.compile(r"\{[{%#]")
+_QUOTED = re.compile(r"'[^']*'")
+
+
+def _text(value: object) -> str:
+    """A value as text, as JSON writes it. Only scalars: what Python shows of anything else is meant for nobody."""
+    text = str(value)
+    if value is None or isinstance(value, dict | list | tuple) or callable(value):
+        kind = "null" if value is None else type(value).__name__
+        raise ConfigError(f"A template gave {kind} where text was expected; `default`, `join` or `tojson` may help.")
+    return text.lower() if isinstance(value, bool) else text
 
 
 def _path_segment(value: object) -> str:
     """A value as one segment of a path: it can neither end the path nor climb it (RFC 3986, section 3.3)."""
-    segment = quote(str(value), safe="")
+    segment = quote(_text(value), safe="")
     if segment in {"", ".", ".."}:
         raise ConfigError(f"A template in `path` gave {segment!r}, which cannot stand as a part of a URL's path.")
     return segment
@@ -40,8 +50,16 @@ def _environment(*, for_path: bool) -> SandboxedEnvironment:
 
     from source_rest_api.template_functions import FILTERS, FUNCTIONS  # noqa: PLC0415
 
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, finalize=_path_segment if for_path else None, keep_trailing_newline=True
+    class Environment(ImmutableSandboxedEnvironment):
+        """Data goes before methods: `record.items` is the field, if there is one."""
+
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            if isinstance(obj, dict) and attribute in obj:
+                return obj[attribute]
+            return super().getattr(obj, attribute)
+
+    environment = Environment(
+        undefined=StrictUndefined, finalize=_path_segment if for_path else _text, keep_trailing_newline=True
     )
     environment.globals.clear()
     environment.globals.update(FUNCTIONS)
@@ -58,16 +76,25 @@ def _compile(text: str, *, for_path: bool) -> Template:
     return _environment(for_path=for_path).from_string(text)
 
 
+def _without_words(quoted: re.Match[str]) -> str:
+    """What a syntax error quotes may be a secret that was not meant as a template."""
+    text = quoted.group()
+    return text if text.startswith("'end of ") or not re.search(r"\w", text) else "'…'"
+
+
 def check(text: str) -> None:
     """Raise ValueError, with the place, if the text is not a valid template."""
     if not _HOLE.search(text):
         return
-    from jinja2 import TemplateSyntaxError  # noqa: PLC0415
+    from jinja2 import TemplateAssertionError, TemplateSyntaxError  # noqa: PLC0415
 
     try:
-        _parse(text)
-    except TemplateSyntaxError as error:
+        _compile(text, for_path=False)
+    except TemplateAssertionError as error:
         raise ValueError(f"template error in line {error.lineno}: {error.message}") from None
+    except TemplateSyntaxError as error:
+        reason = _QUOTED.sub(_without_words, error.message or "not a template")
+        raise ValueError(f"template error in line {error.lineno}: {reason}") from None
 
 
 @cache
@@ -96,7 +123,7 @@ def render(text: str, context: Mapping[str, Any], *, for_path: bool = False) -> 
         raise
     except TemplateError as error:
         raise ConfigError(f"The template `{text}` cannot be filled: {error.message}.") from None
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ConfigError(f"The template `{text}` cannot be filled ({type(error).__name__}).") from None
 
 

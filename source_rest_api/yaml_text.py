@@ -1,4 +1,8 @@
-"""YAML as people mean it: dates stay text, and only true and false are booleans (as in YAML 1.2)."""
+"""YAML as people mean it.
+
+Dates stay text, only true and false are booleans, numbers are those of JSON (so `0123` and `12:30` stay text), keys
+are text, and a key that stands there twice is an error.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +11,60 @@ from typing import Any
 
 import yaml
 
+_NAMING = (
+    "could not determine a constructor for the tag",
+    "found duplicate anchor",
+    "found undefined alias",
+    "found undefined tag handle",
+)
+"""Problems that the parser tells with what stands there; it may be a secret that begins with `*`, `&` or `!`."""
+
 
 class _Loader(yaml.SafeLoader):
     """The safe loader without YAML 1.1's surprises."""
 
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, "the key stands there twice", key.start_mark)
+                seen.add(key.value)
+                if key.tag != "tag:yaml.org,2002:merge":
+                    key.tag = "tag:yaml.org,2002:str"
+        return node
 
+    def construct_scalar(self, node: Any) -> Any:
+        """JSON in ASCII writes characters beyond 16 bits as two halves, which belong together."""
+        return super().construct_scalar(node).encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+_KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool"))]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
+    ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
 def load(text: str) -> Any:
     """Read one YAML (or JSON) document.
 
     Raises:
-        ValueError: With line and column.
+        ValueError: With line and column, without what stands there.
     """
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 -- it is a safe loader
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+        mark, problem = error.problem_mark, error.problem or ""
         place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ValueError(f"not valid YAML{place}: {error.problem}") from None
-    except yaml.YAMLError:
+        reason = next((start for start in _NAMING if problem.startswith(start)), problem)
+        raise ValueError(f"not valid YAML{place}: {reason}") from None
+    except Exception:  # noqa: BLE001 -- explicit tags and deep nesting let errors of several kinds through
         raise ValueError("not valid YAML") from None

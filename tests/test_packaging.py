@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import sys
 import uuid
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from source_rest_api import config
+
 ROOT = Path(__file__).parents[1]
-LOCKS = ["requirements.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-image.lock", "requirements-dev.lock"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 SYSTEMS = ["linux", "darwin"]
 SCRIPTS = [".ci/run", *sorted(f"scripts/{path.name}" for path in (ROOT / "scripts").iterdir())]
@@ -89,6 +92,25 @@ def test_metadata_identifies_the_connector() -> None:
     assert metadata()["license"] == pyproject()["project"]["license"]
 
 
+def test_metadata_has_what_the_registry_requires() -> None:
+    """The registry entry has every field that Airbyte's schema (ConnectorMetadataDefinitionV0) requires."""
+    required = "name definitionId connectorType connectorSubtype dockerRepository dockerImageTag license"
+    required += " documentationUrl githubIssueLabel releaseStage"
+    assert set(required.split()) <= metadata().keys()
+    assert metadata()["allowedHosts"]["hosts"]
+    assert {option["suite"] for option in metadata()["connectorTestSuitesOptions"]} >= {"unitTests", "acceptanceTests"}
+
+
+def test_the_form_in_the_docs_is_a_config() -> None:
+    """The parts of the form that docs/airbyte.md shows are, put together, a valid config; each field stands once."""
+    text = (ROOT / "docs/airbyte.md").read_text()
+    parts = [json.loads(part) for part in re.findall(r"```json config\n(.*?)```", text, re.DOTALL)]
+    whole = {name: value for part in parts for name, value in part.items()}
+    assert len(whole) == sum(map(len, parts))
+    assert [endpoint.name for endpoint in config.load(whole).streams] == ["customers", "orders"]
+    assert metadata()["dockerImageTag"] in text
+
+
 def test_any_builder_takes_the_dockerfile() -> None:
     """Podman, BuildKit and the classic builder can all build the image."""
     text = (ROOT / "Dockerfile").read_text()
@@ -118,8 +140,9 @@ def test_image_does_not_run_as_root() -> None:
 def test_dependencies_are_installed_with_hashes_before_the_code() -> None:
     """A change of code does not install the dependencies again, and no unknown file is installed."""
     steps = [rest for _, rest in dockerfile()]
-    copied = steps.index("requirements.lock ./")
-    assert steps[copied + 1] == "pip install --no-cache-dir --require-hashes -r requirements.lock"
+    copied = steps.index("requirements-image.lock ./")
+    install = "pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r requirements-image.lock"
+    assert steps[copied + 1] == install
     assert copied < steps.index("source_rest_api ./source_rest_api")
 
 
@@ -148,8 +171,10 @@ def test_locks_pin_everything_by_hash_and_name_no_host(lock: str) -> None:
 @pytest.mark.parametrize("python", PYTHONS)
 def test_locks_cover_what_the_project_asks_for(python: str, system: str) -> None:
     """On every supported Python the locks hold a version that pyproject.toml accepts, of all it names."""
+    dependencies = pyproject()["project"]["dependencies"]
     wanted = {
-        "requirements.lock": pyproject()["project"]["dependencies"],
+        "requirements.lock": dependencies,
+        "requirements-image.lock": [each for each in dependencies if not each.startswith("airbyte-cdk")],
         "requirements-dev.lock": pyproject()["dependency-groups"]["dev"],
     }
     for lock, requirements in wanted.items():
@@ -162,9 +187,10 @@ def test_locks_cover_what_the_project_asks_for(python: str, system: str) -> None
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("python", PYTHONS)
 def test_tests_run_on_what_the_image_has(python: str, system: str) -> None:
-    """Every version that the image installs is the one that the tests ran with."""
-    runtime = locked("requirements.lock", python, system)
-    assert runtime.items() <= locked("requirements-dev.lock", python, system).items()
+    """Every version that the image, or pip, installs is the one that the tests ran with."""
+    image, runtime, dev = (locked(f"requirements{name}.lock", python, system) for name in ("-image", "", "-dev"))
+    assert image.items() < runtime.items() <= dev.items()
+    assert "airbyte-cdk" not in image
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -1,0 +1,71 @@
+"""What a failure below HTTP means: no connection, no answer, or half of one."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from requests import exceptions as http
+from urllib3 import exceptions as wire
+
+from source_rest_api.error_policy import Verdict
+from source_rest_api.errors import BrokenAnswerError, ConfigError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REASONS = (
+    ("refused", "connection refused"),
+    ("name or service not known", "unknown host name"),
+    ("no address associated", "unknown host name"),
+    ("temporary failure in name resolution", "name resolution failed"),
+    ("reset", "connection reset"),
+    ("proxy", "proxy failed"),
+    ("tunnel", "proxy failed"),
+)
+
+
+def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
+    """The verdict on a request that got no whole answer. What urllib3 and requests say is not shown: it holds URLs."""
+    causes = list(_causes(error))
+    detail = f"{type(error).__name__}: {_told(causes[-1])}"
+    if isinstance(error, http.InvalidURL | http.MissingSchema | http.InvalidSchema | wire.LocationValueError):
+        message = "The URL is not valid: check `url_base`, `path`, and what the API gives as the next URL."
+        return Verdict(ConfigError(message, type(error).__name__))
+    if isinstance(error, http.InvalidHeader):
+        message = "A header is not valid: check `headers` and `authentication`."
+        return Verdict(ConfigError(message, type(error).__name__))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return Verdict(ConfigError("The TLS certificate of the API cannot be verified: check `url_base`.", detail))
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        message = "The TLS connection failed: check `url_base` (https, or http?), network and proxy."
+        return Verdict(TransientError(message, detail), retry=True)
+    if isinstance(error, http.ConnectTimeout):
+        message = "No connection within `connect_timeout`: check `url_base`, network and firewall."
+        return Verdict(TransientError(message, detail), retry=True, refused=True)
+    if any(isinstance(cause, wire.ReadTimeoutError) for cause in causes):
+        return Verdict(TransientError("The API sent nothing within `read_timeout`.", detail), retry=True)
+    if any(isinstance(cause, wire.IncompleteRead | wire.DecodeError | wire.InvalidChunkLength) for cause in causes):
+        return Verdict(BrokenAnswerError("The answer's body was cut or its compression is broken.", detail), retry=True)
+    message = f"The API cannot be reached ({_reason(causes[-1])}): check `url_base`, network and firewall."
+    refused = any(isinstance(cause, wire.NewConnectionError) for cause in causes)
+    return Verdict(TransientError(message, detail), retry=True, refused=refused)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it, down to the innermost."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _told(error: BaseException) -> str:
+    """An error of the system in its own words; others may quote a URL, query and all."""
+    own = isinstance(error, OSError) and not isinstance(error, http.RequestException)
+    return f"{type(error).__name__}: {error}" if own else type(error).__name__
+
+
+def _reason(error: BaseException) -> str:
+    lowered = str(error).lower()
+    return next((reason for sign, reason in _REASONS if sign in lowered), "connection lost")

@@ -1,0 +1,162 @@
+"""Credentials reach the API exactly as they were given, and what cannot be sent is refused before anything is."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api.config import Config, load
+from source_rest_api.errors import ConfigError
+from source_rest_api.page import Request
+from source_rest_api.requester import Requester
+from tests.api import JSON, Answer, Api, Call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+URL = "https://api.example.com"
+KEY = 'k/1+2=&"%C3 é'
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """Run an API that answers everything."""
+    with Api() as api:
+
+        @api.get("/x")
+        def x(_: Call) -> JSON:
+            return []
+
+        yield api
+
+
+def exchange(api: Api, authentication: dict[str, Any], path: str = "/x", **headers: str) -> Call:
+    """Send one request and give what arrived."""
+    config = Config.model_validate({"url_base": api.url, "authentication": authentication})
+    with Requester(config, api.url) as requester:
+        requester.fetch(Request("GET", f"{api.url}{path}", headers=headers), lambda response: response.body)
+    return api.requests[-1]
+
+
+def test_no_authentication_sends_no_credentials(api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """A public API gets none, not even those that a .netrc of the machine has for its host."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password elses\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    call = exchange(api, {"type": "none"})
+    assert (call.headers["Authorization"], call.headers["Cookie"], call.query) == (None, None, {})
+
+
+def test_a_bearer_token_goes_into_the_authorization_header(api: Api) -> None:
+    """The token follows the word Bearer, byte for byte, and replaces a header of the endpoint's own."""
+    call = exchange(api, {"type": "bearer", "token": "ab-._~+/=="}, Authorization="Bearer old")
+    assert call.headers.get_all("Authorization") == ["Bearer ab-._~+/=="]
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "sent"),
+    [
+        ("ada", "secret", "ada:secret"),
+        ("key", None, "key:"),
+        ("", "p:with:colons", ":p:with:colons"),
+        ("é", "ü\n€", "é:ü\n€"),
+    ],
+)
+def test_basic_sends_user_name_and_password_in_utf_8(api: Api, username: str, password: str | None, sent: str) -> None:
+    """RFC 7617: base64 of `user:password`; the password may be empty and hold anything."""
+    given = {} if password is None else {"password": password}
+    header = exchange(api, {"type": "basic", "username": username, **given}).headers["Authorization"]
+    scheme, _, credentials = header.partition(" ")
+    assert (scheme, b64decode(credentials).decode()) == ("Basic", sent)
+
+
+def test_an_api_key_goes_into_a_header_of_any_name(api: Api) -> None:
+    """The header has the API's name, by default X-Api-Key."""
+    assert exchange(api, {"type": "api_key", "api_key": "k 1"}).headers["X-Api-Key"] == "k 1"
+    assert exchange(api, {"type": "api_key", "api_key": "k", "name": "apikey", "in": "header"}).headers["apikey"] == "k"
+
+
+def test_an_api_key_goes_into_the_query_as_one_value(api: Api) -> None:
+    """Whatever characters the key has, it arrives whole, beside the parameters of the request."""
+    call = exchange(api, {"type": "api_key", "api_key": KEY, "name": "the key", "in": "query"}, "/x?page=1&q=a%26b")
+    assert call.query == {"page": ["1"], "q": ["a&b"], "the key": [KEY]}
+
+
+def test_an_api_key_stands_once_in_the_query_of_a_link_that_has_it_already(api: Api) -> None:
+    """Next links that repeat the key are followed with one key, the rest of their query as it is."""
+    authentication = {"type": "api_key", "api_key": "new", "name": "api key", "in": "query"}
+    call = exchange(api, authentication, "/x?c=a%2Fb%3D&api%20key=old&api+key=older&api=1&&d")
+    assert call.target == "/x?c=a%2Fb%3D&api=1&&d&api+key=new"
+
+
+def test_an_api_key_goes_into_a_cookie_as_it_is(api: Api) -> None:
+    """A cookie's value is not quoted; other cookies stay, one of the same name goes."""
+    authentication = {"type": "api_key", "api_key": 'a/b=="c,d', "name": "sid", "in": "cookie"}
+    assert exchange(api, authentication).headers["Cookie"] == 'sid=a/b=="c,d'
+    call = exchange(api, authentication, Cookie='prefs={"a":[1]}; sid=old;sidx=1')
+    assert call.headers["Cookie"] == 'prefs={"a":[1]}; sidx=1; sid=a/b=="c,d'
+
+
+def test_cookies_of_the_api_stay_beside_the_key(api: Api) -> None:
+    """A session cookie that the API sets is sent back with the key."""
+
+    @api.get("/login")
+    def login(_: Call) -> Answer:
+        return Answer([], headers={"Set-Cookie": "session=s1; Path=/"})
+
+    authentication = {"type": "api_key", "api_key": "k", "name": "key", "in": "cookie"}
+    config = Config.model_validate({"url_base": api.url, "authentication": authentication})
+    with Requester(config, api.url) as requester:
+        for path in ("/login", "/x"):
+            requester.fetch(Request("GET", f"{api.url}{path}"), lambda response: response.body)
+    assert set(api.requests[-1].headers["Cookie"].split("; ")) == {"session=s1", "key=k"}
+
+
+@pytest.mark.parametrize(
+    "broken", ["SECRET\n", " SECRET", "SECRET ", "SEC\r\nX: RET", "SEC\x00RET", "“SECRET”", "SECRET\xa0"]
+)
+@pytest.mark.parametrize(
+    "authentication",
+    [
+        {"type": "bearer", "token": "{}"},
+        {"type": "api_key", "api_key": "{}"},
+        {"type": "api_key", "api_key": "{}", "in": "cookie"},
+    ],
+)
+def test_a_secret_that_no_header_can_hold_is_refused_without_being_shown(
+    authentication: dict[str, str], broken: str
+) -> None:
+    """A token with the line break that was copied with it is an error of the config, which does not show it."""
+    with pytest.raises(ConfigError, match=r"authentication.*line break") as caught:
+        load({"url_base": URL, "authentication": {k: v.format(broken) for k, v in authentication.items()}})
+    assert "SEC" not in f"{caught.value}{caught.value.detail}"
+
+
+@pytest.mark.parametrize(
+    "authentication",
+    [
+        {"type": "api_key", "api_key": "SECRET", "name": "X Api Key"},
+        {"type": "api_key", "api_key": "SECRET", "name": "X-Api-Key:"},
+        {"type": "api_key", "api_key": "SECRET", "name": ""},
+        {"type": "api_key", "api_key": "SECRET", "name": "a=b", "in": "cookie"},
+        {"type": "api_key", "api_key": "SECRET; admin=1", "name": "a", "in": "cookie"},
+        {"type": "basic", "username": "ada:SECRET"},
+    ],
+)
+def test_what_would_be_sent_as_something_else_is_refused(authentication: dict[str, str]) -> None:
+    """Names that are none, a cookie that would be two, a user name that would be half a password."""
+    with pytest.raises(ConfigError, match="authentication") as caught:
+        load({"url_base": URL, "authentication": authentication})
+    assert "SECRET" not in f"{caught.value}{caught.value.detail}"
+
+
+def test_a_secret_is_not_shown_by_its_authenticator() -> None:
+    """Neither repr nor JSON of a config has the secret."""
+    for given in (
+        {"type": "bearer", "token": "SECRET"},
+        {"type": "api_key", "api_key": "SECRET"},
+        {"type": "basic", "username": "ada", "password": "SECRET"},
+    ):
+        authentication = Config.model_validate({"url_base": URL, "authentication": given}).authentication
+        assert "SECRET" not in f"{authentication!r}{authentication}{authentication.model_dump_json()}"

@@ -1,0 +1,255 @@
+"""Cursor values are read in whatever form the API writes them, kept as it wrote them, and cost no record."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+from pydantic import ValidationError
+
+from source_rest_api import datetimes
+from source_rest_api.cursors import DatetimeCursor, Mark, Slice
+from source_rest_api.page import Request
+
+UTC = timezone.utc
+NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
+REQUEST = Request("GET", "https://h/items", params={"state": "all"})
+
+
+def cursor(field: str = "at", **settings: Any) -> DatetimeCursor:
+    """Make a cursor from its config."""
+    return DatetimeCursor.model_validate({"cursor_field": field, **settings})
+
+
+def records(*values: bytes) -> list[Raw]:
+    """Make records with these values, as JSON text, in the field `at`."""
+    return [Raw(b'{"id":%d,"at":%b}' % (n, value)) for n, value in enumerate(values)]
+
+
+def newest(*values: bytes, field: str = "at") -> str | None:
+    """Give the text of the newest value."""
+    mark = cursor(field).observe(records(*values), Slice()).newest
+    return None if mark is None else mark.text
+
+
+# The newest value
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([b'"2024-01-01T00:00:00Z"', b'"2024-01-02T00:00:00Z"'], "2024-01-02T00:00:00Z"),
+        # as the API wrote it: its own form, digits, offset, letters
+        ([b'"2024-01-01T00:00:00.120000+00:00"'], "2024-01-01T00:00:00.120000+00:00"),
+        ([b'"2024-01-01T00:00:00.123456789Z"'], "2024-01-01T00:00:00.123456789Z"),
+        ([b'"2024-01-01t00:00:00z"'], "2024-01-01t00:00:00z"),
+        ([b'"2024-01-01T00:00:00+0000"'], "2024-01-01T00:00:00+0000"),
+        ([b'"2024-01-01 00:00:00"'], "2024-01-01 00:00:00"),
+        ([b'"2024-01-01"'], "2024-01-01"),
+        ([b"20240101"], "20240101"),
+        ([rb'"2024-01-01T00:00:00\u002b00:00"'], "2024-01-01T00:00:00+00:00"),
+        ([b'"2016-12-31T23:59:60Z"', b'"2016-12-31T23:59:59Z"'], "2016-12-31T23:59:60Z"),
+        # compared as moments, not as texts
+        ([b'"2024-01-01T23:00:00-02:00"', b'"2024-01-02T00:30:00Z"'], "2024-01-01T23:00:00-02:00"),
+        ([b'"2024-01-01T10:00:00"', b'"2024-01-01T11:30:00+02:00"'], "2024-01-01T10:00:00"),
+        ([b'"2024-01-01"', b'"2024-01-01T00:00:01Z"', b'"2023-12-31 23:00:00"'], "2024-01-01T00:00:01Z"),
+        ([b'"2024-01-02"', b'"2024-01-01T23:59:59.9Z"'], "2024-01-02"),
+        # what cannot be read moves nothing
+        ([b"null", b'"2024-01-01T00:00:00Z"', b'"garbage"', b'""', b"{}", b"true"], "2024-01-01T00:00:00Z"),
+        ([b'"now"', b'"12:30"', b"1700000000", b'"0000-00-00 00:00:00"', b'"9999-12-31T23:59:60Z"'], None),
+        ([], None),
+    ],
+)
+def test_the_newest_value_is_kept_as_the_api_wrote_it(values: list[bytes], text: str | None) -> None:
+    """State has the API's own text, whatever the forms it stands among."""
+    assert newest(*values) == text
+
+
+def test_the_moment_of_the_newest_value_is_aware() -> None:
+    """It is compared with now."""
+    for value in (b'"2024-05-01T00:00:00"', b'"2024-05-01"', b'"2024-05-01T02:00:00+02:00"'):
+        mark = cursor().observe(records(value), Slice()).newest
+        assert mark is not None
+        assert mark.moment == datetime(2024, 5, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("field", "record"),
+    [
+        ("meta.updated", b'{"meta":{"x":1,"updated":"2024-01-01"}}'),
+        ("meta.updated", b'{"meta":{"x":1,"updated":"2024-01-01T00:00:00Z"}}'),
+        ("meta.updated", b'{"meta.updated":"2024-01-01T00:00:00Z"}'),
+        ("meta.updated", b'{"meta.updated":"2024-01-01T00:00:00Z","meta":null}'),
+        ("history.-1.at", b'{"history":[{"at":"2023-01-01"},{"at":"2024-01-01T00:00:00Z"}]}'),
+        ("\u00e9\u4e2d", '{"\u00e9\u4e2d":"2024-01-01T00:00:00Z"}'.encode()),
+        ("class", b'{"class":"2024-01-01T00:00:00Z"}'),
+        ("with space-and$", b'{"with space-and$":"2024-01-01T00:00:00Z"}'),
+    ],
+)
+def test_the_field_may_stand_anywhere(field: str, record: bytes) -> None:
+    """Nested, in a list, in a key with a dot, in a key that is no name in Python."""
+    observation = cursor(field).observe([Raw(record)], Slice())
+    assert observation.unreadable == 0
+    assert observation.newest is not None
+    assert observation.newest.moment == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("field", ["at", "meta.at", "at.0", "a.b.c"])
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"{}",
+        b'{"at":null}',
+        b'{"meta":null}',
+        b'{"meta":[]}',
+        b'{"meta":"x"}',
+        b'{"a":{"b":7}}',
+        b'{"At":"2024-01-01"}',
+    ],
+)
+def test_a_record_without_the_field_is_emitted_and_counted(field: str, record: bytes) -> None:
+    """It is not lost, also where this connector filters, and it moves nothing."""
+    start = Slice(Mark(NOW, "x"))
+    observation = cursor(field, mode="client_filter").observe([Raw(record)], start)
+    assert observation == ([Raw(record)], None, 1)
+
+
+# Filtering
+
+
+def test_this_connector_filters_where_the_api_cannot() -> None:
+    """Without a parameter for the start, or where it is asked to; ties with the start stay."""
+    assert cursor().filters_here
+    assert cursor(start_param="since", mode="client_filter").filters_here
+    assert not cursor(start_param="since").filters_here
+    assert not cursor(mode="server_filter").filters_here
+    page = records(b'"2024-05-31"', b'"2024-06-01T12:00:00Z"', b'"2024-06-01T14:00:00+02:00"', b'"2024-06-02"', b'"?"')
+    interval = Slice(Mark(NOW, "2024-06-01T12:00:00Z"))
+    assert cursor().observe(page, interval) == (page[1:], Mark(NOW + timedelta(hours=12), "2024-06-02"), 1)
+    assert cursor(mode="server_filter").observe(page, interval).records == page
+    assert cursor().observe(page, Slice()).records == page
+
+
+FORMS = [
+    "%Y-%m-%dT%H:%M:%SZ",
+    "%Y-%m-%dT%H:%M:%S.%fZ",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S+00:00",
+    "%Y%m%dT%H%M%SZ",
+]
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(lambda m: m.replace(microsecond=0, tzinfo=UTC))  # noqa: DTZ001
+WRITTEN = st.builds(lambda moment, form: (moment, moment.strftime(form)), MOMENTS, st.sampled_from(FORMS))
+UNREADABLE: st.SearchStrategy[Any] = st.sampled_from(
+    [None, "", "garbage", "now", 17, True, [], {}, "2024-02-30", "9999-12-31T23:59:60Z"]
+)
+
+
+@given(st.lists(WRITTEN | UNREADABLE.map(lambda value: (None, value)), max_size=8), MOMENTS)
+def test_any_mixture_of_forms_loses_nothing(values: list[tuple[datetime | None, Any]], start: datetime) -> None:
+    """Records leave only if they are surely older; the newest value is the largest moment, in the API's own text."""
+    page = [Raw(json.dumps({"id": n, "at": value}).encode()) for n, (_, value) in enumerate(values)]
+    observation = cursor().observe(page, Slice(Mark(start, "")))
+    moments = [moment for moment, _ in values]
+    assert observation.records == [r for r, m in zip(page, moments, strict=True) if m is None or m >= start]
+    assert observation.unreadable == moments.count(None)
+    known = [moment for moment in moments if moment is not None]
+    if not known:
+        assert observation.newest is None
+    else:
+        assert observation.newest is not None
+        assert observation.newest.moment == max(known)
+        assert (max(known), observation.newest.text) in values
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.sampled_from("ab"), v)
+    )
+)
+def test_any_record_can_be_observed(value: Any) -> None:
+    """Whatever stands where the cursor should be, the record is emitted."""
+    for record in ({"a": value}, {"a": {"b": value}}, {"a.b": value}):
+        page = [Raw(json.dumps(record).encode())]
+        for field in ("a", "a.b"):
+            assert cursor(field).observe(page, Slice()).records == page
+
+
+def test_threads_share_a_cursor() -> None:
+    """Several partitions are read at the same time with one cursor."""
+    shared = cursor()
+    page = records(b'"2024-01-01"', b'"2024-01-01T00:00:01Z"')
+    with ThreadPoolExecutor(8) as pool:
+        marks = list(pool.map(lambda _: shared.observe(page, Slice()).newest, range(200)))
+    assert {mark.text for mark in marks if mark} == {"2024-01-01T00:00:01Z"}
+    assert None not in marks
+
+
+# What is asked for
+
+
+@pytest.mark.parametrize(
+    ("state", "own", "common", "start"),
+    [
+        (None, None, None, None),
+        (None, None, "2024-01-01", "2024-01-01"),
+        (None, "2024-02-01T00:00:00Z", "2024-01-01", "2024-02-01T00:00:00Z"),
+        ("2024-03-01T00:00:00.100Z", "2024-02-01T00:00:00Z", "2024-01-01", "2024-03-01T00:00:00.100Z"),
+    ],
+)
+def test_the_start_of_a_slice(state: str | None, own: str | None, common: str | None, start: str | None) -> None:
+    """The state, else the stream's start date, else the connector's, else everything; in its own text."""
+    interval = cursor(start_date=own, start_param="since").slice(state, common, NOW)
+    assert interval.end is None
+    expected = {} if start is None else {"since": start}
+    assert cursor(start_param="since").place(REQUEST, interval).params == {"state": "all", **expected}
+
+
+def test_the_end_of_a_slice_is_now() -> None:
+    """Where the API takes an end."""
+    both = cursor(start_param="since", end_param="until")
+    interval = both.slice("2024-03-01", None, NOW)
+    params = {"state": "all", "since": "2024-03-01", "until": "2024-06-01T12:00:00Z"}
+    assert both.place(REQUEST, interval).params == params
+    assert cursor().place(REQUEST, interval) is REQUEST
+
+
+@pytest.mark.parametrize(
+    ("form", "since"),
+    [
+        ("%Y-%m-%d", "2024-02-29"),
+        ("%s", "1709247600"),
+        ("%ms", "1709247600500"),
+        ("%d.%m.%Y %H:%M:%S", "29.02.2024 23:00:00"),
+    ],
+)
+def test_a_format_writes_the_moment_in_utc(form: str, since: str) -> None:
+    """Whatever the offset of the state's text; never later than it."""
+    formatted = cursor(start_param="since", format=form)
+    interval = formatted.slice("2024-03-01T01:00:00.5+02:00", None, NOW)
+    assert formatted.place(REQUEST, interval).params["since"] == since
+
+
+def test_a_state_that_is_no_date_time_is_refused() -> None:
+    """It is not taken for the beginning."""
+    with pytest.raises(ValueError, match="not a date-time"):
+        cursor().slice("yesterday", None, NOW)
+
+
+@pytest.mark.parametrize("start_date", ["yesterday", "now", "", "12:30", "2024-02-30", 20240101])
+def test_a_start_date_that_is_none_is_refused(start_date: Any) -> None:
+    """When the config is loaded, not when the first sync runs."""
+    with pytest.raises(ValidationError):
+        cursor(start_date=start_date)
+
+
+@given(MOMENTS.map(datetimes.write))
+def test_a_start_date_is_kept_as_written(text: str) -> None:
+    """It is checked, not changed."""
+    assert cursor(start_date=text).start_date == text

@@ -1,0 +1,390 @@
+"""Pages are asked for one after the other, each once, and the end is only what the API says is the end."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+from pydantic import TypeAdapter
+from requests.structures import CaseInsensitiveDict
+
+from source_rest_api import raw_json
+from source_rest_api.config import Config
+from source_rest_api.decoders import Json
+from source_rest_api.errors import ConfigError
+from source_rest_api.loop_guard import LoopGuard
+from source_rest_api.page import End, Page, Position, Request, Response
+from source_rest_api.paginators import Paginator
+from source_rest_api.requester import Requester
+from tests.api import JSON, Api, Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAGINATOR: TypeAdapter[Paginator] = TypeAdapter(Paginator)
+URL = "https://api.example.com/v1/items?q=1"
+REQUEST = Request("GET", URL, params={"state": "all"})
+
+
+def paginator(kind: str, **settings: Any) -> Paginator:
+    """Make one from its config."""
+    return PAGINATOR.validate_python({"type": kind, **settings})
+
+
+def page(body: bytes, position: Position | None = None, *, url: str = URL, number: int = 1, **more: Any) -> Page:
+    """Make the page that a body is, whose records stand under `data`."""
+    headers = CaseInsensitiveDict({"Link": more.get("link", "")})
+    root = Raw(body)
+    records = raw_json.items(raw_json.fields(root).get("data", Raw(b"[]")))
+    return Page(REQUEST, Response(200, headers, body, url), root, records, position, number, more.get("before", 0))
+
+
+# The first request
+
+
+@pytest.mark.parametrize(
+    ("settings", "params"),
+    [
+        ({"type": "none"}, {}),
+        ({"type": "page_number"}, {"page": "1"}),
+        ({"type": "page_number", "first_page": 0, "page_param": "p"}, {"p": "0"}),
+        ({"type": "page_number", "page_size_param": "per_page", "page_size": 50}, {"page": "1", "per_page": "50"}),
+        ({"type": "page_number", "page_param": "self"}, {"self": "1"}),
+        ({"type": "offset"}, {"offset": "0", "limit": "100"}),
+        (
+            {"type": "offset", "offset_param": "$skip", "limit_param": "$top", "limit": 7, "first_offset": 1},
+            {"$skip": "1", "$top": "7"},
+        ),
+        ({"type": "cursor", "cursor_path": "next"}, {}),
+        ({"type": "cursor", "cursor_path": "next", "page_size_param": "n", "page_size": 9}, {"n": "9"}),
+        ({"type": "next_url", "next_url_path": "next"}, {}),
+        ({"type": "next_url", "next_url_path": "next", "page_size_param": "n", "page_size": 9}, {"n": "9"}),
+        ({"type": "link_header"}, {}),
+        ({"type": "link_header", "page_size_param": "n", "page_size": 9}, {"n": "9"}),
+    ],
+)
+def test_the_first_request(settings: dict[str, Any], params: dict[str, str]) -> None:
+    """It has the first position and the page size, beside what the endpoint asks for."""
+    first = PAGINATOR.validate_python(settings)
+    assert first.place(REQUEST, first.first()) == Request("GET", URL, params={"state": "all", **params})
+
+
+# Positions
+
+
+@pytest.mark.parametrize(
+    ("settings", "position", "following"),
+    [
+        ({"type": "page_number"}, 1, 2),
+        ({"type": "page_number", "first_page": 0}, 0, 1),
+        ({"type": "page_number"}, "41", 42),
+        ({"type": "offset"}, 0, 3),
+        ({"type": "offset", "limit": 2}, 10, 13),
+        ({"type": "offset", "first_offset": 1}, 1, 4),
+    ],
+)
+def test_counting_goes_on_from_what_came(settings: dict[str, Any], position: Position, following: int) -> None:
+    """Pages by one; offsets by the records that really came, whatever was asked for."""
+    assert PAGINATOR.validate_python(settings).next(page(b'{"data":[{},{},{}]}', position)) == following
+
+
+TOKENS = [
+    (b'"1_000"', "1_000"),
+    (b'"0x1F"', "0x1F"),
+    (b'"007"', "007"),
+    (b'"1.10"', "1.10"),
+    (b'"1e5"', "1e5"),
+    (b'"None"', "None"),
+    (b'"null"', "null"),
+    (b'"false"', "false"),
+    (b'"0"', "0"),
+    (b'" "', " "),
+    (b"0", "0"),
+    (b"-1", "-1"),
+    (b"1.10", "1.10"),
+    (b"1E400", "1E400"),
+    (b"123456789012345678901234567890", "123456789012345678901234567890"),
+    (rb'"a\u0062\/\u00e9\ud83d\ude00"', "ab/é😀"),
+    ('"a+b/c==&d=é #%41"'.encode(), "a+b/c==&d=é #%41"),
+    (b'"{{ 7*7 }}"', "{{ 7*7 }}"),
+]
+
+
+@pytest.mark.parametrize(("raw", "token"), TOKENS)
+def test_a_token_is_opaque_text(raw: bytes, token: str) -> None:
+    """It goes into the next request with every character and digit that the API wrote."""
+    cursor = paginator("cursor", cursor_path="meta.next", cursor_param="after")
+    following = cursor.next(page(b'{"data":[],"meta":{"next":%b}}' % raw))
+    assert following == token
+    assert cursor.place(REQUEST, following).params == {"state": "all", "after": token}
+
+
+def test_tokens_arrive_as_the_api_wrote_them() -> None:
+    """Through real HTTP, a token comes back to the API that gave it, character for character."""
+    texts = [token for _, token in TOKENS]
+    with Api() as api:
+
+        @api.get("/items")
+        def items(call: Call) -> JSON:
+            return {"data": [], "next": texts[call.number] if call.number < len(texts) else None}
+
+        cursor = paginator("cursor", cursor_path="next")
+        position: Position | End | None = cursor.first()
+        config = Config.model_validate({"url_base": api.url})
+        with Requester(config, api.url) as requester:
+            while not isinstance(position, End):
+                request = cursor.place(Request("GET", f"{api.url}/items"), position)
+                response = requester.fetch(request, lambda response: response)
+                position = cursor.next(Page(request, response, Json().decode(response), [], position))
+        assert [call.query for call in api.requests] == [{}, *({"cursor": [text]} for text in texts)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"[]",
+        b'{"meta":null}',
+        b'{"meta":[]}',
+        b'{"meta":{}}',
+        b'{"meta":{"next":null}}',
+        b'{"meta":{"next":""}}',
+        b'{"meta":{"next":false}}',
+        b'{"meta":{"next": "" }}',
+    ],
+)
+@pytest.mark.parametrize(
+    "settings", [{"type": "cursor", "cursor_path": "meta.next"}, {"type": "next_url", "next_url_path": "meta.next"}]
+)
+def test_no_token_is_the_end_but_not_said_so(settings: dict[str, Any], body: bytes) -> None:
+    """Absent, null, false and "" end it; the API may still show signs of more, so it did not say that it ended."""
+    end = PAGINATOR.validate_python(settings).next(page(body))
+    assert isinstance(end, End)
+    assert not end.said
+
+
+@pytest.mark.parametrize("value", [b"true", b"{}", b"[]", b'{"after":"x"}', b'["x"]'])
+@pytest.mark.parametrize(
+    "settings", [{"type": "cursor", "cursor_path": "next"}, {"type": "next_url", "next_url_path": "next"}]
+)
+def test_what_cannot_be_a_token_is_an_error(settings: dict[str, Any], value: bytes) -> None:
+    """A path that leads somewhere else is an error that names the setting, not the end."""
+    with pytest.raises(ConfigError, match=f"`next` holds .* change `pagination.{settings['type']}_path`"):
+        PAGINATOR.validate_python(settings).next(page(b'{"next":%b}' % value))
+
+
+@pytest.mark.parametrize("kind", ["next_url", "link_header"])
+@pytest.mark.parametrize(
+    ("target", "url"),
+    [
+        ("https://api.example.com/v1/items?page=2", "https://api.example.com/v1/items?page=2"),
+        ("/v1/items?page=2", "https://api.example.com/v1/items?page=2"),
+        ("?page=2&c=a%2Fb+c%3D%3d", "https://api.example.com/v1/items?page=2&c=a%2Fb+c%3D%3d"),
+        ("items;v=2?page=2", "https://api.example.com/v1/items;v=2?page=2"),
+        ("//other.example.com/", "https://other.example.com/"),
+    ],
+)
+def test_a_next_url_is_followed_with_its_own_query(kind: str, target: str, url: str) -> None:
+    """Absolute or relative to the request; its query is complete, so nothing is added to it."""
+    settings = {"next_url_path": "links.next"} if kind == "next_url" else {}
+    links = paginator(kind, page_size_param="n", page_size=9, **settings)
+    body = json.dumps({"links": {"next": target}}).encode()
+    following = links.next(page(body, link=f'<{target}>; rel="next"'))
+    assert following == url
+    assert links.place(REQUEST, following) == Request("GET", url)
+
+
+def test_a_next_url_in_a_key_with_a_dot_is_found() -> None:
+    """OData's key has a dot, and its path is written with dots too."""
+    odata = paginator("next_url", next_url_path="@odata.nextLink")
+    assert odata.next(page(b'{"@odata.nextLink":"https://h/2"}')) == "https://h/2"
+
+
+@pytest.mark.parametrize("target", ["http://[", "https://api.example.com:port/"])
+def test_a_broken_next_url_is_an_error(target: str) -> None:
+    """A URL that is none is an error of the config or the API."""
+    with pytest.raises(ConfigError, match="`pagination`"):
+        paginator("next_url", next_url_path="next").next(page(json.dumps({"next": target}).encode()))
+
+
+def test_no_next_link_is_the_end_but_not_said_so() -> None:
+    """Without rel="next" it ends."""
+    end = paginator("link_header").next(page(b"[]", link='<https://h/1>; rel="prev"'))
+    assert end == End("no next link", said=False)
+
+
+# The end
+
+
+def test_an_empty_page_is_the_end() -> None:
+    """Where pages or records are counted, nothing more to give is the API's word for the end."""
+    for kind in ("page_number", "offset"):
+        end = paginator(kind).next(page(b'{"data":[]}', 5))
+        assert isinstance(end, End)
+        assert end.said
+
+
+def test_an_empty_page_with_a_token_is_not_the_end() -> None:
+    """APIs that filter after cutting pages give empty ones in between."""
+    assert paginator("cursor", cursor_path="next").next(page(b'{"data":[],"next":"t"}')) == "t"
+    assert paginator("next_url", next_url_path="next").next(page(b'{"data":[],"next":"https://h/2"}')) == "https://h/2"
+    assert paginator("link_header").next(page(b'{"data":[]}', link="<https://h/2>; rel=next")) == "https://h/2"
+
+
+def test_a_short_page_is_an_end_only_if_asked_for() -> None:
+    """Servers cap page sizes, so fewer records than asked for prove nothing."""
+    body = b'{"data":[{},{}]}'
+    assert paginator("offset", limit=100).next(page(body, 0)) == 2
+    assert paginator("page_number", page_size=100).next(page(body, 1)) == 2
+    eager = paginator("offset", limit=3, stop_on_short_page=True)
+    assert eager.next(page(body, 0)) == End("short page", said=False)
+    assert eager.next(page(b'{"data":[{},{},{}]}', 0)) == 3
+
+
+KINDS: list[dict[str, Any]] = [
+    {"type": "page_number"},
+    {"type": "offset"},
+    {"type": "cursor", "cursor_path": "next"},
+    {"type": "next_url", "next_url_path": "next"},
+]
+
+
+@pytest.mark.parametrize("settings", KINDS)
+@pytest.mark.parametrize(
+    ("signal", "field", "ends", "goes_on"),
+    [
+        ("more_path", "m.more", b"false", b"true"),
+        ("total_path", "m.total", b"7", b"8"),
+        ("total_path", "m.total", b'"7"', b'"8"'),
+        ("total_path", "m.total", b"0", b"8"),
+        ("total_pages_path", "m.pages", b"3", b"4"),
+        ("total_pages_path", "m.pages", b'"3"', b'"4"'),
+    ],
+)
+def test_a_signal_ends_every_kind_of_paging(
+    settings: dict[str, Any], signal: str, field: str, ends: bytes, goes_on: bytes
+) -> None:
+    """A false flag, a reached total, the last page: the API says that it ended, even beside a token."""
+    paging = PAGINATOR.validate_python({**settings, signal: field})
+    bodies = [
+        b'{"data":[{},{}],"next":"https://h/2","m":{"%b":%b}}' % (field[2:].encode(), value)
+        for value in (ends, goes_on)
+    ]
+    end, following = (paging.next(page(body, 3, number=3, before=5)) for body in bodies)
+    assert isinstance(end, End)
+    assert end.said
+    assert not isinstance(following, End)
+
+
+@pytest.mark.parametrize("settings", KINDS)
+@pytest.mark.parametrize("signal", ["more_path", "total_path", "total_pages_path"])
+@pytest.mark.parametrize("value", [None, b"null", b'"yes"', b"-1", b"1.5", b"[]", b"{}", b'"' + b"9" * 5000 + b'"'])
+def test_a_signal_that_cannot_be_read_is_an_error(settings: dict[str, Any], signal: str, value: bytes | None) -> None:
+    """What should say whether there is more, and does not, is neither the end nor a reason to go on."""
+    paging = PAGINATOR.validate_python({**settings, signal: "m.x"})
+    body = b'{"data":[{}],"next":"https://h/2"}' if value is None else b'{"data":[{}],"next":"u","m":{"x":%b}}' % value
+    with pytest.raises(ConfigError, match=rf"`m\.x` holds .*`pagination\..*{signal}"):
+        paging.next(page(body, 1))
+
+
+@pytest.mark.parametrize("kind", ["page_number", "offset"])
+@pytest.mark.parametrize(("signal", "value"), [("more_path", "true"), ("total_path", "12"), ("total_pages_path", "4")])
+def test_an_empty_page_that_is_not_the_last_is_an_error(kind: str, signal: str, value: str) -> None:
+    """An API that gives no more than so many records, and says that there are more, did not say that it ended."""
+    paging = paginator(kind, **{signal: "x"})
+    with pytest.raises(ConfigError, match="page is empty, but `x` says"):
+        paging.next(page(b'{"data":[],"x":%b}' % value.encode(), 11, number=3, before=10))
+
+
+def test_one_page_is_all_without_pagination() -> None:
+    """It ends after the first page, which the user may declare to be enough."""
+    assert paginator("none").next(page(b'{"data":[{}]}')) == End("one page", said=False)
+    assert paginator("none", first_page_only=True).next(page(b'{"data":[{}]}')) == End("one page", said=True)
+
+
+# Whole walks
+
+
+def walk(paging: Paginator, answer: Callable[[Request], tuple[dict[str, Any], str]]) -> list[Any]:
+    """Read everything that an API has, and fail where it would not end."""
+    guard = LoopGuard(paging.repeats)
+    rows: list[Any] = []
+    position = paging.first()
+    for number in range(1, 1000):
+        request = paging.place(Request("GET", "https://h/items"), position)
+        body, link = answer(request)
+        got = page(json.dumps(body).encode(), position, url=request.url, number=number, before=len(rows), link=link)
+        guard.check(got)
+        rows += map(raw_json.decode, got.records)
+        following = paging.next(got)
+        if isinstance(following, End):
+            return rows
+        position = following
+    raise AssertionError("it does not end")
+
+
+SIGNALS = st.sampled_from([{}, {"more_path": "more"}, {"total_path": "total"}, {"total_pages_path": "pages"}])
+
+
+@given(
+    st.sampled_from(["page_number", "offset", "cursor", "next_url", "link_header"]),
+    st.integers(0, 40),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(0, 2),
+    SIGNALS,
+)
+def test_every_row_comes_exactly_once(
+    kind: str, size: int, asked: int, cap: int, first: int, signal: dict[str, str]
+) -> None:
+    """Whatever the table, the page size, the server's cap and the signals: all rows, once, in order, and an end."""
+    table = [{"id": n} for n in range(size)]
+    sent = min(asked, cap)
+    settings: dict[str, dict[str, Any]] = {
+        "page_number": {"first_page": first},
+        "offset": {"first_offset": first},
+        "cursor": {"cursor_path": "next.token"},
+        "next_url": {"next_url_path": "next.url"},
+        "link_header": {},
+    }
+
+    def answer(request: Request) -> tuple[dict[str, Any], str]:
+        params = {**{k: v[0] for k, v in parse_qs(urlsplit(request.url).query).items()}, **request.params}
+        start = {
+            "page_number": lambda: (int(str(params["page"])) - first) * sent,
+            "offset": lambda: int(str(params["offset"])) - first,
+        }.get(kind, lambda: int(str(params.get("cursor", 0))))()
+        end = start + sent
+        more = end < size
+        body = {
+            "data": table[start:end],
+            "more": more,
+            "total": size,
+            "pages": -(-size // sent),
+            "next": {"token": end, "url": f"?cursor={end}"} if more else None,
+        }
+        return body, f'<?cursor={end}>; rel="next"' if more and kind == "link_header" else ""
+
+    paging = (
+        paginator(kind, page_size_param="n", page_size=asked, **settings[kind], **signal)
+        if kind != "offset"
+        else (paginator(kind, limit=asked, **settings[kind], **signal))
+    )
+    assert walk(paging, answer) == table
+
+
+@given(st.lists(st.text(min_size=1), unique=True, max_size=20))
+def test_tokens_of_any_text_lead_through_all_pages(tokens: list[str]) -> None:
+    """A cursor is whatever text the API makes up."""
+    cursor = paginator("cursor", cursor_path="next")
+
+    def answer(request: Request) -> tuple[dict[str, Any], str]:
+        here = tokens.index(str(request.params["cursor"])) + 1 if "cursor" in request.params else 0
+        return {"data": [{"page": here}], "next": tokens[here] if here < len(tokens) else None}, ""
+
+    assert walk(cursor, answer) == [{"page": n} for n in range(len(tokens) + 1)]

@@ -1,0 +1,271 @@
+"""Templates fill holes with data as it stands, cannot break out, and never fill one with nothing."""
+
+from __future__ import annotations
+
+import string
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_rest_api import templates
+from source_rest_api.errors import ConfigError
+
+CONTEXT: dict[str, Any] = {
+    "config": {"start_date": "2024-01-01", "token": "zq7hush", "n": None, "list": [1], "on": True, "items": "mine"},
+    "repos": {"name": "a/b", "id": 12345678901234567890123, "price": Decimal("1.10"), "owner": {"login": "me"}},
+    "stream_interval": {},
+}
+
+
+def refused(text: str, **options: bool) -> str:
+    """What is said of a template that cannot be filled."""
+    with pytest.raises(ConfigError) as caught:
+        templates.render(text, CONTEXT, **options)
+    assert "zq7" not in str(caught.value)
+    return str(caught.value)
+
+
+@given(st.text(st.characters(exclude_characters="{}")), st.booleans())
+def test_text_without_braces_is_unchanged(text: str, for_path: bool) -> None:
+    """Whatever it holds, line breaks included."""
+    assert templates.render(text, {}, for_path=for_path) == text
+    assert templates.names(text) == templates.references(text) == frozenset()
+    templates.check(text)
+
+
+@pytest.mark.parametrize("text", ['{"a":{"b":1}}', "{}", "query { viewer { login } }", "}}", "{ {", "a{1,2}"])
+def test_single_braces_are_text(text: str) -> None:
+    """JSON and GraphQL need no escaping."""
+    assert templates.render(text, {}) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("{{ config['start_date'] }}", "2024-01-01"),
+        ("{{ config.start_date }}T00:00:00Z", "2024-01-01T00:00:00Z"),
+        ("{{ repos.id }}", "12345678901234567890123"),
+        ("{{ repos.price }}", "1.10"),
+        ("{{ repos.owner.login | upper }}", "ME"),
+        ("{{ config.on }}", "true"),
+        ("{{ 1 == 2 }}", "false"),
+        ("{{ config.end | default('now') }}", "now"),
+        ("{{ config.n or 'none' }}", "none"),
+        ("{{ config.list | tojson }}", "[1]"),
+        ("{% if config.on %}yes{% endif %}", "yes"),
+        ("{% for x in config.list %}{{ x }},{% endfor %}", "1,"),
+        ("{{ max('2023-01-01', config.start_date) }}", "2024-01-01"),
+        ("{{ '{{' }}", "{{"),
+        ("a\n{{ 1 }}\n", "a\n1\n"),
+    ],
+)
+def test_holes_are_filled(text: str, filled: str) -> None:
+    """Expressions, filters and functions are Jinja's; numbers keep their digits, booleans are JSON's."""
+    templates.check(text)
+    assert templates.render(text, CONTEXT) == filled
+
+
+@pytest.mark.parametrize("value", ["1_000", "1e5", "0x10", "01", "True", "None", "[1,2]", "b'abc'", "{'a': 1}", " a "])
+def test_results_are_not_evaluated(value: str) -> None:
+    """A token that looks like Python stays the text that it is."""
+    assert templates.render("{{ config.x }}", {"config": {"x": value}}) == value
+
+
+@given(st.sampled_from(["{{ 7*7 }}", "{{ config }}", "{% raw %}", "{#", "{{"]), st.text("{}%# 7"))
+def test_data_is_never_a_template(before: str, after: str) -> None:
+    """A value with braces in it stays text."""
+    assert templates.render("{{ config.x }}", {"config": {"x": before + after}}) == before + after
+
+
+@given(st.text().filter(lambda text: "\r" not in text))
+def test_data_arrives_as_it_is(value: str) -> None:
+    """Any text fills a hole unchanged, between what stands around it."""
+    assert templates.render("<{{ config.x }}>", {"config": {"x": value}}) == f"<{value}>"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ nobody }}", "'nobody' is undefined"),
+        ("{{ config.start_dat }}", "'dict object' has no attribute 'start_dat'"),
+        ("{{ config['start_dat'] }}", "'dict object' has no attribute 'start_dat'"),
+        ("{{ stream_interval.start_time }}", "'dict object' has no attribute 'start_time'"),
+        ("{{ repos.owner.name.first }}", "'dict object' has no attribute 'name'"),
+        ("{{ config.n }}", "null"),
+        ("{{ none }}", "null"),
+        ("{{ config }}", "dict"),
+        ("{{ config.list }}", "list"),
+        ("{{ config.get }}", "method"),
+        ("{{ now_utc }}", "function"),
+        ("{{ config.token + 1 }}", "TypeError"),
+        ("{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{{ max() }}", "TypeError"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"),
+        ("{% include 'x' %}", "TypeError"),
+    ],
+)
+def test_a_hole_that_cannot_be_filled(text: str, said: str) -> None:
+    """Nothing, null or a Python object is never sent; the config's values are not told."""
+    assert said in refused(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ''.__class__ }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ config.__class__.__init__.__globals__ }}",
+        "{{ now_utc.__globals__ }}",
+        "{{ cycler.__init__ }}",
+        "{{ self.__init__ }}",
+        "{{ lipsum.__globals__ }}",
+        "{{ config | attr('__class__') }}",
+        "{{ config['__class__'] }}",
+        "{{ '{0.__class__}'.format(config) }}",
+        "{{ '%s' | format(config.__init__) }}",
+        "{{ ().__class__.__base__ }}",
+        "{{ namespace().x }}",
+        "{{ range(3) }}",
+        "{{ config.update({'a': 1}) }}",
+        "{{ config.clear() }}",
+        "{{ config.list.append(2) }}",
+        "{% do config.pop('token') %}",
+        "{% import 'os' as os %}{{ os.name }}",
+        "{% set config.x = 1 %}",
+    ],
+)
+def test_nobody_breaks_out(text: str) -> None:
+    """Python's insides cannot be reached, and the config cannot be changed."""
+    try:
+        templates.check(text)
+    except ValueError:
+        return
+    refused(text)
+    assert CONTEXT["config"]["list"] == [1]
+    assert CONTEXT["config"]["token"] == "zq7hush"
+
+
+def test_data_goes_before_methods() -> None:
+    """Fields that are called `items`, `keys` or `values` are fields."""
+    record = {"items": "i", "keys": "k", "values": {"get": "g"}}
+    assert templates.render("{{ r.items }}{{ r.keys }}{{ r.values.get }}", {"r": record}) == "ikg"
+    assert templates.render("{{ r.get('keys') }}", {"r": record}) == "k"
+
+
+@pytest.mark.parametrize(
+    ("value", "segment"),
+    [
+        ("a/b", "a%2Fb"),
+        ("a/b?x=1#f", "a%2Fb%3Fx%3D1%23f"),
+        ("../admin", "..%2Fadmin"),
+        ("...", "..."),
+        ("%2e%2e", "%252e%252e"),
+        ("a b+c", "a%20b%2Bc"),
+        ("ü/数", "%C3%BC%2F%E6%95%B0"),
+        ("a;b=c", "a%3Bb%3Dc"),
+        ("a\\b", "a%5Cb"),
+        ("a\r\nb", "a%0D%0Ab"),
+        (7, "7"),
+        (True, "true"),
+    ],
+)
+def test_a_value_is_one_segment_of_the_path(value: object, segment: str) -> None:
+    """It can neither end the path nor begin another segment."""
+    text = "/x/{{ r.v }}/y"
+    assert templates.render(text, {"r": {"v": value}}, for_path=True) == f"/x/{segment}/y"
+
+
+@given(st.text(min_size=1).filter(lambda value: value not in {".", ".."}))
+def test_the_server_gets_the_value_in_its_place(value: str) -> None:
+    """What `requests` sends for it has as many segments as the template, and decodes to the value."""
+    path = templates.render("x/{{ r.v }}/y", {"r": {"v": value}}, for_path=True)
+    url = requests.Request("GET", f"https://h/{path}").prepare().url
+    assert url is not None
+    x, segment, y = urlsplit(url).path.split("/")[1:]
+    assert (x, unquote(segment), y) == ("x", value, "y")
+    assert urlsplit(url).query == urlsplit(url).fragment == ""
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", None, [], {}, "\ud800"])
+def test_what_cannot_be_a_segment(value: object) -> None:
+    """An empty value would ask for something else, and dots would climb."""
+    with pytest.raises(ConfigError):
+        templates.render("/x/{{ r.v }}", {"r": {"v": value}}, for_path=True)
+
+
+def test_the_path_around_is_kept() -> None:
+    """Only values are encoded; what the user wrote in the path is the user's."""
+    text = "a/b?x=1&y={{ r.v }}{{ '/' }}"
+    assert templates.render(text, {"r": {"v": "c/d"}}, for_path=True) == "a/b?x=1&y=c%2Fd%2F"
+    assert templates.render(text, {"r": {"v": "c/d"}}) == "a/b?x=1&y=c/d/"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ a b }}", "template error in line 1: expected token 'end of print statement', got '…'"),
+        ("\n\n{{ a }", "template error in line 3: unexpected '}'"),
+        ("{% zq7 %}", "template error in line 1: Encountered unknown tag '…'."),
+        ("{% if a %}", "template error in line 1: Unexpected end of template."),
+        ("{{ a | zap }}", "template error in line 1: No filter named 'zap'."),
+        ("{{ a is zap }}", "template error in line 1: No test named 'zap'."),
+        ("{# zq7", "template error in line 1: Missing end of comment tag"),
+        ("{{", "template error in line 1: unexpected 'end of template'"),
+    ],
+)
+def test_check_finds_what_is_no_template(text: str, said: str) -> None:
+    """Errors show the line, and unknown filters, but not the text: it may be no template at all."""
+    with pytest.raises(ValueError, match="^template error") as caught:
+        templates.check(text)
+    assert str(caught.value).startswith(said)
+    assert "zq7" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "references"),
+    [
+        ("plain", set(), set()),
+        ("{{ config['a'] }}", {"config"}, {("config", "a")}),
+        ("{{ repos.owner['login'] }}/{{ orgs.id }}", {"repos", "orgs"}, {("repos", "owner", "login"), ("orgs", "id")}),
+        ("{{ now_utc() }}{{ max(a, 1) }}", {"a"}, {("a",)}),
+        ("{% for x in repos.tags %}{{ x.id }}{% endfor %}", {"repos"}, {("repos", "tags")}),
+        ("{% set r = repos %}{{ r.id }}", {"repos"}, {("repos",)}),
+        ("{{ repos[orgs.id].name }}", {"repos", "orgs"}, {("repos",), ("orgs", "id")}),
+        ("{{ repos.a[0].b }}", {"repos"}, {("repos", "a", "0", "b")}),
+        ("{{ repos.name[:3] }}", {"repos"}, {("repos", "name")}),
+        ("{{ repos.name | default(orgs.name) }}", {"repos", "orgs"}, {("repos", "name"), ("orgs", "name")}),
+        ("{# {{ repos.id }} #}", set(), set()),
+        ("{% raw %}{{ repos.id }}{% endraw %}", set(), set()),
+    ],
+)
+def test_what_a_template_reads(text: str, names: set[str], references: set[tuple[str, ...]]) -> None:
+    """Names are found wherever they stand; those that the template sets itself, and functions, are not counted."""
+    assert templates.names(text) == names
+    assert templates.references(text) == references
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("repos", "repos"), ("my-stream", "my_stream"), ("a.b c", "a_b_c"), ("größe", "größe"), ("v2/x", "v2_x")],
+)
+def test_the_name_of_a_stream_in_templates(name: str, variable: str) -> None:
+    """What is no letter, digit or underscore becomes an underscore."""
+    assert templates.variable(name) == variable
+
+
+@given(st.text(string.printable))
+def test_any_text_is_filled_or_refused(text: str) -> None:
+    """Nothing but our own errors comes out of it."""
+    try:
+        templates.check(text)
+    except ValueError:
+        return
+    try:
+        assert isinstance(templates.render(text, CONTEXT), str)
+    except ConfigError:
+        pass
