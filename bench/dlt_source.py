@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from dlt.sources.rest_api import rest_api_resources
 
+from bench.server import MARKER
+
 if TYPE_CHECKING:
     from dlt.sources.rest_api.typing import RESTAPIConfig
 
 
 def main(config: RESTAPIConfig) -> None:
-    """Print the number of records."""
+    """Read all records; at the end write the marker as often as there were any."""
     (resource,) = rest_api_resources(config)
-    print(sum(1 for _ in resource))
+    sys.stdout.buffer.write(MARKER * sum(1 for _ in resource))
 
 
 if __name__ == "__main__":

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import requests
 
 
-def main(url: str, pages: int, params: dict[str, str]) -> None:
+def main(url: str, pages: int, windows: list[str]) -> None:
     """One request after the other, on one connection."""
     with requests.Session() as session:
-        for number in range(1, pages + 1):
-            answer = session.get(url, params={**params, "page": str(number)}, timeout=60)
-            answer.raise_for_status()
-            sys.stdout.buffer.write(answer.content)
-            sys.stdout.buffer.flush()
+        for window in windows or [""]:
+            for number in range(1, pages + 1):
+                params = {"page": str(number), **({"since": window} if window else {})}
+                answer = session.get(url, params=params, timeout=60)
+                answer.raise_for_status()
+                sys.stdout.buffer.write(answer.content)
+                sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
