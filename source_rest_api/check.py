@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from source_rest_api import parent_record, raw_json
+from source_rest_api import raw_json
 from source_rest_api.errors import ConfigError, SourceError, as_source_error
 from source_rest_api.page import End
 from source_rest_api.requester import Stopped
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.page import Page
-    from source_rest_api.partitions import Partition
     from source_rest_api.stream import Stream
 
 
@@ -44,9 +43,10 @@ def _look(stream: Stream) -> str:
         return f"{stream.name}: not tried, its parent has no records"
     page = stream.first_page(partition)
     if page.records:
-        missing = [*_missing_fields(stream, page.records[0]), *_missing_parent_fields(stream, partition)]
+        first = stream.completed(page.records[:1], partition)[0]
+        missing = list(_missing_fields(stream, first))
         if missing:
-            keys = ", ".join(list(raw_json.fields(page.records[0]))[:20])
+            keys = ", ".join(list(raw_json.fields(first))[:20])
             raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
     return f"{stream.name}: {len(page)} records on the first page, {_more(stream, page)}"
 
@@ -59,13 +59,6 @@ def _missing_fields(stream: Stream, record: Raw) -> Iterator[str]:
     if endpoint.incremental is not None and raw_json.find(record, endpoint.incremental.cursor_field) is None:
         name = ".".join(endpoint.incremental.cursor_field)
         yield f"`incremental.cursor_field` names `{name}`, which the first record does not have"
-
-
-def _missing_parent_fields(stream: Stream, partition: Partition) -> Iterator[str]:
-    parent = next(iter(list(partition.records.values())[-1:]), None)
-    for name, path in stream.endpoint.include_from_parent.items():
-        if parent_record.find(parent, path) is None:
-            yield f"`include_from_parent.{name}` names `{path}`, which the parent's record does not have"
 
 
 def _more(stream: Stream, page: Page) -> str:

@@ -71,6 +71,8 @@ class _Command:
 
     def run(self) -> int:
         try:
+            if self._options.command == "new":
+                return self._new()
             if self._options.command == "spec":
                 return self._write(self._connector.spec())
             return self._with_config()
@@ -80,6 +82,14 @@ class _Command:
             return self._failed(TransientError("Stopped by a signal before it was done."), "")
         except Exception as error:  # noqa: BLE001 -- whatever it is, it goes out as a message
             return self._failed(as_source_error(error), "".join(traceback.format_exception(error)))
+
+    def _new(self) -> int:
+        """Write a connector of one's own, and say where to go on."""
+        from source_rest_api import scaffold  # noqa: PLC0415 -- the platform never calls it
+
+        for path in scaffold.create(self._options.name, Path(self._options.folder)):
+            print(path, file=sys.stderr)  # noqa: T201 -- for people; stdout is for messages
+        return 0
 
     def _with_config(self) -> int:
         checking = self._options.command == "check"
@@ -149,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="source-rest-api", description="An Airbyte source for any REST API.")
     commands = parser.add_subparsers(title="commands", dest="command", required=True)
     commands.add_parser("spec", parents=[common], help="print the form for the config")
+    new = commands.add_parser("new", parents=[common], help="write the folder of a connector of one's own")
+    new.add_argument("name", help="its name, such as source-acme")
+    new.add_argument("--folder", default=".", help="where to put it")
     for name, text in (
         ("check", "try every endpoint of the config"),
         ("discover", "print the catalog of streams with their schemas"),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +24,7 @@ from source_rest_api.cursors import DatetimeText
 from source_rest_api.endpoint import Endpoint
 from source_rest_api.error_policy import Retry
 from source_rest_api.errors import ConfigError
-from source_rest_api.model import Model, NamedTexts, Text
+from source_rest_api.model import Model, NamedTexts, Own, Text
 from source_rest_api.paginators import NoPagination, Paginator
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ def _parse_yaml(value: object) -> object:
     return (yaml_text.load(value) or []) if isinstance(value, str) else value
 
 
+M = TypeVar("M", bound=Model)
+
+
 class Config(Model):
     """A REST API, and the endpoints to read from it."""
 
@@ -53,7 +56,7 @@ class Config(Model):
     """What the API is called in logs."""
     url_base: Annotated[Text, AfterValidator(_http_url)]
     """URL that all paths are below, such as `https://api.example.com/v1`."""
-    authentication: Authenticator = NoAuth()
+    authentication: Annotated[Authenticator, Own] = NoAuth()
     """How requests show who asks."""
     start_date: DatetimeText | None = None
     """Where the first incremental sync begins. Templates read it as `{{ config['start_date'] }}`."""
@@ -61,7 +64,7 @@ class Config(Model):
     """Headers of all requests."""
     params: NamedTexts = {}
     """Query parameters of all requests."""
-    pagination: Paginator = NoPagination()
+    pagination: Annotated[Paginator, Own] = NoPagination()
     """How further pages are asked for, for endpoints that do not say it themselves."""
     endpoints: list[Endpoint] = []
     """The endpoints to read, each a stream."""
@@ -93,8 +96,17 @@ class Config(Model):
         return {endpoint.variable: endpoint for endpoint in self.streams}
 
 
-def load(raw: Mapping[str, Any], model: type[Config] = Config) -> Config:
-    """Validate a config. Keys that begin with `_` are the platform's own and are left out.
+def load(raw: Mapping[str, Any]) -> Config:
+    """Validate a config of the generic connector.
+
+    Raises:
+        ConfigError: With every error, each with its path, none with a value.
+    """
+    return checked(validated(raw, Config))
+
+
+def validated(raw: Mapping[str, Any], model: type[M]) -> M:
+    """Validate a connector's own config. Keys that begin with `_` are the platform's own and are left out.
 
     Raises:
         ConfigError: With every error, each with its path, none with a value.
@@ -103,15 +115,27 @@ def load(raw: Mapping[str, Any], model: type[Config] = Config) -> Config:
         raise ConfigError("The config must be an object with keys such as `url_base` and `endpoints`.")
     own = {key: value for key, value in raw.items() if not str(key).startswith("_")}
     try:
-        config = model.model_validate(own)
+        return model.model_validate(own)
     except ValidationError as error:
         problems = [_problem(model, item) for item in error.errors(include_url=False, include_input=False)]
-    else:
-        problems = list(_cross_check(config))
+        raise _wrong(problems) from None
+
+
+def checked(config: Config) -> Config:
+    """Check what no part of a config can see alone.
+
+    Raises:
+        ConfigError: With every error.
+    """
+    problems = list(_cross_check(config))
     if problems:
-        count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
-        raise ConfigError("\n".join([f"The config has {count}:", *(f"- {problem}" for problem in problems)]))
+        raise _wrong(problems)
     return config
+
+
+def _wrong(problems: list[str]) -> ConfigError:
+    count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
+    return ConfigError("\n".join([f"The config has {count}:", *(f"- {problem}" for problem in problems)]))
 
 
 def _problem(model: type[BaseModel], error: Any) -> str:

@@ -19,9 +19,10 @@ from source_rest_api.stream import Batch, Stream
 from source_rest_api.sync import Sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from source_rest_api.error_policy import Retry
+    from source_rest_api.model import Model
 
 _LOG = logging.getLogger("airbyte.source_rest_api.connector")
 _SAMPLED_PAGES = 3
@@ -30,9 +31,10 @@ _HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
 
 
 class Connector:
-    """A source for one kind of config. A connector of one's own sets another config model."""
+    """A source for one kind of config. A connector of one's own has its own config model and `api`."""
 
-    config_model: ClassVar[type[Config]] = Config
+    config_model: ClassVar[type[Model]] = Config
+    """What the form asks for."""
     documentation_url: ClassVar[str] = "https://docs.airbyte.com/integrations/sources/rest-api"
 
     def spec(self) -> Iterator[bytes]:
@@ -43,6 +45,11 @@ class Connector:
         """The ConnectorSpecification."""
         return spec.specification(self.config_model, self.documentation_url)
 
+    def api(self, config: Any) -> Config:
+        """The API that a config stands for; by default the config is all there is to say."""
+        whole: Config = config
+        return whole
+
     def session(self, raw_config: Mapping[str, Any], stop: Event | None = None) -> Session:
         """Validate a config, to use it.
 
@@ -51,7 +58,9 @@ class Connector:
         """
         if not isinstance(raw_config, dict):
             raise ConfigError("The config is not an object with settings such as `url_base` and `endpoints`.")
-        return Session(configs.load(raw_config, self.config_model), raw_config, stop or Event())
+        own = configs.validated(raw_config, self.config_model)
+        api = configs.checked(self.api(own))
+        return Session(api, raw_config, stop or Event(), masking.secrets_of(own))
 
 
 class Session:
@@ -61,11 +70,12 @@ class Session:
         config: The API.
         raw_config: The config as the user wrote it, for templates.
         stop: Set from outside to end early.
+        secrets: What must not be printed, beside the secrets of `config`.
     """
 
-    def __init__(self, config: Config, raw_config: Mapping[str, Any], stop: Event) -> None:
+    def __init__(self, config: Config, raw_config: Mapping[str, Any], stop: Event, secrets: Iterable[str] = ()) -> None:
         self.config = config
-        self.mask = masking.masker(masking.secrets_of(config))
+        self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
         """Whether the last read came to its end in every stream."""
         self._raw_config = raw_config

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from source_rest_api import templates
 from source_rest_api.bodies import Body
 from source_rest_api.cursors import DatetimeCursor
-from source_rest_api.model import Json, Model, NamedPaths, NamedTexts, Path, Paths, Text, texts_of
+from source_rest_api.model import Json, Model, NamedPaths, NamedTexts, Own, Path, Paths, Text, texts_of
 from source_rest_api.paginators import Paginator
 from source_rest_api.selectors import RecordSelector
 
@@ -42,7 +42,7 @@ class Endpoint(Model):
     """An absent or null `records_path` means that there are no records, instead of an error."""
     primary_key: Paths = ()
     """The field, or fields, that identify a record."""
-    pagination: Paginator | None = None
+    pagination: Annotated[Paginator | None, Own] = None
     """How further pages are asked for."""
     incremental: DatetimeCursor | None = None
     """How only what is new is asked for."""

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
 
 from source_rest_api import templates
 
@@ -121,6 +121,9 @@ def _named(value_title: str) -> WithJsonSchema:
 
 Text: TypeAlias = Annotated[str, BeforeValidator(_check_template), BeforeValidator(_text)]
 """Text in which `{{ ... }}` is a template; numbers and booleans are taken as JSON writes them."""
+
+Own = WrapValidator(lambda value, validate: value if isinstance(value, Model) else validate(value))
+"""Lets a component of a connector's own stand where the built-in kinds do: an object with the same verbs."""
 
 Secret: TypeAlias = Annotated[SecretStr, Field(json_schema_extra={"airbyte_secret": True})]
 """A value that is never shown."""

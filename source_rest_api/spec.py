@@ -19,7 +19,7 @@ GROUPS = {
 """Group id: its title, and the fields that stand in it; all others are in the last group."""
 
 LAST_GROUP = ("limits", "Limits and patience")
-_ALWAYS_SHOWN = ("start_date", "endpoints", "endpoints_yaml")
+_ALWAYS_SHOWN = {"start_date", "endpoints", "endpoints_yaml"}
 _DROPPED = ("discriminator", "additionalProperties", "$defs")
 
 
@@ -29,13 +29,10 @@ def specification(model: type[BaseModel], documentation_url: str) -> dict[str, A
     form = _inlined(schema, schema.get("$defs", {}))
     form["$schema"] = "http://json-schema.org/draft-07/schema#"
     form["additionalProperties"] = True
-    groups = {name: group for group, (_, names) in GROUPS.items() for name in names}
-    for name, field in form["properties"].items():
-        field["group"] = groups.get(name, LAST_GROUP[0])
-        if name in _ALWAYS_SHOWN:
-            field["always_show"] = True
-    titles = [(group, title) for group, (title, _) in GROUPS.items()] + [LAST_GROUP]
-    form["groups"] = [{"id": group, "title": title} for group, title in titles]
+    for name in _ALWAYS_SHOWN & form["properties"].keys():
+        form["properties"][name]["always_show"] = True
+    if "endpoints" in form["properties"]:
+        _group(form)
     return {
         "documentationUrl": documentation_url,
         "connectionSpecification": form,
@@ -44,17 +41,31 @@ def specification(model: type[BaseModel], documentation_url: str) -> dict[str, A
     }
 
 
-def _inlined(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """A schema in the form's dialect: references resolved, unions of one kind with null reduced to it."""
+def _group(form: dict[str, Any]) -> None:
+    """Put the many fields of the generic connector into groups; the small form of another does without."""
+    groups = {name: group for group, (_, names) in GROUPS.items() for name in names}
+    for name, field in form["properties"].items():
+        field["group"] = groups.get(name, LAST_GROUP[0])
+    titles = [(group, title) for group, (title, _) in GROUPS.items()] + [LAST_GROUP]
+    form["groups"] = [{"id": group, "title": title} for group, title in titles]
+
+
+def _inlined(schema: dict[str, Any], definitions: dict[str, Any], *, branch: bool = False) -> dict[str, Any]:
+    """A schema in the form's dialect: references resolved, unions of one kind with null reduced to it.
+
+    A branch of a `oneOf` has its `type`, the const by which the form tells it, and always writes it. Elsewhere there
+    is nothing to tell, and the form does not show it.
+    """
     if "$ref" in schema:
         definition = definitions[schema["$ref"].rpartition("/")[2]]
-        return _inlined({**definition, **{k: v for k, v in schema.items() if k != "$ref"}}, definitions)
+        outer = {key: value for key, value in schema.items() if key != "$ref"}
+        return _inlined({**definition, **outer}, definitions, branch=branch)
     if "anyOf" in schema:
-        branch = next(branch for branch in schema["anyOf"] if branch.get("type") != "null")
-        outer = {k: v for k, v in schema.items() if k not in {"anyOf", "default"} or (k == "default" and v is not None)}
-        return _inlined({**branch, **outer}, definitions)
+        kind = next(kind for kind in schema["anyOf"] if kind.get("type") != "null")
+        outer = {key: value for key, value in schema.items() if key != "anyOf"}
+        return _inlined({**kind, **outer}, definitions)
     result = {key: value for key, value in schema.items() if key not in _DROPPED}
-    if isinstance(result.get("default"), dict | list) or result.get("airbyte_secret"):
+    if result.get("airbyte_secret") or not isinstance(result.get("default"), str | int | float):
         result.pop("default", None)
     if result.get("airbyte_secret"):
         result = {key: value for key, value in result.items() if key not in {"format", "writeOnly"}}
@@ -62,20 +73,26 @@ def _inlined(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
         result["description"] = " ".join(result["description"].split())
     if "oneOf" in result:
         result["type"] = "object"
-        result["oneOf"] = [_branch(_inlined(branch, definitions)) for branch in result["oneOf"]]
+        result["oneOf"] = [_inlined(kind, definitions, branch=True) for kind in result["oneOf"]]
     if "items" in result:
         result["items"] = _inlined(result["items"], definitions)
     if "properties" in result:
-        required = ("type", *result.get("required", ()))
-        ordered = sorted(result["properties"].items(), key=lambda item: item[0] not in required)
+        _order(result, branch=branch)
         result["properties"] = {
-            name: {"order": order, **_inlined(field, definitions)} for order, (name, field) in enumerate(ordered)
+            name: {"order": order, **_inlined(field, definitions)}
+            for order, (name, field) in enumerate(result["properties"].items())
         }
     return result
 
 
-def _branch(schema: dict[str, Any]) -> dict[str, Any]:
-    """One kind in a `oneOf`: its `type` is the const by which the form tells it, and always written."""
-    schema["properties"]["type"].pop("title", None)
-    schema["required"] = ["type", *(name for name in schema.get("required", []) if name != "type")]
-    return schema
+def _order(schema: dict[str, Any], *, branch: bool) -> None:
+    """Put the required fields of an object first."""
+    fields = {name: field for name, field in schema["properties"].items() if "const" not in field}
+    required = [name for name in fields if name in schema.get("required", [])]
+    if branch:
+        kind = {key: value for key, value in schema["properties"]["type"].items() if key != "title"}
+        fields["type"] = kind
+        required.insert(0, "type")
+    if required:
+        schema["required"] = required
+    schema["properties"] = {name: fields[name] for name in [*required, *(n for n in fields if n not in required)]}

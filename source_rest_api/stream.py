@@ -101,11 +101,10 @@ class Stream:
     ) -> Generator[Batch, None, Mark | None]:
         """The pages of one slice, ready to be emitted; returns the newest cursor value."""
         newest: Mark | None = None
-        parents = self._copier(partition)
         for page in self.pages(partition, interval):
             with self._place(page):
                 records, mark = self._observed(page, interval)
-                batch = Batch(records if parents is None else [parents.copy_into(record) for record in records])
+                batch = Batch(self.completed(records, partition))
             newest = max(filter(None, (newest, mark)), key=lambda m: m.moment, default=None)
             self.ledger.records += len(records)
             checkpoints.count(len(records))
@@ -148,6 +147,18 @@ class Stream:
     def first_page(self, partition: Partition) -> Page:
         """The first page of everything."""
         return self._page(partition, self._slice(None, self._now()), self._paginator.first(), 1, 0)
+
+    def completed(self, records: list[Raw], partition: Partition) -> list[Raw]:
+        """Records as they are emitted: with what is copied from the parent's record.
+
+        Raises:
+            ConfigError: A copy would overwrite a field.
+        """
+        if not self.endpoint.include_from_parent or self._parent is None:
+            return records
+        parent = partition.records[self._parent.endpoint.variable]
+        copier = Copier(parent, self.endpoint.include_from_parent)
+        return [copier.copy_into(record) for record in records]
 
     def following(self, page: Page) -> Next:
         """Where to go on after a page.
@@ -206,12 +217,6 @@ class Stream:
                 newest.text,
             )
         return write(now)
-
-    def _copier(self, partition: Partition) -> Copier | None:
-        if not self.endpoint.include_from_parent or self._parent is None:
-            return None
-        parent = partition.records[self._parent.endpoint.variable]
-        return Copier(parent, self.endpoint.include_from_parent)
 
     def _check_end(self, page: Page, end: End) -> None:
         self.ledger.ends[end.reason] = self.ledger.ends.get(end.reason, 0) + 1

@@ -1,0 +1,91 @@
+"""Endpoints in files, and components of a connector's own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from source_rest_api import Connector, endpoint_files
+from source_rest_api.config import Config
+from source_rest_api.endpoint import Endpoint
+from source_rest_api.model import Model, Secret
+from source_rest_api.page import End, Next, Page, Position, Request
+from tests.api import Api, Call
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from requests import PreparedRequest
+
+
+def test_schemas_stand_beside_the_endpoints(tmp_path: Path) -> None:
+    """`schemas/<name>.json` is an endpoint's schema unless it declares one."""
+    (tmp_path / "schemas").mkdir()
+    plain = {"type": "object", "properties": {}}
+    for name in ("a", "b"):
+        (tmp_path / f"schemas/{name}.json").write_text(json.dumps(plain))
+    own = {**plain, "title": "own"}
+    entries = [{"name": "a", "path": "/a"}, {"name": "b", "path": "/b", "schema": own}, {"name": "c", "path": "/c"}]
+    (tmp_path / "endpoints.yaml").write_text(json.dumps(entries))
+    schemas = [endpoint.json_schema for endpoint in endpoint_files.load(tmp_path)]
+    assert schemas == [plain, own, None]
+
+
+class _Sum(Model):
+    """An authenticator of a connector's own."""
+
+    type: Literal["sum"] = "sum"
+    key: Secret
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["X-Sum"] = str(len(self.key.get_secret_value()))
+        return request
+
+
+class _Letters(Model):
+    """A paginator of a connector's own: pages are letters."""
+
+    type: Literal["letters"] = "letters"
+    repeats: Literal["position", "page"] = "position"
+
+    def first(self) -> Position | None:
+        return "a"
+
+    def place(self, request: Request, position: Position | None) -> Request:
+        return request.with_params(letter=str(position))
+
+    def next(self, page: Page) -> Next:
+        return chr(ord(str(page.position)) + 1) if page.records else End("no letters left", said=True)
+
+
+class _OwnConfig(Model):
+    url: str
+    key: Secret
+
+
+class _Own(Connector):
+    config_model = _OwnConfig
+
+    def api(self, config: _OwnConfig) -> Config:
+        return Config(
+            url_base=config.url,
+            authentication=_Sum(key=config.key),
+            endpoints=[Endpoint(name="letters", path="/letters", pagination=_Letters())],
+        )
+
+
+def test_components_of_ones_own_are_used() -> None:
+    """An authenticator and a paginator written beside the connector work as the built-in ones do."""
+    api = Api()
+
+    @api.get("/letters")
+    def letters(call: Call) -> object:
+        return [{"letter": call.arg("letter")}] if call.arg("letter") < "d" else []
+
+    with api:
+        session = _Own().session({"url": api.url, "key": "12345"})
+        catalog = {"streams": [{"stream": {"name": "letters"}, "sync_mode": "full_refresh"}]}
+        printed = [json.loads(line) for block in session.read(catalog, {}) for line in block.splitlines()]
+    records = [message["record"]["data"]["letter"] for message in printed if message["type"] == "RECORD"]
+    assert records == ["a", "b", "c"]
+    assert {call.headers["X-Sum"] for call in api.requests} == {"5"}
