@@ -21,6 +21,7 @@ import yaml
 
 from integration_tests import image as images
 from integration_tests.sample_api import KEYS, TOKEN, Shop
+from source_rest_api import scaffold
 from tests.api import Answer, Api, Call
 from tests.test_packaging import locked
 
@@ -48,19 +49,6 @@ echo $code > exitCode.txt
 exit $code
 """
 """The command that Airbyte's launcher puts in the place of ENTRYPOINT (ContainerCommandFactory, as of August 2026)."""
-
-OWN_CONNECTOR = """
-import sys
-
-from source_rest_api import Connector, run
-
-
-class Acme(Connector):
-    documentation_url = "https://acme.example/docs"
-
-
-sys.exit(run(Acme(), sys.argv[1:]))
-"""
 
 AIRBYTES_TESTS = """
 from pathlib import Path
@@ -468,14 +456,17 @@ def test_a_private_ca_is_honoured(image: Image, folder: Folder) -> None:
 
 
 def test_a_connector_of_ones_own_builds_on_it(image: Image, tmp_path: Path) -> None:
-    """A folder with a Dockerfile that names this image as base, and a few lines of Python, is a connector's image."""
-    (tmp_path / "metadata.yaml").write_text("data:\n  dockerRepository: acme/source-acme\n")
-    (tmp_path / "Dockerfile").write_text(f"ARG BASE_IMAGE={image.name}\nFROM ${{BASE_IMAGE}}\nCOPY main.py ./\n")
-    (tmp_path / "main.py").write_text(OWN_CONNECTOR)
-    own = Image(image.engine, image.engine.build(tmp_path))
+    """What `main.py new` writes is built by the same script on this image, and shows its own form."""
+    scaffold.create("source-acme", tmp_path)
+    folder = tmp_path / "source-acme"
+    dockerfile = folder / "Dockerfile"
+    lines = dockerfile.read_text().splitlines()[1:]
+    dockerfile.write_text("\n".join([f"ARG BASE_IMAGE={image.name}", *lines, ""]))
+    own = Image(image.engine, image.engine.build(folder))
     try:
-        assert own.name == "acme/source-acme:dev"
-        assert own.run("spec").only("SPEC")["documentationUrl"] == "https://acme.example/docs"
+        assert own.name == "airbyte/source-acme:dev"
+        form = own.run("spec").only("SPEC")["connectionSpecification"]
+        assert list(form["properties"]) == ["api_token", "start_date"]
     finally:
         image.engine.call("image", "rm", "--force", own.name)
 

@@ -15,7 +15,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from source_rest_api import error_policy, transport
+from source_rest_api import egress, error_policy, transport
+from source_rest_api.egress import GuardedAdapter
 from source_rest_api.error_policy import Verdict
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.origin import Origin
@@ -89,7 +90,8 @@ class Requester:
         self._jitter = jitter
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "source-rest-api"
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=config.max_concurrency)
+        make_adapter = GuardedAdapter if egress.is_guarded() else HTTPAdapter
+        adapter = make_adapter(pool_connections=4, pool_maxsize=config.max_concurrency)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
