@@ -1,7 +1,7 @@
 """An API that is not the limit: nginx serves pages of orders that were written before.
 
 `GET /now/NAME?page=2` answers a page at once, `GET /slow/NAME?page=2` after 50 ms. Without `page` it is the first.
-Where a data set has windows, `since=2024-01-01` picks one. All other parameters are ignored.
+Where a data set has windows, `since=2024-01-31` picks one. All other parameters are ignored.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import requests
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,8 +25,9 @@ LATENCY = 0.05
 """Seconds, below `/slow`."""
 MARKER = b'"EUR"'
 """Stands in each record once and nowhere else, so that whatever a tool prints can be counted."""
-WINDOWS = [date(2024, month, 1) for month in range(1, 9)]
-_FIRST = datetime(2020, 1, 1, tzinfo=timezone.utc)
+WINDOWS = [datetime.now(timezone.utc).date() - timedelta(days=239 - 30 * n) for n in range(8)]
+"""First days of the thirty days that each window has; the last one holds today."""
+_FIRST = date(2020, 1, 1)
 _SMALL = '{"id":%d,"currency":"EUR","updated_at":"%s%s"}'
 _ORDER = (
     '{"id":%d,"number":"A-2024-000017","status":"paid","currency":"EUR","total":1249.90,"tax":199.56,"customer":{"id":'
@@ -65,7 +64,7 @@ class Orders:
     page_size: int
     record_bytes: int = 300
     windows: bool = False
-    """Whether the pages are cut into eight months, each with tokens of its own."""
+    """Whether the pages are cut into windows of thirty days, each with tokens of its own."""
 
     @property
     def name(self) -> str:
@@ -75,23 +74,23 @@ class Orders:
     def __len__(self) -> int:
         return self.pages * self.page_size
 
-    def texts(self, first_page: int, pages: int) -> Iterator[str]:
-        """The bodies of so many pages: records, the next page's token, the number of all pages."""
+    def texts(self, pages: int, since: date = _FIRST, first_id: int = 0) -> Iterator[str]:
+        """The bodies of so many pages: records, the next page's token, the number of all pages; then an empty page."""
         template = _template(self.record_bytes)
         seconds = [f"{n // 60:02d}:{n % 60:02d}Z" for n in range(self.page_size)]
-        for number in range(first_page, first_page + pages):
-            hour = (_FIRST + timedelta(hours=number)).strftime("%Y-%m-%dT%H:")
-            start = number * self.page_size
-            records = ",".join([template % (start + n, hour, second) for n, second in enumerate(seconds)])
-            last = number == first_page + pages - 1
-            token = "null" if last else f'"{number - first_page + 2}"'
+        start = datetime(since.year, since.month, since.day, tzinfo=timezone.utc)
+        for number in range(1, pages + 1):
+            hour = (start + timedelta(hours=number)).strftime("%Y-%m-%dT%H:")
+            ids = range(first_id + (number - 1) * self.page_size, first_id + number * self.page_size)
+            records = ",".join([template % (i, hour, second) for i, second in zip(ids, seconds, strict=True)])
+            token = "null" if number == pages else f'"{number + 1}"'
             yield f'{{"data":[{records}],"next":{token},"total_pages":{pages}}}'
         yield f'{{"data":[],"next":null,"total_pages":{pages}}}'
 
 
 def _template(size: int) -> str:
     """A record of about so many bytes, with holes for its id and its time."""
-    if size < len(_ORDER):
+    if size < len(_ORDER) // 2:
         return _SMALL
     lines = max(0, (size - len(_ORDER)) // len(_LINE))
     items = ",".join(_LINE % n for n in range(lines))
@@ -118,8 +117,8 @@ class Server:
     def __enter__(self) -> Self:
         for _ in range(100):
             try:
-                requests.get(f"http://127.0.0.1:{self._port}", timeout=5)
-            except requests.ConnectionError:
+                socket.create_connection(("127.0.0.1", self._port)).close()
+            except ConnectionRefusedError:
                 time.sleep(0.05)
             else:
                 return self
@@ -139,11 +138,12 @@ class Server:
         if folder.exists():
             return
         if not orders.windows:
-            _write(folder, orders.texts(1, orders.pages))
+            _write(folder, orders.texts(orders.pages))
             return
         pages = orders.pages // len(WINDOWS)
         for index, window in enumerate(WINDOWS):
-            _write(folder / window.isoformat(), orders.texts(1 + index * pages, pages))
+            texts = orders.texts(pages, window, index * pages * orders.page_size)
+            _write(folder / window.isoformat(), texts)
 
     def forget(self, orders: Orders) -> None:
         """Free the space of its pages."""

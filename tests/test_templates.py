@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -34,7 +35,7 @@ def refused(text: str, **options: bool) -> str:
 def test_text_without_braces_is_unchanged(text: str, for_path: bool) -> None:
     """Whatever it holds, line breaks included."""
     assert templates.render(text, {}, for_path=for_path) == text
-    assert templates.names(text) == templates.references(text) == frozenset()
+    assert (templates.names(text), templates.references(text)) == (frozenset(), frozenset())
     templates.check(text)
 
 
@@ -220,7 +221,7 @@ def test_the_path_around_is_kept() -> None:
 )
 def test_check_finds_what_is_no_template(text: str, said: str) -> None:
     """Errors show the line, and unknown filters, but not the text: it may be no template at all."""
-    with pytest.raises(ValueError, match="^template error") as caught:
+    with pytest.raises(ValueError, match="template error") as caught:
         templates.check(text)
     assert str(caught.value).startswith(said)
     assert "zq7" not in str(caught.value)
@@ -265,7 +266,5 @@ def test_any_text_is_filled_or_refused(text: str) -> None:
         templates.check(text)
     except ValueError:
         return
-    try:
+    with suppress(ConfigError):
         assert isinstance(templates.render(text, CONTEXT), str)
-    except ConfigError:
-        pass
