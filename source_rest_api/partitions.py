@@ -43,9 +43,14 @@ def parent_of(config: Config, endpoint: Endpoint) -> Endpoint | None:
 
 
 def partition(endpoint: Endpoint, records: Mapping[str, Any]) -> Partition:
-    """The partition of an endpoint for these parents' records."""
+    """The partition of an endpoint for these parents' records, from the first parent to the direct one.
+
+    What is copied into records counts too: two parents with the same URL below them may differ in it.
+    """
+    references = {reference for text in endpoint.texts for reference in templates.references(text)}
+    copied = {(name, *path.split(".")) for name in list(records)[-1:] for path in endpoint.include_from_parent.values()}
     used = {}
-    for reference in sorted({r for text in endpoint.texts for r in templates.references(text)}):
+    for reference in sorted(references | copied):
         if reference[0] in records:
             used[".".join(reference)] = _value(records, reference)
     return Partition(records, msgspec.json.encode(used, order="sorted").decode())
