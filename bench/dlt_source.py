@@ -1,4 +1,4 @@
-"""dlt's `rest_api` source, iterated. No destination: what it would cost to normalise and load comes on top."""
+"""The `rest_api` source of dlt, iterated. No destination: what it would cost to normalise and load comes on top."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ import subprocess
 import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from typing_extensions import Self
 
@@ -116,12 +116,10 @@ class Server:
 
     def __enter__(self) -> Self:
         for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", self._port)).close()
-            except ConnectionRefusedError:
-                time.sleep(0.05)
-            else:
-                return self
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    return self
+            time.sleep(0.05)
         raise RuntimeError((self._folder / "error.log").read_text())
 
     def __exit__(self, *_: object) -> None:

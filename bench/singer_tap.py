@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _ANY = {"type": ["object", "array", "null"]}
 
 
-class Orders(RESTStream[str]):
+class Orders(RESTStream[str]):  # type: ignore[misc]
     """The orders, with a token for each next page."""
 
     name = "orders"
@@ -58,7 +58,7 @@ class IncrementalOrders(Orders):
     replication_key = "updated_at"
 
 
-class ShopTap(Tap):
+class ShopTap(Tap):  # type: ignore[misc]
     """A tap with one stream."""
 
     name = "tap-shop"

@@ -123,7 +123,7 @@ def test_a_hostile_header_is_read_in_linear_time(piece: str, rest: str) -> None:
     assert time.process_time() - started < 5
 
 
-@pytest.mark.parametrize("target", ["http://[", "http://[::1", "//[x]", "http://h:port/", "http://h:99999/"])
+@pytest.mark.parametrize("target", ["http://[", "http://[::1", "http://h:port/", "http://h:99999/"])
 def test_what_is_not_a_url_is_an_error_that_names_the_setting(target: str) -> None:
     """A broken link of the API is the API's or the config's fault, never a bug of the connector."""
     with pytest.raises(ConfigError, match="`pagination`"):
