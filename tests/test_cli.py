@@ -1,0 +1,479 @@
+"""What a user sees of the four verbs: whole transcripts of `main.py` as a process, against real HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.api import Answer, Api, Call
+from tests.process import TOKEN, Run, catalog, finish, run, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PAGE_NUMBER = {"type": "page_number", "page_size_param": "per_page", "page_size": 10}
+CURSOR = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
+ROWS = [{"id": n, "updated_at": f"2024-01-{n // 5 + 1:02d}T00:00:00Z"} for n in range(40)]
+FULL = catalog(rows="full_refresh")
+INCREMENTAL = catalog(rows="incremental")
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """An API that wants a token, and has `/rows` by page number, ten a page."""
+    with Api(token=TOKEN) as api:
+
+        @api.get("/rows")
+        def rows(call: Call) -> Any:
+            found = [row for row in ROWS if row["updated_at"] >= call.arg("since", "")]  # type: ignore[operator]
+            page = int(call.arg("page", "1"))
+            return {"rows": found[page * 10 - 10 : page * 10]}
+
+        yield api
+    assert api.errors == []
+
+
+def config(api: Api, *endpoints: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    """A config with little patience."""
+    return {
+        "url_base": api.url,
+        "authentication": {"type": "bearer", "token": TOKEN},
+        "retry": {"max_attempts": 2, "max_seconds": 3},
+        "endpoints": list(endpoints) or [ENDPOINT],
+        **settings,
+    }
+
+
+ENDPOINT: dict[str, Any] = {
+    "name": "rows",
+    "path": "/rows",
+    "primary_key": "id",
+    "pagination": PAGE_NUMBER,
+    "incremental": {"cursor_field": "updated_at", "start_param": "since"},
+}
+
+
+def failed(run: Run, *words: str, kind: str = "config_error") -> None:
+    """One error of this kind, which says all this; the stream is incomplete."""
+    [error] = run.errors
+    assert run.code == 1
+    assert error["failure_type"] == kind
+    for word in words:
+        assert word in error["message"]
+
+
+def test_spec_is_one_message(tmp_path: Path) -> None:
+    """`spec` prints the form, and needs nothing."""
+    done = run(tmp_path, "spec")
+    [spec] = done.bodies("SPEC")
+    assert (done.code, len(done.messages)) == (0, 1)
+    assert spec["connectionSpecification"]["required"] == ["url_base"]
+
+
+def test_check_says_what_it_saw(api: Api, tmp_path: Path) -> None:
+    """`check` tries each endpoint with one request."""
+    done = run(tmp_path, "check", config=config(api))
+    message = "rows: 10 records on the first page, more pages"
+    assert done.bodies("CONNECTION_STATUS") == [{"status": "SUCCEEDED", "message": message}]
+    assert (done.code, len(api.requests)) == (0, 1)
+
+
+def test_discover_describes_every_stream(api: Api, tmp_path: Path) -> None:
+    """The catalog has the inferred schema, the key, the cursor and the modes."""
+    [found] = run(tmp_path, "discover", config=config(api)).bodies("CATALOG")
+    [stream] = found["streams"]
+    properties = stream.pop("json_schema")["properties"]
+    assert properties["id"] == {"type": ["null", "integer"]}
+    assert properties["updated_at"]["format"] == "date-time"
+    assert stream == {
+        "name": "rows",
+        "supported_sync_modes": ["full_refresh", "incremental"],
+        "is_resumable": True,
+        "source_defined_cursor": True,
+        "default_cursor_field": ["updated_at"],
+        "source_defined_primary_key": [["id"]],
+    }
+
+
+def test_a_read_from_start_to_end(api: Api, tmp_path: Path) -> None:
+    """STARTED, RUNNING, the records in their order, the state that covers them, COMPLETE."""
+    done = run(tmp_path, "read", config=config(api), catalog=INCREMENTAL)
+    assert (done.code, done.data("rows")) == (0, ROWS)
+    kinds = [message["type"] for message in done.messages]
+    assert kinds == ["TRACE", "TRACE", *["RECORD"] * 40, "STATE", "LOG", "TRACE"]
+    [state] = done.states
+    assert state["stream"]["stream_state"] == {"version": 1, "cursor": "2024-01-08T00:00:00Z"}
+
+
+def test_the_next_read_begins_at_the_state(api: Api, tmp_path: Path) -> None:
+    """From the state on, inclusively: rows that share the last cursor value come again, none is skipped."""
+    first = run(tmp_path, "read", config=config(api), catalog=INCREMENTAL)
+    second = run(tmp_path, "read", config=config(api), catalog=INCREMENTAL, state=first.states)
+    assert second.data("rows") == [row for row in ROWS if row["updated_at"] >= "2024-01-08T00:00:00Z"]  # type: ignore[operator]
+    assert second.states[-1]["stream"]["stream_state"]["cursor"] == "2024-01-08T00:00:00Z"
+
+
+def test_the_guides_config(tmp_path: Path) -> None:
+    """The config of the user's guide works as it is written there."""
+    with Api(token=TOKEN) as api:
+        api.get("/v1/customers")(lambda _: [{"id": 1}])
+        api.get("/v1/orders")(lambda call: [{"id": 2, "from": call.arg("start_date")}])
+        guide = {
+            "name": "External API",
+            "url_base": f"{api.url}/v1",
+            "authentication": {"type": "bearer", "token": TOKEN},
+            "start_date": "2025-01-01T00:00:00Z",
+            "endpoints": [
+                {"name": "customers", "path": "/customers", "http_method": "GET"},
+                {
+                    "name": "orders",
+                    "path": "/orders",
+                    "http_method": "GET",
+                    "params": {"start_date": "{{ config['start_date'] }}"},
+                },
+            ],
+        }
+        both = catalog(customers="full_refresh", orders="full_refresh")
+        done = run(tmp_path, "read", config=guide, catalog=both)
+    assert (done.code, done.data("customers")) == (0, [{"id": 1}])
+    assert done.data("orders") == [{"id": 2, "from": "2025-01-01T00:00:00Z"}]
+
+
+PAGE_1 = {"rows": [{"id": 1}], "next": "2"}
+
+
+@pytest.mark.parametrize(
+    ("second", "kind", "words"),
+    [
+        (Answer('{"rows": [{"id": 2}, {"id"'), "transient_error", ["valid JSON", "application/json", "26 bytes"]),
+        (Answer(""), "transient_error", ["empty body"]),
+        (Answer("<html>We are back soon", headers={"Content-Type": "text/html"}), "transient_error", ["HTML"]),
+        (Answer("<html>Login: <input password", headers={"Content-Type": "text/html"}), "config_error", ["login"]),
+        ({"error": "rate limit exceeded"}, "config_error", ["rate limit exceeded"]),
+        ({"status": "error"}, "config_error", ["records_path", "status"]),
+        ({"rows": [{"id": 2}, 3]}, "config_error", ["Record 1", "a number"]),
+        (Answer(b'{"rows": [{"id": "\xff"}]}'), "transient_error", ["UTF-8"]),
+        (Answer('{"rows": [{"id": NaN}]}'), "transient_error", ["valid JSON"]),
+        (Answer({"message": "bad cursor"}, status=422), "config_error", ["422", "bad cursor"]),
+        (Answer({}, status=500), "transient_error", ["500"]),
+        (Answer({"rows": [{"id": 2}]}, cut=9), "transient_error", ["cut"]),
+        (Answer(reset=True), "transient_error", ["cannot be reached"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_bad_second_page_is_an_error(second: Any, kind: str, words: list[str], tmp_path: Path) -> None:
+    """What came before is out, the stream is INCOMPLETE, no state is printed, the error says stream, page and why."""
+    with Api(token=TOKEN) as api:
+        api.get("/rows")(lambda call: second if call.arg("cursor") else PAGE_1)
+        endpoint = {"name": "rows", "path": "/rows", "records_path": "rows", "pagination": CURSOR}
+        done = run(tmp_path, "read", config=config(api, endpoint), catalog=FULL)
+    failed(done, "Stream rows", "page 2", f"GET {api.url}/rows", *words, kind=kind)
+    assert done.data("rows")[0] == {"id": 1}
+    assert done.states == []
+
+
+def test_a_failure_that_passes_is_no_error(api: Api, tmp_path: Path) -> None:
+    """A server error, a cut body and a broken connection are tried again, and nothing is lost or doubled."""
+    faults = {1: Answer({}, status=503), 3: Answer({"rows": []}, cut=3), 5: Answer(reset=True)}
+
+    @api.get("/rows")
+    def rows(call: Call) -> Any:
+        page = int(call.arg("page"))
+        return faults.get(call.number) or {"rows": ROWS[page * 10 - 10 : page * 10]}
+
+    done = run(tmp_path, "read", config=config(api), catalog=FULL)
+    assert (done.code, done.data("rows")) == (0, ROWS)
+
+
+def test_retry_after_is_honoured(api: Api, tmp_path: Path) -> None:
+    """A rate limit is waited out for as long as the API says."""
+    times: list[float] = []
+
+    @api.get("/rows")
+    def rows(_: Call) -> Any:
+        times.append(time.monotonic())
+        return Answer("", status=429, headers={"Retry-After": "2"}) if len(times) == 1 else {"rows": []}
+
+    assert run(tmp_path, "read", config=config(api), catalog=FULL).code == 0
+    assert times[1] - times[0] >= 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"rows": [{"id": 1}], "next_page": 2}, ["`next_page` is 2"]),
+        ({"rows": [{"id": 1}], "links": {"next": "/rows?page=2"}}, ["`links.next` holds a URL", "next_url_path"]),
+        ({"rows": [{"id": 1}], "meta": {"next_cursor": "abc"}}, ["`meta.next_cursor` holds a token", "cursor_path"]),
+        ({"rows": [{"id": 1}], "has_more": True}, ["`has_more` is true"]),
+        ({"rows": [{"id": 1}], "total": 20}, ["`total` is 20"]),
+        (Answer([{"id": 1}], headers={"Link": '</rows?page=2>; rel="next"'}), ["link_header"]),
+    ],
+)
+def test_an_endpoint_without_pagination_that_has_more(answer: Any, words: list[str], tmp_path: Path) -> None:
+    """A page that says that there is more is not taken for everything; the error names the sign and what to write."""
+    with Api() as api:
+        api.get("/rows")(lambda _: answer)
+        done = run(tmp_path, "read", config=config(api, {"name": "rows", "path": "/rows"}), catalog=FULL)
+    failed(done, "there is more", "pagination", *words)
+
+
+def test_the_first_page_only_if_asked_for(tmp_path: Path) -> None:
+    """`first_page_only` reads one page knowingly."""
+    with Api() as api:
+        api.get("/rows")(lambda _: {"rows": [{"id": 1}], "has_more": True})
+        endpoint = {"name": "rows", "path": "/rows", "pagination": {"type": "none", "first_page_only": True}}
+        done = run(tmp_path, "read", config=config(api, endpoint), catalog=FULL)
+    assert (done.code, done.data("rows")) == (0, [{"id": 1}])
+
+
+def test_a_mistyped_page_parameter_does_not_read_for_ever(api: Api, tmp_path: Path) -> None:
+    """A server that ignores the parameter gives the first page again, which is an error after two requests."""
+    endpoint = {**ENDPOINT, "pagination": {**PAGE_NUMBER, "page_param": "pge"}}
+    failed(run(tmp_path, "read", config=config(api, endpoint), catalog=FULL), "there before", "`pagination`")
+    assert len(api.requests) == 2
+
+
+@pytest.mark.parametrize("following", [{"": "A", "A": "A"}, {"": "A", "A": "B", "B": "A"}])
+def test_tokens_in_turn_do_not_read_for_ever(following: dict[str, str], tmp_path: Path) -> None:
+    """A, A is a loop, and so is A, B, A."""
+    with Api() as api:
+        api.get("/rows")(lambda call: {"rows": [{"id": 1}], "next": following[call.arg("cursor")]})
+        endpoint = {"name": "rows", "path": "/rows", "pagination": CURSOR}
+        failed(run(tmp_path, "read", config=config(api, endpoint), catalog=FULL), "there before")
+    assert len(api.requests) <= 4
+
+
+def test_a_mistyped_token_path_is_noticed(tmp_path: Path) -> None:
+    """Where the configured token is absent and another one is there, the stream is not complete."""
+    with Api() as api:
+        api.get("/rows")(lambda _: {"rows": [{"id": 1}], "next_cursor": "abc"})
+        endpoint = {"name": "rows", "path": "/rows", "pagination": CURSOR}
+        failed(run(tmp_path, "read", config=config(api, endpoint), catalog=FULL), "`next_cursor`")
+
+
+def test_a_next_url_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    """Neither a request nor a credential goes to another origin."""
+    with Api(token=TOKEN) as api, Api() as other:
+        other.get("/rows")(lambda _: {"rows": []})
+        api.get("/rows")(lambda _: {"rows": [{"id": 1}], "next": f"{other.url}/rows"})
+        pagination = {"type": "next_url", "next_url_path": "next"}
+        endpoint = {"name": "rows", "path": "/rows", "pagination": pagination}
+        failed(run(tmp_path, "read", config=config(api, endpoint), catalog=FULL), "another origin", other.url)
+        assert other.requests == []
+
+
+EXACT = '{"n": 123456789012345678901234567890, "d": 0.1234567890123456789012345, "e": 1e400, "z": -0.0, "u": "\\u00e9"}'
+
+
+def test_values_arrive_as_sent(tmp_path: Path) -> None:
+    """Digits, escapes and order are the API's; line breaks between tokens go; an empty record is a record."""
+    spread = EXACT.replace(", ", ",\r\n  ")
+    with Api() as api:
+        api.get("/rows")(lambda _: Answer(f"[\n{spread}, {{}}\n]"))
+        done = run(tmp_path, "read", config=config(api, {"name": "rows", "path": "/rows"}), catalog=FULL)
+    lines = [line for line in done.lines if b'"RECORD"' in line]
+    data = [line.partition(b'"data":')[2].removesuffix(b"}}").decode() for line in lines]
+    assert data == [EXACT.replace(": ", ":").replace(", ", ","), "{}"]
+
+
+def test_one_bad_stream_leaves_the_others_alone(api: Api, tmp_path: Path) -> None:
+    """The good one is COMPLETE, the bad one INCOMPLETE, and the exit code says that not all went well."""
+    bad = {"name": "bad", "path": "/missing"}
+    both = catalog(rows="incremental", bad="full_refresh")
+    done = run(tmp_path, "read", config=config(api, ENDPOINT, bad), catalog=both)
+    failed(done, "Stream bad", "404", "`path`")
+    assert done.data("rows") == ROWS
+    assert (done.statuses("rows")[-1], done.statuses("bad")[-1]) == ("COMPLETE", "INCOMPLETE")
+
+
+def test_a_stream_that_the_config_does_not_have(api: Api, tmp_path: Path) -> None:
+    """It is INCOMPLETE with an error; the others are read."""
+    done = run(tmp_path, "read", config=config(api), catalog=catalog(rows="full_refresh", gone="full_refresh"))
+    failed(done, "gone", "catalog")
+    assert done.data("rows") == ROWS
+
+
+def test_an_empty_catalog(api: Api, tmp_path: Path) -> None:
+    """There is nothing to do, and that is no error."""
+    assert run(tmp_path, "read", config=config(api), catalog=catalog()).code == 0
+    assert api.requests == []
+
+
+def test_a_server_that_stops_half_way(tmp_path: Path) -> None:
+    """What came before is out, the failure is transient, and no state goes past it."""
+    failing = Api(token=TOKEN)
+
+    @failing.get("/rows")
+    def rows(call: Call) -> Any:
+        page = int(call.arg("page"))
+        return {"rows": ROWS[page * 10 - 10 : page * 10]} if page < 3 else Answer(reset=True)
+
+    with failing:
+        done = run(tmp_path, "read", config=config(failing), catalog=INCREMENTAL)
+    failed(done, "page 3", "Tried 2 times", kind="transient_error")
+    assert (done.data("rows"), done.states) == (ROWS[:20], [])
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"config": "{not json"}, ["config", "not valid JSON"]),
+        ({"config": "[]"}, ["config"]),
+        ({"catalog": "{"}, ["catalog", "not valid JSON"]),
+        ({"catalog": '{"streams": 3}'}, ["catalog"]),
+        ({"state": "{"}, ["state", "not valid JSON"]),
+        ({"state": '[{"type": "LEGACY", "data": {"rows": 1}}]'}, ["state"]),
+    ],
+)
+def test_files_that_are_none(files: dict[str, str], words: list[str], api: Api, tmp_path: Path) -> None:
+    """A file that cannot be read is a config error in a sentence, without a traceback."""
+    given = {"config": config(api), "catalog": FULL, **files}
+    done = finish(start(tmp_path, "read", **given), "read")
+    [error] = done.errors
+    assert (done.code, error["failure_type"], error.get("stack_trace")) == (1, "config_error", None)
+    for word in words:
+        assert word in error["message"]
+
+
+@pytest.mark.parametrize("cursor", ['"yesterday"', "17", "[]"])
+def test_a_state_that_is_none(cursor: str, api: Api, tmp_path: Path) -> None:
+    """A state that cannot be read is an error that names stream and value, not a read from the beginning."""
+    value = {"version": 1, "cursor": json.loads(cursor)}
+    state = [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "rows"}, "stream_state": value}}]
+    done = run(tmp_path, "read", config=config(api), catalog=INCREMENTAL, state=state)
+    failed(done, "Stream rows", "state", cursor.strip('"'))
+    assert api.requests == []
+
+
+def test_a_future_cursor_does_not_poison_the_state(tmp_path: Path) -> None:
+    """A record dated far ahead is emitted, and the next read still finds what is new."""
+    rows = [{"id": 1, "updated_at": "2999-01-01T00:00:00Z"}, {"id": 2, "updated_at": "2024-01-01T00:00:00Z"}]
+    with Api() as api:
+        api.get("/rows")(lambda _: rows)
+        endpoint = {"name": "rows", "path": "/rows", "incremental": {"cursor_field": "updated_at"}}
+        first = run(tmp_path, "read", config=config(api, endpoint), catalog=INCREMENTAL)
+        cursor = first.states[-1]["stream"]["stream_state"]["cursor"]
+        assert first.data("rows") == rows
+        assert "2026" <= cursor[:4] < "2999"
+        rows.append({"id": 3, "updated_at": "2998-01-01T00:00:00Z"})
+        second = run(tmp_path, "read", config=config(api, endpoint), catalog=INCREMENTAL, state=first.states)
+    assert [row["id"] for row in second.data("rows")] == [1, 3]
+
+
+def test_children_are_read_for_each_parent(tmp_path: Path) -> None:
+    """A parent's id becomes one segment of the path, whatever is in it, and its fields are copied."""
+    names = ["plain", "a/b?x=1#f", "ünï çødé", "50%"]
+    with Api(token=TOKEN) as api:
+        api.get("/repos")(lambda _: [{"name": name, "stars": n} for n, name in enumerate(names)])
+        api.get("/repos/{name}/issues")(lambda call: [{"id": call.path_params["name"]}])
+        issues = {"name": "issues", "path": "/repos/{{ repos.name }}/issues", "include_from_parent": {"stars": "stars"}}
+        done = run(
+            tmp_path,
+            "read",
+            config=config(api, {"name": "repos", "path": "/repos"}, issues),
+            catalog=catalog(issues="full_refresh"),
+        )
+    assert (done.code, done.data("issues")) == (0, [{"id": name, "stars": n} for n, name in enumerate(names)])
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_in_order(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    """Every configured stream is INCOMPLETE within five seconds, also with a request under way and one not begun."""
+    with Api(token=TOKEN) as api:
+        api.get("/rows")(lambda call: {"rows": ROWS[:10]} if call.arg("page") == "1" else Answer("", delay=50))
+        streams = {f"rows{n}": "full_refresh" for n in range(6)}
+        endpoints = [{**ENDPOINT, "name": name} for name in streams]
+        process = start(tmp_path, "read", config=config(api, *endpoints), catalog=catalog(**streams))
+        while len(api.requests) < 8:
+            time.sleep(0.02)
+        process.send_signal(number)
+        signalled = time.monotonic()
+        done = finish(process, "read", catalog(**streams))
+    assert time.monotonic() - signalled < 5
+    assert done.code == code
+    assert {done.statuses(name)[-1] for name in streams} == {"INCOMPLETE"}
+
+
+def test_a_reader_that_goes_away(api: Api, tmp_path: Path) -> None:
+    """Nobody reads any more: the process ends with an error, and asks the API for nothing else."""
+
+    @api.get("/rows")
+    def rows(call: Call) -> Any:
+        return {"rows": [{"id": int(call.arg("page")) * 1000 + n, "pad": "x" * 500} for n in range(1000)]}
+
+    process = start(tmp_path, "read", config=config(api), catalog=FULL)
+    assert process.stdout
+    assert process.stderr
+    process.stdout.readline()
+    process.stdout.close()
+    gone = time.monotonic()
+    assert process.wait(timeout=10) != 0
+    assert time.monotonic() - gone < 5
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    asked = len(api.requests)
+    time.sleep(0.3)
+    assert len(api.requests) == asked < 100
+
+
+def test_debug_prints_messages_only(api: Api, tmp_path: Path) -> None:
+    """`--debug` and `LOG_LEVEL` add LOG messages at most."""
+    assert run(tmp_path, "read", "--debug", config=config(api), catalog=FULL).data("rows") == ROWS
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "hint"),
+    [
+        ({"url_bse": "x"}, "url_bse", "`url_base`"),
+        ({"authentication": {"type": "baerer", "token": TOKEN}}, "authentication.type", "`bearer`"),
+        ({"authentication": {"type": "bearer", "tokn": TOKEN}}, "authentication.tokn", "`token`"),
+        ({"endpoints": [{**ENDPOINT, "primry_key": "id"}]}, "endpoints[0].primry_key", "`primary_key`"),
+        ({"endpoints": [{**ENDPOINT, "pagination": {"type": "ofset"}}]}, "endpoints[0].pagination.type", "`offset`"),
+        ({"endpoints": [{**ENDPOINT, "incremental": {"cursor_feld": "x"}}]}, "cursor_feld", "`cursor_field`"),
+        ({"retry": {"max_attempt": 3}}, "retry.max_attempt", "`max_attempts`"),
+    ],
+)
+def test_a_typo_in_each_part(change: dict[str, Any], path: str, hint: str, api: Api, tmp_path: Path) -> None:
+    """`check` fails, with the place of the typo and what was meant; nothing is sent."""
+    [status] = run(tmp_path, "check", config={**config(api), **change}).bodies("CONNECTION_STATUS")
+    assert status["status"] == "FAILED"
+    assert path in status["message"]
+    assert f"did you mean {hint}?" in status["message"]
+    assert api.requests == []
+
+
+def test_check_names_missing_fields(api: Api, tmp_path: Path) -> None:
+    """A key or cursor field that the records do not have is found before the first sync."""
+    endpoint = {**ENDPOINT, "primary_key": "uuid", "incremental": {"cursor_field": "modified"}}
+    [status] = run(tmp_path, "check", config=config(api, endpoint)).bodies("CONNECTION_STATUS")
+    assert status["status"] == "FAILED"
+    for word in ("`uuid`", "`modified`", "id, updated_at"):
+        assert word in status["message"]
+
+
+def test_check_tries_every_endpoint(api: Api, tmp_path: Path) -> None:
+    """The message has what is wrong with each."""
+    bad = {"name": "bad", "path": "/missing"}
+    worse = {**ENDPOINT, "name": "worse", "records_path": "itmes"}
+    [status] = run(tmp_path, "check", config=config(api, ENDPOINT, bad, worse)).bodies("CONNECTION_STATUS")
+    assert status["status"] == "FAILED"
+    assert "Stream bad" in status["message"]
+    assert "`records_path: itmes`" in status["message"]
+
+
+def test_a_yaml_config(api: Api, tmp_path: Path) -> None:
+    """A config may be YAML; its dates stay text."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"url_base: {api.url}\nauthentication: {{type: bearer, token: {TOKEN}}}\nstart_date: 2024-01-05T00:00:00Z\n"
+        "endpoints:\n  - {name: rows, path: /rows, pagination: {type: page_number},\n"
+        "     incremental: {cursor_field: updated_at, start_param: since}}\n"
+    )
+    done = finish(start(tmp_path, "read", "--config", os.fspath(path), catalog=INCREMENTAL), "read", INCREMENTAL)
+    assert done.data("rows") == ROWS[20:]
