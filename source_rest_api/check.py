@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.page import Page
+    from source_rest_api.partitions import Partition
     from source_rest_api.stream import Stream
 
 
@@ -44,7 +45,7 @@ def _look(stream: Stream) -> str:
     page = stream.first_page(partition)
     if page.records:
         first = stream.completed(page.records[:1], partition)[0]
-        missing = list(_missing_fields(stream, first))
+        missing = [*_missing_fields(stream, first), *_missing_in_parent(stream, partition)]
         if missing:
             keys = ", ".join(list(raw_json.fields(first))[:20])
             raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
@@ -59,6 +60,13 @@ def _missing_fields(stream: Stream, record: Raw) -> Iterator[str]:
     if endpoint.incremental is not None and raw_json.find(record, endpoint.incremental.cursor_field) is None:
         name = ".".join(endpoint.incremental.cursor_field)
         yield f"`incremental.cursor_field` names `{name}`, which the first record does not have"
+
+
+def _missing_in_parent(stream: Stream, partition: Partition) -> Iterator[str]:
+    parent = stream.parent_record(partition)
+    for name, path in stream.endpoint.include_from_parent.items():
+        if path.split(".")[0] not in parent:
+            yield f"`include_from_parent.{name}` names `{path}`, which the first record of the parent does not have"
 
 
 def _more(stream: Stream, page: Page) -> str:

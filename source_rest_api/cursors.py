@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
+from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from source_rest_api import datetimes, raw_json
 from source_rest_api.model import Model, Path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from msgspec import Raw
 
     from source_rest_api.page import Request
@@ -37,6 +40,22 @@ DatetimeText: TypeAlias = Annotated[
     ),
 ]
 """A date or date-time, kept as written."""
+
+
+def _check_duration(value: str) -> str:
+    datetimes.add(datetime(2000, 1, 1, tzinfo=timezone.utc), value)
+    return value
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+DurationText: TypeAlias = Annotated[str, AfterValidator(_check_duration)]
+"""An ISO 8601 duration."""
+
+Formats: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
+"""One strptime format or several."""
 
 
 class Mark(NamedTuple):
@@ -75,10 +94,16 @@ class DatetimeCursor(Model):
     end_param: str | None = None
     """Query parameter for the last moment wanted."""
     format: str | None = None
-    """strftime format of the parameters, such as `%Y-%m-%d`; `%s` and `%ms` are epoch seconds and milliseconds.
-    By default they are written as the records write them."""
+    """strftime format of the parameters, such as `%Y-%m-%d`; `%s`, `%ms` and `%us` are seconds, milliseconds and
+    microseconds since the epoch. By default they are written as the records write them."""
+    record_format: Formats = ()
+    """Formats of the field, tried in turn, where it is not RFC 3339; with `%s` and the like numbers are read too."""
     start_date: DatetimeText | None = None
     """Where the first sync begins; by default the connector's `start_date`."""
+    step: DurationText | None = None
+    """Read in intervals of this ISO 8601 duration, such as `P30D` or `P1M`; each is a checkpoint."""
+    lookback: DurationText | None = None
+    """Begin this much before where the last sync ended, such as `P1D`, for records that appear late."""
     mode: Literal["server_filter", "client_filter"] | None = None
     """Who leaves out what is older: the API (the default where `start_param` is given) or this connector."""
 
@@ -87,17 +112,37 @@ class DatetimeCursor(Model):
         """Whether older records are dropped by this connector."""
         return self.mode == "client_filter" or (self.mode is None and self.start_param is None)
 
-    def slice(self, state: str | None, start_date: str | None, now: datetime) -> Slice:
-        """The interval from the state (or the start date) to now.
+    def slices(self, state: str | None, start_date: str | None, now: datetime) -> Iterator[Slice]:
+        """The intervals from the state (or the start date) to now. Neighbours share the moment where they touch.
 
         Raises:
             ValueError: The state is not a date-time.
         """
-        start = state or self.start_date or start_date
-        return Slice(
-            start=Mark(datetimes.parse(start), start) if start else None,
-            end=Mark(now, datetimes.write(now)) if self.end_param else None,
-        )
+        begin = self._start(state, start_date)
+        for border in self._borders(begin, now):
+            yield Slice(begin, border)
+            begin = border
+        yield Slice(begin, Mark(now, datetimes.write(now)) if self.end_param or self.step else None)
+
+    def _borders(self, start: Mark | None, now: datetime) -> Iterator[Mark]:
+        """Where the intervals after the start touch, before now."""
+        if self.step is None or start is None:
+            return
+        for number in count(1):
+            moment = datetimes.add(start.moment, self.step, number)
+            if moment >= now:
+                return
+            yield Mark(moment, datetimes.write(moment))
+
+    def _start(self, state: str | None, start_date: str | None) -> Mark | None:
+        text = state or self.start_date or start_date
+        if not text:
+            return None
+        moment = datetimes.parse(text)
+        if not state or self.lookback is None:
+            return Mark(moment, text)
+        earlier = datetimes.add(moment, self.lookback, -1)
+        return Mark(earlier, datetimes.write(earlier))
 
     def place(self, request: Request, interval: Slice) -> Request:
         """Ask for the interval."""
@@ -110,7 +155,8 @@ class DatetimeCursor(Model):
 
     def written(self, mark: Mark) -> str:
         """A mark as the API wants it in a request."""
-        return datetimes.write(mark.moment, self.format) if self.format else mark.text
+        form = self.format or next(iter(self.record_format), None)
+        return datetimes.write(mark.moment, form) if form else mark.text
 
     def observe(self, records: list[Raw], interval: Slice) -> Observation:
         """Read the cursor values of a page, and leave out what is older than the interval if that is our work."""
@@ -120,7 +166,8 @@ class DatetimeCursor(Model):
         newest = max(known, default=None)
         mark = None
         if newest is not None:
-            mark = Mark(newest, self._text(records[moments.index(newest)]))
+            text = "" if self.record_format else self._text(records[moments.index(newest)])
+            mark = Mark(newest, text or datetimes.write(newest))
         if self.filters_here and interval.start is not None:
             start = interval.start.moment
             records = [r for r, m in zip(records, moments, strict=True) if m is None or m >= start]
@@ -132,6 +179,8 @@ class DatetimeCursor(Model):
 
     def _moments(self, records: list[Raw]) -> list[datetime | None]:
         """Each record's moment. The common form is read by C code; only where it fails Python looks."""
+        if self.record_format:
+            return [self._slow(record) for record in records]
         try:
             moments = self._peek.moments(records)
         except msgspec.ValidationError:
@@ -145,8 +194,9 @@ class DatetimeCursor(Model):
         return DatetimePeek(self.cursor_field)
 
     def _slow(self, record: Raw) -> datetime | None:
+        text = self._text(record)
         try:
-            return datetimes.parse(self._text(record))
+            return datetimes.parse_as(text, self.record_format) if self.record_format else datetimes.parse(text)
         except ValueError:
             return None
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+_UNITS = {"%s": timedelta(seconds=1), "%ms": timedelta(milliseconds=1), "%us": _MICROSECOND}
 
 
 def parse(value: object) -> datetime:
@@ -38,14 +42,50 @@ def parse(value: object) -> datetime:
     raise ValueError("not a date-time")
 
 
+def parse_as(text: str, forms: tuple[str, ...]) -> datetime:
+    """Read a text by the first format that fits: strptime's, or `%s`, `%ms` and `%us` for time since the epoch.
+
+    Raises:
+        ValueError: None fits.
+    """
+    for form in forms:
+        with suppress(ValueError, OverflowError, InvalidOperation):
+            if form in _UNITS:
+                return _EPOCH + timedelta(microseconds=int(Decimal(text) * (_UNITS[form] // _MICROSECOND)))
+            return _aware(datetime.strptime(text, form)).astimezone(timezone.utc)  # noqa: DTZ007 -- made aware
+    raise ValueError(f"not a date-time as {' or '.join(forms)}")
+
+
 def write(moment: datetime, form: str | None = None) -> str:
-    """Write a moment in UTC: RFC 3339 with a `Z`, or by a strftime format; `%s` and `%ms` are epoch seconds and ms."""
+    """Write a moment in UTC: RFC 3339 with a `Z`, or by a strftime format.
+
+    `%s`, `%ms` and `%us` are seconds, milliseconds and microseconds since the epoch, rounded down.
+    """
     moment = moment.astimezone(timezone.utc)
     if form is None:
         return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
-    since_epoch = moment - _EPOCH
-    form = form.replace("%ms", str(since_epoch // timedelta(milliseconds=1)))
-    return moment.strftime(form.replace("%s", str(since_epoch // timedelta(seconds=1))))
+    for unit in ("%us", "%ms", "%s"):
+        form = form.replace(unit, str((moment - _EPOCH) // _UNITS[unit]))
+    return moment.strftime(form)
+
+
+def add(moment: datetime, duration: str, times: int = 1) -> datetime:
+    """A moment and a number of ISO 8601 durations; months are the calendar's (31 January and `P1M`: end of February).
+
+    Raises:
+        ValueError: It is not a duration longer than zero.
+        OverflowError: The result is no date.
+    """
+    import pendulum  # noqa: PLC0415 -- only windows and lookbacks need it, and start-up counts
+
+    try:
+        length = pendulum.parse(duration)
+    except Exception:  # noqa: BLE001 -- it lets errors of several kinds through
+        length = None
+    if not isinstance(length, pendulum.Duration) or length <= timedelta(0):
+        raise ValueError(f"not an ISO 8601 duration such as P30D, P1M or PT6H: {duration!r}")
+    moved = pendulum.instance(moment.astimezone(timezone.utc)) + length * times
+    return datetime(*moved.utctimetuple()[:6], moved.microsecond, tzinfo=timezone.utc)
 
 
 def _aware(moment: datetime) -> datetime:

@@ -23,7 +23,7 @@ from source_rest_api.place import Place
 from source_rest_api.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from msgspec import Raw
 
@@ -87,10 +87,11 @@ class Stream:
             for partition in self.partitions():
                 self.ledger.partitions += 1
                 cursor = state.get(partition.key) if incremental else None
-                newest = yield from self._batches(partition, self._slice(cursor, started), checkpoints)
-                if incremental and newest is not None:
-                    checkpoints.advance(partition.key, self._not_after(started, newest))
-                yield from checkpoints.due()
+                for interval in self._slices(cursor, started):
+                    newest = yield from self._batches(partition, interval, checkpoints)
+                    if incremental and newest is not None:
+                        checkpoints.advance(partition.key, self._not_after(started, newest))
+                    yield from checkpoints.due()
         except Exception:
             yield from checkpoints.rest()
             raise
@@ -146,7 +147,12 @@ class Stream:
 
     def first_page(self, partition: Partition) -> Page:
         """The first page of everything."""
-        return self._page(partition, self._slice(None, self._now()), self._paginator.first(), 1, 0)
+        interval = next(iter(self._slices(None, self._now())))
+        return self._page(partition, interval, self._paginator.first(), 1, 0)
+
+    def parent_record(self, partition: Partition) -> Any:
+        """The decoded record of the parent that the partition stands for, or None."""
+        return None if self._parent is None else partition.records[self._parent.endpoint.variable]
 
     def completed(self, records: list[Raw], partition: Partition) -> list[Raw]:
         """Records as they are emitted: with what is copied from the parent's record.
@@ -154,10 +160,9 @@ class Stream:
         Raises:
             ConfigError: A copy would overwrite a field.
         """
-        if not self.endpoint.include_from_parent or self._parent is None:
+        if not self.endpoint.include_from_parent:
             return records
-        parent = partition.records[self._parent.endpoint.variable]
-        copier = Copier(parent, self.endpoint.include_from_parent)
+        copier = Copier(self.parent_record(partition), self.endpoint.include_from_parent)
         return [copier.copy_into(record) for record in records]
 
     def following(self, page: Page) -> Next:
@@ -187,9 +192,9 @@ class Stream:
         root = self._decoder.decode(response)
         return Page(request, response, root, self._selector.select(root), position, number, before)
 
-    def _slice(self, cursor: str | None, now: datetime) -> Slice:
+    def _slices(self, cursor: str | None, now: datetime) -> Iterable[Slice]:
         incremental = self.endpoint.incremental
-        return Slice() if incremental is None else incremental.slice(cursor, self._config.start_date, now)
+        return [Slice()] if incremental is None else incremental.slices(cursor, self._config.start_date, now)
 
     def _observed(self, page: Page, interval: Slice) -> tuple[list[Raw], Mark | None]:
         incremental = self.endpoint.incremental

@@ -62,7 +62,7 @@ class Sync:
         self.complete = False
         """Whether every stream came to its end; known once `run` has ended."""
         self._failed = False
-        self._streams = list({configured.name: configured for configured in streams}.values())
+        self._streams = streams
         self._make_stream = make_stream
         self._states = states
         self._out = out

@@ -477,3 +477,32 @@ def test_a_yaml_config(api: Api, tmp_path: Path) -> None:
     )
     done = finish(start(tmp_path, "read", "--config", os.fspath(path), catalog=INCREMENTAL), "read", INCREMENTAL)
     assert done.data("rows") == ROWS[20:]
+
+
+def test_windows_lose_nothing_between_them(tmp_path: Path) -> None:
+    """A row in the last half second before a border arrives; each window that is done has its state."""
+    rows = [{"id": n, "at": at} for n, at in enumerate(["2024-01-31T23:59:59.500Z", "2024-02-01T00:00:00Z"])]
+    rows.append({"id": 2, "at": "2024-03-09T12:00:00Z"})
+    with Api(token=TOKEN) as api:
+
+        @api.get("/rows")
+        def within(call: Call) -> Any:
+            return [row for row in rows if call.arg("since") <= str(row["at"]) <= call.arg("until")]
+
+        incremental = {"cursor_field": "at", "start_param": "since", "end_param": "until", "step": "P1M"}
+        endpoint = {"name": "rows", "path": "/rows", "incremental": incremental}
+        monthly = config(api, endpoint, start_date="2024-01-01T00:00:00Z")
+        done = run(tmp_path, "read", config=monthly, catalog=INCREMENTAL)
+    assert {row["id"] for row in done.data("rows")} == {0, 1, 2}
+    assert done.states[-1]["stream"]["stream_state"]["cursor"] == "2024-03-09T12:00:00Z"
+    borders = [(call.arg("since"), call.arg("until")) for call in api.requests]
+    assert [until for _, until in borders[:-1]] == [since for since, _ in borders[1:]]
+    assert borders[0] == ("2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z")
+
+
+def test_windows_that_would_each_bring_everything(api: Api, tmp_path: Path) -> None:
+    """A `step` that does not reach the API is found before anything is sent."""
+    endpoint = {**ENDPOINT, "incremental": {"cursor_field": "updated_at", "start_param": "since", "step": "P1D"}}
+    [status] = run(tmp_path, "check", config=config(api, endpoint)).bodies("CONNECTION_STATUS")
+    assert "`end_param`" in status["message"]
+    assert "`start_date`" in status["message"]

@@ -205,7 +205,7 @@ def test_threads_share_a_cursor() -> None:
 )
 def test_the_start_of_a_slice(state: str | None, own: str | None, common: str | None, start: str | None) -> None:
     """The state, else the stream's start date, else the connector's, else everything; in its own text."""
-    interval = cursor(start_date=own, start_param="since").slice(state, common, NOW)
+    [interval] = cursor(start_date=own, start_param="since").slices(state, common, NOW)
     assert interval.end is None
     expected = {} if start is None else {"since": start}
     assert cursor(start_param="since").place(REQUEST, interval).params == {"state": "all", **expected}
@@ -214,7 +214,7 @@ def test_the_start_of_a_slice(state: str | None, own: str | None, common: str | 
 def test_the_end_of_a_slice_is_now() -> None:
     """Where the API takes an end."""
     both = cursor(start_param="since", end_param="until")
-    interval = both.slice("2024-03-01", None, NOW)
+    [interval] = both.slices("2024-03-01", None, NOW)
     params = {"state": "all", "since": "2024-03-01", "until": "2024-06-01T12:00:00Z"}
     assert both.place(REQUEST, interval).params == params
     assert cursor().place(REQUEST, interval) is REQUEST
@@ -232,14 +232,14 @@ def test_the_end_of_a_slice_is_now() -> None:
 def test_a_format_writes_the_moment_in_utc(form: str, since: str) -> None:
     """Whatever the offset of the state's text; never later than it."""
     formatted = cursor(start_param="since", format=form)
-    interval = formatted.slice("2024-03-01T01:00:00.5+02:00", None, NOW)
+    [interval] = formatted.slices("2024-03-01T01:00:00.5+02:00", None, NOW)
     assert formatted.place(REQUEST, interval).params["since"] == since
 
 
 def test_a_state_that_is_no_date_time_is_refused() -> None:
     """It is not taken for the beginning."""
     with pytest.raises(ValueError, match="not a date-time"):
-        cursor().slice("yesterday", None, NOW)
+        next(cursor().slices("yesterday", None, NOW))
 
 
 @pytest.mark.parametrize("start_date", ["yesterday", "now", "", "12:30", "2024-02-30", 20240101])
@@ -253,3 +253,73 @@ def test_a_start_date_that_is_none_is_refused(start_date: Any) -> None:
 def test_a_start_date_is_kept_as_written(text: str) -> None:
     """It is checked, not changed."""
     assert cursor(start_date=text).start_date == text
+
+
+DURATIONS = st.sampled_from(["PT1H", "P1D", "P7D", "P1M", "P3M", "P1Y", "P1M10DT3H"])
+MOMENTS = st.integers(1_420_070_400, 1_767_225_600).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+
+@given(start=MOMENTS, step=DURATIONS, days=st.floats(0, 400))
+def test_intervals_cover_everything_without_a_gap(start: datetime, step: str, days: float) -> None:
+    """The first begins at the start, each next one where the last ended, the last ends now; they end."""
+    now = start + timedelta(days=days)
+    intervals = list(cursor(step=step, end_param="until").slices(datetimes.write(start), None, now))
+    starts = [interval.start.moment for interval in intervals if interval.start]
+    ends = [interval.end.moment for interval in intervals if interval.end]
+    assert (starts[0], ends[-1]) == (start, now)
+    assert starts[1:] == ends[:-1]
+    assert all(begin < end for begin, end in zip(starts, ends, strict=True)) or start == now
+
+
+def test_months_are_the_calendars() -> None:
+    """`P1M` from the last of a month goes to the last of the next ones, not ever further to the front."""
+    now = datetime(2024, 5, 2, tzinfo=UTC)
+    intervals = cursor(step="P1M", end_param="until").slices("2024-01-31T00:00:00Z", None, now)
+    borders = [interval.end.text[:10] for interval in intervals if interval.end]
+    assert borders == ["2024-02-29", "2024-03-31", "2024-04-30", "2024-05-02"]
+
+
+def test_a_lookback_goes_back_from_the_state_only() -> None:
+    """The first sync begins at the start date, later ones so much before where the last ended."""
+    with_lookback = cursor(start_param="since", lookback="P2D")
+    [first] = with_lookback.slices(None, "2024-01-10", NOW)
+    [later] = with_lookback.slices("2024-01-10T00:00:00Z", "2024-01-01", NOW)
+    starts = [interval.start.text for interval in (first, later) if interval.start]
+    assert starts == [
+        "2024-01-10",
+        "2024-01-08T00:00:00Z",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("forms", "values", "newest"),
+    [
+        ("%s", ["1717200000", "1717200001"], "2024-06-01T00:00:01Z"),
+        ("%ms", ["1717200000999", '"1717200000998"'], "2024-06-01T00:00:00.999000Z"),
+        ("%s", ["1717200000.5", "1717200000.25"], "2024-06-01T00:00:00.500000Z"),
+        (["%d/%m/%Y", "%Y%m%d"], ['"31/12/2023"', '"20240102"'], "2024-01-02T00:00:00Z"),
+    ],
+)
+def test_other_forms_of_the_field(forms: str | list[str], values: list[str], newest: str) -> None:
+    """Epochs as numbers or text, and any strptime format; the state is RFC 3339, the request in the field's own form."""
+    own = cursor(record_format=forms, start_param="since")
+    seen = own.observe(records(*(value.encode() for value in values)), Slice())
+    assert (seen.newest and seen.newest.text, seen.unreadable) == (newest, 0)
+
+
+def test_a_request_in_the_fields_own_form() -> None:
+    """A state is asked for as the records write it, unless `format` says otherwise."""
+    state = "2024-06-01T00:00:00.999000Z"
+    for own, written in (
+        (cursor(record_format="%ms", start_param="since"), "1717200000999"),
+        (cursor(record_format="%ms", start_param="since", format="%Y-%m-%d"), "2024-06-01"),
+    ):
+        [interval] = own.slices(state, None, NOW)
+        assert own.place(REQUEST, interval).params["since"] == written
+
+
+@pytest.mark.parametrize("duration", ["30", "P0D", "P30", "-P1D", "1 day", "2024-01-01"])
+def test_what_is_no_duration_is_refused(duration: str) -> None:
+    """`step` and `lookback` are ISO 8601 durations longer than zero."""
+    with pytest.raises(ValidationError, match="ISO 8601"):
+        cursor(lookback=duration)
