@@ -301,7 +301,7 @@ def test_a_lookback_goes_back_from_the_state_only() -> None:
     ],
 )
 def test_other_forms_of_the_field(forms: str | list[str], values: list[str], newest: str) -> None:
-    """Epochs as numbers or text, and any strptime format; the state is RFC 3339, the request in the field's own form."""
+    """Epochs as numbers or text, and any strptime format, are read; the state is RFC 3339."""
     own = cursor(record_format=forms, start_param="since")
     seen = own.observe(records(*(value.encode() for value in values)), Slice())
     assert (seen.newest and seen.newest.text, seen.unreadable) == (newest, 0)
