@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from source_rest_api import templates
 from source_rest_api.bodies import Body
 from source_rest_api.cursors import DatetimeCursor
 from source_rest_api.model import Json, Model, NamedPaths, NamedTexts, Own, Path, Paths, Text, texts_of
 from source_rest_api.paginators import Paginator
+from source_rest_api.record_shapes import Explode
 from source_rest_api.selectors import RecordSelector
 
 
@@ -36,8 +37,18 @@ class Endpoint(Model):
     body: Body | None = None
     """What the request carries."""
     records_path: Path | None = None
-    """Where the body holds the records, such as `data.items`; `$` is the whole body. By default the body itself if it
-    is an array, else the only array of objects in it."""
+    """Where the body holds the records, such as `data.items`; `$` is the whole body, `*` every item of an array or
+    every field of an object. By default the body itself if it is an array, else the only array of objects in it."""
+    records_paths: Paths = ()
+    """Several places in the body whose records belong to the stream, one after the other."""
+    records_key_field: str | None = None
+    """The records are the values of the object at `records_path`; the name of the field to add for their key."""
+    columns_path: Path | None = None
+    """The records are arrays of values; where the body holds the names of their columns, such as `columns`."""
+    explode: Explode | None = None
+    """The records are the items of an array inside what `records_path` leads to."""
+    wrap_scalars_as: str | None = None
+    """Texts and numbers among the records become objects with this one field."""
     allow_missing_records: bool = False
     """An absent or null `records_path` means that there are no records, instead of an error."""
     primary_key: Paths = ()
@@ -51,6 +62,11 @@ class Endpoint(Model):
     json_schema: Annotated[Json, AfterValidator(_check_schema), Field(alias="schema")] = None
     """JSON schema of a record. By default it is inferred from the first pages."""
 
+    @model_validator(mode="after")
+    def _check_together(self) -> Endpoint:
+        self.selector.check()
+        return self
+
     @property
     def variable(self) -> str:
         """The name by which templates know its records."""
@@ -59,7 +75,7 @@ class Endpoint(Model):
     @property
     def selector(self) -> RecordSelector:
         """Cuts the records out of a body."""
-        return RecordSelector(records_path=self.records_path, allow_missing_records=self.allow_missing_records)
+        return RecordSelector.model_construct(**{name: getattr(self, name) for name in RecordSelector.model_fields})
 
     @property
     def texts(self) -> list[str]:

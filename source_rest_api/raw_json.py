@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 Kind = Literal["object", "array", "string", "number", "boolean", "null"]
 
@@ -22,6 +22,8 @@ _KINDS: dict[str, Kind] = {
     "f": "boolean",
     "n": "null",
 }
+WILDCARD = "*"
+"""In a path: every item or field."""
 _LONGEST_COUNT = 18
 """Digits."""
 
@@ -60,6 +62,27 @@ def find(raw: Raw, path: Sequence[str]) -> Raw | None:
         if value is not None:
             return find(value, path[length:])
     return None
+
+
+def matches(raw: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Raw | None]]:
+    """Every value at `path`, in which `*` is every item of an array or every field's value of an object.
+
+    Yields:
+        The path with indexes and keys for `*`, and its value; None for the value where a key on the way is absent.
+    """
+    star = next((index for index, key in enumerate(path) if key == WILDCARD), None)
+    if star is None:
+        yield path, find(raw, path)
+        return
+    holder = find(raw, path[:star])
+    what = None if holder is None else kind(holder)
+    if holder is None or what not in {"object", "array"}:
+        yield path, None
+        return
+    inner = fields(holder) if what == "object" else {str(index): item for index, item in enumerate(items(holder))}
+    for key, value in inner.items():
+        for rest, found in matches(value, path[star + 1 :]):
+            yield (*path[:star], key, *rest), found
 
 
 def text(raw: Raw) -> str | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from source_rest_api import raw_json
+import msgspec
+from msgspec import Raw
+
+from source_rest_api import raw_json, record_shapes
 from source_rest_api.errors import ConfigError
-from source_rest_api.model import Model, Path
+from source_rest_api.model import Model, Path, Paths
+from source_rest_api.record_shapes import Explode
 
 if TYPE_CHECKING:
-    from msgspec import Raw
+    from collections.abc import Iterator
 
 WHOLE_BODY = ("$",)
 _ERROR_KEYS = ("error", "errors")
@@ -20,7 +24,19 @@ class RecordSelector(Model):
     """Cuts the records out of a body."""
 
     records_path: Path | None = None
+    records_paths: Paths = ()
+    records_key_field: str | None = None
+    columns_path: Path | None = None
+    explode: Explode | None = None
+    wrap_scalars_as: str | None = None
     allow_missing_records: bool = False
+
+    def check(self) -> None:
+        """Raise ValueError if options exclude each other."""
+        if self.records_path is not None and self.records_paths:
+            raise ValueError("`records_path` and `records_paths` exclude each other: put all paths into one list")
+        if self.columns_path is not None and self.records_key_field is not None:
+            raise ValueError("`columns_path` and `records_key_field` exclude each other")
 
     def select(self, root: Raw) -> list[Raw]:
         """The records, undecoded, each a JSON object.
@@ -29,33 +45,77 @@ class RecordSelector(Model):
             ConfigError: There is no such path, it does not lead to objects, or the API answered with an error
                 object in spite of status 200.
         """
-        records = self._found(root)
+        records = self._shaped(root, self._found(root))
         for index, record in enumerate(records):
             if memoryview(record)[0] != ord("{"):
+                hint = " or set `wrap_scalars_as`" if self.wrap_scalars_as is None else ""
                 raise ConfigError(
-                    f"Record {index} of the page is {_named(record)}, not an object: check `records_path`."
+                    f"Record {index} of the page is {_named(record)}, not an object: check `records_path`{hint}."
                 )
         return records
 
+    def _shaped(self, root: Raw, found: list[Raw]) -> list[Raw]:
+        """What the path leads to, as objects."""
+        if self.columns_path is not None:
+            names = record_shapes.columns(root, self.columns_path)
+            found = [record_shapes.row(values, names, index) for index, values in enumerate(found)]
+        if self.explode is None:
+            name = self.wrap_scalars_as
+            return found if name is None else [record_shapes.wrap(value, name) for value in found]
+        return [item for record in found for item in self._exploded(record, self.explode)]
+
+    def _exploded(self, record: Raw, explode: Explode) -> Iterator[Raw]:
+        kept = explode.kept(record)
+        for item in explode.items(record, allow_missing=self.allow_missing_records):
+            wrapped = record_shapes.wrap(item, self.wrap_scalars_as)
+            if kept and raw_json.kind(wrapped) != "object":
+                raise ConfigError(
+                    f"`explode.path` leads to {_named(wrapped)}, not to objects: correct it, or set `wrap_scalars_as`."
+                )
+            yield record_shapes.add_fields(wrapped, kept, "explode.keep")
+
     def _found(self, root: Raw) -> list[Raw]:
         what = raw_json.kind(root)
-        if self.records_path is None and what == "array":
+        if not self._paths and what == "array":
             return raw_json.items(root)
         fields = raw_json.fields(root)
         self._refuse_error(fields)
-        if self.records_path is None:
-            return _guess(root, fields)
-        path = () if self.records_path == WHOLE_BODY else self.records_path
-        value = raw_json.find(root, path)
-        if value is not None and raw_json.kind(value) == "array":
-            return raw_json.items(value)
-        if value is not None and raw_json.kind(value) == "object":
-            return [value]
-        if self.allow_missing_records and _left_out(root, path):
-            return []
+        if not self._paths:
+            return _guess(root, fields, rows=self.columns_path)
+        return [record for path in self._paths for record in self._at(root, path)]
+
+    @property
+    def _paths(self) -> tuple[Path, ...]:
+        if self.records_path is not None:
+            return (self.records_path,)
+        return self.records_paths or ((WHOLE_BODY,) if self.records_key_field else ())
+
+    def _at(self, root: Raw, written: Path) -> Iterator[Raw]:
+        for path, value in raw_json.matches(root, () if written == WHOLE_BODY else written):
+            what = None if value is None else raw_json.kind(value)
+            if value is not None and self.records_key_field and (what == "object" or _is_empty_array(value)):
+                yield from self._keyed(value, self.records_key_field)
+            elif value is not None and what == "array" and not self.records_key_field:
+                yield from raw_json.items(value)
+            elif value is not None and (what == "object" or (path != written and self.wrap_scalars_as)):
+                yield value
+            elif not (self.allow_missing_records and _left_out(root, path)):
+                raise self._lost(root, written, value)
+
+    def _keyed(self, value: Raw, name: str) -> Iterator[Raw]:
+        """The values of an object, each with its key."""
+        for key, item in raw_json.fields(value).items():
+            record = record_shapes.wrap(item, self.wrap_scalars_as)
+            if raw_json.kind(record) == "object":
+                extra = {name: Raw(msgspec.json.encode(key))}
+                record = record_shapes.add_fields(record, extra, "records_key_field")
+            yield record
+
+    def _lost(self, root: Raw, path: Path, value: Raw | None) -> ConfigError:
         found = "is not in the answer" if value is None else f"holds {_named(value)}"
-        raise ConfigError(
-            f"`records_path: {'.'.join(self.records_path)}` {found}; {_shape(root)}. Correct `records_path`, or set "
+        setting = "records_paths" if self.records_paths else "records_path"
+        return ConfigError(
+            f"`{setting}: {'.'.join(path)}` {found}; {_shape(root)}. Correct `{setting}`, or set "
             "`allow_missing_records` if the API leaves it out when there are no records."
         )
 
@@ -63,7 +123,7 @@ class RecordSelector(Model):
         """An error object with status 200 is an error, whatever stands beside it."""
         for key in _ERROR_KEYS:
             value = fields.get(key)
-            own = self.records_path is not None and self.records_path[0] == key
+            own = any(path[0] == key for path in self._paths)
             if value is not None and not own and not _is_nothing(value):
                 raise ConfigError(
                     f"The API answered with an error although the status is a success: `{key}` is "
@@ -71,16 +131,19 @@ class RecordSelector(Model):
                 )
 
 
-def _guess(root: Raw, fields: dict[str, Raw]) -> list[Raw]:
-    """Without `records_path`: the only array of objects at the top.
+def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:
+    """Without `records_path`: the only array of objects at the top; with `columns_path`, the only one of arrays.
 
     An empty array may be the records of a page that has none. So beside it another array is not taken for them, and
     it counts only where nothing else could hold the records.
     """
     arrays = [
-        raw_json.items(v) for name, v in fields.items() if raw_json.kind(v) == "array" and name not in _ERROR_KEYS
+        raw_json.items(v)
+        for name, v in fields.items()
+        if raw_json.kind(v) == "array" and name not in _ERROR_KEYS and (name,) != rows
     ]
-    possible = [items for items in arrays if not items or raw_json.kind(items[0]) == "object"]
+    wanted = "object" if rows is None else "array"
+    possible = [items for items in arrays if not items or raw_json.kind(items[0]) == wanted]
     if len(possible) == 1 and possible[0]:
         return possible[0]
     if possible and not any(arrays) and not _has_nested_records(fields):
@@ -115,6 +178,11 @@ def _shape(root: Raw) -> str:
         return f"the answer is {_named(root)}"
     seen = [f"{name} ({raw_json.kind(value)})" for name, value in list(fields.items())[:20]]
     return f"the answer has the keys {', '.join(seen)}"
+
+
+def _is_empty_array(value: Raw) -> bool:
+    """Some languages write an empty map so."""
+    return raw_json.kind(value) == "array" and not raw_json.items(value)
 
 
 def _is_nothing(value: Raw) -> bool:

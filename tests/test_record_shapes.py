@@ -1,0 +1,168 @@
+"""Records in other shapes than a list of objects are found, and every byte of their values is kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from source_rest_api import config
+from source_rest_api.endpoint import Endpoint
+from source_rest_api.errors import ConfigError
+
+A, B = {"id": 1}, {"id": 2}
+
+
+def select(body: Any, **settings: Any) -> list[Any]:
+    """Select as an endpoint does, and decode."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    endpoint = Endpoint.model_validate({"name": "e", "path": "/e", **settings})
+    return [json.loads(bytes(record)) for record in endpoint.selector.select(Raw(raw))]
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "records"),
+    [
+        ({"data": [{"items": [A]}, {"items": [B]}]}, "data.*.items", [A, B]),
+        ({"data": {"x": {"items": [A]}, "y": {"items": B}}}, "data.*.items", [A, B]),
+        ({"data": {"x": A, "y": B}}, "data.*", [A, B]),
+        ({"data": [[A], [B]]}, "data.*", [A, B]),
+        ({"data": []}, "data.*.items", []),
+        ([{"rows": [A]}, {"rows": []}], "*.rows", [A]),
+        ({"a": [{"b": [{"c": [A]}, {"c": [B]}]}]}, "a.*.b.*.c", [A, B]),
+    ],
+)
+def test_a_star_is_every_item(body: Any, path: str, records: list[Any]) -> None:
+    """Every item of an array, every value of an object, at any depth, in their order."""
+    assert select(body, records_path=path) == records
+
+
+@pytest.mark.parametrize("body", [{}, {"data": None}, {"data": 5}, {"data": [{}]}, {"data": [{"items": "x"}]}])
+def test_a_star_hides_nothing(body: Any) -> None:
+    """A branch without records is an error, as it is without a star."""
+    with pytest.raises(ConfigError, match=r"`records_path: data\.\*\.items`"):
+        select(body, records_path="data.*.items")
+
+
+def test_a_branch_may_leave_its_records_out() -> None:
+    """If the config says so."""
+    body = {"data": [{"items": None}, {}, {"items": [A]}]}
+    assert select(body, records_path="data.*.items", allow_missing_records=True) == [A]
+    assert select({}, records_path="data.*.items", allow_missing_records=True) == []
+
+
+def test_several_paths() -> None:
+    """Their records come one after the other; each path must be there."""
+    body = {"done": [A], "meta": {"open": [B]}, "other": [{}]}
+    assert select(body, records_paths=["done", "meta.open"]) == [A, B]
+    with pytest.raises(ConfigError, match="`records_paths: lost` is not in the answer"):
+        select(body, records_paths=["done", "lost"])
+
+
+@pytest.mark.parametrize(
+    ("body", "settings", "records"),
+    [
+        ({"data": {"x": A}}, {"records_path": "data"}, [{"id": 1, "key": "x"}]),
+        ({"x.y": A, "z": B}, {}, [{"id": 1, "key": "x.y"}, {"id": 2, "key": "z"}]),
+        ({"data": []}, {"records_path": "data"}, []),
+        ({"USD": 1.5}, {"wrap_scalars_as": "rate"}, [{"rate": 1.5, "key": "USD"}]),
+        ([{"m": {"a": A}}], {"records_path": "*.m"}, [{"id": 1, "key": "a"}]),
+    ],
+)
+def test_values_of_an_object(body: Any, settings: Any, records: list[Any]) -> None:
+    """They are records that keep their key."""
+    assert select(body, records_key_field="key", **settings) == records
+
+
+@pytest.mark.parametrize("body", [{"x": {"key": 1}}, {"x": 5}, {"x": [A]}, [A]])
+def test_values_of_an_object_that_do_not_fit(body: Any) -> None:
+    """A field is never overwritten, and something else is not taken for the object."""
+    with pytest.raises(ConfigError):
+        select(body, records_key_field="key")
+
+
+def test_scalars_are_wrapped() -> None:
+    """Texts, numbers and null become objects, in their bytes; objects stay."""
+    assert select(["a", 1, None, A], wrap_scalars_as="value") == [{"value": "a"}, {"value": 1}, {"value": None}, A]
+    endpoint = Endpoint(name="e", path="/e", wrap_scalars_as="value")
+    assert bytes(endpoint.selector.select(Raw(b"[1.10e2]"))[0]) == b'{"value":1.10e2}'
+    with pytest.raises(ConfigError, match="set `wrap_scalars_as`"):
+        select(["a"])
+
+
+ORDER = {"id": 7, "customer": {"id": 8}, "lines": [{"sku": "a"}, {"sku": "b"}], "tags": ["x"]}
+
+
+def test_explode() -> None:
+    """Each item of the array is a record, with the fields of the record around it that are to be kept."""
+    explode = {"path": "lines", "keep": {"order_id": "id", "customer_id": "customer.id", "lost": "no.where"}}
+    kept = {"order_id": 7, "customer_id": 8, "lost": None}
+    assert select([ORDER], explode=explode) == [{"sku": "a", **kept}, {"sku": "b", **kept}]
+    assert select([ORDER], explode={"path": "tags"}, wrap_scalars_as="tag") == [{"tag": "x"}]
+    assert select([{"orders": [ORDER, ORDER]}], explode={"path": "orders.*.tags"}, wrap_scalars_as="tag") == [
+        {"tag": "x"},
+        {"tag": "x"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "explode"),
+    [
+        ({"id": 1}, {"path": "lines"}),
+        ({"lines": None}, {"path": "lines"}),
+        ({"lines": "x"}, {"path": "lines"}),
+        ({"lines": [1]}, {"path": "lines"}),
+        ({"lines": [1], "id": 1}, {"path": "lines", "keep": {"order": "id"}}),
+        ({"lines": [A], "id": 1}, {"path": "lines", "keep": {"id": "id"}}),
+    ],
+)
+def test_explode_hides_nothing(record: Any, explode: Any) -> None:
+    """An array that is not there, items that are no objects and names that are taken are errors."""
+    with pytest.raises(ConfigError):
+        select([record], explode=explode)
+
+
+def test_explode_may_find_nothing() -> None:
+    """If the config says so."""
+    assert (
+        select([{"id": 1}, {"lines": None}, {"lines": []}], explode={"path": "lines"}, allow_missing_records=True) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "settings"),
+    [
+        ({"columns": ["id", "n"], "rows": [[1, "a"]]}, {"records_path": "rows", "columns_path": "columns"}),
+        ({"columns": ["id", "n"], "rows": [[1, "a"]]}, {"columns_path": "columns"}),
+        ({"data": {"cols": [{"name": "id"}, {"name": "n"}], "rows": [[1, "a"]]}},
+         {"records_path": "data.rows", "columns_path": "data.cols"}),
+    ],
+)  # fmt: skip
+def test_columns_are_zipped_with_rows(body: Any, settings: Any) -> None:
+    """The names of the columns are the names of the fields."""
+    assert select(body, **settings) == [{"id": 1, "n": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"columns": ["id", "n"], "rows": [[1, 2], [1]]}, "Row 1 of the page has 1 values for 2 columns"),
+        ({"columns": ["id"], "rows": [A]}, "no row but object"),
+        ({"columns": ["id", "id"], "rows": []}, "names that differ"),
+        ({"columns": [1], "rows": []}, "names that differ"),
+        ({"rows": []}, "names that differ"),
+    ],
+)
+def test_columns_that_do_not_fit(body: Any, message: str) -> None:
+    """Nothing is shifted or cut."""
+    with pytest.raises(ConfigError, match=message):
+        select(body, records_path="rows", columns_path="columns")
+
+
+def test_options_that_exclude_each_other() -> None:
+    """The config says so at once, with the endpoint."""
+    endpoint = {"name": "e", "path": "/e", "records_path": "a", "records_paths": ["b"]}
+    with pytest.raises(ConfigError, match=r"endpoints\[0\]: `records_path` and `records_paths` exclude each other"):
+        config.load({"url_base": "https://h", "endpoints": [endpoint]})
