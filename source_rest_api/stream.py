@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Raw
 
 from source_rest_api import parent_record, partitions
 from source_rest_api.checkpoint import Checkpoints
@@ -24,8 +27,6 @@ from source_rest_api.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-
-    from msgspec import Raw
 
     from source_rest_api.checkpoint import Checkpoint
     from source_rest_api.config import Config
@@ -189,6 +190,8 @@ class Stream:
             )
 
     def _read(self, request: Request, response: Response, position: Position | None, number: int, before: int) -> Page:
+        if response.status == HTTPStatus.NO_CONTENT:
+            return Page(request, response, Raw(b"null"), [], position, number, before)
         root = self._decoder.decode(response)
         return Page(request, response, root, self._selector.select(root), position, number, before)
 

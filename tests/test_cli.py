@@ -506,3 +506,12 @@ def test_windows_that_would_each_bring_everything(api: Api, tmp_path: Path) -> N
     [status] = run(tmp_path, "check", config=config(api, endpoint)).bodies("CONNECTION_STATUS")
     assert "`end_param`" in status["message"]
     assert "`start_date`" in status["message"]
+
+
+def test_no_content_is_no_records(tmp_path: Path) -> None:
+    """204 says that there is nothing, so it ends counted pages."""
+    with Api(token=TOKEN) as api:
+        api.get("/rows")(lambda call: {"rows": [{"id": 1}]} if call.arg("page") == "1" else Answer(status=204))
+        endpoint = {"name": "rows", "path": "/rows", "records_path": "rows", "pagination": {"type": "page_number"}}
+        done = run(tmp_path, "read", config=config(api, endpoint), catalog=FULL)
+    assert (done.code, done.data("rows")) == (0, [{"id": 1}])
