@@ -12,12 +12,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+from msgspec import Raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
-
-    from msgspec import Raw
 
     from source_rest_api.errors import SourceError
 
@@ -32,19 +31,25 @@ def line(message: dict[str, Any]) -> bytes:
     return msgspec.json.encode(message) + b"\n"
 
 
+class _Record(msgspec.Struct):
+    stream: str
+    emitted_at: int
+    data: Raw
+
+
+class _RecordMessage(msgspec.Struct, tag="RECORD", tag_field="type"):
+    record: _Record
+
+
+_lines = msgspec.json.Encoder().encode_lines
+
+
 def records(stream: str, data: Sequence[Raw], emitted_at: int) -> bytes:
     """One RECORD line for each record, its bytes as they came; line breaks between its tokens are taken out."""
-    if not data:
-        return b""
-    head = b'{"type":"RECORD","record":{"stream":%b,"emitted_at":%d,"data":' % (
-        msgspec.json.encode(stream),
-        emitted_at,
-    )
-    tail = b"}}\n"
-    block = head + (tail + head).join(data) + tail
+    block = _lines([_RecordMessage(_Record(stream, emitted_at, record)) for record in data])
     if block.count(b"\n") == len(data) and b"\r" not in block:
         return block
-    return head + (tail + head).join(map(_on_one_line, data)) + tail
+    return _lines([_RecordMessage(_Record(stream, emitted_at, Raw(_on_one_line(record)))) for record in data])
 
 
 def _on_one_line(record: Raw) -> bytes:
