@@ -12,7 +12,7 @@ from source_rest_api import catalog, masking, messages, schema, spec, state, tem
 from source_rest_api import config as configs
 from source_rest_api.check import Probe
 from source_rest_api.config import Config
-from source_rest_api.errors import ConfigError, InternalError
+from source_rest_api.errors import InternalError
 from source_rest_api.messages import Messages
 from source_rest_api.requester import Requester
 from source_rest_api.stream import Batch, Stream
@@ -56,8 +56,6 @@ class Connector:
         Raises:
             ConfigError: With all that is wrong with it.
         """
-        if not isinstance(raw_config, dict):
-            raise ConfigError("The config is not an object with settings such as `url_base` and `endpoints`.")
         own = configs.validated(raw_config, self.config_model)
         api = configs.checked(self.api(own))
         return Session(api, raw_config, stop or Event(), masking.secrets_of(own))
@@ -84,7 +82,7 @@ class Session:
 
     def check(self) -> Iterator[bytes]:
         """The CONNECTION_STATUS message, after trying the first page of every endpoint."""
-        with self._requester(self.config.retry.model_copy(update=_HASTY)) as requester:
+        with self._requester(_hasty(self.config.retry)) as requester:
             streams = [self._stream(endpoint.name, requester) for endpoint in self.config.streams]
             with ThreadPoolExecutor(self.config.max_concurrency) as pool:
                 probes = list(pool.map(Probe.of, filter(None, streams)))
@@ -102,7 +100,7 @@ class Session:
             SourceError: The first pages of a stream cannot be read.
         """
         with (
-            self._requester(self.config.retry.model_copy(update=_HASTY)) as requester,
+            self._requester(_hasty(self.config.retry)) as requester,
             ThreadPoolExecutor(self.config.max_concurrency) as pool,
         ):
             names = [endpoint.name for endpoint in self.config.streams]
@@ -151,3 +149,7 @@ class Session:
                 _LOG.warning("Stream %s has no records to infer a schema from; declare one as `schema`.", name)
             declared = schema.infer(sample)
         return catalog.stream(stream.endpoint, declared)
+
+
+def _hasty(retry: Retry) -> Retry:
+    return retry.model_copy(update={name: min(most, getattr(retry, name)) for name, most in _HASTY.items()})

@@ -58,6 +58,13 @@ class Stopped(Exception):  # noqa: N818 -- not an error: somebody asked for it
     """The read was told to stop while it waited."""
 
 
+class _Session(requests.Session):
+    """Looks at no redirect, not even to prepare what is sent next: the requester follows them."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        return None
+
+
 class Requester:
     """One API's connection pool, credentials and patience, shared by all streams and threads.
 
@@ -88,7 +95,7 @@ class Requester:
         self._stop = stop or Event()
         self._clock = clock
         self._jitter = jitter
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers["User-Agent"] = "source-rest-api"
         make_adapter = GuardedAdapter if egress.is_guarded() else HTTPAdapter
         adapter = make_adapter(pool_connections=4, pool_maxsize=config.max_concurrency)

@@ -1,0 +1,185 @@
+"""`check` tries each endpoint, and says what it tried and saw."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api import Connector
+from source_rest_api.errors import InternalError
+from tests.api import Answer, Api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reach loopback directly, whatever the environment says."""
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """Run an API whose handlers do not fail."""
+    with Api() as api:
+        yield api
+        assert api.errors == []
+
+
+def check(api: Api, *endpoints: dict[str, Any], **config: Any) -> tuple[str, str]:
+    """Check a config; status and message."""
+    raw = {"url_base": api.url, "retry": {"max_attempts": 1}, "endpoints": list(endpoints), **config}
+    [block] = Connector().session(raw).check()
+    status = json.loads(block)["connectionStatus"]
+    return status["status"], status["message"]
+
+
+ITEMS = {"name": "items", "path": "items"}
+REPOS = {"name": "repos", "path": "repos"}
+CHILD = {"name": "items", "path": "repos/{{ repos.name }}/items"}
+PAGES = {"type": "page_number"}
+
+
+def test_it_says_what_it_saw(api: Api) -> None:
+    """Success names each endpoint, its records, and whether there is more."""
+    api.get("/items")(lambda _: [{"id": 1}, {"id": 2}])
+    api.get("/repos")(lambda _: [{"name": "a"}])
+    seen = check(api, ITEMS, {**REPOS, "pagination": PAGES})
+    expected = "items: 2 records on the first page, no more (one page); repos: 1 records on the first page, more pages"
+    assert seen == ("SUCCEEDED", expected)
+
+
+def test_one_page_of_each_endpoint_is_asked_for(api: Api) -> None:
+    """A check is quick, however long the stream is."""
+    api.get("/items")(lambda call: [{"id": call.number}])
+    check(api, {**ITEMS, "pagination": PAGES})
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer({"message": "bad key"}, 401), "check the credentials in `authentication`"),
+        (Answer("forbidden", 403), "do not allow it"),
+        (Answer("not here", 404), "check `url_base` and the endpoint's `path`"),
+        (Answer("<html><form>login</form>", headers={"Content-Type": "text/html"}), "login page in HTML"),
+        (Answer("<html>hello", headers={"Content-Type": "text/html"}), "HTML page instead of JSON"),
+        (Answer({"error": "expired"}), "answered with an error although the status is a success"),
+        (Answer({"rows": [{"a": 1}], "users": [{"b": 1}]}), "Set `records_path`"),
+        (Answer({"data": [{"id": 1}], "next": "/items?page=2"}), "next_url_path: next"),
+        (Answer(""), "empty body"),
+        (Answer("down", 500), "HTTP 500"),
+        (Answer(reset=True), "cannot be reached"),
+    ],
+    ids=repr,
+)
+def test_what_is_wrong_is_said_with_what_to_do(api: Api, answer: Answer, told: str) -> None:
+    """The status is FAILED, with the stream, the URL, what was found and which setting to change."""
+    api.get("/items")(lambda _: answer)
+    status, message = check(api, ITEMS)
+    assert status == "FAILED"
+    assert message.startswith("Stream items, ")
+    assert f"GET {api.url}/items" in message
+    assert told in message
+
+
+def test_every_problem_is_reported(api: Api) -> None:
+    """A good endpoint does not hide a bad one, nor one bad endpoint another."""
+    api.get("/items")(lambda _: [])
+    status, message = check(api, ITEMS, {"name": "a", "path": "a"}, {"name": "b", "path": "b"})
+    assert status == "FAILED"
+    assert [line.partition(":")[0] for line in message.splitlines()] == [
+        "Stream a, page 1, GET http",
+        "Stream b, page 1, GET http",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"primary_key": "uid"}, "`primary_key` names `uid`"),
+        ({"primary_key": ["id", "meta.no"]}, "`primary_key` names `meta.no`"),
+        ({"incremental": {"cursor_field": "updated"}}, "`incremental.cursor_field` names `updated`"),
+    ],
+)
+def test_fields_that_records_do_not_have_are_typos(api: Api, setting: dict[str, Any], told: str) -> None:
+    """Keys and cursors are looked for in the first record, whose fields the message lists."""
+    api.get("/items")(lambda _: [{"id": 1, "meta": {"at": "2024-01-01"}}])
+    status, message = check(api, {**ITEMS, **setting})
+    assert (status, told in message, "has the fields id, meta." in message) == ("FAILED", True, True)
+    good: dict[str, Any] = {"primary_key": ["id"], "incremental": {"cursor_field": "meta.at"}}
+    assert check(api, {**ITEMS, **good})[0] == "SUCCEEDED"
+
+
+def test_null_is_a_value(api: Api) -> None:
+    """A cursor that is null in the first record is no typo."""
+    api.get("/items")(lambda _: [{"at": None}])
+    assert check(api, {**ITEMS, "incremental": {"cursor_field": "at"}})[0] == "SUCCEEDED"
+
+
+def test_a_child_is_tried_for_one_parent(api: Api) -> None:
+    """The first record of the parent stands for all."""
+    api.get("/repos")(lambda _: [{"name": "a"}, {"name": "b"}])
+    api.get("/repos/{name}/items")(lambda _: [{"id": 1}])
+    status, message = check(api, REPOS, CHILD)
+    assert (status, message.split("; ")[1]) == ("SUCCEEDED", "items: 1 records on the first page, no more (one page)")
+    assert sorted(call.path for call in api.requests) == ["/repos", "/repos", "/repos/a/items"]
+
+
+def test_a_child_without_parents_is_said_not_to_be_tried(api: Api) -> None:
+    """No records of the parent: nothing is wrong, and nothing is claimed."""
+    api.get("/repos")(lambda _: [])
+    assert check(api, REPOS, CHILD)[1].endswith("items: not tried, its parent has no records")
+
+
+@pytest.mark.parametrize(
+    ("copies", "told"),
+    [
+        ({"repo": "nmae"}, "`include_from_parent.repo` names `nmae`"),
+        ({"id": "name"}, "would overwrite the record's own field `id`"),
+    ],
+)
+def test_copies_from_the_parent_are_looked_at(api: Api, copies: dict[str, str], told: str) -> None:
+    """A misspelt field of the parent, or a name that is taken, is found before the first sync."""
+    api.get("/repos")(lambda _: [{"name": "a"}])
+    api.get("/repos/{name}/items")(lambda _: [{"id": 1}])
+    status, message = check(api, REPOS, {**CHILD, "include_from_parent": copies})
+    assert (status, told in message) == ("FAILED", True)
+
+
+def test_a_copy_may_be_a_key(api: Api) -> None:
+    """A child's key is often its parent's name and its own number."""
+    api.get("/repos")(lambda _: [{"name": "a"}])
+    api.get("/repos/{name}/items")(lambda _: [{"id": 1}])
+    child = {**CHILD, "include_from_parent": {"repo": "name"}, "primary_key": ["repo", "id"]}
+    assert check(api, REPOS, child)[0] == "SUCCEEDED"
+
+
+def test_secrets_are_not_told(api: Api) -> None:
+    """An API that answers with the key that it was given does not get it into the message."""
+    api.get("/items")(lambda call: Answer({"you": call.headers["X-Api-Key"]}, 403))
+    status, message = check(api, ITEMS, authentication={"type": "api_key", "api_key": "k3ykey99"})
+    assert (status, "k3ykey99" in message, "****" in message) == ("FAILED", False, True)
+
+
+def test_a_bug_is_not_called_a_failed_check(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the user cannot solve is raised, to be reported."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    api.get("/items")(lambda _: [])
+    monkeypatch.setattr("source_rest_api.stream.Stream.following", broken)
+    with pytest.raises(InternalError, match="Unexpected ZeroDivisionError"):
+        check(api, ITEMS)
+
+
+@pytest.mark.parametrize(("attempts", "sent"), [(1, 1), (5, 2)])
+def test_patience_is_short_but_no_longer_than_the_users(api: Api, attempts: int, sent: int) -> None:
+    """Somebody waits at a screen: two attempts at most, and one if the config says so."""
+    api.get("/items")(lambda _: Answer(status=500))
+    check(api, ITEMS, retry={"max_attempts": attempts})
+    assert len(api.requests) == sent
