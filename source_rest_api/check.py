@@ -69,5 +69,7 @@ def _missing_parent_fields(stream: Stream, partition: Partition) -> Iterator[str
 
 
 def _more(stream: Stream, page: Page) -> str:
+    if not page.last:
+        return "more in the same answer"
     following = stream.following(page)
     return f"no more ({following.reason})" if isinstance(following, End) else "more pages"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Raw
+
 from source_rest_api import parent_record, partitions
 from source_rest_api.checkpoint import Checkpoints
 from source_rest_api.continuation import find_sign
@@ -16,7 +18,7 @@ from source_rest_api.decoders import Json
 from source_rest_api.errors import ConfigError
 from source_rest_api.ledger import Ledger
 from source_rest_api.loop_guard import LoopGuard
-from source_rest_api.page import End, Next, Page, Position, Request, Response
+from source_rest_api.page import End, Next, Page, Position, Response
 from source_rest_api.parent_record import Copier
 from source_rest_api.partitions import Partition
 from source_rest_api.place import Place
@@ -24,8 +26,6 @@ from source_rest_api.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
-
-    from msgspec import Raw
 
     from source_rest_api.checkpoint import Checkpoint
     from source_rest_api.config import Config
@@ -71,7 +71,6 @@ class Stream:
         self._now = now
         self._paginator = endpoint.pagination or config.pagination
         self._selector = endpoint.selector
-        self._decoder = Json()
         parent = partitions.parent_of(config, endpoint)
         self._parent = None if parent is None else Stream(config, parent, requester, raw_config, now)
 
@@ -134,20 +133,23 @@ class Stream:
             SourceError: An answer is unusable, paging does not advance, or it ends beside signs of more.
         """
         guard = LoopGuard(self._paginator.repeats)
-        page = self._page(partition, interval, self._paginator.first(), 1, 0)
+        position, number, before = self._paginator.first(), 1, 0
         while True:
-            with self._place(page):
-                guard.check(page)
-            self.ledger.pages += 1
-            yield page
+            for page in self._answer(partition, interval, position, number, before):
+                if not page.earlier:
+                    with self._place(page):
+                        guard.check(page)
+                    self.ledger.pages += 1
+                yield page
             following = self.following(page)
             if isinstance(following, End):
                 return
-            page = self._page(partition, interval, following, page.number + 1, page.records_so_far)
+            position, number, before = following, number + 1, page.records_so_far
 
     def first_page(self, partition: Partition) -> Page:
-        """The first page of everything."""
-        return self._page(partition, self._slice(None, self._now()), self._paginator.first(), 1, 0)
+        """The first page of everything, or what came of it first."""
+        interval = self._slice(None, self._now())
+        return next(self._answer(partition, interval, self._paginator.first(), 1, 0))
 
     def following(self, page: Page) -> Next:
         """Where to go on after a page.
@@ -164,17 +166,30 @@ class Stream:
     def _place(self, page: Page) -> Place:
         return Place(self.name, str(page.request), f"page {page.number}")
 
-    def _page(self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int) -> Page:
+    def _answer(
+        self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int
+    ) -> Iterator[Page]:
+        """The page that answers a request; in parts, where the format is read while it arrives."""
         with Place(self.name):
             request = self._requests.build(partition, interval, position)
         with Place(self.name, str(request), f"page {number}"):
-            return self._requester.fetch(
-                request, lambda response: self._read(request, response, position, number, before)
-            )
+            decoder = self.endpoint.decoder
+            if isinstance(decoder, Json):
+                root_of, select = decoder.decode, self._selector.select
 
-    def _read(self, request: Request, response: Response, position: Position | None, number: int, before: int) -> Page:
-        root = self._decoder.decode(response)
-        return Page(request, response, root, self._selector.select(root), position, number, before)
+                def read(response: Response) -> Page:
+                    root = root_of(response)
+                    return Page(request, response, root, select(root), position, number, before)
+
+                yield self._requester.fetch(request, read)
+                return
+            pages = decoder.pages
+
+            def parts(response: Response) -> Iterator[Page]:
+                page = Page(request, response, Raw(b"null"), [], position, number, before)
+                return page.parts(pages(response))
+
+            yield from self._requester.stream(request, parts)
 
     def _slice(self, cursor: str | None, now: datetime) -> Slice:
         incremental = self.endpoint.incremental
