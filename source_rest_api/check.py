@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from source_rest_api import raw_json
 from source_rest_api.errors import ConfigError, SourceError, as_source_error
 from source_rest_api.page import End
-from source_rest_api.requester import Stopped
+from source_rest_api.transfer import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,5 +70,7 @@ def _missing_in_parent(stream: Stream, partition: Partition) -> Iterator[str]:
 
 
 def _more(stream: Stream, page: Page) -> str:
+    if not page.last:
+        return "more in the same answer"
     following = stream.following(page)
     return f"no more ({following.reason})" if isinstance(following, End) else "more pages"

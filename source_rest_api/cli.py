@@ -21,7 +21,7 @@ from source_rest_api import catalog, messages, states, yaml_text
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, TransientError, as_source_error
 from source_rest_api.messages import LogHandler, Messages, Writer
-from source_rest_api.requester import Stopped
+from source_rest_api.transfer import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api import raw_json
+from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.model import Path
-    from source_rest_api.page import Page
+    from source_rest_api.page import End, Page
 
 _NEXT = frozenset(
     {"next", "nextlink", "nexturl", "nexturi", "nextpage", "nextpageurl", "nextpagelink", "@odata.nextlink"}
@@ -42,6 +43,30 @@ class Sign(NamedTuple):
     """The config that would follow it."""
     certain: bool = True
     """False for totals: they may count rows that a filter leaves out."""
+
+
+def check_end(page: Page, end: End, *, paged: bool) -> str | None:
+    """Look for signs of more after the last page.
+
+    Args:
+        page: The last one.
+        end: Why it is the last.
+        paged: Whether the config has a pagination at all.
+
+    Returns:
+        A sign that proves nothing, such as a total that may count what a filter leaves out; or None.
+
+    Raises:
+        ConfigError: There is more, and the config does not follow it.
+    """
+    sign = None if end.said else find_sign(page)
+    if sign is None or (paged and not sign.certain):
+        return None if sign is None else sign.what
+    only_first = ", or `pagination: {type: none, first_page_only: true}` if the first page is all you want"
+    raise ConfigError(
+        f"The API says that there is more: {sign.what}. The config reads no further ({end.reason}). "
+        f"Set `pagination: {sign.pagination}`{'' if paged else only_first}."
+    )
 
 
 def find_sign(page: Page) -> Sign | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Raw
-from pydantic import Field
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.model import Model
@@ -23,7 +22,7 @@ _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB]" + _HEX + rb"\\u[dD][c-fC-F]" + _HEX + rb"|(u[dD][89a-fA-F]" + _HEX + rb")|.)", re.DOTALL
 )
 """All escapes of a JSON text from left to right; the group is half of a surrogate pair without the other."""
-_BOMS = (
+BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -48,10 +47,7 @@ class Json(Model):
         """
         body = _utf8(response)
         try:
-            try:
-                return _VALUE.decode(body)
-            except msgspec.DecodeError:
-                return _VALUE.decode(_ESCAPES.sub(_whole, body))
+            return parse(body)
         except msgspec.DecodeError as error:
             raise _not_json(response, str(error)) from None
         except RecursionError:
@@ -61,7 +57,16 @@ class Json(Model):
             ) from None
 
 
-Decoder: TypeAlias = Annotated[Json, Field()]
+def parse(text: bytes) -> Raw:
+    """A JSON text in UTF-8, checked and undecoded.
+
+    Raises:
+        msgspec.DecodeError: It is not JSON.
+    """
+    try:
+        return _VALUE.decode(text)
+    except msgspec.DecodeError:
+        return _VALUE.decode(_ESCAPES.sub(_whole, text))
 
 
 def describe(response: Response) -> str:
@@ -78,7 +83,7 @@ def describe(response: Response) -> str:
 def _utf8(response: Response) -> bytes:
     """The body in UTF-8: by its byte order mark, else by the declared charset, else checked as UTF-8."""
     body = response.body
-    mark, charset = next(((bom, name) for bom, name in _BOMS if body.startswith(bom)), (b"", _declared(response)))
+    mark, charset = next(((bom, name) for bom, name in BOMS if body.startswith(bom)), (b"", declared_charset(response)))
     try:
         if charset == "utf-8":
             text = body[len(mark) :] if mark else body
@@ -97,7 +102,7 @@ def _whole(escape: re.Match[bytes]) -> bytes:
     return b"\\ufffd" if escape[1] else escape[0]
 
 
-def _declared(response: Response) -> str:
+def declared_charset(response: Response) -> str:
     """The charset that the content type names, or UTF-8."""
     parameters = response.headers.get("Content-Type", "").split(";")[1:]
     for parameter in parameters:

@@ -9,7 +9,10 @@ from pydantic import AfterValidator, Field, model_validator
 from source_rest_api import templates
 from source_rest_api.bodies import Body
 from source_rest_api.cursors import DatetimeCursor
-from source_rest_api.model import Json, Model, NamedPaths, NamedTexts, Own, Path, Paths, Text, texts_of
+from source_rest_api.decoders import Json
+from source_rest_api.line_decoders import Decoder
+from source_rest_api.model import Json as JsonText
+from source_rest_api.model import Model, NamedPaths, NamedTexts, Own, Path, Paths, Text, texts_of
 from source_rest_api.paginators import Paginator
 from source_rest_api.record_shapes import Explode
 from source_rest_api.selectors import RecordSelector
@@ -36,6 +39,8 @@ class Endpoint(Model):
     """Headers, beside those of all endpoints."""
     body: Body | None = None
     """What the request carries."""
+    decoder: Decoder = Json()
+    """The format of the body."""
     records_path: Path | None = None
     """Where the body holds the records, such as `data.items`; `$` is the whole body, `*` every item of an array or
     every field of an object. By default the body itself if it is an array, else the only array of objects in it."""
@@ -59,12 +64,14 @@ class Endpoint(Model):
     """How only what is new is asked for."""
     include_from_parent: NamedPaths = {}
     """Fields to add to each record: their name, and the field of the parent's record to copy."""
-    json_schema: Annotated[Json, AfterValidator(_check_schema), Field(alias="schema")] = None
+    json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
     """JSON schema of a record. By default it is inferred from the first pages."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Endpoint:
         self.selector.check()
+        if not isinstance(self.decoder, Json) and self.selector != RecordSelector():
+            raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
         return self
 
     @property

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from source_rest_api import raw_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from msgspec import Raw
 
@@ -68,6 +68,10 @@ class Response:
     """Looked up without regard to case."""
     body: bytes
     url: str
+    chunks: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    """The body in place of `body`, where it is read while it arrives."""
+    close: Callable[[], None] = lambda: None
+    """Ends the reading of `chunks`."""
 
     @property
     def content_type(self) -> str:
@@ -89,14 +93,26 @@ class Page:
     """1 for the first page of its slice."""
     records_before: int = 0
     """Records of the slice's earlier pages."""
+    earlier: int = 0
+    """Records of earlier parts of the same answer, where it is read while it arrives."""
+    last: bool = True
+    """Whether the answer ends with this part."""
 
     def __len__(self) -> int:
-        return len(self.records)
+        return self.earlier + len(self.records)
 
     @property
     def records_so_far(self) -> int:
         """Records of the slice up to and with this page."""
-        return self.records_before + len(self.records)
+        return self.records_before + len(self)
+
+    def parts(self, batches: Iterator[list[Raw]]) -> Iterator[Page]:
+        """The page in parts, as its records come. Only a page without any records has an empty part."""
+        earlier, waiting = 0, next(batches, [])
+        for batch in batches:
+            yield replace(self, records=waiting, earlier=earlier, last=False)
+            earlier, waiting = earlier + len(waiting), batch
+        yield replace(self, records=waiting, earlier=earlier)
 
     @cached_property
     def fields(self) -> dict[str, Raw]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import random
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urljoin
@@ -15,25 +17,23 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from source_rest_api import egress, error_policy, transport
+from source_rest_api import compression, egress, error_policy, transport
 from source_rest_api.egress import GuardedAdapter
 from source_rest_api.error_policy import Verdict
-from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
+from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.origin import Origin
 from source_rest_api.page import Request, Response
 from source_rest_api.patience import Patience
+from source_rest_api.transfer import Stopped, Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
 
     from source_rest_api.config import Config
 
 _LOG = logging.getLogger("airbyte.source_rest_api.requester")
-_CHUNK = 1 << 18
-_LARGEST_BODY = 1 << 29
-"""Bytes, inflated. More at once would not leave memory for anything else."""
 _MAX_REDIRECTS = 5
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _REDIRECTS = frozenset(
@@ -52,10 +52,6 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class _Success(Generic[T]):
     value: T
-
-
-class Stopped(Exception):  # noqa: N818 -- not an error: somebody asked for it
-    """The read was told to stop while it waited."""
 
 
 class _Session(requests.Session):
@@ -92,11 +88,13 @@ class Requester:
         self._authenticator = config.authentication
         self._timeouts = (config.connect_timeout, config.read_timeout)
         self._request_timeout = config.request_timeout
-        self._stop = stop or Event()
+        stop = stop or Event()
+        self._transfer = Transfer(config.request_timeout, stop, clock)
+        self._stop = stop
         self._clock = clock
         self._jitter = jitter
         self._session = _Session()
-        self._session.headers["User-Agent"] = "source-rest-api"
+        self._session.headers.update({"User-Agent": "source-rest-api", "Accept-Encoding": "gzip, deflate"})
         make_adapter = GuardedAdapter if egress.is_guarded() else HTTPAdapter
         adapter = make_adapter(pool_connections=4, pool_maxsize=config.max_concurrency)
         self._session.mount("https://", adapter)
@@ -108,12 +106,29 @@ class Requester:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def fetch(self, request: Request, read: Callable[[Response], T]) -> T:
+    def stream(self, request: Request, read: Callable[[Response], Iterator[T]]) -> Iterator[T]:
+        """As `fetch`, for a body that is read while it arrives (`Response.chunks`).
+
+        Once the first result is out, a failure is not tried again: the results would come twice.
+        """
+        with ExitStack() as opened:
+
+            def begin(response: Response) -> Iterator[T]:
+                opened.callback(response.close)
+                return _begun(read(response))
+
+            try:
+                yield from self.fetch(request, begin, streamed=True)
+            except (requests.RequestException, HTTPError) as error:
+                raise transport.judge(error).error from None
+
+    def fetch(self, request: Request, read: Callable[[Response], T], *, streamed: bool = False) -> T:
         """Send a request until its answer can be read, as often and as long as the policy allows.
 
         Args:
             request: What to ask for.
             read: Makes the result of a successful answer; a `BrokenAnswerError` that it raises is tried again.
+            streamed: Whether a success is given to `read` before its body has come.
 
         Raises:
             SourceError: With the place; the last one, if it was tried more than once.
@@ -123,7 +138,7 @@ class Requester:
         while True:
             if self._stop.is_set():
                 raise Stopped
-            outcome = self._attempt(request, read)
+            outcome = self._attempt(request, read, streamed)
             if isinstance(outcome, _Success):
                 return outcome.value
             wait = patience.wait(outcome, self._jitter())
@@ -137,9 +152,9 @@ class Requester:
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
         return verdict.retry and (verdict.refused or self.retry.post or request.method in _IDEMPOTENT)
 
-    def _attempt(self, request: Request, read: Callable[[Response], T]) -> _Success[T] | Verdict:
+    def _attempt(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
         try:
-            response = self._follow(request)
+            response = self._follow(request, streamed)
             return error_policy.judge(response) or _Success(read(response))
         except BrokenAnswerError as error:
             return Verdict(error, retry=True)
@@ -148,17 +163,17 @@ class Requester:
         except (requests.RequestException, HTTPError) as error:
             return transport.judge(error)
 
-    def _follow(self, request: Request) -> Response:
+    def _follow(self, request: Request, streamed: bool) -> Response:
         """Send it, and follow redirects (RFC 9110, section 15.4), within the origin of `url_base`."""
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._send(request)
+            response = self._send(request, streamed)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or not location:
                 return response
             request = _redirected(request, response, location)
         raise ConfigError(f"The API redirects more than {_MAX_REDIRECTS} times: check `url_base` and `path`.")
 
-    def _send(self, request: Request) -> Response:
+    def _send(self, request: Request, streamed: bool) -> Response:
         deadline = self._clock() + self._request_timeout
         try:
             prepared = self._prepared(request)
@@ -171,8 +186,13 @@ class Requester:
                 "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line "
                 "breaks and unusual characters."
             ) from None
+        if streamed and answer.ok and answer.status_code not in _REDIRECTS:
+            chunks = compression.plain(self._transfer.chunks(answer), answer.headers.get("Content-Encoding", ""))
+            return Response(answer.status_code, answer.headers, b"", str(prepared.url), chunks, answer.close)
         with answer:
-            return Response(answer.status_code, answer.headers, self._body(answer, deadline), str(prepared.url))
+            return Response(
+                answer.status_code, answer.headers, self._transfer.whole(answer, deadline), str(prepared.url)
+            )
 
     def _prepared(self, request: Request) -> requests.PreparedRequest:
         """As it will be sent. The origin is checked here, because parsers differ in how they read odd URLs."""
@@ -194,22 +214,10 @@ class Requester:
             )
         return prepared
 
-    def _body(self, answer: requests.Response, deadline: float) -> bytes:
-        chunks = []
-        size = 0
-        # `read1` gives what has arrived; `read`, and all that is built on it, would wait until a chunk is full.
-        while chunk := answer.raw.read1(_CHUNK, decode_content=True):
-            chunks.append(chunk)
-            size += len(chunk)
-            if self._stop.is_set():
-                raise Stopped
-            if self._clock() > deadline:
-                raise TransientError(
-                    f"The answer was not complete after {self._request_timeout:g} s (`request_timeout`)."
-                )
-            if size > _LARGEST_BODY:
-                raise ConfigError(f"The answer is larger than {_LARGEST_BODY >> 20} MB: ask for smaller pages.")
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+def _begun(results: Iterator[T]) -> Iterator[T]:
+    """The same, after the first has come."""
+    return chain([next(results)], results)
 
 
 def _home(url_base: str) -> Origin:

@@ -12,14 +12,13 @@ from msgspec import Raw
 
 from source_rest_api import parent_record, partitions
 from source_rest_api.checkpoint import Checkpoints
-from source_rest_api.continuation import find_sign
+from source_rest_api.continuation import check_end
 from source_rest_api.cursors import Mark, Slice
 from source_rest_api.datetimes import write
 from source_rest_api.decoders import Json
-from source_rest_api.errors import ConfigError
 from source_rest_api.ledger import Ledger
 from source_rest_api.loop_guard import LoopGuard
-from source_rest_api.page import End, Next, Page, Position, Request, Response
+from source_rest_api.page import End, Next, Page, Position, Response
 from source_rest_api.parent_record import Copier
 from source_rest_api.partitions import Partition
 from source_rest_api.place import Place
@@ -72,7 +71,6 @@ class Stream:
         self._now = now
         self._paginator = endpoint.pagination or config.pagination
         self._selector = endpoint.selector
-        self._decoder = Json()
         parent = partitions.parent_of(config, endpoint)
         self._parent = None if parent is None else Stream(config, parent, requester, raw_config, now)
 
@@ -135,21 +133,23 @@ class Stream:
             SourceError: An answer is unusable, paging does not advance, or it ends beside signs of more.
         """
         guard = LoopGuard(self._paginator.repeats)
-        page = self._page(partition, interval, self._paginator.first(), 1, 0)
+        position, number, before = self._paginator.first(), 1, 0
         while True:
-            with self._place(page):
-                guard.check(page)
-            self.ledger.pages += 1
-            yield page
+            for page in self._answer(partition, interval, position, number, before):
+                if not page.earlier:
+                    with self._place(page):
+                        guard.check(page)
+                    self.ledger.pages += 1
+                yield page
             following = self.following(page)
             if isinstance(following, End):
                 return
-            page = self._page(partition, interval, following, page.number + 1, page.records_so_far)
+            position, number, before = following, number + 1, page.records_so_far
 
     def first_page(self, partition: Partition) -> Page:
-        """The first page of everything."""
+        """The first page of everything, or what came of it first."""
         interval = next(iter(self._slices(None, self._now())))
-        return self._page(partition, interval, self._paginator.first(), 1, 0)
+        return next(self._answer(partition, interval, self._paginator.first(), 1, 0))
 
     def parent_record(self, partition: Partition) -> Any:
         """The decoded record of the parent that the partition stands for, or None."""
@@ -181,19 +181,32 @@ class Stream:
     def _place(self, page: Page) -> Place:
         return Place(self.name, str(page.request), f"page {page.number}")
 
-    def _page(self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int) -> Page:
+    def _answer(
+        self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int
+    ) -> Iterator[Page]:
+        """The page that answers a request; in parts, where the format is read while it arrives."""
         with Place(self.name):
             request = self._requests.build(partition, interval, position)
         with Place(self.name, str(request), f"page {number}"):
-            return self._requester.fetch(
-                request, lambda response: self._read(request, response, position, number, before)
-            )
+            decoder = self.endpoint.decoder
+            if isinstance(decoder, Json):
+                root_of, select = decoder.decode, self._selector.select
 
-    def _read(self, request: Request, response: Response, position: Position | None, number: int, before: int) -> Page:
-        if response.status == HTTPStatus.NO_CONTENT:
-            return Page(request, response, Raw(b"null"), [], position, number, before)
-        root = self._decoder.decode(response)
-        return Page(request, response, root, self._selector.select(root), position, number, before)
+                def read(response: Response) -> Page:
+                    if response.status == HTTPStatus.NO_CONTENT:
+                        return Page(request, response, Raw(b"null"), [], position, number, before)
+                    root = root_of(response)
+                    return Page(request, response, root, select(root), position, number, before)
+
+                yield self._requester.fetch(request, read)
+                return
+            pages = decoder.pages
+
+            def parts(response: Response) -> Iterator[Page]:
+                page = Page(request, response, Raw(b"null"), [], position, number, before)
+                return page.parts(pages(response))
+
+            yield from self._requester.stream(request, parts)
 
     def _slices(self, cursor: str | None, now: datetime) -> Iterable[Slice]:
         incremental = self.endpoint.incremental
@@ -228,20 +241,6 @@ class Stream:
 
     def _check_end(self, page: Page, end: End) -> None:
         self.ledger.ends[end.reason] = self.ledger.ends.get(end.reason, 0) + 1
-        if end.said:
-            return
-        sign = find_sign(page)
-        if sign is None:
-            return
-        if sign.certain or self._paginator.type == "none":
-            raise ConfigError(
-                f"The API says that there is more: {sign.what}. The config reads no further ({end.reason}). "
-                f"Set `pagination: {sign.pagination}`{self._or_first_page_only()}."
-            )
-        _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, sign.what)
-
-    def _or_first_page_only(self) -> str:
-        only = self._paginator.type == "none"
-        return (
-            ", or `pagination: {type: none, first_page_only: true}` if the first page is all you want" if only else ""
-        )
+        doubt = check_end(page, end, paged=self._paginator.type != "none")
+        if doubt is not None:
+            _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, doubt)

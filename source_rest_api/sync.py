@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from source_rest_api import messages, state
 from source_rest_api.errors import ConfigError, InternalError, as_source_error
 from source_rest_api.pool import Pool
-from source_rest_api.requester import Stopped
 from source_rest_api.stream import Batch
+from source_rest_api.transfer import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -10,7 +10,7 @@ import pytest
 
 from source_rest_api import Connector
 from source_rest_api.errors import ConfigError, TransientError
-from source_rest_api.requester import Stopped
+from source_rest_api.transfer import Stopped
 from tests.api import Answer, Api
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from source_rest_api import config as configs
 from source_rest_api.decoders import Json
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.page import Request, Response
-from source_rest_api.requester import Requester, Stopped
+from source_rest_api.requester import Requester
+from source_rest_api.transfer import Stopped
 from tests.api import Answer, Api, Call
 
 if TYPE_CHECKING:
@@ -382,7 +383,7 @@ def test_a_dripping_api_is_given_up(api: Api) -> None:
 
 def test_a_body_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded, whatever the API sends and however small it is packed."""
-    monkeypatch.setattr("source_rest_api.requester._LARGEST_BODY", 1 << 20)
+    monkeypatch.setattr("source_rest_api.transfer._LARGEST_BODY", 1 << 20)
     packed = gzip.compress(b" " * (4 << 20))
     api.get("/e")(lambda _: Answer(packed, headers={"Content-Encoding": "gzip"}))
     with pytest.raises(ConfigError, match=r"larger than 1 MB"):

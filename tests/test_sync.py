@@ -18,9 +18,10 @@ from source_rest_api.checkpoint import Checkpoint
 from source_rest_api.errors import ConfigError, TransientError
 from source_rest_api.ledger import Ledger
 from source_rest_api.messages import Messages
-from source_rest_api.requester import Requester, Stopped
+from source_rest_api.requester import Requester
 from source_rest_api.stream import Batch, Stream
 from source_rest_api.sync import Sync
+from source_rest_api.transfer import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,245 @@
+"""CSV and JSON Lines are read whole, while they arrive, or it is an error."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import json
+import subprocess
+import sys
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api import config, state
+from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
+from source_rest_api.requester import Requester
+from source_rest_api.stream import Batch, Stream
+from tests.api import Answer, Api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CSV = {"Content-Type": "text/csv"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """Run an API."""
+    with Api() as api:
+        yield api
+
+
+def read(api: Api, answer: Answer, attempts: int = 1, **decoder: Any) -> list[Any]:
+    """Read what the API answers, in the format of the decoder."""
+    api.get("/sales")(lambda _: answer)
+    raw = {
+        "url_base": api.url,
+        "retry": {"max_attempts": attempts},
+        "endpoints": [{"name": "sales_data", "path": "sales", "decoder": decoder}],
+    }
+    loaded = config.load(raw)
+    with Requester(loaded, api.url, jitter=lambda: 0.0) as requester:
+        stream = Stream(loaded, loaded.streams[0], requester, raw)
+        items = stream.read(state.new(), incremental=False)
+        return [json.loads(bytes(r)) for item in items if isinstance(item, Batch) for r in item.records]
+
+
+@pytest.mark.parametrize(
+    ("body", "settings", "records"),
+    [
+        (b"id,n\n1,a\n2,\n", {}, [{"id": "1", "n": "a"}, {"id": "2", "n": ""}]),
+        (b'id,n\r\n007,"a ""b"",\r\nc"\r\n', {}, [{"id": "007", "n": 'a "b",\r\nc'}]),
+        (b"id;n\n\n1;'a;b'", {"delimiter": ";", "quote": "'"}, [{"id": "1", "n": "a;b"}]),
+        (b"id\tn\n1\ta\n", {"delimiter": "\\t"}, [{"id": "1", "n": "a"}]),
+        (b"1,a\n", {"header": False, "columns": ["x", "y"]}, [{"x": "1", "y": "a"}]),
+        (b",\n1,a\n", {"columns": ["x", "y"]}, [{"x": "1", "y": "a"}]),
+        (codecs.BOM_UTF8 + "id\né\n".encode(), {}, [{"id": "é"}]),
+        (codecs.BOM_UTF16_LE + "id\né\n".encode("utf-16-le"), {}, [{"id": "é"}]),
+        ("id\n€\n".encode("windows-1252"), {"encoding": "windows-1252"}, [{"id": "€"}]),
+        (b"id\n", {}, []),
+    ],
+)
+def test_csv(api: Api, body: bytes, settings: Any, records: Any) -> None:
+    """Values are texts as sent, whatever the delimiter, quote, header, line end and charset."""
+    assert read(api, Answer(body, headers=CSV), type="csv", **settings) == records
+
+
+def test_declared_charset(api: Api) -> None:
+    """The content type's charset is read."""
+    answer = Answer("id\né\n".encode("latin-1"), headers={"Content-Type": "text/csv; charset=iso-8859-1"})
+    assert read(api, answer, type="csv") == [{"id": "é"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"id,n\n1,a\n2\n", r"Row 2 \(line 3\) has 1 values for 2 columns"),
+        (b'id,n\n"1\n,",a\n2,b,c\n', r"Row 2 \(line 4\) has 3 values"),
+        (b"", "not even a header"),
+        (b"id,id\n", "two columns have the name `id`"),
+        (b"id,\n", "column 2 has no name"),
+        (b'id\n"cut', "cannot be read at line 2"),
+        (b"id\n\xff\n", "not valid UTF-8"),
+    ],
+)
+def test_csv_that_cannot_be_read(api: Api, body: bytes, message: str) -> None:
+    """Nothing is guessed, shifted or left out; the error has the row, and the place."""
+    with pytest.raises(SourceError, match=message) as caught:
+        read(api, Answer(body, headers=CSV), type="csv")
+    assert "Stream sales_data" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/json"])
+def test_an_error_page_is_no_table(api: Api, kind: str) -> None:
+    """An error with status 200 is not taken for a header without rows."""
+    with pytest.raises(ConfigError, match=kind):
+        read(api, Answer(b'{"error": "no"}', headers={"Content-Type": kind}), type="csv")
+
+
+def test_json_lines(api: Api) -> None:
+    """A record a line, blank lines between them, a last line without an end."""
+    body = b'{"a": 1}\n\r\n  \n{"a": "\\ud800"}\r\n{"a": 3}'
+    assert read(api, Answer(body, headers=NDJSON), type="jsonl") == [{"a": 1}, {"a": "\ufffd"}, {"a": 3}]
+    assert read(api, Answer(b"", headers=NDJSON), type="jsonl") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [(b'{"a": 1}\n\n{"a": \n', "Line 3 is not complete"), (b'{"a": 1}\n[]\n', "Line 2 is not an object but array")],
+)
+def test_bad_json_lines(api: Api, body: bytes, message: str) -> None:
+    """A bad line is an error with its number."""
+    with pytest.raises(SourceError, match=message):
+        read(api, Answer(body, headers=NDJSON), type="jsonl")
+
+
+TABLE = b"id\n" + b"".join(b"%d\n" % i for i in range(12_000))
+
+
+def raw_deflate(data: bytes) -> bytes:
+    """Deflate without a zlib header."""
+    deflater = zlib.compressobj(wbits=-15)
+    return deflater.compress(data) + deflater.flush()
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [
+        (TABLE, {}),
+        (gzip.compress(TABLE), {"Content-Encoding": "gzip"}),
+        (zlib.compress(TABLE), {"Content-Encoding": "deflate"}),
+        (raw_deflate(TABLE), {"Content-Encoding": "deflate"}),
+        (gzip.compress(TABLE), {}),
+        (gzip.compress(TABLE[:5000]) + gzip.compress(TABLE[5000:]), {}),
+        (gzip.compress(gzip.compress(TABLE)), {"Content-Encoding": "gzip"}),
+    ],
+)
+def test_compressed(api: Api, body: bytes, coding: dict[str, str], chunked: bool) -> None:
+    """By header and by content, in parts that are all there, each once, in order."""
+    records = read(api, Answer(body, headers={**CSV, **coding}, chunked=chunked), type="csv")
+    assert [int(record["id"]) for record in records] == list(range(12_000))
+
+
+@pytest.mark.parametrize("headers", [CSV, {**CSV, "Content-Encoding": "gzip"}])
+def test_truncated_gzip(api: Api, headers: dict[str, str]) -> None:
+    """A compressed body that ends early is an error, though HTTP saw nothing wrong."""
+    with pytest.raises(BrokenAnswerError, match="compressed body was cut"):
+        read(api, Answer(gzip.compress(TABLE)[:-20], headers=headers), type="csv")
+
+
+def test_a_bomb_is_not_inflated(api: Api) -> None:
+    """Over 100 times its size is no table."""
+    body = gzip.compress(b"id\n" + b"1\n" * 10_000_000)
+    with pytest.raises(ConfigError, match="inflates to more than 100 times"):
+        read(api, Answer(body, headers=CSV), type="csv")
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_cut_body_is_asked_for_again(api: Api, chunked: bool) -> None:
+    """As long as none of its records is out."""
+    whole, cut = Answer(b"id\n1\n2\n", headers=CSV, chunked=chunked), Answer(b"id\n1\n2\n", headers=CSV, cut=5)
+    answers = iter([cut, whole])
+    api.get("/cut")(lambda _: next(answers))
+    raw = {"url_base": api.url, "endpoints": [{"name": "e", "path": "cut", "decoder": {"type": "csv"}}]}
+    loaded = config.load(raw)
+    with Requester(loaded, api.url, jitter=lambda: 0.0) as requester:
+        page = Stream(loaded, loaded.streams[0], requester, raw).first_page(next(iter([_partition()])))
+    assert len(page) == 2
+
+
+def _partition() -> Any:
+    from source_rest_api.partitions import Partition  # noqa: PLC0415
+
+    return Partition()
+
+
+def test_a_body_that_is_cut_late_is_an_error(api: Api) -> None:
+    """What is out is not read a second time in the same sync."""
+    with pytest.raises(BrokenAnswerError, match="cut"):
+        read(api, Answer(TABLE, headers=CSV, cut=len(TABLE) - 10), attempts=3, type="csv")
+    assert len(api.requests) == 1
+
+
+def test_selection_does_not_apply() -> None:
+    """What would be ignored is refused."""
+    endpoint = {"name": "e", "path": "e", "decoder": {"type": "csv"}, "records_path": "data"}
+    with pytest.raises(ConfigError, match="gives the records itself"):
+        config.load({"url_base": "https://h", "endpoints": [endpoint]})
+
+
+@pytest.mark.parametrize(
+    "decoder", [{"header": False}, {"delimiter": ";;"}, {"encoding": "x"}, {"columns": ["a", "a"]}]
+)
+def test_settings_that_cannot_be(decoder: dict[str, Any]) -> None:
+    """They are seen before anything is read."""
+    endpoint = {"name": "e", "path": "e", "decoder": {"type": "csv", **decoder}}
+    with pytest.raises(ConfigError, match="decoder"):
+        config.load({"url_base": "https://h", "endpoints": [endpoint]})
+
+
+PEAK = """
+import resource, sys, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from source_rest_api import config, state
+from source_rest_api.requester import Requester
+from source_rest_api.stream import Batch, Stream
+
+rows = int(sys.argv[1])
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/csv")
+        self.end_headers()
+        self.wfile.write(b"id,name,note\\n")
+        for start in range(0, rows, 1000):
+            self.wfile.write(b"".join(b"%d,name %d,%s\\n" % (i, i, b"x" * 100) for i in range(start, start + 1000)))
+
+    def log_message(self, *_):
+        pass
+
+server = HTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+raw = {"url_base": f"http://127.0.0.1:{server.server_port}",
+       "endpoints": [{"name": "sales_data", "path": "sales.csv", "decoder": {"type": "csv"}}]}
+loaded = config.load(raw)
+with Requester(loaded, raw["url_base"]) as requester:
+    items = Stream(loaded, loaded.streams[0], requester, raw).read(state.new(), incremental=False)
+    count = sum(len(item.records) for item in items if isinstance(item, Batch))
+print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_body() -> None:
+    """200,000 rows, 25 MB, take no more memory than 20,000 but for a few MB."""
+    peaks = {}
+    for rows in (20_000, 200_000):
+        done = subprocess.run([sys.executable, "-c", PEAK, str(rows)], capture_output=True, text=True, check=True)
+        count, peak = map(int, done.stdout.split())
+        assert count == rows
+        peaks[rows] = peak
+    assert peaks[200_000] - peaks[20_000] < 6_000  # KB
