@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
-from source_rest_api import templates
-from source_rest_api.model import Json, Model
+from source_rest_api import blanks, templates
+from source_rest_api.model import Json, Model, NamedTexts, Text, texts_of
+from source_rest_api.payload import FormPayload, JsonPayload, Payload, TextPayload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 
 def _check_templates(value: Any) -> Any:
@@ -19,24 +20,94 @@ def _check_templates(value: Any) -> Any:
     return value
 
 
+def _check_object(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError("must be an object")  # noqa: TRY004 -- pydantic wants a ValueError
+    return value
+
+
 class JsonBody(Model):
-    """A JSON body. Texts in it may be templates."""
+    """A JSON body. Texts in it may be templates; one that is nothing but `{{ ... }}` becomes the value itself."""
 
     type: Literal["json"] = "json"
     value: Annotated[Json, AfterValidator(_check_templates)]
     """The body: any JSON value, or its text."""
+
+    has_fields: ClassVar[bool] = True
 
     @property
     def texts(self) -> list[str]:
         """All texts in it, to find what their templates read."""
         return list(_texts(self.value))
 
-    def render(self, context: Mapping[str, Any]) -> Any:
+    def render(self, context: Mapping[str, Any]) -> Payload:
         """Fill the templates in it."""
-        return _map_texts(self.value, lambda text: templates.render(text, context))
+        return JsonPayload(blanks.tree(self.value, context, templates.evaluate))
 
 
-Body: TypeAlias = Annotated[JsonBody, Field()]
+class FormBody(Model):
+    """Form fields, percent-encoded (`application/x-www-form-urlencoded`)."""
+
+    type: Literal["form"] = "form"
+    fields: NamedTexts = {}
+    """The fields. Their values may be templates."""
+
+    has_fields: ClassVar[bool] = True
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts in it, to find what their templates read."""
+        return texts_of(self.fields)
+
+    def render(self, context: Mapping[str, Any]) -> Payload:
+        """Fill the templates in it."""
+        return FormPayload(blanks.named(self.fields, context))
+
+
+class TextBody(Model):
+    """A body of any text, such as XML or a query language."""
+
+    type: Literal["text"] = "text"
+    text: Text
+    """The text. It may be a template."""
+    content_type: str = "text/plain; charset=utf-8"
+    """What the API is told that it is, such as `text/xml; charset=utf-8`."""
+
+    has_fields: ClassVar[bool] = False
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts in it, to find what their templates read."""
+        return [self.text]
+
+    def render(self, context: Mapping[str, Any]) -> Payload:
+        """Fill the templates in it."""
+        return TextPayload(templates.render(self.text, context), self.content_type)
+
+
+class GraphqlBody(Model):
+    """A GraphQL query. Paging that goes into the body goes into its variables."""
+
+    type: Literal["graphql"] = "graphql"
+    query: Text
+    """The query. It may be a template; variables are the safer way to put values in."""
+    variables: Annotated[Json, AfterValidator(_check_object), AfterValidator(_check_templates)] = {}
+    """The variables: a JSON object, or its text. Texts in it may be templates."""
+
+    has_fields: ClassVar[bool] = True
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts in it, to find what their templates read."""
+        return [self.query, *_texts(self.variables)]
+
+    def render(self, context: Mapping[str, Any]) -> Payload:
+        """Fill the templates in it."""
+        variables = blanks.tree(self.variables, context, templates.evaluate)
+        return JsonPayload({"query": templates.render(self.query, context), "variables": variables}, ("variables",))
+
+
+Body: TypeAlias = Annotated[JsonBody | FormBody | TextBody | GraphqlBody, Field(discriminator="type")]
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -48,13 +119,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
-
-
-def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {key: _map_texts(inner, change) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_map_texts(inner, change) for inner in value]
-    return value

@@ -220,6 +220,7 @@ def _cross_check(config: Config) -> Iterator[str]:
             yield f"{place}: in templates its name is the same as that of `{other}`"
         if endpoint.variable in templates.BUILT_IN_NAMES:
             yield f"{place}: the name is reserved in templates"
+        yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
         yield from (f"{place}: {problem}" for problem in partitions.problems(config, endpoint))
         yield from (f"{place}: {problem}" for problem in _problems_of_step(config, endpoint))
 

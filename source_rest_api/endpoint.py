@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from source_rest_api import templates
-from source_rest_api.bodies import Body
+from source_rest_api.bodies import Body, GraphqlBody
 from source_rest_api.cursors import DatetimeCursor
 from source_rest_api.decoders import Json
 from source_rest_api.line_decoders import Decoder
@@ -16,6 +16,9 @@ from source_rest_api.model import Model, NamedPaths, NamedTexts, Own, Path, Path
 from source_rest_api.paginators import Paginator
 from source_rest_api.record_shapes import Explode
 from source_rest_api.selectors import RecordSelector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def _check_schema(value: Any) -> Any:
@@ -31,7 +34,7 @@ class Endpoint(Model):
     """Name of the stream. In the templates of other endpoints it stands for a record of this one."""
     path: Text
     """Path below `url_base`; `{{ parent.field }}` reads it once for each record of the stream `parent`."""
-    http_method: Literal["GET", "POST"] = "GET"
+    http_method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     """HTTP method."""
     params: NamedTexts = {}
     """Query parameters, beside those of all endpoints."""
@@ -88,3 +91,14 @@ class Endpoint(Model):
     def texts(self) -> list[str]:
         """All texts that may be templates."""
         return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ())]
+
+    def problems(self, default: Paginator) -> Iterator[str]:
+        """What is wrong between method, body and paging, given the paging of all endpoints."""
+        if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
+            yield "http_method: must be POST for a GraphQL body"
+        if not (self.pagination or default).in_body:
+            return
+        if self.http_method == "GET" and self.body is None:
+            yield "pagination.in: a GET request has no body; set `http_method: POST`, or `in: query`"
+        if self.body is not None and not self.body.has_fields:
+            yield "pagination.in: a text body has no fields; write `{{ next_page_token }}` where the token goes"

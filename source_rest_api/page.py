@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 from source_rest_api import raw_json
+from source_rest_api.payload import JsonPayload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.model import Path
+    from source_rest_api.payload import Payload
 
 Position: TypeAlias = int | str
 """Where in a slice a page stands: a page number, an offset, a token or a URL. Small, and fit for state."""
@@ -42,12 +44,23 @@ class Request:
     url: str
     params: Mapping[str, ParamValue] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    """A value to be sent as JSON; None sends no body."""
+    body: Payload | None = None
 
     def with_params(self, /, **params: ParamValue) -> Request:
         """Return it with query parameters added or replaced."""
         return replace(self, params={**self.params, **params})
+
+    def with_value(self, where: Literal["query", "header", "body"], name: str, value: Position) -> Request:
+        """Return it with a value added or replaced in its query, its headers or its body.
+
+        Raises:
+            ConfigError: The body has no place for it.
+        """
+        if where == "query":
+            return self.with_params(**{name: str(value)})
+        if where == "header":
+            return replace(self, headers={**self.headers, name: str(value)})
+        return replace(self, body=(self.body or JsonPayload({})).with_field(name, value))
 
     def at_url(self, url: str) -> Request:
         """Return it for a URL that the API gave, which carries its own query."""

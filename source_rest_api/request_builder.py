@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api import templates
+from source_rest_api import blanks, templates
+from source_rest_api.model import texts_of
 from source_rest_api.page import Request
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class RequestBuilder:
         self._endpoint = endpoint
         self._paginator = endpoint.pagination or config.pagination
         self._raw_config = raw_config
+        texts = [*endpoint.texts, *texts_of(self._params, self._headers), config.url_base]
+        self._templated = any(templates.TOKEN in templates.names(text) for text in texts)
 
     def build(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
         """The request for one page.
@@ -46,22 +49,24 @@ class RequestBuilder:
         request = Request(
             method=endpoint.http_method,
             url=_joined(templates.render(self._url_base, context), path),
-            params={name: _filled(value, context) for name, value in self._params.items()},
-            headers={name: ", ".join(_texts(_filled(value, context))) for name, value in self._headers.items()},
+            params=blanks.named(self._params, context),
+            headers={name: _line(value) for name, value in blanks.named(self._headers, context).items()},
             body=None if endpoint.body is None else endpoint.body.render(context),
         )
         if endpoint.incremental is not None:
             request = endpoint.incremental.place(request, interval)
-        return self._paginator.place(request, position)
+        return self._paginator.place(request, position, templated=self._templated)
 
     def _context(self, partition: Partition, interval: Slice, position: Position | None) -> dict[str, Any]:
         """What templates read."""
         marks = {"start_time": interval.start, "end_time": interval.end}
+        times = {name: mark.text for name, mark in marks.items() if mark is not None}
         return {
             "config": self._raw_config,
-            "stream_interval": {name: mark.text for name, mark in marks.items() if mark is not None},
+            "stream_interval": times,
             "stream_partition": partition.records,
-            "next_page_token": position,
+            "stream_slice": {**partition.records, **times},
+            templates.TOKEN: position,
             **partition.records,
         }
 
@@ -70,11 +75,5 @@ def _joined(base: str, path: str) -> str:
     return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
 
 
-def _filled(value: str | list[str], context: Mapping[str, Any]) -> str | list[str]:
-    if isinstance(value, list):
-        return [templates.render(text, context) for text in value]
-    return templates.render(value, context)
-
-
-def _texts(value: str | list[str]) -> list[str]:
-    return value if isinstance(value, list) else [value]
+def _line(value: str | list[str]) -> str:
+    return ", ".join(value) if isinstance(value, list) else value

@@ -201,8 +201,8 @@ class Requester:
                 request.method,
                 request.url,
                 params=request.params,
-                headers=dict(request.headers),
-                json=request.body,
+                headers=_headers(request),
+                data=None if request.body is None else request.body.encode(),
                 auth=self._authenticator,
             )
         )
@@ -225,6 +225,14 @@ def _home(url_base: str) -> Origin:
         return Origin.of(requests.Request("GET", url_base).prepare().url)
     except ValueError:
         raise ConfigError("`url_base` is not a valid URL.") from None
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Its headers, with the kind of its body unless the user says it."""
+    headers = dict(request.headers)
+    if request.body is not None and "content-type" not in map(str.lower, headers):
+        headers["Content-Type"] = request.body.content_type
+    return headers
 
 
 def _redirected(request: Request, response: Response, location: str) -> Request:

@@ -6,6 +6,7 @@ A result is the text as it stands: nothing is evaluated a second time, and data 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,25 +14,38 @@ from urllib.parse import quote
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from jinja2 import Template
     from jinja2.nodes import Template as Tree
     from jinja2.sandbox import SandboxedEnvironment
+    from typing_extensions import Self
 
-BUILT_IN_NAMES = frozenset({"config", "stream_interval", "stream_partition", "next_page_token"})
+TOKEN = "next_page_token"  # noqa: S105 -- a name
+"""The name of the page's position. On the first page it is null, unless the API wants one there."""
+BUILT_IN_NAMES = frozenset({"config", "stream_interval", "stream_partition", "stream_slice", TOKEN})
 """Names that a template may use beside functions and the names of parent streams."""
+LARGEST_RESULT = 1_000_000
+"""Characters that one template may give."""
 
 _HOLE = re.compile(r"\{[{%#]")
+_ONE_HOLE = re.compile(r"\{\{[-+]?((?:[^{}'\"]|'[^'\\]*'|\"[^\"\\]*\")*)[-+]?\}\}")
+"""A text that is nothing but one expression."""
 _QUOTED = re.compile(r"'[^']*'")
+
+
+class NullError(ConfigError):
+    """A hole would be filled with null."""
 
 
 def _text(value: object) -> str:
     """A value as text, as JSON writes it. Only scalars: what Python shows of anything else is meant for nobody."""
+    if value is None:
+        raise NullError("it gave null where text was expected; `or` may give a default")
     text = str(value)
-    if value is None or isinstance(value, dict | list | tuple) or callable(value):
-        kind = "null" if value is None else type(value).__name__
-        raise ConfigError(f"A template gave {kind} where text was expected; `default`, `join` or `tojson` may help.")
+    if isinstance(value, dict | list | tuple) or callable(value):
+        kind = type(value).__name__
+        raise ConfigError(f"it gave {kind} where text was expected; `join` or `tojson` may help")
     return text.lower() if isinstance(value, bool) else text
 
 
@@ -39,32 +53,15 @@ def _path_segment(value: object) -> str:
     """A value as one segment of a path: it can neither end the path nor climb it (RFC 3986, section 3.3)."""
     segment = quote(_text(value), safe="")
     if segment in {"", ".", ".."}:
-        raise ConfigError(f"A template in `path` gave {segment!r}, which cannot stand as a part of a URL's path.")
+        raise ConfigError(f"it gave {segment!r}, which cannot stand as a part of a URL's path")
     return segment
 
 
 @cache
 def _environment(*, for_path: bool) -> SandboxedEnvironment:
-    from jinja2 import StrictUndefined  # noqa: PLC0415 -- most configs have no template, and start-up counts
-    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+    from source_rest_api.sandbox import environment  # noqa: PLC0415 -- most configs have no template; start-up counts
 
-    from source_rest_api.template_functions import FILTERS, FUNCTIONS  # noqa: PLC0415
-
-    class Environment(ImmutableSandboxedEnvironment):
-        """Data goes before methods: `record.items` is the field, if there is one."""
-
-        def getattr(self, obj: Any, attribute: str) -> Any:
-            if isinstance(obj, dict) and attribute in obj:
-                return obj[attribute]
-            return super().getattr(obj, attribute)
-
-    environment = Environment(
-        undefined=StrictUndefined, finalize=_path_segment if for_path else _text, keep_trailing_newline=True
-    )
-    environment.globals.clear()
-    environment.globals.update(FUNCTIONS)
-    environment.filters.update(FILTERS)
-    return environment
+    return environment(_path_segment if for_path else _text)
 
 
 def _parse(text: str) -> Tree:
@@ -115,16 +112,69 @@ def render(text: str, context: Mapping[str, Any], *, for_path: bool = False) -> 
     """
     if not _HOLE.search(text):
         return text
-    from jinja2 import TemplateError  # noqa: PLC0415
+    with _Filling(text):
+        return _joined(_compile(text, for_path=for_path).generate(context))
 
-    try:
-        return _compile(text, for_path=for_path).render(context)
-    except ConfigError:
-        raise
-    except TemplateError as error:
-        raise ConfigError(f"The template `{text}` cannot be filled: {error.message}.") from None
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(f"The template `{text}` cannot be filled ({type(error).__name__}).") from None
+
+def evaluate(text: str, context: Mapping[str, Any]) -> Any:
+    """Fill a text's holes; where it is nothing but one, the value in it: a number stays a number.
+
+    Raises:
+        ConfigError: As `render`.
+    """
+    hole = _ONE_HOLE.fullmatch(text.strip())
+    if hole is None:
+        return render(text, context)
+    with _Filling(text):
+        return _json(_expression(hole.group(1))(context))
+
+
+def _joined(pieces: Iterable[str]) -> str:
+    result = []
+    size = 0
+    for piece in pieces:
+        result.append(piece)
+        size += len(piece)
+        if size > LARGEST_RESULT:
+            raise ConfigError(f"it gave more than {LARGEST_RESULT:,} characters")
+    return "".join(result)
+
+
+@cache
+def _expression(source: str) -> Callable[[Mapping[str, Any]], Any]:
+    return _environment(for_path=False).compile_expression(source, undefined_to_none=False)
+
+
+_FAILURES = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+
+
+class _Filling:
+    """Says of errors in which template they happened; values of the context are not told."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from jinja2 import TemplateError  # noqa: PLC0415
+
+        if isinstance(error, ConfigError):
+            error.message = f"The template `{self._text}` cannot be filled: {error.message}."
+        elif isinstance(error, TemplateError):
+            raise ConfigError(f"The template `{self._text}` cannot be filled: {error.message}.") from None
+        elif isinstance(error, _FAILURES):
+            raise ConfigError(f"The template `{self._text}` cannot be filled ({type(error).__name__}).") from None
+
+
+def _json(found: Any) -> Any:
+    """A value as JSON can hold it; moments are texts."""
+    if found is None or isinstance(found, bool | int | float | Decimal):
+        return found
+    if isinstance(found, dict):
+        return {str(key): _json(inner) for key, inner in found.items()}
+    return [_json(inner) for inner in found] if isinstance(found, list | tuple) else _text(found)
 
 
 def variable(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +21,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.page import End, Page, Position, Request, Response
 from source_rest_api.paginators import Paginator
+from source_rest_api.payload import FormPayload, JsonPayload
 from source_rest_api.requester import Requester
 from tests.api import JSON, Api, Call
 
@@ -38,7 +40,7 @@ def paginator(kind: str, **settings: Any) -> Paginator:
 
 def page(body: bytes, position: Position | None = None, *, url: str = URL, number: int = 1, **more: Any) -> Page:
     """Make the page that a body is, whose records stand under `data`."""
-    headers = CaseInsensitiveDict({"Link": more.get("link", "")})
+    headers = CaseInsensitiveDict({"Link": more.get("link", ""), **more.get("headers", {})})
     root = Raw(body)
     records = raw_json.items(raw_json.fields(root).get("data", Raw(b"[]")))
     return Page(REQUEST, Response(200, headers, body, url), root, records, position, number, more.get("before", 0))
@@ -62,6 +64,9 @@ def page(body: bytes, position: Position | None = None, *, url: str = URL, numbe
         ),
         ({"type": "cursor", "cursor_path": "next"}, {}),
         ({"type": "cursor", "cursor_path": "next", "page_size_param": "n", "page_size": 9}, {"n": "9"}),
+        ({"type": "cursor", "cursor_header": "X-Next", "cursor_param": "c", "first_cursor": "*"}, {"c": "*"}),
+        ({"type": "last_record", "field": "id", "param": "after"}, {}),
+        ({"type": "last_record", "field": "id", "param": "after", "first_value": "0"}, {"after": "0"}),
         ({"type": "next_url", "next_url_path": "next"}, {}),
         ({"type": "next_url", "next_url_path": "next", "page_size_param": "n", "page_size": 9}, {"n": "9"}),
         ({"type": "link_header"}, {}),
@@ -72,6 +77,35 @@ def test_the_first_request(settings: dict[str, Any], params: dict[str, str]) -> 
     """It has the first position and the page size, beside what the endpoint asks for."""
     first = PAGINATOR.validate_python(settings)
     assert first.place(REQUEST, first.first()) == Request("GET", URL, params={"state": "all", **params})
+
+
+# Where it goes
+
+
+@pytest.mark.parametrize(
+    ("settings", "position", "wanted"),
+    [
+        ({"type": "page_number"}, 2, {"page": 2, "n": 9}),
+        ({"type": "offset", "offset_param": "from", "limit_param": "n"}, 3, {"from": 3, "n": 9}),
+        ({"type": "cursor", "cursor_path": "x"}, "a.b", {"cursor": "a.b", "n": 9}),
+        ({"type": "last_record", "field": "id", "param": "after"}, 7, {"after": 7, "n": 9}),
+    ],
+)
+def test_parameters_go_into_query_header_or_body(
+    settings: dict[str, Any], position: Position, wanted: dict[str, Any]
+) -> None:
+    """`in` says where; in JSON numbers stay numbers, elsewhere they are text."""
+    size = {"limit": 9} if settings["type"] == "offset" else {"page_size_param": "n", "page_size": 9}
+    texts = {name: str(value) for name, value in wanted.items()}
+
+    def placed(where: str, request: Request) -> Request:
+        return PAGINATOR.validate_python({**settings, **size, "in": where}).place(request, position)
+
+    assert placed("query", REQUEST) == REQUEST.with_params(**texts)
+    assert placed("header", REQUEST) == replace(REQUEST, headers=texts)
+    assert placed("body", REQUEST) == replace(REQUEST, body=JsonPayload(wanted))
+    form = FormPayload({"a": "b"})
+    assert placed("body", replace(REQUEST, body=form)) == replace(REQUEST, body=FormPayload({"a": "b", **texts}))
 
 
 # Positions
@@ -120,7 +154,8 @@ def test_a_token_is_opaque_text(raw: bytes, token: str) -> None:
     """It goes into the next request with every character and digit that the API wrote."""
     cursor = paginator("cursor", cursor_path="meta.next", cursor_param="after")
     following = cursor.next(page(b'{"data":[],"meta":{"next":%b}}' % raw))
-    assert following == token
+    assert not isinstance(following, End)
+    assert str(following) == token
     assert cursor.place(REQUEST, following).params == {"state": "all", "after": token}
 
 
@@ -223,8 +258,8 @@ def test_no_next_link_is_the_end_but_not_said_so() -> None:
 
 def test_an_empty_page_is_the_end() -> None:
     """Where pages or records are counted, nothing more to give is the API's word for the end."""
-    for kind in ("page_number", "offset"):
-        end = paginator(kind).next(page(b'{"data":[]}', 5))
+    for settings in KINDS[0], KINDS[1], KINDS[4]:
+        end = PAGINATOR.validate_python(settings).next(page(b'{"data":[]}', 5))
         assert isinstance(end, End)
         assert end.said
 
@@ -251,6 +286,7 @@ KINDS: list[dict[str, Any]] = [
     {"type": "offset"},
     {"type": "cursor", "cursor_path": "next"},
     {"type": "next_url", "next_url_path": "next"},
+    {"type": "last_record", "field": "id", "param": "after"},
 ]
 
 
@@ -259,6 +295,7 @@ KINDS: list[dict[str, Any]] = [
     ("signal", "field", "ends", "goes_on"),
     [
         ("more_path", "m.more", b"false", b"true"),
+        ("end_path", "m.last", b"true", b"false"),
         ("total_path", "m.total", b"7", b"8"),
         ("total_path", "m.total", b'"7"', b'"8"'),
         ("total_path", "m.total", b"0", b"8"),
@@ -272,7 +309,7 @@ def test_a_signal_ends_every_kind_of_paging(
     """A false flag, a reached total, the last page: the API says that it ended, even beside a token."""
     paging = PAGINATOR.validate_python({**settings, signal: field})
     bodies = [
-        b'{"data":[{},{}],"next":"https://h/2","m":{"%b":%b}}' % (field[2:].encode(), value)
+        b'{"data":[{},{"id":1}],"next":"https://h/2","m":{"%b":%b}}' % (field[2:].encode(), value)
         for value in (ends, goes_on)
     ]
     end, following = (paging.next(page(body, 3, number=3, before=5)) for body in bodies)
@@ -282,7 +319,7 @@ def test_a_signal_ends_every_kind_of_paging(
 
 
 @pytest.mark.parametrize("settings", KINDS)
-@pytest.mark.parametrize("signal", ["more_path", "total_path", "total_pages_path"])
+@pytest.mark.parametrize("signal", ["more_path", "end_path", "total_path", "total_pages_path"])
 @pytest.mark.parametrize("value", [None, b"null", b'"yes"', b"-1", b"1.5", b"[]", b"{}", b'"' + b"9" * 5000 + b'"'])
 def test_a_signal_that_cannot_be_read_is_an_error(settings: dict[str, Any], signal: str, value: bytes | None) -> None:
     """What should say whether there is more, and does not, is neither the end nor a reason to go on."""
@@ -293,12 +330,70 @@ def test_a_signal_that_cannot_be_read_is_an_error(settings: dict[str, Any], sign
 
 
 @pytest.mark.parametrize("kind", ["page_number", "offset"])
-@pytest.mark.parametrize(("signal", "value"), [("more_path", "true"), ("total_path", "12"), ("total_pages_path", "4")])
+@pytest.mark.parametrize(
+    ("signal", "value"), [("more_path", "true"), ("end_path", "false"), ("total_path", "12"), ("total_pages_path", "4")]
+)
 def test_an_empty_page_that_is_not_the_last_is_an_error(kind: str, signal: str, value: str) -> None:
     """An API that gives no more than so many records, and says that there are more, did not say that it ended."""
     paging = paginator(kind, **{signal: "x"})
     with pytest.raises(ConfigError, match="page is empty, but `x` says"):
         paging.next(page(b'{"data":[],"x":%b}' % value.encode(), 11, number=3, before=10))
+
+
+def test_an_empty_page_ends_tokens_only_if_asked_for() -> None:
+    """Some APIs give a token for ever; then an empty page is their end."""
+    body = b'{"data":[],"next":"https://h/2"}'
+    for settings in KINDS[2:4]:
+        assert PAGINATOR.validate_python(settings).next(page(body)) == "https://h/2"
+        end = PAGINATOR.validate_python({**settings, "stop_on_empty_page": True}).next(page(body))
+        assert end == End("empty page", said=True)
+
+
+def test_an_empty_page_with_the_token_that_was_sent_is_the_end() -> None:
+    """So Solr ends (`cursorMark`); with records it would be a loop, which the guard finds."""
+    solr = paginator("cursor", cursor_path="next", cursor_param="cursorMark", first_cursor="*")
+    end = solr.next(page(b'{"data":[],"next":"AoE"}', "AoE"))
+    assert isinstance(end, End)
+    assert end.said
+    assert solr.next(page(b'{"data":[{}],"next":"AoE"}', "AoE")) == "AoE"
+
+
+def test_a_cursor_from_a_header() -> None:
+    """The answer's header holds the token, in any case; without it, it is the end."""
+    cursor = paginator("cursor", cursor_header="X-Next-Cursor")
+    assert cursor.next(page(b"[]", headers={"x-next-cursor": "0x1 "})) == "0x1"
+    assert cursor.next(page(b"[]", headers={"X-Next-Cursor": ""})) == End("no `X-Next-Cursor`")
+    assert cursor.next(page(b"[]")) == End("no `X-Next-Cursor`")
+
+
+def test_a_token_within_arrays() -> None:
+    """Keys of a path lead into arrays by index, from the end too."""
+    cursor = paginator("cursor", cursor_path="links.-1.pages.0.token")
+    assert cursor.next(page(b'{"links":[{"pages":[]},{"pages":[{"token":"t"}]}]}')) == "t"
+
+
+def test_the_last_record_leads_on() -> None:
+    """Its field is the position, as it stands there, wherever it stands in the record."""
+    keyset = paginator("last_record", field="meta.id", param="after")
+    assert keyset.next(page(b'{"data":[{"meta":{"id":9}},{"meta":{"id":"007"}}]}')) == "007"
+    assert keyset.next(page(b'{"data":[{"meta":{"id":12345678901234567890}}]}')) == 12345678901234567890
+
+
+@pytest.mark.parametrize("record", ["{}", '{"id":null}', '{"id":""}', '{"id":{}}'])
+def test_a_last_record_without_the_field_is_an_error(record: str) -> None:
+    """What follows cannot be asked for, so it is not the end."""
+    keyset = paginator("last_record", field="id", param="after")
+    with pytest.raises(ConfigError, match=r"`id`.*change `pagination\.field`"):
+        keyset.next(page(f'{{"data":[{{"id":1}},{record}]}}'.encode()))
+
+
+@pytest.mark.parametrize("kind", ["next_url", "link_header"])
+def test_named_parameters_stay_on_next_urls(kind: str) -> None:
+    """Those that the API leaves off its URLs, unless the URL has them."""
+    settings = {"next_url_path": "next"} if kind == "next_url" else {}
+    links = paginator(kind, page_size_param="n", page_size=9, keep_params=["state", "n", "none"], **settings)
+    assert links.place(REQUEST, "https://h/2").params == {"state": "all", "n": "9"}
+    assert links.place(REQUEST, "https://h/2?state=").params == {"n": "9"}
 
 
 def test_one_page_is_all_without_pagination() -> None:
@@ -310,15 +405,17 @@ def test_one_page_is_all_without_pagination() -> None:
 # Whole walks
 
 
-def walk(paging: Paginator, answer: Callable[[Request], tuple[dict[str, Any], str]]) -> list[Any]:
+def walk(paging: Paginator, answer: Callable[[Request], tuple[dict[str, Any], dict[str, str]]]) -> list[Any]:
     """Read everything that an API has, and fail where it would not end."""
     guard = LoopGuard(paging.repeats)
     rows: list[Any] = []
     position = paging.first()
     for number in range(1, 1000):
         request = paging.place(Request("GET", "https://h/items"), position)
-        body, link = answer(request)
-        got = page(json.dumps(body).encode(), position, url=request.url, number=number, before=len(rows), link=link)
+        body, headers = answer(request)
+        got = page(
+            json.dumps(body).encode(), position, url=request.url, number=number, before=len(rows), headers=headers
+        )
         guard.check(got)
         rows += map(raw_json.decode, got.records)
         following = paging.next(got)
@@ -328,53 +425,59 @@ def walk(paging: Paginator, answer: Callable[[Request], tuple[dict[str, Any], st
     raise AssertionError("it does not end")
 
 
-SIGNALS = st.sampled_from([{}, {"more_path": "more"}, {"total_path": "total"}, {"total_pages_path": "pages"}])
+SIGNALS = st.sampled_from(
+    [{}, {"more_path": "more"}, {"end_path": "last"}, {"total_path": "total"}, {"total_pages_path": "pages"}]
+)
 
 
 @given(
-    st.sampled_from(["page_number", "offset", "cursor", "next_url", "link_header"]),
+    st.sampled_from(["page_number", "offset", "cursor", "cursor_header", "last_record", "next_url", "link_header"]),
     st.integers(0, 40),
     st.integers(1, 12),
     st.integers(1, 12),
     st.integers(0, 2),
     SIGNALS,
+    st.sampled_from(["query", "header", "body"]),
 )
 def test_every_row_comes_exactly_once(
-    kind: str, size: int, asked: int, cap: int, first: int, signal: dict[str, str]
+    kind: str, size: int, asked: int, cap: int, first: int, signal: dict[str, str], where: str
 ) -> None:
-    """Whatever the table, the page size, the server's cap and the signals: all rows, once, in order, and an end."""
-    table = [{"id": n} for n in range(size)]
+    """Whatever the table, page size, cap, signals and places of parameters: all rows, once, in order, and an end."""
+    table = [{"id": n} for n in range(1, size + 1)]
     sent = min(asked, cap)
     settings: dict[str, dict[str, Any]] = {
         "page_number": {"first_page": first},
         "offset": {"first_offset": first},
         "cursor": {"cursor_path": "next.token"},
+        "cursor_header": {"type": "cursor", "cursor_header": "X-Next"},
+        "last_record": {"field": "id", "param": "cursor"},
         "next_url": {"next_url_path": "next.url"},
         "link_header": {},
     }
 
-    def answer(request: Request) -> tuple[dict[str, Any], str]:
-        params = {**{k: v[0] for k, v in parse_qs(urlsplit(request.url).query).items()}, **request.params}
+    def answer(request: Request) -> tuple[dict[str, Any], dict[str, str]]:
+        params = {k: v[0] for k, v in parse_qs(urlsplit(request.url).query).items()}
+        sent_in = {"query": request.params, "header": request.headers}.get(where)
+        params.update(json.loads(request.body.encode()) if request.body else sent_in or {})
         start = {
-            "page_number": lambda: (int(str(params["page"])) - first) * sent,
-            "offset": lambda: int(str(params["offset"])) - first,
-        }.get(kind, lambda: int(str(params.get("cursor", 0))))()
+            "page_number": lambda: (int(params["page"]) - first) * sent,
+            "offset": lambda: int(params["offset"]) - first,
+        }.get(kind, lambda: int(params.get("cursor", 0)))()
         end = start + sent
         more = end < size
         body = {
             "data": table[start:end],
             "more": more,
+            "last": not more,
             "total": size,
             "pages": -(-size // sent),
             "next": {"token": end, "url": f"?cursor={end}"} if more else None,
         }
-        return body, f'<?cursor={end}>; rel="next"' if more and kind == "link_header" else ""
+        links = {"Link": f'<?cursor={end}>; rel="next"'} if more and kind == "link_header" else {}
+        return body, {**links, **({"X-Next": str(end)} if more else {})}
 
-    paging = (
-        paginator(kind, page_size_param="n", page_size=asked, **settings[kind], **signal)
-        if kind != "offset"
-        else (paginator(kind, limit=asked, **settings[kind], **signal))
-    )
+    sized = {"limit": asked} if kind == "offset" else {"page_size_param": "n", "page_size": asked}
+    paging = PAGINATOR.validate_python({"type": kind, "in": where, **sized, **settings[kind], **signal})
     assert walk(paging, answer) == table
 
 
@@ -383,8 +486,8 @@ def test_tokens_of_any_text_lead_through_all_pages(tokens: list[str]) -> None:
     """A cursor is whatever text the API makes up."""
     cursor = paginator("cursor", cursor_path="next")
 
-    def answer(request: Request) -> tuple[dict[str, Any], str]:
+    def answer(request: Request) -> tuple[dict[str, Any], dict[str, str]]:
         here = tokens.index(str(request.params["cursor"])) + 1 if "cursor" in request.params else 0
-        return {"data": [{"page": here}], "next": tokens[here] if here < len(tokens) else None}, ""
+        return {"data": [{"page": here}], "next": tokens[here] if here < len(tokens) else None}, {}
 
     assert walk(cursor, answer) == [{"page": n} for n in range(len(tokens) + 1)]

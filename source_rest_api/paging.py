@@ -1,0 +1,95 @@
+"""What all paginators have: the page size, where their parameters go, and how the end is known.
+
+The end is what the API says: no next token, a false flag, a reached total, an empty page. A short page is not an end
+unless `stop_on_short_page` says so, because servers cap page sizes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import Field, PositiveInt
+
+from source_rest_api import signals
+from source_rest_api.errors import ConfigError
+from source_rest_api.model import Model, Path
+from source_rest_api.page import End, Page, Position, Request
+
+In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
+"""Where in a request something goes."""
+
+
+class Paging(Model):
+    """What all paginators have: the page size, and where the API says whether there is more."""
+
+    page_size_param: str | None = None
+    """Parameter for the page size."""
+    page_size: PositiveInt | None = None
+    """Records to ask for in one page."""
+    location: In = "query"
+    """Where the parameters of paging go. In a JSON body dots lead into inner objects (`page.cursor`), in GraphQL they
+    are variables."""
+    more_path: Path | None = None
+    """Where the body says whether there are more pages (true or false), such as `has_more`."""
+    end_path: Path | None = None
+    """Where the body says whether this was the last page (true or false), such as `isLast`."""
+    total_path: Path | None = None
+    """Where the body says how many records there are in all."""
+    total_pages_path: Path | None = None
+    """Where the body says how many pages there are in all."""
+    stop_on_short_page: bool = False
+    """Take a page with fewer records than `page_size` for the last. Only for servers that never cap it."""
+    stop_on_empty_page: bool = False
+    """Take a page without records for the last, although it has a token or link. Counted pages always end so."""
+
+    repeats: ClassVar[Literal["position", "page"]] = "position"
+    """What proves that paging does not advance: the same position, or the same page, twice."""
+
+    @property
+    def in_body(self) -> bool:
+        """Whether paging puts something into the body."""
+        return self.location == "body"
+
+    def _sized(self, request: Request) -> Request:
+        if self.page_size is None or self.page_size_param is None:
+            return request
+        return request.with_value(self.location, self.page_size_param, self.page_size)
+
+    def _asked(self, request: Request, name: str, position: Position | None) -> Request:
+        """Ask for a page of a size, at a position unless there is none or a template puts it in."""
+        sized = self._sized(request)
+        return sized if position is None else sized.with_value(self.location, name, position)
+
+    def _end(self, page: Page) -> End | None:
+        """The end, if a signal that the config names says that this page was the last."""
+        if self.more_path is not None and not signals.flag(page, self.more_path, "more_path"):
+            return End(f"`{'.'.join(self.more_path)}` is false", said=True)
+        if self.end_path is not None and signals.flag(page, self.end_path, "end_path"):
+            return End(f"`{'.'.join(self.end_path)}` is true", said=True)
+        if self.total_path is not None and page.records_so_far >= signals.count(page, self.total_path):
+            return End("total reached", said=True)
+        if self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path):
+            return End("last of all pages", said=True)
+        if self.stop_on_empty_page and not page.records:
+            return End("empty page", said=True)
+        if self.stop_on_short_page and self.page_size is not None and len(page) < self.page_size:
+            return End("short page")
+        return None
+
+    def _unless_empty(self, page: Page) -> End | None:
+        """The end, if a signal or an empty page says so.
+
+        Raises:
+            ConfigError: The page is empty, and a signal says that there is more.
+        """
+        end = self._end(page)
+        if end or page.records:
+            return end
+        paths = [self.more_path, self.end_path, self.total_path, self.total_pages_path]
+        names = [".".join(path) for path in paths if path]
+        if names:
+            raise ConfigError(
+                f"The page is empty, but `{names[0]}` says that there is more. The API may give no more than so many "
+                "records to one question; else correct or remove the setting in `pagination`."
+            )
+        return End("empty page", said=True)
