@@ -14,6 +14,7 @@ from source_rest_api.line_decoders import Decoder
 from source_rest_api.model import Json as JsonText
 from source_rest_api.model import Model, NamedPaths, NamedTexts, Own, Path, Paths, Text, texts_of
 from source_rest_api.paginators import Paginator
+from source_rest_api.paging import Paging
 from source_rest_api.record_shapes import Explode
 from source_rest_api.selectors import RecordSelector
 
@@ -96,7 +97,8 @@ class Endpoint(Model):
         """What is wrong between method, body and paging, given the paging of all endpoints."""
         if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
             yield "http_method: must be POST for a GraphQL body"
-        if not (self.pagination or default).in_body:
+        paging = self.pagination or default
+        if not (isinstance(paging, Paging) and paging.in_body):
             return
         if self.http_method == "GET" and self.body is None:
             yield "pagination.in: a GET request has no body; set `http_method: POST`, or `in: query`"

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import uuid
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,10 @@ import msgspec
 import regex
 
 from source_rest_api import datetimes
+from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pendulum import Duration
 
@@ -191,27 +193,28 @@ def base64decode(value: str) -> str:
 
 def regex_search(value: Any, pattern: str) -> str:
     """The first group of the first match, or the match if there is no group; empty if nothing matches."""
-    match = regex.search(_short(pattern), _subject(value), timeout=_REGEX_SECONDS)
+    with _bounded(value, pattern):
+        match = regex.search(pattern, str(value), timeout=_REGEX_SECONDS)
     return str(match.group(1 if match.re.groups else 0) or "") if match else ""
 
 
 def regex_replace(value: Any, pattern: str, replacement: str) -> str:
     """The text with every match replaced."""
-    short = _short(replacement)
-    return str(regex.sub(_short(pattern), short, _subject(value), timeout=_REGEX_SECONDS))
+    with _bounded(value, pattern, replacement):
+        return str(regex.sub(pattern, replacement, str(value), timeout=_REGEX_SECONDS))
 
 
-def _short(pattern: str) -> str:
-    if len(pattern) > _LONGEST_PATTERN:
-        raise ValueError("pattern too long")
-    return pattern
-
-
-def _subject(value: Any) -> str:
-    text = str(value)
-    if len(text) > _LONGEST_SUBJECT:
-        raise ValueError("text too long")
-    return text
+@contextmanager
+def _bounded(value: Any, *patterns: str) -> Iterator[None]:
+    """Let no pattern take long: it has a length and a time, and so has what it looks at."""
+    if max(map(len, patterns)) > _LONGEST_PATTERN or len(str(value)) > _LONGEST_SUBJECT:
+        raise ConfigError(f"a pattern may have {_LONGEST_PATTERN:,} characters, the text {_LONGEST_SUBJECT:,}")
+    try:
+        yield
+    except regex.error as error:
+        raise ConfigError(f"the regular expression is not valid ({error.msg})") from None
+    except TimeoutError:
+        raise ConfigError(f"the regular expression took more than {_REGEX_SECONDS:g} s") from None
 
 
 _UNDER_THEIR_OWN_NAMES: tuple[Callable[..., Any], ...] = (
@@ -229,8 +232,8 @@ _UNDER_THEIR_OWN_NAMES: tuple[Callable[..., Any], ...] = (
 )
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "json_loads": _decode,
     "generate_uuid": lambda: str(uuid.uuid4()),
+    "json_loads": _decode,
     "sanitize_url": quote_plus,
     **{function.__name__: function for function in _UNDER_THEIR_OWN_NAMES},
 }

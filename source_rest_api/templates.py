@@ -29,7 +29,7 @@ LARGEST_RESULT = 1_000_000
 """Characters that one template may give."""
 
 _HOLE = re.compile(r"\{[{%#]")
-_ONE_HOLE = re.compile(r"\{\{[-+]?((?:[^{}'\"]|'[^'\\]*'|\"[^\"\\]*\")*)[-+]?\}\}")
+_ONE_HOLE = re.compile(r"\{\{[-+]?((?:[^{}'\"]|'[^'\\]*'|\"[^\"\\]*\")*)\}\}")
 """A text that is nothing but one expression."""
 _QUOTED = re.compile(r"'[^']*'")
 
@@ -126,7 +126,7 @@ def evaluate(text: str, context: Mapping[str, Any]) -> Any:
     if hole is None:
         return render(text, context)
     with _Filling(text):
-        return _json(_expression(hole.group(1))(context))
+        return _json(_expression(hole.group(1).rstrip("-+"))(context))
 
 
 def _joined(pieces: Iterable[str]) -> str:

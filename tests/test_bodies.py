@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from source_rest_api.bodies import JsonBody
 from source_rest_api.errors import ConfigError
+from source_rest_api.payload import JsonPayload
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("ab\n "),
@@ -19,23 +20,30 @@ PLAIN = st.recursive(
 )
 
 
+def rendered(body: JsonBody, context: dict[str, Any]) -> Any:
+    """The value that is sent."""
+    payload = body.render(context)
+    assert isinstance(payload, JsonPayload)
+    return payload.value
+
+
 @given(PLAIN.filter(lambda value: not isinstance(value, str)))
 def test_a_body_without_holes_is_unchanged(value: Any) -> None:
     """Types, order and keys stay."""
-    assert JsonBody(value=value).render({}) == value
+    assert rendered(JsonBody(value=value), {}) == value
 
 
 def test_holes_are_filled_at_any_depth() -> None:
     """Values are templates, keys are not; the body itself stays as it is for the next request."""
     body = JsonBody(value={"a": [{"b": "{{ x }}"}, 5, None], "{{ x }}": "<{{ y }}>"})
-    assert body.render({"x": "1", "y": "z"}) == {"a": [{"b": "1"}, 5, None], "{{ x }}": "<z>"}
-    assert body.render({"x": "2", "y": "z"})["a"][0] == {"b": "2"}
+    assert rendered(body, {"x": "1", "y": "z"}) == {"a": [{"b": "1"}, 5, None], "{{ x }}": "<z>"}
+    assert rendered(body, {"x": "2", "y": "z"})["a"][0] == {"b": "2"}
     assert body.texts == ["{{ x }}", "<{{ y }}>"]
 
 
 def test_a_text_stays_a_text() -> None:
-    """What fills a hole is not taken for a number or for JSON."""
-    assert JsonBody(value=["{{ x }}", "{{ y }}"]).render({"x": "[1]", "y": 5}) == ["[1]", "5"]
+    """What fills a hole is not taken for JSON; a value keeps its type where the hole is all there is."""
+    assert rendered(JsonBody(value=["{{ x }}", "{{ y }}", "n{{ y }}"]), {"x": "[1]", "y": 5}) == ["[1]", 5, "n5"]
 
 
 def test_a_body_may_be_written_as_text() -> None:

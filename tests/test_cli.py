@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.api import Answer, Api, Call
-from tests.process import TOKEN, Run, catalog, finish, run, start
+from tests.process import MAIN, TOKEN, Run, catalog, finish, run, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PAGE_NUMBER = {"type": "page_number", "page_size_param": "per_page", "page_size": 10}
 CURSOR = {"type": "cursor", "cursor_path": "next", "cursor_param": "cursor"}
@@ -515,3 +517,131 @@ def test_no_content_is_no_records(tmp_path: Path) -> None:
         endpoint = {"name": "rows", "path": "/rows", "records_path": "rows", "pagination": {"type": "page_number"}}
         done = run(tmp_path, "read", config=config(api, endpoint), catalog=FULL)
     assert (done.code, done.data("rows")) == (0, [{"id": 1}])
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_what_the_api_refuses_is_asked_once(status: int, tmp_path: Path) -> None:
+    """A wrong token or parameter does not get better by trying; the API's own words are in the error."""
+    with Api() as api:
+        api.get("/rows")(lambda _: Answer({"message": "you shall not"}, status))
+        done = run(tmp_path, "read", config=config(api), catalog=FULL)
+        failed(done, "Stream rows", f"HTTP {status}", "you shall not")
+        assert len(api.requests) == 1
+
+
+def test_an_api_that_is_not_there(tmp_path: Path) -> None:
+    """Nobody listens: a transient error that says what to check, also in `check`."""
+    with Api() as api:
+        pass
+    done = run(tmp_path, "read", config=config(api), catalog=FULL)
+    failed(done, "connection refused", "`url_base`", "Tried 2 times", kind="transient_error")
+    [status] = run(tmp_path, "check", config=config(api)).bodies("CONNECTION_STATUS")
+    assert (status["status"], "connection refused" in status["message"]) == ("FAILED", True)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"config": "{not json"},
+        {"config": {}},
+        {"config": {"url_base": "http://", "endpoints": [ENDPOINT]}},
+        {"config": {"url_base": "{{ config['base'] }}", "endpoints": [ENDPOINT]}},
+        {"state": "{"},
+        {"state": '[{"type": "LEGACY", "data": {"rows": 1}}]'},
+    ],
+    ids=str,
+)
+def test_a_read_that_cannot_begin_owes_statuses_too(files: dict[str, Any], api: Api, tmp_path: Path) -> None:
+    """The destination waits for a terminal status of each configured stream, whatever is wrong."""
+    both = catalog(rows="full_refresh", other="full_refresh")
+    done = run(tmp_path, "read", **{"config": config(api), "catalog": both, **files})
+    failed(done)
+    assert (done.statuses("rows"), done.statuses("other")) == (["INCOMPLETE"], ["INCOMPLETE"])
+    assert api.requests == []
+
+
+def test_a_url_base_that_is_none_fails_the_check(tmp_path: Path) -> None:
+    """What only shows when a request is made is the user's to solve all the same."""
+    done = run(tmp_path, "check", config={"url_base": "http://[::1", "endpoints": [ENDPOINT]})
+    assert (done.code, done.bodies("CONNECTION_STATUS")[0]["status"]) == (0, "FAILED")
+
+
+@pytest.mark.parametrize("file", ["config", "catalog", "state"])
+def test_a_file_that_is_not_there(file: str, api: Api, tmp_path: Path) -> None:
+    """The error names the file and what the system says."""
+    given = {"config": config(api), "catalog": FULL, "state": []}
+    del given[file]
+    missing = str(tmp_path / "nowhere.json")
+    done = finish(start(tmp_path, "read", f"--{file}", missing, **given), "read")
+    failed(done, f"The {file} file {missing} cannot be read: No such file or directory.")
+
+
+@pytest.mark.parametrize("command", ["check", "discover"])
+def test_a_signal_ends_what_somebody_waits_for(command: str, tmp_path: Path) -> None:
+    """Nobody waits for a silent API after they said that they will not."""
+    with Api(token=TOKEN) as api:
+        api.get("/rows")(lambda _: Answer("", delay=50))
+        process = start(tmp_path, command, config=config(api))
+        while not api.requests:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        signalled = time.monotonic()
+        done = finish(process, command)
+    assert (done.code, time.monotonic() - signalled < 6) == (143, True)
+
+
+def test_a_signal_ends_it_though_nobody_reads(tmp_path: Path) -> None:
+    """A reader that neither reads nor goes away does not hold the process."""
+    with Api(token=TOKEN) as api:
+        api.get("/rows")(lambda call: [{"id": f"{call.number}-{n}", "pad": "x" * 1000} for n in range(1000)])
+        process = start(tmp_path, "read", config=config(api), catalog=FULL)
+        while len(api.requests) < 10:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        signalled = time.monotonic()
+        assert process.wait(timeout=20) == 143
+        assert time.monotonic() - signalled < 6
+        process.communicate()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk(api: Api, tmp_path: Path) -> None:
+    """Messages that cannot be written make it fail, without a traceback."""
+    (tmp_path / "config.json").write_text(json.dumps(config(api)))
+    (tmp_path / "catalog.json").write_text(json.dumps(FULL))
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, str(MAIN), "read", "--config", "config.json", "--catalog", "catalog.json"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=30,
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_a_slow_reader_gets_everything(api: Api, tmp_path: Path) -> None:
+    """Back-pressure is the pipe: what is not read yet waits, in bounded memory, and nothing is lost."""
+
+    @api.get("/rows")
+    def rows(call: Call) -> Any:
+        page = int(call.arg("page"))
+        return [{"id": page * 1000 + n, "pad": "x" * 4000} for n in range(1000)] if page <= 12 else []
+
+    process = start(tmp_path, "read", config=config(api), catalog=FULL)
+    while len(api.requests) < 4:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    asked = len(api.requests)
+    done = finish(process, "read", FULL)
+    assert (asked < 12, len(done.data("rows"))) == (True, 12_000)
+
+
+def test_a_secret_that_comes_back_is_masked(tmp_path: Path) -> None:
+    """An API that quotes the token in its error does not get it into ours; `finish` looks for it."""
+    with Api() as api:
+        api.get("/rows")(lambda call: Answer({"you sent": call.headers["Authorization"]}, 403))
+        failed(run(tmp_path, "read", config=config(api), catalog=FULL), "****")
+        [status] = run(tmp_path, "check", config=config(api)).bodies("CONNECTION_STATUS")
+    assert "****" in status["message"]

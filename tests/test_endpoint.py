@@ -37,7 +37,7 @@ def test_all_texts_that_may_be_templates() -> None:
         path="/{{ p.a }}",
         params={"x": "{{ p.b }}", "y": ["{{ p.c }}", 5]},
         headers={"H": "{{ p.d }}"},
-        body={"value": {"k": ["{{ p.e }}"]}},
+        body={"type": "json", "value": {"k": ["{{ p.e }}"]}},
     ).texts
     assert texts == ["/{{ p.a }}", "{{ p.b }}", "{{ p.c }}", "5", "{{ p.d }}", "{{ p.e }}"]
 

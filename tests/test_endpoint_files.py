@@ -51,7 +51,8 @@ class _Letters(Model):
     def first(self) -> Position | None:
         return "a"
 
-    def place(self, request: Request, position: Position | None) -> Request:
+    def place(self, request: Request, position: Position | None, *, templated: bool) -> Request:
+        assert not templated
         return request.with_params(letter=str(position))
 
     def next(self, page: Page) -> Next:

@@ -456,7 +456,7 @@ def test_every_row_comes_exactly_once(
     }
 
     def answer(request: Request) -> tuple[dict[str, Any], dict[str, str]]:
-        params = {k: v[0] for k, v in parse_qs(urlsplit(request.url).query).items()}
+        params: dict[str, Any] = {k: v[0] for k, v in parse_qs(urlsplit(request.url).query).items()}
         sent_in = {"query": request.params, "header": request.headers}.get(where)
         params.update(json.loads(request.body.encode()) if request.body else sent_in or {})
         start = {

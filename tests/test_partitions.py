@@ -51,7 +51,7 @@ def test_the_parent_is_whom_a_template_names() -> None:
         {"path": "/{{ orgs.id }}"},
         {"path": "/", "params": {"o": ["x", "{{ orgs.id }}"]}},
         {"path": "/", "headers": {"o": "{{ orgs.id }}"}},
-        {"path": "/", "body": {"value": {"a": [{"b": "{{ orgs.id }}"}]}}},
+        {"path": "/", "body": {"type": "json", "value": {"a": [{"b": "{{ orgs.id }}"}]}}},
     ):
         loaded = config.load(
             {"url_base": "https://h", "endpoints": [{"name": "orgs", "path": "/orgs"}, {"name": "child", **place}]}

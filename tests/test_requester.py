@@ -25,6 +25,7 @@ from source_rest_api import config as configs
 from source_rest_api.decoders import Json
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.page import Request, Response
+from source_rest_api.payload import JsonPayload
 from source_rest_api.requester import Requester
 from source_rest_api.transfer import Stopped
 from tests.api import Answer, Api, Call
@@ -80,7 +81,7 @@ def requester(url_base: str, clock: Clock | None = None, **settings: Any) -> Req
 def fetch(api: Api, clock: Clock | None = None, method: str = "GET", path: str = "/e", **settings: Any) -> Any:
     """Fetch and decode one body."""
     with requester(api.url, clock, **settings) as asking:
-        body = {"query": "all"} if method == "POST" else None
+        body = JsonPayload({"query": "all"}) if method == "POST" else None
         return json.loads(bytes(asking.fetch(Request(method, api.url + path, body=body), Json().decode)))
 
 
@@ -111,7 +112,7 @@ def refusal(error: pytest.ExceptionInfo[Any]) -> str:
         Answer("<html>maintenance</html>", headers={"Content-Type": "text/html"}),
         Answer('{"ok": tr'),
         Answer(b""),
-        Answer(gzip.compress(b'{"ok": true}')[:-12], headers={"Content-Encoding": "gzip"}),
+        Answer(gzip.compress(b'{"ok": true}', mtime=0)[:-12], headers={"Content-Encoding": "gzip"}),
         Answer(b"not gzip", headers={"Content-Encoding": "gzip"}),
         Answer(b'{"ok": "\xff"}'),
     ],

@@ -81,7 +81,7 @@ def page(scripted: list[Any], call: Call) -> Any:
     return (scripted[int(call.arg("page")) - 1 :] or [[]])[0]
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(PAGES, max_size=3), st.lists(PAGES, max_size=2), st.sampled_from(["full_refresh", "incremental"]), STATES
 )

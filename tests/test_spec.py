@@ -12,6 +12,7 @@ from airbyte_cdk.models import AirbyteMessageSerializer
 from airbyte_cdk.test.standard_tests._spec_lint import find_secret_marking_errors
 
 from source_rest_api import config, messages
+from source_rest_api.bodies import JsonBody
 from source_rest_api.config import Config
 from source_rest_api.connector import Connector
 from source_rest_api.model import Model, Secret
@@ -184,7 +185,7 @@ FILLED: dict[str, Any] = {
             "path": "/{{ repos.id }}/issues",
             "http_method": "POST",
             "params": [{"name": "a", "value": "b"}],
-            "body": {"value": '{"a": "{{ repos.id }}"}'},
+            "body": {"type": "json", "value": '{"a": "{{ repos.id }}"}'},
             "records_path": "data.items",
             "incremental": {"cursor_field": "updated_at", "start_param": "since", "mode": "server_filter"},
             "include_from_parent": [{"name": "repo", "value": "owner.name"}],
@@ -204,7 +205,7 @@ def test_a_filled_form_is_a_config() -> None:
     _, issues, more = loaded.streams
     assert issues.include_from_parent == {"repo": "owner.name"}
     assert issues.json_schema == {"type": "object", "properties": {}}
-    assert issues.body is not None
+    assert isinstance(issues.body, JsonBody)
     assert issues.body.value == {"a": "{{ repos.id }}"}
     assert more.name == "more"
 
