@@ -8,15 +8,15 @@ import time
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from threading import Event
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from urllib.parse import urljoin
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from source_rest_api import egress, error_policy, transport
-from source_rest_api.egress import GuardedAdapter
+from source_rest_api import error_policy, transport
+from source_rest_api.connections import Connections
+from source_rest_api.credentials import Static
 from source_rest_api.error_policy import Verdict
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.origin import Origin
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from source_rest_api.config import Config
+    from source_rest_api.credentials import Auth, Credentials
 
 _LOG = logging.getLogger("airbyte.source_rest_api.requester")
 _CHUNK = 1 << 18
@@ -67,6 +68,7 @@ class Requester:
         stop: Set from outside to end all waiting.
         clock: Seconds, for deadlines.
         jitter: Uniform between 0 and 1, for waits.
+        credentials: Those of this session, if the authenticator itself is not all there is to them.
 
     Raises:
         ConfigError: `url_base` is not a URL.
@@ -79,27 +81,25 @@ class Requester:
         stop: Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        credentials: Credentials | None = None,
     ) -> None:
         self.retry = config.retry
         self._home = _home(url_base)
-        self._authenticator = config.authentication
+        self._credentials = credentials or Static(cast("Auth", config.authentication))
         self._timeouts = (config.connect_timeout, config.read_timeout)
         self._request_timeout = config.request_timeout
         self._stop = stop or Event()
         self._clock = clock
         self._jitter = jitter
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = "source-rest-api"
-        make_adapter = GuardedAdapter if egress.is_guarded() else HTTPAdapter
-        adapter = make_adapter(pool_connections=4, pool_maxsize=config.max_concurrency)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._judge: Callable[[Response], Verdict | None] = error_policy.judge
+        self._connections = Connections(config)
+        self._session = self._connections.session
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._session.close()
+        self._connections.close()
 
     def fetch(self, request: Request, read: Callable[[Response], T]) -> T:
         """Send a request until its answer can be read, as often and as long as the policy allows.
@@ -133,7 +133,7 @@ class Requester:
     def _attempt(self, request: Request, read: Callable[[Response], T]) -> _Success[T] | Verdict:
         try:
             response = self._follow(request)
-            return error_policy.judge(response) or _Success(read(response))
+            return self._judge(response) or _Success(read(response))
         except BrokenAnswerError as error:
             return Verdict(error, retry=True)
         except SourceError as error:
@@ -152,10 +152,18 @@ class Requester:
         raise ConfigError(f"The API redirects more than {_MAX_REDIRECTS} times: check `url_base` and `path`.")
 
     def _send(self, request: Request) -> Response:
+        """Send it, and once more if its credentials are refused and there are newer ones."""
+        auth = self._credentials.current()
+        response = self._exchange(request, auth)
+        if response.status == HTTPStatus.UNAUTHORIZED and self._credentials.renew(auth, response):
+            response = self._exchange(request, self._credentials.current())
+        return response
+
+    def _exchange(self, request: Request, auth: Auth) -> Response:
         deadline = self._clock() + self._request_timeout
         try:
-            prepared = self._prepared(request)
-            settings = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
+            prepared = self._prepared(request, auth)
+            settings = self._connections.settings(prepared.url)
             answer = self._session.send(prepared, timeout=self._timeouts, allow_redirects=False, **settings)
         except requests.RequestException:
             raise
@@ -167,7 +175,7 @@ class Requester:
         with answer:
             return Response(answer.status_code, answer.headers, self._body(answer, deadline), str(prepared.url))
 
-    def _prepared(self, request: Request) -> requests.PreparedRequest:
+    def _prepared(self, request: Request, auth: Auth) -> requests.PreparedRequest:
         """As it will be sent. The origin is checked here, because parsers differ in how they read odd URLs."""
         prepared = self._session.prepare_request(
             requests.Request(
@@ -176,7 +184,7 @@ class Requester:
                 params=request.params,
                 headers=dict(request.headers),
                 json=request.body,
-                auth=self._authenticator,
+                auth=auth,
             )
         )
         origin = Origin.of(prepared.url)
@@ -187,6 +195,11 @@ class Requester:
             )
         return prepared
 
+    def _interrupt(self) -> None:
+        """Called while an answer is read."""
+        if self._stop.is_set():
+            raise Stopped
+
     def _body(self, answer: requests.Response, deadline: float) -> bytes:
         chunks = []
         size = 0
@@ -194,8 +207,7 @@ class Requester:
         while chunk := answer.raw.read1(_CHUNK, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
-            if self._stop.is_set():
-                raise Stopped
+            self._interrupt()
             if self._clock() > deadline:
                 raise TransientError(
                     f"The answer was not complete after {self._request_timeout:g} s (`request_timeout`)."
