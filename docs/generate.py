@@ -80,12 +80,21 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
     for place, inner in (
         ("incremental", endpoint["properties"]["incremental"]),
         ("retry", form["properties"]["retry"]),
+        ("place", _token_place(form)),
+        ("tls", form["properties"]["tls"]),
     ):
         yield f"## `{place}`"
         yield ""
         yield inner["description"]
         yield ""
         yield from _table(inner)
+
+
+def _token_place(form: dict[str, Any]) -> dict[str, Any]:
+    """Where tokens go, which all kinds of authentication with a token share."""
+    kinds: list[dict[str, Any]] = form["properties"]["authentication"]["oneOf"]
+    place: dict[str, Any] = next(kind["properties"]["place"] for kind in kinds if "place" in kind["properties"])
+    return place
 
 
 def _table(schema: dict[str, Any], without: str = "") -> Iterator[str]:

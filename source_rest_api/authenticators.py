@@ -1,37 +1,30 @@
 """How a request shows who asks.
 
-Each authenticator is a `requests` auth: a callable that puts credentials on a prepared request. It is called for
-each attempt, on requests to allowed origins only (`requester.py`).
+An authenticator that needs nothing but its config is a `requests` auth: a callable that puts credentials on a prepared
+request. One that needs a token, a challenge or a template has `session(desk)`, which makes the credentials of one
+session (`credentials.py`). They go on requests to allowed origins only (`requester.py`).
 """
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from source_rest_api.model import Model, Secret
+from source_rest_api import templates
+from source_rest_api.credentials import Location, Static, check_header, check_name, check_names, put
+from source_rest_api.digest import Digest
+from source_rest_api.jwt_auth import Jwt
+from source_rest_api.login import Login
+from source_rest_api.model import Model, Secret, Text
+from source_rest_api.oauth import OAuth2
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
     from typing_extensions import Self
 
-_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
-"""Of a header or cookie (RFC 9110, section 5.6.2)."""
-_VALUE = re.compile(r"(?! )[ -~\xa1-\xff]*(?<! )")
-"""Of a header, as far as it can be sent unchanged (RFC 9110, section 5.5)."""
-
-
-def _check_header(secret: SecretStr) -> SecretStr:
-    if not _VALUE.fullmatch(secret.get_secret_value()):
-        raise ValueError(
-            "it has a line break, a space at its beginning or end, or a character that no header can hold; "
-            "was it copied wrongly?"
-        )
-    return secret
+    from source_rest_api.credentials import Credentials, Desk
 
 
 def _check_username(value: str) -> str:
@@ -53,7 +46,7 @@ class Bearer(Model):
     """`Authorization: Bearer <token>` (RFC 6750)."""
 
     type: Literal["bearer"] = "bearer"
-    token: Annotated[Secret, AfterValidator(_check_header)]
+    token: Annotated[Secret, AfterValidator(check_header)]
     """The access token, without the word Bearer."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
@@ -69,29 +62,25 @@ class ApiKey(Model):
     """The key."""
     name: str = "X-Api-Key"
     """Name of the header, parameter or cookie."""
-    location: Literal["header", "query", "cookie"] = Field(default="header", alias="in")
+    location: Location = Field(default="header", alias="in")
     """Where the key goes."""
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+    value: Text = "{{ api_key }}"
+    """What is sent, such as `Token {{ api_key }}`. Templates read `api_key` and `config`."""
+
+    def session(self, desk: Desk) -> Credentials:
+        """Fill the template, once."""
         key = self.api_key.get_secret_value()
-        if self.location == "query":
-            # A link that the API gave may have the key already.
-            request.prepare_url(_without(request.url or "", self.name), {self.name: key})
-        elif self.location == "cookie":
-            others = [c.strip() for c in request.headers.get("Cookie", "").split(";")]
-            kept = [c for c in others if c and c.partition("=")[0] != self.name]
-            request.headers["Cookie"] = "; ".join([*kept, f"{self.name}={key}"])
-        else:
-            request.headers[self.name] = key
-        return request
+        value = templates.render(self.value, {"api_key": key, "config": desk.config})
+        desk.learn(value)
+        return Static(lambda request: put(request, self.location, self.name, value))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.location == "query":
-            return self
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(f"`name` is not one that a {self.location} can have")
-        _check_header(self.api_key)
+        check_names(self.value, {"api_key", "config"})
+        check_name(self.location, self.name)
+        if self.location != "query":
+            check_header(self.api_key)
         if self.location == "cookie" and ";" in self.api_key.get_secret_value():
             raise ValueError("`api_key`: a cookie cannot hold a semicolon")
         return self
@@ -116,11 +105,6 @@ class Basic(Model):
         return b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode()
 
 
-Authenticator: TypeAlias = Annotated[NoAuth | Bearer | ApiKey | Basic, Field(discriminator="type")]
-
-
-def _without(url: str, name: str) -> str:
-    """The URL without a query parameter, all others as they are."""
-    parts = urlsplit(url)
-    kept = [p for p in parts.query.split("&") if unquote_plus(p.partition("=")[0]) != name]
-    return urlunsplit(parts._replace(query="&".join(kept)))
+Authenticator: TypeAlias = Annotated[
+    NoAuth | Bearer | ApiKey | Basic | OAuth2 | Login | Jwt | Digest, Field(discriminator="type")
+]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api import catalog, messages, states, yaml_text
+from source_rest_api import catalog, config_file, messages, states, yaml_text
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, TransientError, as_source_error
 from source_rest_api.messages import LogHandler, Messages, Writer
@@ -94,7 +94,10 @@ class _Command:
     def _with_config(self) -> int:
         checking = self._options.command == "check"
         try:
-            session = self._connector.session(_load_file(self._options.config, "config"), self._stop)
+            if self._options.update_config:
+                config_file.check_writable(self._options.config)
+            raw = _load_file(self._options.config, "config")
+            session = self._connector.session(raw, self._stop, self._pass_on)
             self._messages = Messages(session.mask)
             _log_through(LogHandler(self._writer, self._messages), debug=self._options.debug)
             if checking:
@@ -106,6 +109,12 @@ class _Command:
         if self._options.command == "discover":
             return self._write(session.discover())
         return self._read(session)
+
+    def _pass_on(self, config: dict[str, Any]) -> None:
+        """A changed config is on the pipe, and in its file if that is wished, before it is used."""
+        self._writer.write(messages.control(config))
+        if self._options.update_config:
+            config_file.save(self._options.config, config)
 
     def _read(self, session: Session) -> int:
         configured = _load_file(self._options.catalog, "catalog")
@@ -169,6 +178,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, parents=[common], help=text)
         command.add_argument("--config", required=True, help="path to the config, JSON or YAML")
+        command.add_argument(
+            "--update-config", action="store_true", help="keep new refresh tokens in the config file, which is JSON"
+        )
         if name == "read":
             command.add_argument("--catalog", required=True, help="path to the configured catalog")
             command.add_argument("--state", help="path to the state of the last sync")

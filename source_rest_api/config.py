@@ -20,6 +20,7 @@ from pydantic import (
 
 from source_rest_api import partitions, templates, yaml_text
 from source_rest_api.authenticators import Authenticator, NoAuth
+from source_rest_api.connections import ProxyUrl, Tls
 from source_rest_api.cursors import DatetimeText
 from source_rest_api.endpoint import Endpoint
 from source_rest_api.error_policy import Retry
@@ -82,6 +83,11 @@ class Config(Model):
     """Seconds to wait for the next bytes of an answer."""
     request_timeout: PositiveFloat = 600
     """Seconds that one request may take in all."""
+    tls: Tls | None = None
+    """Certificates for TLS."""
+    proxy_url: ProxyUrl | None = None
+    """Proxy for all requests, such as `http://user:password@proxy.example.com:3128`; by default that of the
+    environment."""
     max_concurrency: PositiveInt = 4
     """Streams that are read at the same time."""
 

@@ -13,14 +13,17 @@ from source_rest_api import config as configs
 from source_rest_api.check import Probe
 from source_rest_api.config import Config
 from source_rest_api.errors import InternalError
+from source_rest_api.keeper import Keeper
 from source_rest_api.messages import Messages
 from source_rest_api.requester import Requester
 from source_rest_api.stream import Batch, Stream
 from source_rest_api.sync import Sync
+from source_rest_api.token_requester import sign_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from source_rest_api.credentials import Credentials
     from source_rest_api.error_policy import Retry
     from source_rest_api.model import Model
 
@@ -50,15 +53,25 @@ class Connector:
         whole: Config = config
         return whole
 
-    def session(self, raw_config: Mapping[str, Any], stop: Event | None = None) -> Session:
+    def session(
+        self,
+        raw_config: Mapping[str, Any],
+        stop: Event | None = None,
+        pass_on: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Session:
         """Validate a config, to use it.
+
+        Args:
+            raw_config: The config as the user wrote it.
+            stop: Set from outside to end early.
+            pass_on: Takes the whole config when it changes (a new refresh token), and returns when it is safe.
 
         Raises:
             ConfigError: With all that is wrong with it.
         """
         own = configs.validated(raw_config, self.config_model)
         api = configs.checked(self.api(own))
-        return Session(api, raw_config, stop or Event(), masking.secrets_of(own))
+        return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on)
 
 
 class Session:
@@ -69,15 +82,25 @@ class Session:
         raw_config: The config as the user wrote it, for templates.
         stop: Set from outside to end early.
         secrets: What must not be printed, beside the secrets of `config`.
+        pass_on: Takes the whole config when it changes, and returns when it is safe.
     """
 
-    def __init__(self, config: Config, raw_config: Mapping[str, Any], stop: Event, secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        config: Config,
+        raw_config: Mapping[str, Any],
+        stop: Event,
+        secrets: Iterable[str] = (),
+        pass_on: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
         self.config = config
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
         """Whether the last read came to its end in every stream."""
         self._raw_config = raw_config
         self._stop = stop
+        self._keeper = Keeper(raw_config, self.mask, pass_on)
+        self._credentials: Credentials | None = None
         self._out = Messages(self.mask)
 
     def check(self) -> Iterator[bytes]:
@@ -129,7 +152,9 @@ class Session:
 
     def _requester(self, retry: Retry) -> Requester:
         config = self.config.model_copy(update={"retry": retry})
-        return Requester(config, templates.render(config.url_base, {"config": self._raw_config}), self._stop)
+        url_base = templates.render(config.url_base, {"config": self._raw_config})
+        self._credentials = self._credentials or sign_in(config, self._keeper, self._stop)
+        return Requester(config, url_base, self._stop, credentials=self._credentials)
 
     def _stream(self, name: str, requester: Requester) -> Stream | None:
         endpoint = next((e for e in self.config.streams if e.name == name), None)

@@ -6,13 +6,14 @@ import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from html import escape
+from threading import Lock
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from pydantic import BaseModel, SecretStr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 MASK = "****"
 _SHORTEST = 4
@@ -23,6 +24,7 @@ def secrets_of(value: object) -> Iterator[str]:
     """Every secret in a config, and what is derived from it."""
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
+        yield from _password(value.get_secret_value())
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from secrets_of(getattr(value, name))
@@ -37,14 +39,51 @@ def secrets_of(value: object) -> Iterator[str]:
             yield from secrets_of(inner)
 
 
-def masker(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that replaces all forms of the secrets in a text, the longest first."""
-    forms = {form for secret in secrets for form in _forms(secret)}
-    if not forms:
-        return lambda text: text
-    spelled = ("".join(map(_spellings, form)) for form in sorted(forms, key=len, reverse=True))
-    pattern = re.compile("|".join(spelled), re.IGNORECASE)
-    return lambda text: pattern.sub(MASK, text)
+def _password(url: str) -> Iterator[str]:
+    """The password in a URL, as it stands there and as it is sent."""
+    userinfo, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    password = userinfo.partition(":")[2]
+    if at and password:
+        yield from {password, unquote(password)}
+        yield b64encode(unquote(userinfo).encode()).decode()
+
+
+class Mask:
+    """Replaces all forms of the secrets in a text, the longest first; for all threads.
+
+    Args:
+        secrets: What must not be shown.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._lock = Lock()
+        self._spelled = {form: _spelled(form) for secret in secrets for form in _forms(secret)}
+        self._pattern = self._compiled()
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets."""
+        return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+    def learn(self, secret: str) -> None:
+        """Replace one more secret from now on."""
+        with self._lock:
+            known = len(self._spelled)
+            self._spelled |= {form: _spelled(form) for form in _forms(secret) if form not in self._spelled}
+            if len(self._spelled) > known:
+                self._pattern = self._compiled()
+
+    def _compiled(self) -> re.Pattern[str] | None:
+        forms = sorted(self._spelled, key=len, reverse=True)
+        return re.compile("|".join(self._spelled[form] for form in forms), re.IGNORECASE) if forms else None
+
+
+def masker(secrets: Iterable[str]) -> Mask:
+    """What takes these secrets out of texts."""
+    return Mask(secrets)
+
+
+def _spelled(form: str) -> str:
+    return "".join(map(_spellings, form))
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import BinaryIO
 
     from source_rest_api.errors import SourceError
@@ -84,6 +84,12 @@ def state(stream: str, stream_state: dict[str, Any], record_count: int) -> bytes
 def stream_status(stream: str, status: Status) -> bytes:
     """The TRACE message for a stream's progress."""
     return _trace("STREAM_STATUS", stream_status={"stream_descriptor": {"name": stream}, "status": status})
+
+
+def control(config: Mapping[str, Any]) -> bytes:
+    """The CONTROL message that gives the platform a changed config; the one message that holds secrets, unmasked."""
+    body = {"type": "CONNECTOR_CONFIG", "emitted_at": time.time() * 1000, "connectorConfig": {"config": config}}
+    return line({"type": "CONTROL", "control": body})
 
 
 class Messages:

@@ -13,11 +13,16 @@ from source_rest_api import templates
 _WORDS = {
     "api": "API",
     "auth": "authentication",
+    "ca": "CA",
     "http": "HTTP",
+    "id": "ID",
     "json": "JSON",
+    "jwt": "JWT",
+    "oauth2": "OAuth 2",
     "param": "parameter",
     "params": "parameters",
     "post": "POST",
+    "tls": "TLS",
     "url": "URL",
     "yaml": "YAML",
 }
@@ -127,6 +132,9 @@ Own = WrapValidator(lambda value, validate: value if isinstance(value, Model) el
 
 Secret: TypeAlias = Annotated[SecretStr, Field(json_schema_extra={"airbyte_secret": True})]
 """A value that is never shown."""
+
+SecretLines: TypeAlias = Annotated[SecretStr, Field(json_schema_extra={"airbyte_secret": True, "multiline": True})]
+"""One of several lines, such as a PEM."""
 
 Path: TypeAlias = Annotated[
     tuple[str, ...], BeforeValidator(_segments), WithJsonSchema({"type": "string"}, mode="validation")

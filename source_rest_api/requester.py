@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import chain
 from threading import Event
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from urllib.parse import urljoin
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from source_rest_api import compression, egress, error_policy, transport
-from source_rest_api.egress import GuardedAdapter
+from source_rest_api import compression, error_policy, transport
+from source_rest_api.connections import Connections
+from source_rest_api.credentials import Static
 from source_rest_api.error_policy import Verdict
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.origin import Origin
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from source_rest_api.config import Config
+    from source_rest_api.credentials import Auth, Credentials
 
 _LOG = logging.getLogger("airbyte.source_rest_api.requester")
 _MAX_REDIRECTS = 5
@@ -54,13 +55,6 @@ class _Success(Generic[T]):
     value: T
 
 
-class _Session(requests.Session):
-    """Looks at no redirect, not even to prepare what is sent next: the requester follows them."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
-        return None
-
-
 class Requester:
     """One API's connection pool, credentials and patience, shared by all streams and threads.
 
@@ -70,6 +64,7 @@ class Requester:
         stop: Set from outside to end all waiting.
         clock: Seconds, for deadlines.
         jitter: Uniform between 0 and 1, for waits.
+        credentials: Those of this session, if the authenticator itself is not all there is to them.
 
     Raises:
         ConfigError: `url_base` is not a URL.
@@ -82,10 +77,11 @@ class Requester:
         stop: Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        credentials: Credentials | None = None,
     ) -> None:
         self.retry = config.retry
         self._home = _home(url_base)
-        self._authenticator = config.authentication
+        self._credentials = credentials or Static(cast("Auth", config.authentication))
         self._timeouts = (config.connect_timeout, config.read_timeout)
         self._request_timeout = config.request_timeout
         stop = stop or Event()
@@ -93,18 +89,15 @@ class Requester:
         self._stop = stop
         self._clock = clock
         self._jitter = jitter
-        self._session = _Session()
-        self._session.headers.update({"User-Agent": "source-rest-api", "Accept-Encoding": "gzip, deflate"})
-        make_adapter = GuardedAdapter if egress.is_guarded() else HTTPAdapter
-        adapter = make_adapter(pool_connections=4, pool_maxsize=config.max_concurrency)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._judge: Callable[[Response], Verdict | None] = error_policy.judge
+        self._connections = Connections(config)
+        self._session = self._connections.session
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._session.close()
+        self._connections.close()
 
     def stream(self, request: Request, read: Callable[[Response], Iterator[T]]) -> Iterator[T]:
         """As `fetch`, for a body that is read while it arrives (`Response.chunks`).
@@ -155,7 +148,7 @@ class Requester:
     def _attempt(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
         try:
             response = self._follow(request, streamed)
-            return error_policy.judge(response) or _Success(read(response))
+            return self._judge(response) or _Success(read(response))
         except BrokenAnswerError as error:
             return Verdict(error, retry=True)
         except SourceError as error:
@@ -174,10 +167,18 @@ class Requester:
         raise ConfigError(f"The API redirects more than {_MAX_REDIRECTS} times: check `url_base` and `path`.")
 
     def _send(self, request: Request, streamed: bool) -> Response:
+        """Send it, and once more if its credentials are refused and there are newer ones."""
+        auth = self._credentials.current()
+        response = self._exchange(request, auth, streamed)
+        if response.status == HTTPStatus.UNAUTHORIZED and self._credentials.renew(auth, response):
+            response = self._exchange(request, self._credentials.current(), streamed)
+        return response
+
+    def _exchange(self, request: Request, auth: Auth, streamed: bool) -> Response:
         deadline = self._clock() + self._request_timeout
         try:
-            prepared = self._prepared(request)
-            settings = self._session.merge_environment_settings(prepared.url, {}, True, None, None)
+            prepared = self._prepared(request, auth)
+            settings = self._connections.settings(prepared.url)
             answer = self._session.send(prepared, timeout=self._timeouts, allow_redirects=False, **settings)
         except requests.RequestException:
             raise
@@ -194,7 +195,7 @@ class Requester:
                 answer.status_code, answer.headers, self._transfer.whole(answer, deadline), str(prepared.url)
             )
 
-    def _prepared(self, request: Request) -> requests.PreparedRequest:
+    def _prepared(self, request: Request, auth: Auth) -> requests.PreparedRequest:
         """As it will be sent. The origin is checked here, because parsers differ in how they read odd URLs."""
         prepared = self._session.prepare_request(
             requests.Request(
@@ -203,7 +204,7 @@ class Requester:
                 params=request.params,
                 headers=_headers(request),
                 data=None if request.body is None else request.body.encode(),
-                auth=self._authenticator,
+                auth=auth,
             )
         )
         origin = Origin.of(prepared.url)

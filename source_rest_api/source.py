@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airbyte_cdk.config_observation import emit_configuration_as_airbyte_control_message
 from airbyte_cdk.models import (
     AirbyteCatalog,
     AirbyteConnectionStatus,
@@ -48,14 +49,14 @@ class SourceRestApi(Source):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         """Whether every endpoint answers as the config says."""
         with _CdkErrors():
-            session = self.connector.session(config)
+            session = self.connector.session(config, pass_on=_pass_on)
             status: AirbyteConnectionStatus = _only(m.connectionStatus for m in _parsed(session.check()))
         return status
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:  # noqa: ARG002
         """The streams with their schemas."""
         with _CdkErrors():
-            session = self.connector.session(config)
+            session = self.connector.session(config, pass_on=_pass_on)
             catalog: AirbyteCatalog = _only(m.catalog for m in _parsed(session.discover()))
         return catalog
 
@@ -72,7 +73,7 @@ class SourceRestApi(Source):
             AirbyteTracedException: At the end, if a stream is incomplete.
         """
         with _CdkErrors():
-            session = self.connector.session(config)
+            session = self.connector.session(config, pass_on=_pass_on)
             saved = states.load([AirbyteStateMessageSerializer.dump(message) for message in state or []])
             yield from _parsed(session.read(ConfiguredAirbyteCatalogSerializer.dump(catalog), saved))
         if not session.complete:
@@ -80,6 +81,11 @@ class SourceRestApi(Source):
                 message="Not all streams were read to their end; see their errors.",
                 failure_type=FailureType.transient_error,
             )
+
+
+def _pass_on(config: dict[str, Any]) -> None:
+    """Give the platform a changed config at once, not when the reader comes to it."""
+    emit_configuration_as_airbyte_control_message(config)
 
 
 class _CdkErrors:

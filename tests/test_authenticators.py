@@ -9,8 +9,11 @@ import pytest
 
 from source_rest_api.config import Config, load
 from source_rest_api.errors import ConfigError
+from source_rest_api.keeper import Keeper
+from source_rest_api.masking import Mask
 from source_rest_api.page import Request
 from source_rest_api.requester import Requester
+from source_rest_api.token_requester import sign_in
 from tests.api import JSON, Answer, Api, Call
 
 if TYPE_CHECKING:
@@ -32,10 +35,16 @@ def api() -> Iterator[Api]:
         yield api
 
 
+def requester_of(config: Config) -> Requester:
+    """Sign in to an API."""
+    keeper = Keeper({"url_base": config.url_base}, Mask([]))
+    return Requester(config, config.url_base, credentials=sign_in(config, keeper))
+
+
 def exchange(api: Api, authentication: dict[str, Any], path: str = "/x", **headers: str) -> Call:
     """Send one request and give what arrived."""
     config = Config.model_validate({"url_base": api.url, "authentication": authentication})
-    with Requester(config, api.url) as requester:
+    with requester_of(config) as requester:
         requester.fetch(Request("GET", f"{api.url}{path}", headers=headers), lambda response: response.body)
     return api.requests[-1]
 
@@ -77,6 +86,20 @@ def test_an_api_key_goes_into_a_header_of_any_name(api: Api) -> None:
     assert exchange(api, {"type": "api_key", "api_key": "k", "name": "apikey", "in": "header"}).headers["apikey"] == "k"
 
 
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        ("Token {{ api_key }}", "Token k 1"),
+        ("Token token={{ api_key }}", "Token token=k 1"),
+        ("{{ api_key }}@{{ config['url_base'][:7] }}", "k 1@http://"),
+    ],
+)
+def test_an_api_key_stands_in_the_words_of_the_api(api: Api, value: str, sent: str) -> None:
+    """The header's value is a template around the key, which stays a secret of its own."""
+    authentication = {"type": "api_key", "api_key": "k 1", "name": "Authorization", "value": value}
+    assert exchange(api, authentication).headers["Authorization"] == sent
+
+
 def test_an_api_key_goes_into_the_query_as_one_value(api: Api) -> None:
     """Whatever characters the key has, it arrives whole, beside the parameters of the request."""
     call = exchange(api, {"type": "api_key", "api_key": KEY, "name": "the key", "in": "query"}, "/x?page=1&q=a%26b")
@@ -107,7 +130,7 @@ def test_cookies_of_the_api_stay_beside_the_key(api: Api) -> None:
 
     authentication = {"type": "api_key", "api_key": "k", "name": "key", "in": "cookie"}
     config = Config.model_validate({"url_base": api.url, "authentication": authentication})
-    with Requester(config, api.url) as requester:
+    with requester_of(config) as requester:
         for path in ("/login", "/x"):
             requester.fetch(Request("GET", f"{api.url}{path}"), lambda response: response.body)
     assert set(api.requests[-1].headers["Cookie"].split("; ")) == {"session=s1", "key=k"}
@@ -142,6 +165,7 @@ def test_a_secret_that_no_header_can_hold_is_refused_without_being_shown(
         {"type": "api_key", "api_key": "SECRET", "name": "a=b", "in": "cookie"},
         {"type": "api_key", "api_key": "SECRET; admin=1", "name": "a", "in": "cookie"},
         {"type": "basic", "username": "ada:SECRET"},
+        {"type": "api_key", "api_key": "SECRET", "value": "{{ token }}"},
     ],
 )
 def test_what_would_be_sent_as_something_else_is_refused(authentication: dict[str, str]) -> None:

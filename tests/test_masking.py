@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import string
 from base64 import b64encode, urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -153,3 +154,14 @@ def test_what_an_authenticator_sends_is_masked(authentication: dict[str, str], s
     mask: Callable[[str], str] = masking.masker(masking.secrets_of(loaded))
     assert mask(f"GET /?x={sent} failed") == "GET /?x=**** failed"
     assert mask(f"Authorization: Basic {sent}") == "Authorization: Basic ****"
+
+
+def test_a_secret_that_is_learned_is_masked_from_then_on() -> None:
+    """Beside those that were known, by whichever thread."""
+    mask = masking.masker(["first"])
+    assert mask("first second") == "**** second"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(mask.learn, [f"token-{n}x" for n in range(40)]))
+    mask.learn("second")
+    assert mask("first second " + " ".join(f"token-{n}x" for n in range(40))).replace("*", "").strip() == ""
+    assert masking.masker([])("text") == "text"

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from source_rest_api import SourceRestApi
 from tests.api import Answer, Api
 from tests.process import catalog, run
+from tests.sign_in import TokenApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,3 +167,15 @@ def test_decimals_are_numbers(api: Api) -> None:
     chosen = ConfiguredAirbyteCatalogSerializer.load(catalog(rows="full_refresh"))
     [record] = [m.record for m in SourceRestApi().read(LOG, config(api), chosen, []) if m.record]
     assert Decimal(str(record.data["d"])) == Decimal("0.1")
+
+
+def test_a_changed_config_is_given_to_the_platform_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    """The CDK's own CONTROL message, before the check is done."""
+    with TokenApi() as api:
+        api.answer_with = {"refresh_token": "R1-secret"}
+        status = SourceRestApi().check(LOG, api.oauth(refresh_token="R0-secret"))
+    assert status.status == Status.SUCCEEDED
+    message = AirbyteMessageSerializer.load(json.loads(capfd.readouterr().out))
+    assert message.control is not None
+    assert message.control.connectorConfig is not None
+    assert message.control.connectorConfig.config["authentication"]["refresh_token"] == "R1-secret"

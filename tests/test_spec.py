@@ -74,8 +74,16 @@ def test_secrets_are_marked() -> None:
         ".authentication<API key>.api_key",
         ".authentication<Basic>.password",
         ".authentication<Bearer>.token",
+        ".authentication<Digest>.password",
+        ".authentication<JWT>.key",
+        ".authentication<Login>.password",
+        ".authentication<OAuth 2>.client_secret",
+        ".authentication<OAuth 2>.refresh_token",
+        ".proxy_url",
+        ".tls.client_key",
     ]
-    assert all(set(field) <= {"airbyte_secret", "description", "order", "title", "type"} for field in secrets.values())
+    known = {"airbyte_secret", "description", "group", "multiline", "order", "title", "type"}
+    assert all(set(field) <= known for field in secrets.values())
 
 
 @pytest.mark.parametrize("keyword", ["$ref", "$defs", "definitions", "anyOf", "allOf", "not", "discriminator"])
@@ -122,7 +130,7 @@ def test_every_field_has_a_title_and_says_what_it_is(path: str) -> None:
     title = field["title"]
     assert title[0].isupper()
     words = title.split()
-    assert all(word.islower() or word in {"API", "HTTP", "JSON", "POST", "URL", "YAML"} for word in words[1:])
+    assert all(word.islower() or word in {"API", "HTTP", "ID", "JSON", "POST", "URL", "YAML"} for word in words[1:])
     assert "_" not in title
     named = path.endswith(("[].name", "[].value")) and len(OBJECTS[path.rpartition(".")[0]]["properties"]) == 2
     assert named or field["description"]

@@ -1,0 +1,200 @@
+"""Certificates and proxies of the config's own, against real TLS."""
+
+from __future__ import annotations
+
+import ssl
+from base64 import b64encode
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from source_rest_api.config import load
+from source_rest_api.errors import ConfigError, SourceError, TransientError
+from source_rest_api.masking import masker, secrets_of
+from tests.api import Api
+from tests.sign_in import Session, TokenApi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SINCE = datetime(2020, 1, 1, tzinfo=timezone.utc)
+
+
+class Authority:
+    """Signs certificates for 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Tests")])
+        self.pem = self._signed(self.name, self.key, ca=True).public_bytes(Encoding.PEM).decode()
+
+    def issue(self, password: bytes | None = None) -> tuple[str, str]:
+        """Give a certificate and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+        encryption = BestAvailableEncryption(password) if password else NoEncryption()
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode()
+        return self._signed(name, key, ca=False).public_bytes(Encoding.PEM).decode(), pem
+
+    def _signed(self, name: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(SINCE)
+            .not_valid_after(SINCE + timedelta(days=36500))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .sign(self.key, SHA256())
+        )
+
+
+AUTHORITY = Authority()
+CLIENT, KEY = AUTHORITY.issue()
+
+
+@contextmanager
+def over_tls(api: Api, *, asks: bool = False) -> Iterator[str]:
+    """Run an API over TLS, which may ask for a client certificate; gives its URL."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    with TemporaryDirectory() as folder:
+        for name, text in zip(("cert.pem", "key.pem"), AUTHORITY.issue(), strict=True):
+            (Path(folder) / name).write_text(text)
+        context.load_cert_chain(Path(folder) / "cert.pem", Path(folder) / "key.pem")
+    if asks:
+        context.load_verify_locations(cadata=AUTHORITY.pem)
+        context.verify_mode = ssl.CERT_REQUIRED
+    with api:
+        assert api._server is not None
+        api._server.socket = context.wrap_socket(api._server.socket, server_side=True)
+        yield api.url.replace("http:", "https:")
+
+
+def raw(url: str, **more: Any) -> dict[str, Any]:
+    """Give a config without patience."""
+    return {"url_base": url, "endpoints": [{"name": "x", "path": "/x"}], "retry": {"max_attempts": 1}, **more}
+
+
+@pytest.fixture
+def api() -> Api:
+    """Make an API, not started yet."""
+    api = Api()
+    api.get("/x")(lambda _: [])
+    return api
+
+
+def test_an_authority_of_ones_own(api: Api) -> None:
+    """Its certificates are trusted where the config has it, and are not where it has not."""
+    with over_tls(api) as url:
+        with Session(raw(url, tls={"ca_bundle": AUTHORITY.pem})) as session:
+            assert session.get() == b"[]"
+        for tls in ({}, {"tls": {"ca_bundle": Authority().pem}}):
+            with Session(raw(url, **tls)) as session, pytest.raises(ConfigError, match="certificate"):
+                session.get()
+
+
+def test_the_environment_does_not_replace_it(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The config goes before `REQUESTS_CA_BUNDLE`, which holds where it says nothing."""
+    (tmp_path / "ca.pem").write_text(AUTHORITY.pem)
+    (tmp_path / "other.pem").write_text(Authority().pem)
+    with over_tls(api) as url:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
+        with Session(raw(url, tls={"ca_bundle": str(tmp_path / "ca.pem")})) as session:
+            assert session.get() == b"[]"
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        with Session(raw(url)) as session:
+            assert session.get() == b"[]"
+
+
+def test_a_client_certificate(api: Api) -> None:
+    """It is shown to an API that asks; as text of several lines or of one. What was written for it is removed."""
+    with over_tls(api, asks=True) as url:
+        for key in (KEY, KEY.replace("\n", "\\n")):
+            tls = {"ca_bundle": AUTHORITY.pem, "client_certificate": CLIENT, "client_key": key}
+            with Session(raw(url, tls=tls)) as session:
+                assert session.get() == b"[]"
+                files = session.requester._connections._files
+                assert files is not None
+                assert files.client is not None
+                written = Path(files.client[1])
+                assert (written.stat().st_mode & 0o777, written.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+            assert not written.parent.exists()
+        with Session(raw(url, tls={"ca_bundle": AUTHORITY.pem})) as session, pytest.raises(SourceError):
+            session.get()
+
+
+def test_tokens_are_asked_for_over_the_same_connections() -> None:
+    """The token endpoint is behind the same authority and asks for the same certificate."""
+    api = TokenApi()
+    with over_tls(api, asks=True) as url:
+        config = api.oauth()
+        config["url_base"] = url
+        config["authentication"]["token_url"] = f"{url}/token"
+        config["tls"] = {"ca_bundle": AUTHORITY.pem, "client_certificate": CLIENT, "client_key": KEY}
+        with Session(config) as session:
+            assert session.get() == b"[]"
+
+
+@pytest.mark.parametrize(
+    ("tls", "message"),
+    [
+        ({"client_certificate": CLIENT}, "belong together"),
+        ({"client_key": KEY}, "belong together"),
+        ({"client_certificate": CLIENT, "client_key": AUTHORITY.issue()[1]}, "the key does not fit"),
+        ({"client_certificate": CLIENT, "client_key": AUTHORITY.issue(b"password")[1]}, "tls"),
+        ({"client_certificate": CLIENT, "client_key": "KEY-secret"}, "path of a PEM file"),
+        ({"ca_bundle": "/no/such/file"}, "path of a PEM file"),
+        ({"ca_bundle": "-----BEGIN CERTIFICATE-----\nbroken\n-----END CERTIFICATE-----"}, "tls"),
+    ],
+)
+def test_certificates_that_cannot_be_used(tls: dict[str, str], message: str) -> None:
+    """They are refused when the config is read, and keys are not shown."""
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(raw("https://a.example", tls=tls))
+    assert "-secret" not in f"{caught.value}{caught.value.detail}"
+
+
+def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All requests go through it, with its own credentials, whatever the environment says."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with Api() as proxy:
+        proxy.get("http://api.invalid/x")(lambda _: [])
+        url = f"http://ada:p%40ss-secret@127.0.0.1:{proxy.port}"
+        with Session(raw("http://api.invalid", proxy_url=url)) as session:
+            assert session.get() == b"[]"
+        assert proxy.requests[0].headers["Proxy-Authorization"] == f"Basic {b64encode(b'ada:p@ss-secret').decode()}"
+
+
+def test_a_proxy_that_fails_shows_no_password() -> None:
+    """Neither the error nor what is masked has it, in any form."""
+    config = raw("https://api.invalid", proxy_url="http://ada:p%40ss-secret@127.0.0.1:9")
+    with Session(config) as session, pytest.raises(TransientError) as caught:
+        session.get()
+    assert "ss-secret" not in f"{caught.value}{caught.value.detail}"
+    mask = masker(secrets_of(session.config))
+    basic = b64encode(b"ada:p@ss-secret").decode()
+    assert "ss-secret" not in mask(f"p@ss-secret p%40ss-secret http://ada:p%40ss-secret@127.0.0.1:9 {basic}")
+    assert basic not in mask(basic)
+
+
+@pytest.mark.parametrize("url", ["proxy:3128", "socks5://proxy:1080", "http://", "ftp://a"])
+def test_what_is_no_proxy(url: str) -> None:
+    """Only HTTP proxies are known."""
+    with pytest.raises(ConfigError, match="proxy_url: must be a URL"):
+        load(raw("https://a.example", proxy_url=url))

@@ -1,0 +1,138 @@
+"""Logins: what is sent, where the token is found, and where it goes."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api.config import load
+from source_rest_api.errors import ConfigError
+from tests.api import JSON, Answer, Api, Call
+from tests.sign_in import Session, form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """Run an API with a login."""
+    with Api() as api:
+
+        @api.route("PUT", "/login")
+        @api.get("/login")
+        @api.post("/login")
+        def login(_: Call) -> JSON:
+            body = {"data": {"token": "T-secret"}, "ends": "2023-11-14T23:46:40Z"}
+            return Answer(body, headers={"X-Session": "H-secret"})
+
+        @api.get("/x")
+        def x(_: Call) -> JSON:
+            return []
+
+        yield api
+
+
+def raw(api: Api, **more: Any) -> dict[str, Any]:
+    """Give a config that logs in."""
+    own = {"type": "login", "login_url": f"{api.url}/login", "username": "ada", "password": "pass-secret"}
+    found = {} if "token_header" in more else {"token_path": "data.token"}
+    endpoints = [{"name": "x", "path": "/x"}]
+    return {"url_base": api.url, "authentication": {**own, **found, **more}, "endpoints": endpoints}
+
+
+def exchange(api: Api, **more: Any) -> tuple[Call, Call]:
+    """Log in and ask for something; gives both requests."""
+    with Session(raw(api, **more)) as session:
+        session.get()
+    login, call = api.requests
+    return login, call
+
+
+def test_a_login_with_the_least_that_can_be_said(api: Api) -> None:
+    """User name and password go as JSON, and the token comes back as bearer."""
+    login, call = exchange(api)
+    assert (login.method, login.json()) == ("POST", {"username": "ada", "password": "pass-secret"})
+    assert call.headers["Authorization"] == "Bearer T-secret"
+
+
+def test_fields_of_the_apis_own(api: Api) -> None:
+    """Names and further fields are templates around user name and password."""
+    fields = {"login": "{{ username }}@{{ config['url_base'][:4] }}", "key": "{{ password }}", "app": "etl"}
+    login, _ = exchange(api, fields=fields, body_format="form", headers={"X-App": "{{ username }}"})
+    assert form(login) == {"login": "ada@http", "key": "pass-secret", "app": "etl"}
+    assert login.headers["X-App"] == "ada"
+
+
+def test_a_login_with_basic_credentials(api: Api) -> None:
+    """The credentials stand in the header, and nowhere else."""
+    login, _ = exchange(api, basic=True, http_method="PUT")
+    assert (login.method, login.json()) == ("PUT", {})
+    assert b64decode(login.headers["Authorization"].removeprefix("Basic ")) == b"ada:pass-secret"
+
+
+def test_a_login_by_get(api: Api) -> None:
+    """Fields are query parameters, and the password is in no error."""
+    login, _ = exchange(api, http_method="GET", fields={"key": "{{ password }}"})
+    assert (login.query, login.body) == ({"key": ["pass-secret"]}, b"")
+    api.get("/login")(lambda _: Answer({}, 404))
+    with (
+        Session(raw(api, http_method="GET", fields={"key": "{{ password }}"})) as session,
+        pytest.raises(ConfigError, match=r"GET .*/login: No token was given: HTTP 404") as caught,
+    ):
+        session.get()
+    assert "-secret" not in f"{caught.value}{caught.value.detail}"
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "sent"),
+    [
+        ({"in": "header", "name": "X-Auth-Token"}, "X-Auth-Token", "H-secret"),
+        ({"in": "header", "name": "Authorization", "value": "Token {{ token }}"}, "Authorization", "Token H-secret"),
+        ({"in": "cookie", "name": "sid"}, "Cookie", "sid=H-secret"),
+    ],
+)
+def test_a_token_from_a_header_goes_where_the_api_wants_it(api: Api, place: Any, name: str, sent: str) -> None:
+    """A header, a cookie, a word before it."""
+    _, call = exchange(api, token_header="x-session", place=place)
+    assert call.headers[name] == sent
+
+
+def test_a_token_in_the_query(api: Api) -> None:
+    """The token is a parameter of each request."""
+    _, call = exchange(api, place={"in": "query", "name": "auth"})
+    assert call.query == {"auth": ["T-secret"]}
+
+
+def test_a_login_is_repeated_when_its_token_ends(api: Api) -> None:
+    """By a date in the answer, and on a 401."""
+    with Session(raw(api, expires_path="ends")) as session:
+        session.clock.now = 0.0
+        api.route("POST", "/login")(lambda _: {"data": {"token": "T"}, "ends": 1_700_000_000 + 7200})
+        for now in (0, 5000, 7000):
+            session.clock.now = now
+            session.get()
+    assert [call.path for call in api.requests] == ["/login", "/x", "/x", "/login", "/x"]
+
+
+def test_a_header_that_is_not_there(api: Api) -> None:
+    """The error names the setting."""
+    with Session(raw(api, token_header="X-Other")) as session, pytest.raises(ConfigError, match="`token_header`"):
+        session.get()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"token_path": None}, "one of `token_path` and `token_header`"),
+        ({"token_header": "X", "token_path": "a"}, "one of"),
+        ({"fields": {"a": "{{ token }}"}}, "reads `token`"),
+        ({"login_url": "https://a/{{ username }}"}, "reads `username`"),
+    ],
+)
+def test_what_cannot_work_is_refused(given: dict[str, Any], message: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(ConfigError, match=message):
+        load(raw(Api(), **given))

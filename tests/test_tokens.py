@@ -1,0 +1,166 @@
+"""Tokens are shared, renewed in time, and asked for once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_rest_api import tokens
+from source_rest_api.errors import ConfigError, SourceError, TransientError
+from source_rest_api.page import Response
+from tests.api import JSON, Answer, Call
+from tests.sign_in import Session, TokenApi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW = 1_700_000_000.0
+
+
+@pytest.fixture
+def api() -> Iterator[TokenApi]:
+    """Run an API behind tokens."""
+    with TokenApi() as api:
+        yield api
+
+
+@given(st.floats(min_value=0.001, max_value=1e9))
+def test_a_token_is_renewed_ahead_of_its_end(life: float) -> None:
+    """A tenth of its life before, at least a minute, at most half of it."""
+    margin = tokens.margin(life)
+    assert margin <= life / 2
+    assert margin >= min(60, life / 2)
+    assert margin == pytest.approx(life / 10) or life < 600
+
+
+def test_a_token_is_renewed_when_its_time_comes(api: TokenApi) -> None:
+    """Not before nine tenths of its life, and without a request that is refused."""
+    with Session(api.oauth()) as session:
+        for later in (0, 3239, 2, 3239, 2):
+            session.clock.now += later
+            session.get()
+    assert api.issued == 3
+    assert len(api.asked("/x")) == 5
+
+
+def test_a_token_without_expiry_lives_as_long_as_the_config_says(api: TokenApi) -> None:
+    """`lifetime` is what is assumed."""
+    api.answer_with = {}
+    with Session(api.oauth(lifetime=100)) as session:
+        for later in (0, 49, 2):
+            session.clock.now += later
+            session.get()
+    assert api.issued == 2
+
+
+def test_a_token_that_the_api_refuses_is_renewed_once(api: TokenApi) -> None:
+    """The request is sent again with the new one; if that is refused too, the error says so."""
+    with Session(api.oauth()) as session:
+        session.get()
+        api.valid = set()
+        assert session.get() == b"[]"
+        api.get("/x")(lambda _: Answer({}, 401))
+        with pytest.raises(ConfigError, match=r"HTTP 401.*check the credentials"):
+            session.get()
+    assert api.issued == 3
+
+
+def test_threads_share_one_token(api: TokenApi) -> None:
+    """Eight threads that start together ask for one token, and for one more when it is refused to all."""
+    with Session(api.oauth()) as session, ThreadPoolExecutor(8) as pool:
+        barrier = Barrier(8)
+
+        def get(_: int) -> bytes:
+            barrier.wait()
+            return session.get()
+
+        assert list(pool.map(get, range(8))) == [b"[]"] * 8
+        assert api.issued == 1
+        api.valid = set()
+        assert list(pool.map(get, range(8))) == [b"[]"] * 8
+        assert api.issued == 2
+        session.clock.now += 3600
+        assert list(pool.map(get, range(8))) == [b"[]"] * 8
+        assert api.issued == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(Answer({}, 500, delay=0.3), TransientError), (Answer({}, 400, delay=0.3), ConfigError)]
+)
+def test_threads_share_one_failure(api: TokenApi, answer: Answer, kind: type[SourceError]) -> None:
+    """Who waited for a token that did not come gets the same error, and does not ask again."""
+    api.post("/token")(lambda _: answer)
+    raw = api.oauth() | {"retry": {"max_attempts": 1}}
+    with Session(raw) as session, ThreadPoolExecutor(8) as pool:
+        barrier = Barrier(8)
+
+        def get(_: int) -> str:
+            barrier.wait()
+            with pytest.raises(kind) as caught:
+                session.get()
+            return str(caught.value)
+
+        messages = set(pool.map(get, range(8)))
+    assert len(messages) == 1
+    assert messages.pop().count("GET") == 1
+    assert len(api.asked()) == 1
+
+
+def test_after_a_passing_failure_it_is_asked_for_again(api: TokenApi) -> None:
+    """A later request has a chance of its own."""
+    api.post("/token")(lambda call: Answer({}, 500) if call.number == 0 else api.give(call))
+    with Session(api.oauth() | {"retry": {"max_attempts": 1}}) as session:
+        with pytest.raises(TransientError):
+            session.get()
+        assert session.get() == b"[]"
+
+
+def test_minted_tokens_are_masked(api: TokenApi) -> None:
+    """A token is a secret from the moment it is there, before a request could fail with it."""
+
+    @api.get("/x")
+    def x(call: Call) -> JSON:
+        return Answer({"error": f"no such token: {call.headers['Authorization']}"}, 403)
+
+    with Session(api.oauth()) as session:
+        with pytest.raises(ConfigError) as caught:
+            session.get()
+        assert "T1-secret" in str(caught.value)
+        assert "T1-secret" not in session.mask(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "life"),
+    [
+        (None, {}, 7.0),
+        (3600, {}, 3600.0),
+        ("3600", {}, 3600.0),
+        (0.5, {}, 0.5),
+        (0, {}, 7.0),
+        (-1, {}, 7.0),
+        (NOW + 60, {}, 60.0),
+        (str(int(NOW) + 60), {}, 60.0),
+        ((NOW + 60) * 1000, {}, 60.0),
+        ("2023-11-14T22:14:20Z", {}, 60.0),
+        ("2023-11-14T23:14:20+01:00", {}, 60.0),
+        ("2023-11-14T22:14:20Z", {"Date": "Tue, 14 Nov 2023 22:14:10 GMT"}, 10.0),
+        ("2023-11-14T22:14:20Z", {"Date": "soon"}, 60.0),
+    ],
+)
+def test_expiry(value: Any, headers: dict[str, str], life: float) -> None:
+    """Seconds, numbers as text, dates, epochs; the server's clock counts where it is known."""
+    raw = None if value is None else msgspec.Raw(msgspec.json.encode(value))
+    assert tokens.life(Response(200, headers, b"", ""), raw, 7.0, NOW) == pytest.approx(life)
+
+
+@pytest.mark.parametrize("value", ["", "soon", [1], {}, True, "1e999", "nan", "2023-11-14T22:13:00Z", NOW - 1])
+def test_expiry_that_is_none(value: Any) -> None:
+    """What cannot be a time, or is past, is an error."""
+    with pytest.raises(ConfigError):
+        tokens.life(Response(200, {}, b"", ""), msgspec.Raw(msgspec.json.encode(value)), 7.0, NOW)
