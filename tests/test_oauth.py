@@ -10,7 +10,7 @@ import pytest
 
 from source_rest_api.config import load
 from source_rest_api.errors import ConfigError, TransientError
-from source_rest_api.requester import Stopped
+from source_rest_api.transfer import Stopped
 from tests.api import JSON, Answer, Call
 from tests.process import catalog, run, start
 from tests.sign_in import Session, TokenApi, form

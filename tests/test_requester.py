@@ -24,9 +24,12 @@ from cryptography.x509.oid import NameOID
 from source_rest_api import config as configs
 from source_rest_api.decoders import Json
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
+from source_rest_api.keeper import Keeper
+from source_rest_api.masking import Mask
 from source_rest_api.page import Request, Response
 from source_rest_api.payload import JsonPayload
 from source_rest_api.requester import Requester
+from source_rest_api.token_requester import sign_in
 from source_rest_api.transfer import Stopped
 from tests.api import Answer, Api, Call
 
@@ -75,7 +78,9 @@ def requester(url_base: str, clock: Clock | None = None, **settings: Any) -> Req
     """Make a requester that waits for nothing in earnest."""
     clock = clock or Clock()
     raw = {"url_base": url_base, "endpoints": [{"name": "e", "path": "e"}], **settings}
-    return Requester(configs.load(raw), url_base, clock, clock, lambda: 0.0)
+    config = configs.load(raw)
+    signed_in = sign_in(config, Keeper(raw, Mask(())), clock)
+    return Requester(config, url_base, clock, clock, lambda: 0.0, credentials=signed_in)
 
 
 def fetch(api: Api, clock: Clock | None = None, method: str = "GET", path: str = "/e", **settings: Any) -> Any:
@@ -333,7 +338,7 @@ def test_nothing_is_sent_to_another_origin(api: Api, way: str, target: str) -> N
 def test_one_origin_may_be_written_in_several_ways(base: str, url: str) -> None:
     """Case, default ports and international names do not make another origin."""
     with requester(base) as asking:
-        asking._prepared(Request("GET", url))
+        asking._prepared(Request("GET", url), asking._credentials.current())
 
 
 @pytest.mark.parametrize("url_base", ["http://", "http://[::1", "http://a:99999999/", "http://*.example.com"])
