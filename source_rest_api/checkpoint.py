@@ -25,8 +25,8 @@ class Checkpoints:
     """The checkpoints of one read of a stream.
 
     A state holds a cursor for each partition. Written after every partition, the states of n partitions would take n²
-    cursors; so one is written when a hundredth of the cursors have moved since the last: at once for up to a hundred
-    partitions, and for more of them at most a hundredth of the work is without a state.
+    cursors; so one is written when more than a hundredth of the cursors have moved since the last: at once for less
+    than a hundred partitions, and for more of them at most a hundredth of the work is without a state.
     """
 
     def __init__(self, state: StreamState) -> None:

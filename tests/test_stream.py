@@ -430,3 +430,23 @@ def test_checkpoints_cover_all_without_repeating_themselves(steps: list[tuple[in
     assert all(left != right for left, right in pairwise(states))
     cursors = sum(len(found.get("cursors", {})) for found in states)
     assert cursors <= 102 * (len(steps) + 1)
+
+
+def test_states_of_many_partitions_do_not_outgrow_the_records() -> None:
+    """A thousand partitions do not write a million cursors."""
+    checkpoints = Checkpoints(state.new())
+    written = 0
+    for number in range(1000):
+        checkpoints.advance(str(number), "2024-01-01T00:00:00Z")
+        written += sum(len(checkpoint.state["cursors"]) for checkpoint in checkpoints.due())
+    assert written < 110_000
+
+
+def test_what_waits_for_its_state_gets_it_when_the_read_breaks_off(api: Api) -> None:
+    """With more than a hundred partitions, the last of them are covered all the same."""
+    api.get("/repos")(lambda _: [{"name": number} for number in range(101)])
+    at = [{"at": "2024-01-01T00:00:00Z"}]
+    api.get("/repos/{name}/items")(lambda call: Answer(at, 500 if call.path_params["name"] == "100" else 200))
+    reading = Reading(api.url, PARENTS, {**CHILD, "incremental": SINCE})
+    assert isinstance(reading.error, TransientError)
+    assert [len(found["cursors"]) for found in reading.states][-2:] == [99, 100]
