@@ -35,7 +35,7 @@ class Pool(Generic[T]):
         jobs: Sequence[Iterator[T]],
         workers: int,
         stop: Event,
-        max_bytes: int = 4 << 20,
+        max_bytes: int = 16 << 20,
         grace: float = 3.0,
     ) -> None:
         self._jobs = deque(jobs)
