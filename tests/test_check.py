@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -11,22 +11,7 @@ from source_rest_api import Connector
 from source_rest_api.errors import InternalError
 from tests.api import Answer, Api
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reach loopback directly, whatever the environment says."""
-    monkeypatch.setenv("NO_PROXY", "*")
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    """Run an API whose handlers do not fail."""
-    with Api() as api:
-        yield api
-        assert api.errors == []
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 def check(api: Api, *endpoints: dict[str, Any], **config: Any) -> tuple[str, str]:

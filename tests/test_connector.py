@@ -14,21 +14,10 @@ from source_rest_api.transfer import Stopped
 from tests.api import Answer, Api
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reach loopback directly, whatever the environment says."""
-    monkeypatch.setenv("NO_PROXY", "*")
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    """Run an API whose handlers do not fail."""
-    with Api() as api:
-        yield api
-        assert api.errors == []
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 def config(api: Api, *endpoints: dict[str, Any], **settings: Any) -> dict[str, Any]:

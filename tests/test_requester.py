@@ -34,7 +34,6 @@ from source_rest_api.transfer import Stopped
 from tests.api import Answer, Api, Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.api import Handler
@@ -60,18 +59,7 @@ class Clock(Event):
         return self.is_set()
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reach loopback directly, whatever the environment says."""
-    monkeypatch.setenv("NO_PROXY", "*")
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    """Run an API whose handlers do not fail."""
-    with Api() as api:
-        yield api
-        assert api.errors == []
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 def requester(url_base: str, clock: Clock | None = None, **settings: Any) -> Requester:

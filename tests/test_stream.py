@@ -21,8 +21,6 @@ from source_rest_api.stream import Batch, Stream
 from tests.api import Answer, Api
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.api import Call
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
@@ -30,18 +28,7 @@ SINCE = {"cursor_field": "at", "start_param": "since"}
 ONCE = {"max_attempts": 1}
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reach loopback directly, whatever the environment says."""
-    monkeypatch.setenv("NO_PROXY", "*")
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    """Run an API whose handlers do not fail."""
-    with Api() as api:
-        yield api
-        assert api.errors == []
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 class Reading:
