@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from source_rest_api import templates
+from source_rest_api.aws_signature import AwsSignature
 from source_rest_api.credentials import Location, Static, check_header, check_name, check_names, put
 from source_rest_api.digest import Digest
 from source_rest_api.jwt_auth import Jwt
@@ -55,31 +56,31 @@ class Bearer(Model):
 
 
 class ApiKey(Model):
-    """A key in a header, a query parameter or a cookie of the API's own name."""
+    """A key in a header, a query parameter, a cookie or a field of the body, by the API's own name for it."""
 
     type: Literal["api_key"] = "api_key"
     api_key: Secret
     """The key."""
     name: str = "X-Api-Key"
-    """Name of the header, parameter or cookie."""
+    """Name of the header, parameter, cookie or field; in a JSON body dots lead into inner objects."""
     location: Location = Field(default="header", alias="in")
     """Where the key goes."""
 
     value: Text = "{{ api_key }}"
-    """What is sent, such as `Token {{ api_key }}`. Templates read `api_key` and `config`."""
+    """What is sent, such as `Token {{ api_key }}`. Templates read `api_key`, `config` and `secrets`."""
 
     def session(self, desk: Desk) -> Credentials:
         """Fill the template, once."""
         key = self.api_key.get_secret_value()
-        value = templates.render(self.value, {"api_key": key, "config": desk.config})
+        value = templates.render(self.value, {**desk.context, "api_key": key})
         desk.learn(value)
         return Static(lambda request: put(request, self.location, self.name, value))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_names(self.value, {"api_key", "config"})
+        check_names(self.value, "api_key")
         check_name(self.location, self.name)
-        if self.location != "query":
+        if self.location in {"header", "cookie"}:
             check_header(self.api_key)
         if self.location == "cookie" and ";" in self.api_key.get_secret_value():
             raise ValueError("`api_key`: a cookie cannot hold a semicolon")
@@ -106,5 +107,5 @@ class Basic(Model):
 
 
 Authenticator: TypeAlias = Annotated[
-    NoAuth | Bearer | ApiKey | Basic | OAuth2 | Login | Jwt | Digest, Field(discriminator="type")
+    NoAuth | Bearer | ApiKey | Basic | OAuth2 | Login | Jwt | Digest | AwsSignature, Field(discriminator="type")
 ]

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
 
-from source_rest_api import partitions, templates, yaml_text
+from source_rest_api import partitions, templates, validation, yaml_text
 from source_rest_api.authenticators import Authenticator, NoAuth
 from source_rest_api.connections import ProxyUrl, Tls
 from source_rest_api.cursors import DatetimeText
 from source_rest_api.endpoint import Endpoint
 from source_rest_api.error_policy import Retry
 from source_rest_api.errors import ConfigError
-from source_rest_api.model import Model, NamedTexts, Own, Text
+from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
 from source_rest_api.paginators import NoPagination, Paginator
 
 if TYPE_CHECKING:
@@ -59,6 +50,8 @@ class Config(Model):
     """URL that all paths are below, such as `https://api.example.com/v1`."""
     authentication: Annotated[Authenticator, Own] = NoAuth()
     """How requests show who asks."""
+    secrets: NamedSecrets = {}
+    """Further secrets, such as a second key, as lines of `name: value`. Templates read them as `{{ secrets.name }}`."""
     start_date: DatetimeText | None = None
     """Where the first incremental sync begins. Templates read it as `{{ config['start_date'] }}`."""
     headers: NamedTexts = {}
@@ -90,6 +83,10 @@ class Config(Model):
     environment."""
     max_concurrency: PositiveInt = 4
     """Streams that are read at the same time."""
+
+    def context(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """What all templates read: the config as it was written (`raw`), and the secrets by their names."""
+        return {"config": raw, "secrets": {name: secret.get_secret_value() for name, secret in self.secrets.items()}}
 
     @cached_property
     def streams(self) -> list[Endpoint]:
@@ -123,7 +120,7 @@ def validated(raw: Mapping[str, Any], model: type[M]) -> M:
     try:
         return model.model_validate(own)
     except ValidationError as error:
-        problems = [_problem(model, item) for item in error.errors(include_url=False, include_input=False)]
+        problems = [validation.problem(model, item) for item in error.errors(include_url=False, include_input=False)]
         raise _wrong(problems) from None
 
 
@@ -142,72 +139,6 @@ def checked(config: Config) -> Config:
 def _wrong(problems: list[str]) -> ConfigError:
     count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
     return ConfigError("\n".join([f"The config has {count}:", *(f"- {problem}" for problem in problems)]))
-
-
-def _problem(model: type[BaseModel], error: Any) -> str:
-    """One line for one validation error: the path as the user writes it, and what to do."""
-    kind, location = error["type"], error["loc"]
-    path, owner = _walk(model, location)
-    if kind == "extra_forbidden" and owner is not None:
-        known = [field.alias or name for name, field in owner.model_fields.items()]
-        return f"{path}: unknown key{_did_you_mean(str(location[-1]), known)}"
-    if kind == "union_tag_invalid":
-        expected = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
-        return f"{path}.type: unknown type{_did_you_mean(error['ctx']['tag'], expected)}"
-    if kind == "union_tag_not_found":
-        return f"{path}.type: is missing"
-    message = _MESSAGES.get(kind) or error["msg"].removeprefix("Value error, ")
-    return f"{path}: {message[0].lower()}{message[1:]}"
-
-
-_MESSAGES = {
-    "dict_type": "must be an object",
-    "list_type": "must be a list",
-    "missing": "is missing",
-    "model_attributes_type": "must be an object",
-    "model_type": "must be an object",
-    "string_type": "must be text; in YAML, put it in quotes",
-}
-"""Pydantic's words for these are for programmers."""
-
-
-def _did_you_mean(given: str, known: list[str]) -> str:
-    close = get_close_matches(given, known, n=1, cutoff=0.6)
-    return f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(f'`{name}`' for name in known)}"
-
-
-def _members(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _members(argument)
-
-
-def _tag(model: type[BaseModel]) -> str | None:
-    field = model.model_fields.get("type")
-    return None if field is None else str(field.default)
-
-
-def _walk(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
-    """Follow a location, in which pydantic puts the types of unions between the keys.
-
-    Returns:
-        The path as the user writes it, `endpoints[0].pagination.page_size`, and the model whose key is its last.
-    """
-    path = ""
-    owners: list[type[BaseModel]] = []
-    here = [model]
-    for part in location:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        elif len(here) > 1 and part in map(_tag, here):
-            here = [candidate for candidate in here if _tag(candidate) == part]
-        else:
-            path += f".{part}" if path else part
-            owners = here
-            fields = [f for owner in owners for name, f in owner.model_fields.items() if part in {name, f.alias}]
-            here = [member for field in fields for member in _members(field.annotation)]
-    return path, owners[0] if owners else None
 
 
 def _cross_check(config: Config) -> Iterator[str]:

@@ -152,7 +152,7 @@ class Session:
 
     def _requester(self, retry: Retry) -> Requester:
         config = self.config.model_copy(update={"retry": retry})
-        url_base = templates.render(config.url_base, {"config": self._raw_config})
+        url_base = templates.render(config.url_base, config.context(self._raw_config))
         self._credentials = self._credentials or sign_in(config, self._keeper, self._stop)
         return Requester(config, url_base, self._stop, credentials=self._credentials)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
-from source_rest_api import templates
+import msgspec
+
+from source_rest_api import raw_json, templates
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 Auth: TypeAlias = "Callable[[PreparedRequest], PreparedRequest]"
 """Puts credentials on one request; what `requests` calls an auth."""
-Location: TypeAlias = Literal["header", "query", "cookie"]
+Location: TypeAlias = Literal["header", "query", "cookie", "body"]
+"""Where in a request credentials go; in the body it is a field of a form or of a JSON object."""
 
 _NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 """Of a header or cookie (RFC 9110, section 5.6.2)."""
@@ -74,8 +77,8 @@ class Exchange(Protocol):
 class Desk:
     """What a session does for its authenticator."""
 
-    config: Mapping[str, Any]
-    """The config as the user wrote it, for templates."""
+    context: Mapping[str, Any]
+    """What the templates of all authenticators read: `templates.CONFIG_NAMES`."""
     exchange: Exchange
     learn: Callable[[str], None]
     """Notes a secret that must never be shown."""
@@ -112,7 +115,7 @@ def check_header(secret: SecretStr) -> SecretStr:
 
 def check_name(location: Location, name: str) -> None:
     """Raise ValueError if a header or cookie cannot have this name."""
-    if location != "query" and not _NAME.fullmatch(name):
+    if location in {"header", "cookie"} and not _NAME.fullmatch(name):
         raise ValueError(f"`name` is not one that a {location} can have")
 
 
@@ -126,6 +129,9 @@ def put(request: PreparedRequest, location: Location, name: str, value: str) -> 
         # A link that the API gave may have it already.
         request.prepare_url(_without(request.url or "", name), {name: value})
         return request
+    if location == "body":
+        request.prepare_body(_with_field(request, name, value), None)
+        return request
     if not _VALUE.fullmatch(value) or (location == "cookie" and ";" in value):
         raise ConfigError(f"What `authentication` gives for `{name}` has a character that no {location} can hold.")
     if location == "cookie":
@@ -137,8 +143,9 @@ def put(request: PreparedRequest, location: Location, name: str, value: str) -> 
     return request
 
 
-def check_names(text: str, known: set[str]) -> None:
-    """Raise ValueError if a template reads other names than those that are known where it is filled."""
+def check_names(text: str, *own: str) -> None:
+    """Raise ValueError if a template reads anything but `templates.CONFIG_NAMES` and the names of its own."""
+    known = templates.CONFIG_NAMES | set(own)
     unknown = templates.names(text) - known
     if unknown:
         names = ", ".join(f"`{name}`" for name in sorted(known))
@@ -148,5 +155,30 @@ def check_names(text: str, known: set[str]) -> None:
 def _without(url: str, name: str) -> str:
     """The URL without a query parameter, all others as they are."""
     parts = urlsplit(url)
-    kept = [p for p in parts.query.split("&") if unquote_plus(p.partition("=")[0]) != name]
-    return urlunsplit(parts._replace(query="&".join(kept)))
+    return urlunsplit(parts._replace(query=_kept(parts.query, name)))
+
+
+def _kept(pairs: str, name: str) -> str:
+    """Percent-encoded pairs without those of a name, all others as they are."""
+    return "&".join(pair for pair in pairs.split("&") if unquote_plus(pair.partition("=")[0]) != name)
+
+
+def _with_field(request: PreparedRequest, name: str, value: str) -> bytes:
+    """The body with a field more, all others as they are."""
+    kind = str(request.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
+    body = request.body if isinstance(request.body, bytes) else b""
+    if kind == "application/x-www-form-urlencoded":
+        return "&".join(filter(None, [_kept(body.decode(), name), urlencode({name: value})])).encode()
+    if kind == "application/json" and body[:1] == b"{":
+        return msgspec.json.encode(_placed(raw_json.fields(msgspec.Raw(body)), name.split("."), value))
+    raise ConfigError(
+        f"`authentication` puts `{name}` into the body, but the request has none that is a form or a JSON object: give "
+        "the endpoint a `body` of one of these types."
+    )
+
+
+def _placed(fields: dict[str, msgspec.Raw], path: list[str], value: str) -> dict[str, Any]:
+    inner = (
+        value if len(path) == 1 else _placed(raw_json.fields(fields.get(path[0], msgspec.Raw(b"{}"))), path[1:], value)
+    )
+    return {**fields, path[0]: inner}

@@ -39,15 +39,16 @@ class Jwt(Model):
     audience: str | None = None
     """Who shall read it, as claim `aud`; often the token URL."""
     claims: NamedTexts = {}
-    """Further claims, such as `scope`. Templates read `config`."""
+    """Further claims, such as `scope`. Templates read `config` and `secrets`."""
     lifetime: PositiveFloat = 1200
     """Seconds that it is valid, as claim `exp`."""
     token_url: Text | None = None
-    """URL that gives an access token for it. Templates read `config`."""
+    """URL that gives an access token for it. Templates read `config` and `secrets`."""
     fields: NamedTexts = _ASSERTION
-    """Fields of the token request. Templates read `jwt` and `config`. By default those of RFC 7523, section 2.1."""
+    """Fields of the token request. Templates read `jwt`, `config` and `secrets`. By default those of RFC 7523,
+    section 2.1."""
     headers: NamedTexts = {}
-    """Further headers of the token request. Templates read `jwt` and `config`."""
+    """Further headers of the token request. Templates read `jwt`, `config` and `secrets`."""
     token_path: Path = ("access_token",)
     """Where the access token stands in the answer."""
     expires_path: Path = ("expires_in",)
@@ -64,7 +65,7 @@ class Jwt(Model):
         desk.learn(signed)
         if self.token_url is None:
             return Token(signed, self.lifetime)
-        context = {"config": desk.config, "jwt": signed}
+        context = {**desk.context, "jwt": signed}
         request = TokenRequest(
             templates.render(self.token_url, context),
             token_request.filled(self.fields, context),
@@ -81,7 +82,7 @@ class Jwt(Model):
         now = int(desk.time())
         named = {"iss": self.issuer, "sub": self.subject, "aud": self.audience}
         claims: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
-        claims |= token_request.filled(self.claims, {"config": desk.config})
+        claims |= token_request.filled(self.claims, desk.context)
         return self._sign({**claims, "iat": now, "exp": now + int(self.lifetime)})
 
     def _sign(self, claims: dict[str, Any]) -> str:
@@ -102,10 +103,10 @@ class Jwt(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        token_request.check(self.claims, {"config"})
-        token_request.check(self.fields, {"config", "jwt"})
-        token_request.check(self.headers, {"config", "jwt"})
-        check_names(self.token_url or "", {"config"})
+        token_request.check(self.claims)
+        token_request.check(self.fields, "jwt")
+        token_request.check(self.headers, "jwt")
+        check_names(self.token_url or "")
         try:
             self._sign({})
         except ConfigError as error:

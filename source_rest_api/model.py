@@ -8,11 +8,12 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
 
-from source_rest_api import templates
+from source_rest_api import templates, yaml_text
 
 _WORDS = {
     "api": "API",
     "auth": "authentication",
+    "aws": "AWS",
     "ca": "CA",
     "http": "HTTP",
     "id": "ID",
@@ -104,6 +105,11 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _from_yaml(value: object) -> object:
+    """Airbyte's form has one text for all secrets, because it shows those that stand in lists."""
+    return (yaml_text.load(value) or {}) if isinstance(value, str) else value
+
+
 def _from_json(value: object) -> object:
     """Airbyte's form gives JSON as text."""
     if not isinstance(value, str):
@@ -152,6 +158,13 @@ NamedTexts: TypeAlias = Annotated[
     dict[str, Annotated[str | list[str], BeforeValidator(_texts)]], BeforeValidator(_mapping), _named("Value")
 ]
 """Query parameters or headers: a mapping, or an array of `{name, value}`."""
+
+NamedSecrets: TypeAlias = Annotated[
+    dict[str, Annotated[SecretStr, BeforeValidator(_text)]],
+    BeforeValidator(_from_yaml),
+    WithJsonSchema({"type": "string", "airbyte_secret": True, "multiline": True}, mode="validation"),
+]
+"""Secrets by name: a mapping, or its YAML text."""
 
 NamedPaths: TypeAlias = Annotated[dict[str, str], BeforeValidator(_mapping), _named("Path")]
 """New names for fields of another record: a mapping, or an array of `{name, value}`."""

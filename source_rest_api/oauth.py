@@ -24,7 +24,7 @@ class OAuth2(Model):
 
     type: Literal["oauth2"] = "oauth2"
     token_url: Text
-    """URL that gives access tokens. Templates read `config`."""
+    """URL that gives access tokens. Templates read `config` and `secrets`."""
     grant_type: Literal["client_credentials", "refresh_token"] | None = None
     """By default `refresh_token` if there is one, else `client_credentials`."""
     client_id: str
@@ -38,11 +38,11 @@ class OAuth2(Model):
     credentials_in: Literal["body", "basic"] = "body"
     """Whether id and secret go into the body, or into `Authorization: Basic` (unencoded, as most APIs expect it)."""
     body_format: BodyFormat = "form"
-    """How the body of the token request is written."""
+    """How the body of the token request is written; in JSON dots lead into inner objects."""
     fields: NamedTexts = {}
-    """Further fields of the token request, such as `audience`. Templates read `config`."""
+    """Further fields of the token request, such as `audience`. Templates read `config` and `secrets`."""
     headers: NamedTexts = {}
-    """Further headers of the token request. Templates read `config`."""
+    """Further headers of the token request. Templates read `config` and `secrets`."""
     token_path: Path = ("access_token",)
     """Where the token stands in the answer."""
     expires_path: Path = ("expires_in",)
@@ -74,9 +74,9 @@ class OAuth2(Model):
             raise ValueError("`refresh_token` is missing")
         if not self.refreshes and not self.client_secret.get_secret_value():
             raise ValueError("`client_secret` is missing")
-        check_names(self.token_url, {"config"})
-        token_request.check({**self.fields}, {"config"})
-        token_request.check({**self.headers}, {"config"})
+        check_names(self.token_url)
+        token_request.check(self.fields)
+        token_request.check(self.headers)
         return self
 
 
@@ -118,7 +118,7 @@ class _Grant:
             own["scope"] = " ".join(oauth.scopes)
         if oauth.credentials_in == "body":
             own |= {"client_id": oauth.client_id, **({"client_secret": secret} if secret else {})}
-        context = {"config": self._desk.config}
+        context = self._desk.context
         return TokenRequest(
             templates.render(oauth.token_url, context),
             {**own, **token_request.filled(oauth.fields, context)},

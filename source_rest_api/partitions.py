@@ -72,7 +72,7 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
 def problems_of_defaults(config: Config) -> Iterator[str]:
     """What is wrong with the names in the templates of the whole API, where no record is at hand."""
     for place, texts, known in (
-        ("url_base", [config.url_base], {"config"}),
+        ("url_base", [config.url_base], templates.CONFIG_NAMES),
         ("headers", texts_of(config.headers), templates.BUILT_IN_NAMES),
         ("params", texts_of(config.params), templates.BUILT_IN_NAMES),
     ):

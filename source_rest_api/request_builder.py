@@ -33,7 +33,7 @@ class RequestBuilder:
         self._headers = {**config.headers, **endpoint.headers}
         self._endpoint = endpoint
         self._paginator = endpoint.pagination or config.pagination
-        self._raw_config = raw_config
+        self._shared = config.context(raw_config)
         texts = [*endpoint.texts, *texts_of(self._params, self._headers), config.url_base]
         self._templated = any(templates.TOKEN in templates.names(text) for text in texts)
 
@@ -62,7 +62,7 @@ class RequestBuilder:
         marks = {"start_time": interval.start, "end_time": interval.end}
         times = {name: mark.text for name, mark in marks.items() if mark is not None}
         return {
-            "config": self._raw_config,
+            **self._shared,
             "stream_interval": times,
             "stream_partition": partition.records,
             "stream_slice": {**partition.records, **times},

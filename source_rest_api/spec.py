@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 GROUPS = {
-    "connection": ("Connection", ("name", "url_base", "authentication", "start_date", "tls", "proxy_url")),
+    "connection": ("Connection", ("name", "url_base", "authentication", "secrets", "start_date", "tls", "proxy_url")),
     "endpoints": ("Endpoints", ("endpoints", "endpoints_yaml")),
     "defaults": ("Defaults for all endpoints", ("headers", "params", "pagination")),
 }

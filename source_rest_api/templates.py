@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 TOKEN = "next_page_token"  # noqa: S105 -- a name
 """The name of the page's position. On the first page it is null, unless the API wants one there."""
-BUILT_IN_NAMES = frozenset({"config", "stream_interval", "stream_partition", "stream_slice", TOKEN})
+CONFIG_NAMES = frozenset({"config", "secrets"})
+"""Names that every template may use."""
+BUILT_IN_NAMES = CONFIG_NAMES | {"stream_interval", "stream_partition", "stream_slice", TOKEN}
 """Names that a template may use beside functions and the names of parent streams."""
 LARGEST_RESULT = 1_000_000
 """Characters that one template may give."""

@@ -15,6 +15,7 @@ from source_rest_api.decoders import Json, describe
 from source_rest_api.error_policy import Verdict
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.page import Request, Response
+from source_rest_api.payload import JsonPayload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,11 +61,18 @@ class TokenRequest:
         if self.method == "GET":
             request.prepare_url(request.url, self.fields)
         elif self.body_format == "json":
-            request.prepare_body(msgspec.json.encode(self.fields), None)
+            request.prepare_body(self._json.encode(), None)
             request.headers["Content-Type"] = "application/json"
         else:
             request.prepare_body(list(self.fields.items()), None)
         return request
+
+    @property
+    def _json(self) -> JsonPayload:
+        payload = JsonPayload({})
+        for name, value in self.fields.items():
+            payload = payload.with_field(name, value)
+        return payload
 
     def send(self, desk: Desk) -> Response:
         """The successful answer.
@@ -109,12 +117,12 @@ def basic(username: str, password: str) -> str:
     return b64encode(f"{username}:{password}".encode()).decode()
 
 
-def check(named: Mapping[str, str | list[str]], known: set[str]) -> None:
+def check(named: Mapping[str, str | list[str]], *own: str) -> None:
     """Raise ValueError if a field or header has several values, or its template reads what is not known."""
     for name, text in named.items():
         if not isinstance(text, str):
             raise ValueError(f"`{name}` must be one text")  # noqa: TRY004 -- pydantic wants a ValueError
-        check_names(text, known)
+        check_names(text, *own)
 
 
 def filled(named: Mapping[str, str | list[str]], context: Mapping[str, Any]) -> dict[str, str]:

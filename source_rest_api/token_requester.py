@@ -51,5 +51,5 @@ def sign_in(
         with _TokenRequester(config, request.url, auth, judge, stop) as requester:
             return requester.fetch(request, lambda response: response)
 
-    desk = Desk(keeper.config, exchange, keeper.learn, keeper.replace, clock, wall_clock)
+    desk = Desk(config.context(keeper.config), exchange, keeper.learn, keeper.replace, clock, wall_clock)
     return credentials.start(config.authentication, desk)

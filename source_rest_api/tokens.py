@@ -41,22 +41,22 @@ class TokenPlace(Model):
     location: Location = Field(default="header", alias="in")
     """Where the token goes."""
     name: str = "Authorization"
-    """Name of the header, parameter or cookie."""
+    """Name of the header, parameter, cookie or field; in a JSON body dots lead into inner objects."""
     value: Text | None = None
     """Template of the value, such as `Token {{ token }}`. By default `Bearer {{ token }}` in `Authorization`, and the
     token alone elsewhere."""
 
-    def put(self, request: PreparedRequest, token: str, config: Mapping[str, Any]) -> PreparedRequest:
+    def put(self, request: PreparedRequest, token: str, context: Mapping[str, Any]) -> PreparedRequest:
         """Put the token on a request."""
         bearer = self.location == "header" and self.name.lower() == "authorization"
         template = self.value or ("Bearer {{ token }}" if bearer else "{{ token }}")
-        value = templates.render(template, {"token": token, "config": config})
+        value = templates.render(template, {**context, "token": token})
         return put(request, self.location, self.name, value)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_name(self.location, self.name)
-        check_names(self.value or "", {"token", "config"})
+        check_names(self.value or "", "token")
         return self
 
 
@@ -77,10 +77,10 @@ class _Held:
     until: float
     """When it is renewed, by the session's clock."""
     place: TokenPlace
-    config: Mapping[str, Any] = field(repr=False)
+    context: Mapping[str, Any] = field(repr=False)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        return self.place.put(request, self.token, self.config)
+        return self.place.put(request, self.token, self.context)
 
 
 class Tokens:
@@ -137,7 +137,7 @@ class Tokens:
         started = self._desk.clock()
         token = self._ask()
         self._desk.learn(token.value)
-        return _Held(token.value, started + token.life - margin(token.life), self._place, self._desk.config)
+        return _Held(token.value, started + token.life - margin(token.life), self._place, self._desk.context)
 
 
 def margin(life: float) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -12,12 +15,15 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.keeper import Keeper
 from source_rest_api.masking import Mask
 from source_rest_api.page import Request
+from source_rest_api.payload import FormPayload, JsonPayload, TextPayload
 from source_rest_api.requester import Requester
 from source_rest_api.token_requester import sign_in
 from tests.api import JSON, Answer, Api, Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from source_rest_api.payload import Payload
 
 URL = "https://api.example.com"
 KEY = 'k/1+2=&"%C3 é'
@@ -111,6 +117,42 @@ def test_an_api_key_stands_once_in_the_query_of_a_link_that_has_it_already(api: 
     authentication = {"type": "api_key", "api_key": "new", "name": "api key", "in": "query"}
     call = exchange(api, authentication, "/x?c=a%2Fb%3D&api%20key=old&api+key=older&api=1&&d")
     assert call.target == "/x?c=a%2Fb%3D&api=1&&d&api+key=new"
+
+
+def sent_body(api: Api, payload: Payload | None, name: str = "apikey") -> bytes:
+    """Post a body with the key in it, and give what arrived."""
+    authentication = {"type": "api_key", "api_key": KEY, "name": name, "in": "body"}
+    config = Config.model_validate({"url_base": api.url, "authentication": authentication})
+    api.post("/x")(lambda _: [])
+    with requester_of(config) as requester:
+        requester.fetch(Request("POST", f"{api.url}/x", body=payload), lambda response: response.body)
+    call = api.requests[-1]
+    assert int(call.headers["Content-Length"]) == len(call.body)
+    return call.body
+
+
+def test_an_api_key_goes_into_a_form_as_one_field(api: Api) -> None:
+    """The other fields stay as they are, and one of the same name is replaced."""
+    key = urlencode({"apikey": KEY}).encode()
+    assert sent_body(api, FormPayload({"b": "1 ä", "apikey": "old", "a": ["x", "y"]})) == b"b=1+%C3%A4&a=x&a=y&" + key
+    assert sent_body(api, FormPayload({})) == key
+
+
+def test_an_api_key_goes_into_a_json_object(api: Api) -> None:
+    """At the top or inside, beside what is there, whose digits stay."""
+    body = JsonPayload({"n": Decimal("0.10000000000000000001"), "auth": {"v": 2}})
+    assert json.loads(sent_body(api, body)) == {"n": 0.1, "auth": {"v": 2}, "apikey": KEY}
+    inside = sent_body(api, body, "auth.key.value")
+    assert inside.startswith(b'{"n":0.10000000000000000001,')
+    assert json.loads(inside)["auth"] == {"v": 2, "key": {"value": KEY}}
+
+
+@pytest.mark.parametrize("payload", [None, JsonPayload([1]), TextPayload("<a/>", "text/xml")])
+def test_an_api_key_needs_a_body_that_has_fields(api: Api, payload: Payload | None) -> None:
+    """Where there is no place for it, the error says which `body` would have one."""
+    with pytest.raises(ConfigError, match=r"`apikey` into the body.*form or a JSON object"):
+        sent_body(api, payload)
+    assert api.requests == []
 
 
 def test_an_api_key_goes_into_a_cookie_as_it_is(api: Api) -> None:

@@ -645,3 +645,24 @@ def test_a_secret_that_comes_back_is_masked(tmp_path: Path) -> None:
         failed(run(tmp_path, "read", config=config(api), catalog=FULL), "****")
         [status] = run(tmp_path, "check", config=config(api)).bodies("CONNECTION_STATUS")
     assert "****" in status["message"]
+
+
+@pytest.mark.parametrize("given", [{"bot": TOKEN}, f"bot: {TOKEN}\n"])
+def test_further_secrets_are_sent_where_templates_want_them_and_are_never_shown(tmp_path: Path, given: Any) -> None:
+    """`secrets`, as a mapping or as the text of the form, in a path, header and parameter; `finish` looks for it."""
+    endpoint = {"name": "rows", "path": "bot{{ secrets.bot }}/rows", "params": {"key": "{{ secrets['bot'] }}"}}
+    with Api() as api:
+
+        @api.get("/bot{token}/rows")
+        def rows(call: Call) -> Any:
+            sent = {call.path_params["token"], call.arg("key"), call.headers["X-Key"]}
+            return [{"id": 1}] if sent == {TOKEN} else Answer({"wrong": call.target}, 403)
+
+        raw = config(
+            api, endpoint, authentication={"type": "none"}, secrets=given, headers={"X-Key": "{{ secrets.bot }}"}
+        )
+        assert run(tmp_path, "read", config=raw, catalog=FULL).data("rows") == [{"id": 1}]
+        api.get("/bot{token}/rows")(lambda call: Answer({"wrong": call.target}, 403))
+        failed(run(tmp_path, "read", config=raw, catalog=FULL), "bot****/rows")
+        [status] = run(tmp_path, "check", config=raw).bodies("CONNECTION_STATUS")
+    assert "****" in status["message"]

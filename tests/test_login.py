@@ -38,7 +38,7 @@ def api() -> Iterator[Api]:
 def raw(api: Api, **more: Any) -> dict[str, Any]:
     """Give a config that logs in."""
     own = {"type": "login", "login_url": f"{api.url}/login", "username": "ada", "password": "pass-secret"}
-    found = {} if "token_header" in more else {"token_path": "data.token"}
+    found = {} if {"token_header", "token_cookie"} & more.keys() else {"token_path": "data.token"}
     endpoints = [{"name": "x", "path": "/x"}]
     return {"url_base": api.url, "authentication": {**own, **found, **more}, "endpoints": endpoints}
 
@@ -106,6 +106,36 @@ def test_a_token_in_the_query(api: Api) -> None:
     assert call.query == {"auth": ["T-secret"]}
 
 
+def test_fields_of_a_nested_login(api: Api) -> None:
+    """Dots in names lead into inner objects of the JSON body."""
+    fields = {"auth.user.name": "{{ username }}", "auth.user.password": "{{ password }}", "auth.app": "etl"}
+    login, _ = exchange(api, fields=fields)
+    assert login.json() == {"auth": {"user": {"name": "ada", "password": "pass-secret"}, "app": "etl"}}
+
+
+def test_a_session_cookie_goes_back_as_it_came(api: Api) -> None:
+    """Of several cookies the one that is named, whatever dates stand between them; its name alone is set."""
+    cookies = "lang=en; Expires=Wed, 09 Jun 2027 10:18:14 GMT, sid=C-secret/==; Path=/; HttpOnly, sid2=no"
+    api.post("/login")(lambda _: Answer(b"", headers={"Set-Cookie": cookies}))
+    _, call = exchange(api, token_cookie="sid")
+    assert call.headers["Cookie"] == "sid=C-secret/=="
+
+
+def test_a_session_cookie_may_go_elsewhere(api: Api) -> None:
+    """Where `place` is given, it holds for a cookie too."""
+    api.post("/login")(lambda _: Answer({}, headers={"Set-Cookie": "sid=C-secret"}))
+    _, call = exchange(api, token_cookie="sid", place={"in": "header", "name": "X-Csrf"})
+    assert (call.headers["X-Csrf"], call.headers["Cookie"]) == ("C-secret", None)
+
+
+def test_a_login_reads_the_secrets(api: Api) -> None:
+    """A second secret stands in `secrets`, and its name is all that the authenticator has of it."""
+    config = {**raw(api, fields={"key": "{{ password }}", "app": "{{ secrets.app }}"}), "secrets": {"app": "A-secret"}}
+    with Session(config) as session:
+        session.get()
+    assert api.requests[0].json() == {"key": "pass-secret", "app": "A-secret"}
+
+
 def test_a_login_is_repeated_when_its_token_ends(api: Api) -> None:
     """By a date in the answer, and on a 401."""
     with Session(raw(api, expires_path="ends")) as session:
@@ -117,16 +147,17 @@ def test_a_login_is_repeated_when_its_token_ends(api: Api) -> None:
     assert [call.path for call in api.requests] == ["/login", "/x", "/x", "/login", "/x"]
 
 
-def test_a_header_that_is_not_there(api: Api) -> None:
+@pytest.mark.parametrize("setting", ["token_header", "token_cookie"])
+def test_a_header_or_cookie_that_is_not_there(api: Api, setting: str) -> None:
     """The error names the setting."""
-    with Session(raw(api, token_header="X-Other")) as session, pytest.raises(ConfigError, match="`token_header`"):
+    with Session(raw(api, **{setting: "X-Other"})) as session, pytest.raises(ConfigError, match=f"`{setting}`"):
         session.get()
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"token_path": None}, "one of `token_path` and `token_header`"),
+        ({"token_path": None}, "one of `token_path`, `token_header` and `token_cookie`"),
         ({"token_header": "X", "token_path": "a"}, "one of"),
         ({"fields": {"a": "{{ token }}"}}, "reads `token`"),
         ({"login_url": "https://a/{{ username }}"}, "reads `username`"),

@@ -72,6 +72,8 @@ def test_secrets_are_marked() -> None:
     secrets = {path: field for path, field in FIELDS.items() if field.get("airbyte_secret")}
     assert sorted(secrets) == [
         ".authentication<API key>.api_key",
+        ".authentication<AWS signature>.secret_access_key",
+        ".authentication<AWS signature>.session_token",
         ".authentication<Basic>.password",
         ".authentication<Bearer>.token",
         ".authentication<Digest>.password",
@@ -80,6 +82,7 @@ def test_secrets_are_marked() -> None:
         ".authentication<OAuth 2>.client_secret",
         ".authentication<OAuth 2>.refresh_token",
         ".proxy_url",
+        ".secrets",
         ".tls.client_key",
     ]
     known = {"airbyte_secret", "description", "group", "multiline", "order", "title", "type"}

@@ -1,0 +1,77 @@
+"""What is said of a config's errors: where each stands, as the user wrote it, and what to do."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def problem(model: type[BaseModel], error: Any) -> str:
+    """One line for one validation error: the path as the user writes it, and what to do."""
+    kind, location = error["type"], error["loc"]
+    path, owner = _walk(model, location)
+    if kind == "extra_forbidden" and owner is not None:
+        known = [field.alias or name for name, field in owner.model_fields.items()]
+        return f"{path}: unknown key{_did_you_mean(str(location[-1]), known)}"
+    if kind == "union_tag_invalid":
+        expected = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
+        return f"{path}.type: unknown type{_did_you_mean(error['ctx']['tag'], expected)}"
+    if kind == "union_tag_not_found":
+        return f"{path}.type: is missing"
+    message = _MESSAGES.get(kind) or error["msg"].removeprefix("Value error, ")
+    return f"{path}: {message[0].lower()}{message[1:]}"
+
+
+_MESSAGES = {
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "missing": "is missing",
+    "model_attributes_type": "must be an object",
+    "model_type": "must be an object",
+    "string_type": "must be text; in YAML, put it in quotes",
+}
+"""Pydantic's words for these are for programmers."""
+
+
+def _did_you_mean(given: str, known: list[str]) -> str:
+    close = get_close_matches(given, known, n=1, cutoff=0.6)
+    return f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(f'`{name}`' for name in known)}"
+
+
+def _members(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _members(argument)
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    field = model.model_fields.get("type")
+    return None if field is None else str(field.default)
+
+
+def _walk(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
+    """Follow a location, in which pydantic puts the types of unions between the keys.
+
+    Returns:
+        The path as the user writes it, `endpoints[0].pagination.page_size`, and the model whose key is its last.
+    """
+    path = ""
+    owners: list[type[BaseModel]] = []
+    here = [model]
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif len(here) > 1 and part in map(_tag, here):
+            here = [candidate for candidate in here if _tag(candidate) == part]
+        else:
+            path += f".{part}" if path else part
+            owners = here
+            fields = [f for owner in owners for name, f in owner.model_fields.items() if part in {name, f.alias}]
+            here = [member for field in fields for member in _members(field.annotation)]
+    return path, owners[0] if owners else None
