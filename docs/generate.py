@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.connector import Connector
+from tests.faults import results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,19 +23,24 @@ errors. In a file `params`, `headers` and other maps may be written as mappings,
 `[id]`. The platform and PyAirbyte take only the form's spelling: maps as lists of `{name, value}`, keys as lists.
 """
 BEGIN, END = "<!-- generated: components -->", "<!-- end -->"
+FAULTS = "<!-- generated: faults -->"
 
 
 def files() -> dict[Path, str]:
     """Every file with generated parts, and what it has to hold."""
     form = Connector().specification()["connectionSpecification"]
-    readme = (ROOT / "README.md").read_text()
-    head, _, rest = readme.partition(BEGIN)
-    tail = rest.partition(END)[2]
     return {
-        ROOT / "README.md": f"{head}{BEGIN}\n{_components(form)}\n{END}{tail}",
+        ROOT / "README.md": _filled("README.md", BEGIN, _components(form)),
+        ROOT / "docs/promises.md": _filled("docs/promises.md", FAULTS, results.markdown()),
         ROOT / "docs/configuration.md": "\n".join(_configuration(form)) + "\n",
         ROOT / "integration_tests/spec.json": json.dumps(Connector().specification(), indent=2) + "\n",
     }
+
+
+def _filled(name: str, begin: str, text: str) -> str:
+    """A file with a text in place of what stood between the marks."""
+    head, _, rest = (ROOT / name).read_text().partition(begin)
+    return f"{head}{begin}\n{text}\n{END}{rest.partition(END)[2]}"
 
 
 def _components(form: dict[str, Any]) -> str:

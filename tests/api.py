@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qs, unquote
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping
     from email.message import Message
 
@@ -66,6 +67,7 @@ class Answer:
     reset: bool = False  # send nothing, end the connection with RST
     drip: float | None = None  # seconds before each byte of the body
     chunked: bool = False  # Transfer-Encoding: chunked instead of Content-Length
+    raw: bytes | None = None  # send just this, head and all, then close
 
     def payload(self) -> bytes:
         """Encode the body."""
@@ -112,12 +114,16 @@ class Api:
     `requests` has every request in order of arrival, unmatched and refused ones too; `errors` has what
     handlers raised, where the client saw 500. With a `token`, a request that does not carry it as bearer
     token gets 401. Port 0 takes a free port at the first start and keeps it, so that a stopped API can come
-    back where it was.
+    back where it was. With `tls` it speaks TLS.
     """
 
-    def __init__(self, token: str | None = None, port: int = 0) -> None:
+    def __init__(
+        self, token: str | None = None, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
         self.token = token
         self.port = port
+        self.host = host
+        self.tls = tls
         self.requests: list[Call] = []
         self.errors: list[BaseException] = []
         self._routes: dict[tuple[str, str], _Route] = {}
@@ -127,7 +133,7 @@ class Api:
     @property
     def url(self) -> str:
         """The origin, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://{self.host}:{self.port}"
 
     def route(self, method: str, path: str) -> Callable[[Handler], Handler]:
         """Answer `method` on `path`, where `{name}` is one segment; the same route again replaces it."""
@@ -149,7 +155,7 @@ class Api:
 
     def start(self) -> Self:
         """Listen."""
-        self._server = _Server(self, self.port)
+        self._server = _Server(self)
         self.port = self._server.server_address[1]
         Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
@@ -206,11 +212,13 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128  # with the default of 5, connections of a concurrent client wait a second
 
-    def __init__(self, api: Api, port: int) -> None:
+    def __init__(self, api: Api) -> None:
         self.api = api
         self.stopping = Event()
         self.connections: set[Any] = set()
-        super().__init__(("127.0.0.1", port), _Connection)
+        super().__init__((api.host, api.port), _Connection)
+        if api.tls:
+            self.socket = api.tls.wrap_socket(self.socket, server_side=True)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.add(request)
@@ -247,6 +255,9 @@ class _Connection(BaseHTTPRequestHandler):
         answer = self.server.api.answer(self.command, target, self.headers, body)
         if self.server.stopping.wait(answer.delay) or answer.reset:
             self._reset()
+        elif answer.raw is not None:
+            self.close_connection = True
+            self.wfile.write(answer.raw)
         else:
             self._send(answer)
 

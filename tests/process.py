@@ -3,30 +3,74 @@
 from __future__ import annotations
 
 import json
-import math
+import os
 import subprocess
 import sys
+import time
+from base64 import b64encode
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
+from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 from airbyte_cdk.models import AirbyteMessageSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAIN = Path(__file__).parent.parent / "main.py"
+PROGRAM = (sys.executable, str(MAIN))
 TOKEN = "a-secret+token/for=tests"
+_SHORTEST_SECRET = 8
+_SECRET_NAMES = frozenset(
+    {
+        "api_key",
+        "client_key",
+        "client_secret",
+        "password",
+        "private_key",
+        "proxy_url",
+        "refresh_token",
+        "secret",
+        "token",
+    }
+)
 
 
 @dataclass
 class Run:
-    """What one command printed."""
+    """What one command printed, and what it took."""
 
     code: int
-    lines: list[bytes]
-    messages: list[dict[str, Any]]
+    stdout: bytes
+    stderr: bytes
+    config: Any
+    seconds: float
+    peak: float
+    """MB, resident."""
+    killed: bool
+    """Whether it had to be, because it did not end."""
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """What stands between newlines."""
+        return self.stdout.split(b"\n")[: -1 if self.stdout.endswith(b"\n") else None] if self.stdout else []
+
+    @cached_property
+    def messages(self) -> list[dict[str, Any]]:
+        """The lines, decoded; without those that are no messages."""
+        found = []
+        for line in self.lines:
+            with suppress(ValueError):
+                message = json.loads(line)
+                if isinstance(message, dict) and "type" in message:
+                    found.append(message)
+        return found
 
     def bodies(self, kind: str) -> list[dict[str, Any]]:
         """The bodies of all messages of a kind: RECORD, STATE, LOG, ..."""
@@ -55,12 +99,23 @@ class Run:
 
 def start(folder: Path, command: str, *options: str, **files: Any) -> subprocess.Popen[bytes]:
     """Begin a command; each file is given by its option: `config`, `catalog`, `state`."""
-    arguments = [sys.executable, str(MAIN), command, *options]
+    return launch([*PROGRAM, *arguments(folder, command, *options, **files)])
+
+
+def arguments(folder: Path, command: str, *options: str, **files: Any) -> list[str]:
+    """Write the files of a command, and give its arguments."""
+    made = [command, *options]
     for name, content in files.items():
         path = folder / f"{name}.json"
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-        arguments += [f"--{name}", str(path)]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        made += [f"--{name}", str(path)]
+    return made
+
+
+def launch(command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Begin a process, with `env` beside our own environment."""
+    environment = {**os.environ, **(env or {})}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
 def run(folder: Path, command: str, *options: str, **files: Any) -> Run:
@@ -68,23 +123,99 @@ def run(folder: Path, command: str, *options: str, **files: Any) -> Run:
     return finish(start(folder, command, *options, **files), command, files.get("catalog"))
 
 
-def finish(process: subprocess.Popen[bytes], command: str, catalog: Any = None) -> Run:
+def finish(process: subprocess.Popen[bytes], command: str, catalog: Any = None, seconds: float = 60) -> Run:
     """Wait for the end of a command, and check what holds for every run."""
-    with process:
-        stdout, stderr = process.communicate(timeout=60)
-    assert stderr == b""
-    assert stdout.endswith(b"\n") or not stdout
-    lines = stdout.splitlines()
-    messages = [_strict(line) for line in lines]
-    done = Run(process.returncode, lines, messages)
-    for form in (TOKEN, "a-secret%2Btoken%2Ffor%3Dtests"):
-        assert form.encode() not in stdout
-    if command == "read" and isinstance(catalog, dict):
-        _check_read(done, [configured["stream"]["name"] for configured in catalog["streams"]])
+    done = collect(process, seconds)
+    check(done, command, catalog)
     return done
 
 
-def _strict(line: bytes) -> dict[str, Any]:
+def collect(process: subprocess.Popen[bytes], seconds: float) -> Run:
+    """Wait for the end of a command, at most so many seconds, and take what it printed."""
+    assert process.stdout
+    assert process.stderr
+    began = time.monotonic()
+    said: list[bytes] = []
+    stderr = Thread(target=lambda pipe: said.append(pipe.read()), args=[process.stderr], daemon=True)
+    stderr.start()
+    last = Timer(seconds, process.kill)
+    last.start()
+    with process:
+        stdout = process.stdout.read()
+        stderr.join()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    took = time.monotonic() - began
+    last.cancel()
+    return Run(
+        code=process.returncode,
+        stdout=stdout,
+        stderr=b"".join(said),
+        config=_config(process.args),
+        seconds=took,
+        peak=usage.ru_maxrss / 1024,
+        killed=took >= seconds,
+    )
+
+
+def check(done: Run, command: str, catalog: Any = None) -> None:
+    """What holds for every run of ours."""
+    assert not done.killed, f"still running after {done.seconds:.0f} s"
+    assert done.stderr == b""
+    assert done.stdout.endswith(b"\n") or not done.stdout
+    for line in done.lines:
+        strict(line)
+    check_secrets(done)
+    if command == "read" and isinstance(catalog, dict):
+        _check_read(done, [configured["stream"]["name"] for configured in catalog["streams"]])
+
+
+def check_secrets(done: Run) -> None:
+    """No secret of the config stands in the output, in any form; CONTROL messages are meant to hold them."""
+    shown = b"\n".join(line for line in done.lines if not line.startswith(b'{"type":"CONTROL"')) + done.stderr
+    for secret in {TOKEN, *_secrets(done.config)}:
+        for form in forms(secret):
+            assert form.encode() not in shown, f"a secret is shown: {form}"
+
+
+def forms(secret: str) -> set[str]:
+    """What a secret may look like in a text."""
+    found = {
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        repr(secret)[1:-1],
+        b64encode(secret.encode()).decode(),
+        b64encode(f":{secret}".encode()).decode(),
+    }
+    found |= {line for line in secret.splitlines() if "-----" not in line}
+    return {form for form in found if len(form) >= _SHORTEST_SECRET}
+
+
+def _secrets(value: Any, name: str = "") -> Iterator[str]:
+    """The secrets in a config, as told by the names of its keys."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _secrets(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secrets(inner)
+    elif isinstance(value, str) and name in _SECRET_NAMES and len(value) >= _SHORTEST_SECRET:
+        yield value
+
+
+def _config(arguments: Any) -> Any:
+    """The config as the process left it: tokens that it was given are in it."""
+    for option, path in pairwise(arguments):
+        if option == "--config":
+            with suppress(OSError, ValueError):
+                return json.loads(Path(path).read_text())
+    return None
+
+
+def strict(line: bytes) -> dict[str, Any]:
     """One message, by RFC 8259 and by the protocol."""
     message: dict[str, Any] = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse)
     AirbyteMessageSerializer.load(json.loads(line))
@@ -98,7 +229,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(constant: str) -> float:
-    raise AssertionError(constant) if math.isnan(float(constant)) else AssertionError("infinity")
+    raise AssertionError(f"{constant} is not JSON")
 
 
 def _check_read(done: Run, streams: list[str]) -> None:
@@ -118,10 +249,21 @@ def _check_stream(done: Run, stream: str) -> bool:
     if records:
         assert "RUNNING" in statuses
         assert own.index(records[0]) >= 2
-    counted = sum(state["sourceStats"]["recordCount"] for state in done.states if _name(state) == stream)
-    assert counted <= len(records)
-    assert statuses[-1] == "INCOMPLETE" or counted == len(records)
+    _check_counts(own)
     return statuses[-1] == "COMPLETE"
+
+
+def _check_counts(own: list[dict[str, Any]]) -> None:
+    """Each state counts the records since the one before; none says the same twice with records between."""
+    count, before = 0, None
+    for message in own:
+        count += message["type"] == "RECORD"
+        if message["type"] == "STATE":
+            state = message["state"]
+            assert state["sourceStats"]["recordCount"] == count, (state, count)
+            assert not count or state["stream"] != before, state
+            count, before = 0, state["stream"]
+    assert not count or own[-1]["trace"]["stream_status"]["status"] == "INCOMPLETE"
 
 
 def _stream_of(message: Mapping[str, Any]) -> str | None:

@@ -2,68 +2,22 @@
 
 from __future__ import annotations
 
-import ssl
 from base64 import b64encode
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
-from ipaddress import ip_address
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
 
 from source_rest_api.config import load
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.masking import masker, secrets_of
 from tests.api import Api
+from tests.authority import Authority
 from tests.sign_in import Session, TokenApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-SINCE = datetime(2020, 1, 1, tzinfo=timezone.utc)
-
-
-class Authority:
-    """Signs certificates for 127.0.0.1."""
-
-    def __init__(self) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Tests")])
-        self.pem = self._signed(self.name, self.key, ca=True).public_bytes(Encoding.PEM).decode()
-
-    def issue(self, password: bytes | None = None) -> tuple[str, str]:
-        """Give a certificate and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-        encryption = BestAvailableEncryption(password) if password else NoEncryption()
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption).decode()
-        return self._signed(name, key, ca=False).public_bytes(Encoding.PEM).decode(), pem
-
-    def _signed(self, name: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(SINCE)
-            .not_valid_after(SINCE + timedelta(days=36500))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-            .sign(self.key, SHA256())
-        )
-
 
 AUTHORITY = Authority()
 CLIENT, KEY = AUTHORITY.issue()
@@ -72,18 +26,9 @@ CLIENT, KEY = AUTHORITY.issue()
 @contextmanager
 def over_tls(api: Api, *, asks: bool = False) -> Iterator[str]:
     """Run an API over TLS, which may ask for a client certificate; gives its URL."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    with TemporaryDirectory() as folder:
-        for name, text in zip(("cert.pem", "key.pem"), AUTHORITY.issue(), strict=True):
-            (Path(folder) / name).write_text(text)
-        context.load_cert_chain(Path(folder) / "cert.pem", Path(folder) / "key.pem")
-    if asks:
-        context.load_verify_locations(cadata=AUTHORITY.pem)
-        context.verify_mode = ssl.CERT_REQUIRED
+    api.tls = AUTHORITY.server(asks=asks)
     with api:
-        assert api._server is not None
-        api._server.socket = context.wrap_socket(api._server.socket, server_side=True)
-        yield api.url.replace("http:", "https:")
+        yield api.url
 
 
 def raw(url: str, **more: Any) -> dict[str, Any]:
