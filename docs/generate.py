@@ -85,6 +85,8 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
             yield from _table(branch, without="type")
     for place, inner in (
         ("incremental", endpoint["properties"]["incremental"]),
+        ("explode", endpoint["properties"]["explode"]),
+        ("flatten", endpoint["properties"]["flatten"]),
         ("retry", form["properties"]["retry"]),
         ("place", _token_place(form)),
         ("tls", form["properties"]["tls"]),

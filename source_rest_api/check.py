@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from source_rest_api import raw_json
+from source_rest_api.cursors import Slice
 from source_rest_api.errors import ConfigError, SourceError, as_source_error
 from source_rest_api.page import End
 from source_rest_api.transfer import Stopped
@@ -43,21 +44,23 @@ def _look(stream: Stream) -> str:
     if partition is None:
         return f"{stream.name}: not tried, its parent has no records"
     page = stream.first_page(partition)
-    if page.records:
-        first = stream.completed(page.records[:1], partition)[0]
-        missing = [*_missing_fields(stream, first), *_missing_in_parent(stream, partition)]
+    emitted = stream.completed(page.records, partition, Slice())
+    if emitted:
+        first = emitted[0]
+        missing = [*_missing_fields(stream, page.records[0], first), *_missing_in_parent(stream, partition)]
         if missing:
             keys = ", ".join(list(raw_json.fields(first))[:20])
             raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
-    return f"{stream.name}: {len(page)} records on the first page, {_more(stream, page)}"
+    left_out = "" if len(emitted) == len(page.records) else f" ({len(emitted)} after filters)"
+    return f"{stream.name}: {len(page)} records on the first page{left_out}, {_more(stream, page)}"
 
 
-def _missing_fields(stream: Stream, record: Raw) -> Iterator[str]:
+def _missing_fields(stream: Stream, sent: Raw, record: Raw) -> Iterator[str]:
     endpoint = stream.endpoint
     for path in endpoint.primary_key:
         if raw_json.find(record, path) is None:
             yield f"`primary_key` names `{'.'.join(path)}`, which the first record does not have"
-    if endpoint.incremental is not None and raw_json.find(record, endpoint.incremental.cursor_field) is None:
+    if endpoint.incremental is not None and raw_json.find(sent, endpoint.incremental.cursor_field) is None:
         name = ".".join(endpoint.incremental.cursor_field)
         yield f"`incremental.cursor_field` names `{name}`, which the first record does not have"
 

@@ -18,6 +18,7 @@ from source_rest_api.error_policy import Retry
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
 from source_rest_api.paginators import NoPagination, Paginator
+from source_rest_api.record_templates import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +156,7 @@ def _cross_check(config: Config) -> Iterator[str]:
             yield f"{place}: the name stands there twice"
         elif other is not None:
             yield f"{place}: in templates its name is the same as that of `{other}`"
-        if endpoint.variable in templates.BUILT_IN_NAMES:
+        if endpoint.variable in {*templates.BUILT_IN_NAMES, RECORD}:
             yield f"{place}: the name is reserved in templates"
         yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
         yield from (f"{place}: {problem}" for problem in partitions.problems(config, endpoint))

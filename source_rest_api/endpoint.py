@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from source_rest_api import templates
 from source_rest_api.bodies import Body, GraphqlBody
+from source_rest_api.casts import Kinds
 from source_rest_api.cursors import DatetimeCursor
 from source_rest_api.decoders import Json
 from source_rest_api.line_decoders import Decoder
@@ -16,7 +17,9 @@ from source_rest_api.model import Model, NamedPaths, NamedTexts, Own, Path, Path
 from source_rest_api.paginators import Paginator
 from source_rest_api.paging import Paging
 from source_rest_api.record_shapes import Explode
+from source_rest_api.record_templates import Condition, Values
 from source_rest_api.selectors import RecordSelector
+from source_rest_api.transformations import FlattenOption, NewNames, Reshaping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +71,26 @@ class Endpoint(Model):
     """How only what is new is asked for."""
     include_from_parent: NamedPaths = {}
     """Fields to add to each record: their name, and the field of the parent's record to copy."""
+    filter: Condition | None = None
+    """Keeps only records for which this expression holds, such as `record.state == 'open'`."""
+    remove_fields: Paths = ()
+    """Fields to leave out, such as `owner.email`; `*` is every item of an array or every field of an object."""
+    rename_fields: NewNames = {}
+    """Fields to rename or to move: the path as the API sends it, and the new one."""
+    flatten: FlattenOption = None
+    """Makes objects inside a record fields of the record; `true` is all of them."""
+    snake_case: bool = False
+    """Whether all names of fields become `snake_case`, at every depth."""
+    add_fields: Values = {}
+    """Fields to add or to replace: their name, with dots a place inside an object, and a template, such as
+    `{{ record.owner.login }}`."""
+    cast: Kinds = {}
+    """Fields to cast: their path after all of the above, and `string`, `integer`, `number`, `boolean`, `date`,
+    `date-time`, or the format that a date or time has, such as `%d.%m.%Y` or `%ms`."""
+    cast_to_schema: bool = False
+    """Whether all values are cast to the types that `schema` gives them."""
+    filter_after: Condition | None = None
+    """As `filter`, on the record after all of the above."""
     json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
     """JSON schema of a record. By default it is inferred from the first pages."""
 
@@ -76,6 +99,10 @@ class Endpoint(Model):
         self.selector.check()
         if not isinstance(self.decoder, Json) and self.selector != RecordSelector():
             raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
+        if self.incremental is not None and self.reshaping.place(self.incremental.cursor_field) is None:
+            raise ValueError("`remove_fields` takes away `incremental.cursor_field`, which the destination needs")
+        if self.cast_to_schema and self.json_schema is None:
+            raise ValueError("`cast_to_schema` needs a `schema`")
         return self
 
     @property
@@ -89,8 +116,24 @@ class Endpoint(Model):
         return RecordSelector.model_construct(**{name: getattr(self, name) for name in RecordSelector.model_fields})
 
     @property
+    def reshaping(self) -> Reshaping:
+        """Changes the shape of records."""
+        return Reshaping.model_construct(**{name: getattr(self, name) for name in Reshaping.model_fields})
+
+    @property
+    def changes_records(self) -> bool:
+        """Whether records are not emitted as they came."""
+        return bool(self.reshaping or self.record_texts or self.add_fields or self.cast or self.cast_to_schema)
+
+    @property
+    def record_texts(self) -> list[str]:
+        """All texts that may be templates which read a record."""
+        conditions = [text for text in (self.filter, self.filter_after) if text is not None]
+        return [*conditions, *(value for value in self.add_fields.values() if isinstance(value, str))]
+
+    @property
     def texts(self) -> list[str]:
-        """All texts that may be templates."""
+        """All texts that may be templates of requests."""
         return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ())]
 
     def problems(self, default: Paginator) -> Iterator[str]:

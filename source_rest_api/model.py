@@ -169,6 +169,9 @@ NamedSecrets: TypeAlias = Annotated[
 NamedPaths: TypeAlias = Annotated[dict[str, str], BeforeValidator(_mapping), _named("Path")]
 """New names for fields of another record: a mapping, or an array of `{name, value}`."""
 
+NamedJson: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping), _named("Value")]
+"""Names and values of any kind: a mapping, or an array of `{name, value}`."""
+
 Json: TypeAlias = Annotated[
     Any, BeforeValidator(_from_json), WithJsonSchema({"type": "string", "multiline": True}, mode="validation")
 ]

@@ -13,6 +13,7 @@ import msgspec
 
 from source_rest_api import templates
 from source_rest_api.model import texts_of
+from source_rest_api.record_templates import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,8 @@ def partition(endpoint: Endpoint, records: Mapping[str, Any]) -> Partition:
 
     What is copied into records counts too: two parents with the same URL below them may differ in it.
     """
-    references = {reference for text in endpoint.texts for reference in templates.references(text)}
+    texts = [*endpoint.texts, *endpoint.record_texts]
+    references = {reference for text in texts for reference in templates.references(text)}
     copied = {(name, *path.split(".")) for name in list(records)[-1:] for path in endpoint.include_from_parent.values()}
     used = {}
     for reference in sorted(references | copied):
@@ -59,6 +61,9 @@ def partition(endpoint: Endpoint, records: Mapping[str, Any]) -> Partition:
 def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
     """What is wrong with the names in an endpoint's templates."""
     yield from _unknown(_names(endpoint.texts), {*templates.BUILT_IN_NAMES, *config.by_variable})
+    parents = {name for name, other in config.by_variable.items() if other.name in _reached(config, endpoint)}
+    of_records = (templates.BUILT_IN_NAMES - {templates.TOKEN}) | {RECORD} | parents
+    yield from _unknown(_names(endpoint.record_texts), of_records)
     referenced = _referenced(config, endpoint)
     if endpoint.name in _reached(config, endpoint):
         yield "its templates make it a parent of itself"

@@ -43,7 +43,7 @@ class RequestBuilder:
         Raises:
             ConfigError: A template cannot be filled.
         """
-        context = self._context(partition, interval, position)
+        context = {**self.names(partition, interval), templates.TOKEN: position}
         endpoint = self._endpoint
         path = templates.render(endpoint.path, context, for_path=True)
         request = Request(
@@ -57,8 +57,8 @@ class RequestBuilder:
             request = endpoint.incremental.place(request, interval)
         return self._paginator.place(request, position, templated=self._templated)
 
-    def _context(self, partition: Partition, interval: Slice, position: Position | None) -> dict[str, Any]:
-        """What templates read."""
+    def names(self, partition: Partition, interval: Slice) -> dict[str, Any]:
+        """What templates read, but for the position."""
         marks = {"start_time": interval.start, "end_time": interval.end}
         times = {name: mark.text for name, mark in marks.items() if mark is not None}
         return {
@@ -66,7 +66,6 @@ class RequestBuilder:
             "stream_interval": times,
             "stream_partition": partition.records,
             "stream_slice": {**partition.records, **times},
-            templates.TOKEN: position,
             **partition.records,
         }
 

@@ -31,25 +31,28 @@ class Missing(StrictUndefined):
         return False
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
+class Sandbox(ImmutableSandboxedEnvironment):
     """Data goes before methods: `record.items` is the field, if there is one."""
 
     intercepted_binops = frozenset({"*", "**", "%", "+"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        """What `obj.attribute` is."""
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Whether a template may have it."""
         if isinstance(obj, str) and attr in _UNBOUNDED_METHODS:
             return False
         return super().is_safe_attribute(obj, attr, value)
 
-    def wrap_str_format(self, value: Any) -> None:  # noqa: ARG002 -- Jinja would let `format` pass
-        return None
+    def wrap_str_format(self, value: Any) -> None:
+        """Nothing stands for `format`, which Jinja would let pass."""
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a function or method, if what comes of it has a bound."""
         owner = getattr(obj, "__self__", None)
         if isinstance(owner, str) and obj.__name__ == "replace":
             replace(owner, *args, **kwargs)
@@ -58,6 +61,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().call(context, obj, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Compute, if what comes of it has a bound."""
         sized = (str, bytes, list, tuple)
         if operator == "*" and (isinstance(left, sized) or isinstance(right, sized)):
             many, times = (left, right) if isinstance(left, sized) else (right, left)
@@ -73,9 +77,13 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-def environment(finalize: Callable[[object], str]) -> _Sandbox:
+def environment(finalize: Callable[[object], str]) -> Sandbox:
     """The sandbox with our functions and filters, where `finalize` makes text of a hole's value."""
-    made = _Sandbox(undefined=Missing, finalize=finalize, keep_trailing_newline=True)
+    return furnish(Sandbox(undefined=Missing, finalize=finalize, keep_trailing_newline=True))
+
+
+def furnish(made: Sandbox) -> Sandbox:
+    """Put our functions and filters in the place of Jinja's unbounded ones."""
     made.globals.clear()
     made.globals.update(FUNCTIONS)
     for name in _UNBOUNDED_FILTERS:

@@ -22,6 +22,7 @@ from source_rest_api.page import End, Next, Page, Position, Response
 from source_rest_api.parent_record import Copier
 from source_rest_api.partitions import Partition
 from source_rest_api.place import Place
+from source_rest_api.record_changes import RecordChanges
 from source_rest_api.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Stream:
         self._now = now
         self._paginator = endpoint.pagination or config.pagination
         self._selector = endpoint.selector
+        self._changes = RecordChanges(endpoint, self.ledger) if endpoint.changes_records else None
         parent = partitions.parent_of(config, endpoint)
         self._parent = None if parent is None else Stream(config, parent, requester, raw_config, now)
 
@@ -104,7 +106,7 @@ class Stream:
         for page in self.pages(partition, interval):
             with self._place(page):
                 records, mark = self._observed(page, interval)
-                batch = Batch(self.completed(records, partition))
+                batch = Batch(self.completed(records, partition, interval))
             newest = max(filter(None, (newest, mark)), key=lambda m: m.moment, default=None)
             self.ledger.records += len(records)
             checkpoints.count(len(records))
@@ -155,16 +157,17 @@ class Stream:
         """The decoded record of the parent that the partition stands for, or None."""
         return None if self._parent is None else partition.records[self._parent.endpoint.variable]
 
-    def completed(self, records: list[Raw], partition: Partition) -> list[Raw]:
-        """Records as they are emitted: with what is copied from the parent's record.
+    def completed(self, records: list[Raw], partition: Partition, interval: Slice) -> list[Raw]:
+        """Records as they are emitted: filtered, changed, with what is copied from the parent's record.
 
         Raises:
-            ConfigError: A copy would overwrite a field.
+            ConfigError: Two fields would be in one place, or a template cannot be filled.
         """
-        if not self.endpoint.include_from_parent:
-            return records
-        copier = Copier(self.parent_record(partition), self.endpoint.include_from_parent)
-        return [copier.copy_into(record) for record in records]
+        copied = self.endpoint.include_from_parent
+        copy = Copier(self.parent_record(partition), copied).copy_into if copied else None
+        if self._changes is not None:
+            return self._changes.apply(records, self._requests.names(partition, interval), copy)
+        return records if copy is None else [copy(record) for record in records]
 
     def following(self, page: Page) -> Next:
         """Where to go on after a page.

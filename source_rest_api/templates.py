@@ -31,8 +31,6 @@ LARGEST_RESULT = 1_000_000
 """Characters that one template may give."""
 
 _HOLE = re.compile(r"\{[{%#]")
-_ONE_HOLE = re.compile(r"\{\{[-+]?((?:[^{}'\"]|'[^'\\]*'|\"[^\"\\]*\")*)\}\}")
-"""A text that is nothing but one expression."""
 _QUOTED = re.compile(r"'[^']*'")
 
 
@@ -40,7 +38,7 @@ class NullError(ConfigError):
     """A hole would be filled with null."""
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
     """A value as text, as JSON writes it. Only scalars: what Python shows of anything else is meant for nobody."""
     if value is None:
         raise NullError("it gave null where text was expected; `or` may give a default")
@@ -53,7 +51,7 @@ def _text(value: object) -> str:
 
 def _path_segment(value: object) -> str:
     """A value as one segment of a path: it can neither end the path nor climb it (RFC 3986, section 3.3)."""
-    segment = quote(_text(value), safe="")
+    segment = quote(as_text(value), safe="")
     if segment in {"", ".", ".."}:
         raise ConfigError(f"it gave {segment!r}, which cannot stand as a part of a URL's path")
     return segment
@@ -63,7 +61,7 @@ def _path_segment(value: object) -> str:
 def _environment(*, for_path: bool) -> SandboxedEnvironment:
     from source_rest_api.sandbox import environment  # noqa: PLC0415 -- most configs have no template; start-up counts
 
-    return environment(_path_segment if for_path else _text)
+    return environment(_path_segment if for_path else as_text)
 
 
 def _parse(text: str) -> Tree:
@@ -114,8 +112,8 @@ def render(text: str, context: Mapping[str, Any], *, for_path: bool = False) -> 
     """
     if not _HOLE.search(text):
         return text
-    with _Filling(text):
-        return _joined(_compile(text, for_path=for_path).generate(context))
+    with Filling(text):
+        return joined(_compile(text, for_path=for_path).generate(context))
 
 
 def evaluate(text: str, context: Mapping[str, Any]) -> Any:
@@ -124,14 +122,35 @@ def evaluate(text: str, context: Mapping[str, Any]) -> Any:
     Raises:
         ConfigError: As `render`.
     """
-    hole = _ONE_HOLE.fullmatch(text.strip())
-    if hole is None:
+    source = expression(text)
+    if source is None:
         return render(text, context)
-    with _Filling(text):
-        return _json(_expression(hole.group(1).rstrip("-+"))(context))
+    with Filling(text):
+        return _json(_expression(source)(context))
 
 
-def _joined(pieces: Iterable[str]) -> str:
+@cache
+def expression(text: str) -> str | None:
+    """What stands between the braces, if a text is nothing but one `{{ … }}`."""
+    stripped = text.strip()
+    if not (stripped.startswith("{{") and stripped.endswith("}}")):
+        return None
+    from jinja2 import nodes  # noqa: PLC0415
+
+    body = _parse(stripped).body
+    printed = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
+    if len(printed) != 1 or isinstance(printed[0], nodes.TemplateData):
+        return None
+    inner = stripped[2:-2]
+    return inner[inner[0] in "-+" : len(inner) - (inner[-1] in "-+")]
+
+
+def joined(pieces: Iterable[str]) -> str:
+    """What a template gave, piece by piece, as one text.
+
+    Raises:
+        ConfigError: It is longer than a template may give.
+    """
     result = []
     size = 0
     for piece in pieces:
@@ -150,7 +169,7 @@ def _expression(source: str) -> Callable[[Mapping[str, Any]], Any]:
 _FAILURES = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
-class _Filling:
+class Filling:
     """Says of errors in which template they happened; values of the context are not told."""
 
     def __init__(self, text: str) -> None:
@@ -176,7 +195,7 @@ def _json(found: Any) -> Any:
         return found
     if isinstance(found, dict):
         return {str(key): _json(inner) for key, inner in found.items()}
-    return [_json(inner) for inner in found] if isinstance(found, list | tuple) else _text(found)
+    return [_json(inner) for inner in found] if isinstance(found, list | tuple) else as_text(found)
 
 
 def variable(name: str) -> str:

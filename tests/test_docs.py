@@ -21,9 +21,12 @@ def test_generated_parts_are_current(path: Path) -> None:
     assert generate.files()[path] == path.read_text()
 
 
-@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", README, re.DOTALL))
+CONFIGS = README + (ROOT / "docs/records.md").read_text()
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", CONFIGS, re.DOTALL))
 def test_the_configs_of_the_readme_are_valid(text: str) -> None:
-    """A config that somebody copies from the README loads."""
+    """A config that somebody copies from the docs loads."""
     config.load(yaml_text.load(text))
 
 

@@ -1,0 +1,139 @@
+"""Fields are removed, renamed, flattened and renamed to snake case; two fields never end up in one place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from source_rest_api import raw_json, record_tree
+from source_rest_api.errors import ConfigError
+from source_rest_api.transformations import Reshaping, snake_case
+
+ROW = {"id": 1, "owner": {"login": "ann", "tags": [{"a": 1, "b": 2}, {"a": 3}]}, "a.b": {"c": 4}, "n": None, "e": {}}
+
+
+def reshaped(record: Any, **options: Any) -> Any:
+    """Reshape, and decode."""
+    tree = raw_json.fields(Raw(json.dumps(record).encode()))
+    return json.loads(bytes(record_tree.raw(Reshaping.model_validate(options).apply(tree))))
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ("id", {key: value for key, value in ROW.items() if key != "id"}),
+        (["id", "owner", "a.b", "n", "e"], {}),
+        ("a.b.c", {**ROW, "a.b": {}}),
+        ("owner.tags.*.a", {**ROW, "owner": {"login": "ann", "tags": [{"b": 2}, {}]}}),
+        ("owner.tags.*", {**ROW, "owner": {"login": "ann", "tags": []}}),
+        ("owner.tags.0", {**ROW, "owner": {"login": "ann", "tags": [{"a": 3}]}}),
+        ("owner.*", {**ROW, "owner": {}}),
+        ("*", {}),
+        (["missing", "id.deeper", "n.x", "owner.tags.7", "owner.tags.x", "*.*.*.z"], ROW),
+    ],
+)
+def test_remove_fields(paths: Any, expected: Any) -> None:
+    """Where a path leads is left out; where it leads to nothing, nothing happens."""
+    assert reshaped(ROW, remove_fields=paths) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "record", "expected"),
+    [
+        ({"a": "b"}, {"a": 1, "c": 2}, {"b": 1, "c": 2}),
+        ({"a": "b", "b": "a"}, {"a": 1, "b": 2}, {"b": 1, "a": 2}),
+        ({"o.x": "y"}, {"o": {"x": 1}}, {"o": {}, "y": 1}),
+        ({"x": "o.y"}, {"o": None, "x": 1}, {"o": {"y": 1}}),
+        ({"missing": "y"}, {"x": 1}, {"x": 1}),
+    ],
+)
+def test_rename_fields(names: Any, record: Any, expected: Any) -> None:
+    """Fields are renamed at the same time, and moved into objects and out of them."""
+    assert reshaped(record, rename_fields=names) == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "record", "expected"),
+    [
+        (True, {"a": {"b": {"c": 1}}, "d": [{"e": 1}]}, {"a_b_c": 1, "d": [{"e": 1}]}),
+        (True, {"a": {}, "b": None}, {"a": {}, "b": None}),
+        (False, {"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({"separator": "."}, {"a": {"b": 1}}, {"a.b": 1}),
+        ({"depth": 1}, {"a": {"b": {"c": 1}}}, {"a_b": {"c": 1}}),
+        ({"prefix": False}, {"a": {"b": {"c": 1}}, "d": 2}, {"c": 1, "d": 2}),
+        (
+            {"paths": "a", "prefix": False, "depth": 1},
+            {"a": {"b": {"c": 1}}, "d": {"e": 2}},
+            {"b": {"c": 1}, "d": {"e": 2}},
+        ),
+        (
+            {"paths": ["a.b", "d.*.e"]},
+            {"a": {"b": {"c": 1}}, "d": [{"e": {"f": 1}}]},
+            {"a": {"b_c": 1}, "d": [{"e_f": 1}]},
+        ),
+        ({"paths": "missing"}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+    ],
+)
+def test_flatten(option: Any, record: Any, expected: Any) -> None:
+    """Objects become fields of what is around them, all or those at a path; arrays stay, and so do empty objects."""
+    assert reshaped(record, flatten=option) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("createdAt", "created_at"),
+        ("CreatedAt", "created_at"),
+        ("created_at", "created_at"),
+        ("Created at", "created_at"),
+        ("created-at", "created_at"),
+        ("HTTPServerURL", "http_server_url"),
+        ("userID", "user_id"),
+        ("ID", "id"),
+        ("sha256Hash", "sha256_hash"),
+        ("address1", "address1"),
+        ("_id", "_id"),
+        ("@odata.nextLink", "odata_next_link"),
+        ("größteZahl", "größte_zahl"),
+        ("", ""),
+        ("$", "$"),
+    ],
+)
+def test_snake_case(name: str, expected: str) -> None:
+    """Words are found by their capitals and by what is no letter or digit."""
+    assert snake_case(name) == expected
+
+
+def test_snake_case_is_for_all_depths() -> None:
+    """Objects in objects and in arrays."""
+    row = {"aB": {"cD": [{"eF": [1, {"gH": None}]}]}}
+    assert reshaped(row, snake_case=True) == {"a_b": {"c_d": [{"e_f": [1, {"g_h": None}]}]}}
+
+
+@pytest.mark.parametrize(
+    ("record", "options", "message"),
+    [
+        ({"a": 1, "b": 2}, {"rename_fields": {"a": "b"}}, "`rename_fields` would overwrite the record's field `b`"),
+        ({"a": 1, "b": 2}, {"rename_fields": {"a": "b.c"}}, "`rename_fields` has no place for `b.c`: `b` is no object"),
+        ({"a_b": 1, "a": {"b": 2}}, {"flatten": True}, "`flatten` would put two fields into `a_b`: set another"),
+        ({"b": 1, "a": {"b": 2}}, {"flatten": {"prefix": False}}, "into `b`: set another `flatten.separator`, or `pre"),
+        ({"aB": 1, "a_b": 2}, {"snake_case": True}, "`snake_case` would put two fields into `a_b`"),
+    ],
+)
+def test_two_fields_in_one_place_are_an_error(record: Any, options: Any, message: str) -> None:
+    """Nothing is overwritten, and the error says what to set."""
+    with pytest.raises(ConfigError, match=message):
+        reshaped(record, **options)
+
+
+def test_where_a_field_stands_afterwards() -> None:
+    """The destination has to be told the new name of the cursor."""
+    reshaping = Reshaping.model_validate(
+        {"rename_fields": {"m.at": "m.changedAt"}, "flatten": True, "snake_case": True}
+    )
+    assert reshaping.place(("m", "at")) == ("m_changed_at",)
+    assert Reshaping.model_validate({"remove_fields": "m"}).place(("m", "at")) is None
+    assert Reshaping().place(("m", "at")) == ("m", "at")
