@@ -87,7 +87,7 @@ class Endpoint(Model):
     cast: Kinds = {}
     """Fields to cast: their path after all of the above, and `string`, `integer`, `number`, `boolean`, `date`,
     `date-time`, or the format that a date or time has, such as `%d.%m.%Y` or `%ms`."""
-    cast_to_schema: bool = False
+    cast_all: bool = False
     """Whether all values are cast to the types that `schema` gives them."""
     filter_after: Condition | None = None
     """As `filter`, on the record after all of the above."""
@@ -101,8 +101,8 @@ class Endpoint(Model):
             raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
         if self.incremental is not None and self.reshaping.place(self.incremental.cursor_field) is None:
             raise ValueError("`remove_fields` takes away `incremental.cursor_field`, which the destination needs")
-        if self.cast_to_schema and self.json_schema is None:
-            raise ValueError("`cast_to_schema` needs a `schema`")
+        if self.cast_all and self.json_schema is None:
+            raise ValueError("`cast_all` needs a `schema`")
         return self
 
     @property
@@ -123,7 +123,7 @@ class Endpoint(Model):
     @property
     def changes_records(self) -> bool:
         """Whether records are not emitted as they came."""
-        return bool(self.reshaping or self.record_texts or self.add_fields or self.cast or self.cast_to_schema)
+        return bool(self.reshaping or self.record_texts or self.add_fields or self.cast or self.cast_all)
 
     @property
     def record_texts(self) -> list[str]:

@@ -40,7 +40,7 @@ class RecordChanges:
         self._ledger = ledger
         self._reshape = endpoint.reshaping.apply if endpoint.reshaping else None
         self._added = [(tuple(name.split(".")), _filled(given)) for name, given in endpoint.add_fields.items()]
-        self._casts = Casts(endpoint.cast, endpoint.json_schema if endpoint.cast_to_schema else None, self._uncast)
+        self._casts = Casts(endpoint.cast, endpoint.json_schema if endpoint.cast_all else None, self._uncast)
         self._told: set[str] = set()
         self._filter = None if endpoint.filter is None else RecordTemplate(endpoint.filter)
         self._filter_after = None if endpoint.filter_after is None else RecordTemplate(endpoint.filter_after)

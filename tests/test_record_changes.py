@@ -261,7 +261,7 @@ def test_values_that_cannot_be_cast_are_left_and_counted(api: Api, caplog: pytes
     assert "secret" not in caplog.text
 
 
-def test_cast_to_schema(api: Api) -> None:
+def test_cast_all(api: Api) -> None:
     """Every value gets the type that the schema gives it, at any depth; explicit types go first."""
     schema = {
         "properties": {
@@ -284,7 +284,7 @@ def test_cast_to_schema(api: Api) -> None:
         "any": 1,
         "own": 5,
     }
-    reading = Reading(api, [row], schema=schema, cast_to_schema=True, cast={"own": "integer"})
+    reading = Reading(api, [row], schema=schema, cast_all=True, cast={"own": "integer"})
     assert reading.records == [expected]
 
 
@@ -303,7 +303,7 @@ def test_cast_to_schema(api: Api) -> None:
         ({"path": "x/{{ record.id }}"}, "unknown name `record`"),
         ({"name": "record"}, "the name is reserved"),
         ({"cast": {"a": "numeric"}}, "cast: `a` must become string, integer"),
-        ({"cast_to_schema": True}, "`cast_to_schema` needs a `schema`"),
+        ({"cast_all": True}, "`cast_all` needs a `schema`"),
         ({"rename_fields": {"*.a": "b"}}, "rename_fields: must map one path to another"),
         ({"rename_fields": {"a": "c", "b": "c"}}, "rename_fields: gives two fields the same name"),
         ({"flatten": {"paths": "a.*"}}, "flatten.paths: must end in the name"),
