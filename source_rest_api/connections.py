@@ -13,12 +13,12 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from requests.adapters import HTTPAdapter
 
 from source_rest_api import egress
-from source_rest_api.egress import GuardedAdapter
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Secret, SecretLines
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+    from urllib3.connectionpool import ConnectionPool
 
     from source_rest_api.config import Config
 
@@ -93,8 +93,27 @@ class _Session(requests.Session):
         return None
 
 
+class _Adapter(HTTPAdapter):
+    """Looks up once for each origin what holds for all requests to it; `requests` does for each of them."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=most)
+        self._pools: dict[tuple[str, str], ConnectionPool] = {}
+        if egress.is_guarded():
+            egress.guard(self.poolmanager)
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> ConnectionPool:
+        """The pool of connections to the request's origin. All else is the same for a session."""
+        origin = urlsplit(str(request.url))[:2]
+        if origin not in self._pools:
+            self._pools[origin] = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self._pools[origin]
+
+
 class Connections:
-    """One session's connection pool.
+    """One session's connection pool. Where a proxy is set, the proxy decides where connections may lead.
 
     Args:
         config: The API.
@@ -103,12 +122,12 @@ class Connections:
     def __init__(self, config: Config) -> None:
         self.session = _Session()
         self.session.headers.update({"User-Agent": "source-rest-api", "Accept-Encoding": "gzip, deflate"})
-        make_adapter = GuardedAdapter if egress.is_guarded() else HTTPAdapter
-        adapter = make_adapter(pool_connections=4, pool_maxsize=config.max_concurrency)
+        adapter = _Adapter(config.max_concurrency)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
         proxy = None if config.proxy_url is None else config.proxy_url.get_secret_value()
         self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
+        self._settings: dict[tuple[str, str], dict[str, Any]] = {}
         self._folder: TemporaryDirectory[str] | None = None
         self._files: _Files | None = None
         if config.tls is not None:
@@ -118,12 +137,15 @@ class Connections:
             except OSError as error:
                 raise ConfigError(f"The certificates of `tls` cannot be written to a file: {error.strerror}.") from None
 
-    def settings(self, url: str | None) -> dict[str, Any]:
-        """What `requests` wants to know for sending to a URL."""
-        verify = self._files.ca_bundle if self._files else None
-        settings = self.session.merge_environment_settings(url, dict(self._proxies), True, verify, None)
-        client = self._files.client if self._files else None
-        return {**settings, "cert": client or settings["cert"]}
+    def settings(self, url: str) -> dict[str, Any]:
+        """What `requests` wants to know for sending to a URL. The environment is asked once for each origin."""
+        origin = urlsplit(url)[:2]
+        if origin not in self._settings:
+            verify = self._files.ca_bundle if self._files else None
+            settings = self.session.merge_environment_settings(url, dict(self._proxies), True, verify, None)
+            client = self._files.client if self._files else None
+            self._settings[origin] = {**settings, "cert": client or settings["cert"]}
+        return self._settings[origin]
 
     def close(self) -> None:
         """Close all connections, and remove what was written for them."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from source_rest_api.page import Response
 
 _VALUE = msgspec.json.Decoder(Raw)
+_Utf8 = codecs.getincrementaldecoder("utf-8")
+_STEP = 1 << 14
 _SNIPPET = 80
 _HEX = rb"[0-9a-fA-F]{2}"
 _ESCAPES = re.compile(
@@ -45,9 +47,12 @@ class Json(Model):
             BrokenAnswerError: The body is cut, is not JSON, or is not text in its own charset.
             ConfigError: It is a page for people, which asks for a login.
         """
-        body = _utf8(response)
+        return self.parsed(utf8(response), response)
+
+    def parsed(self, text: bytes, response: Response) -> Raw:
+        """As `decode`, where the text is known to be UTF-8."""
         try:
-            return parse(body)
+            return parse(text)
         except msgspec.DecodeError as error:
             raise _not_json(response, str(error)) from None
         except RecursionError:
@@ -80,15 +85,19 @@ def describe(response: Response) -> str:
     return f"HTTP {response.status}, {kind}, {len(response.body)} bytes: {printable}{more}"
 
 
-def _utf8(response: Response) -> bytes:
-    """The body in UTF-8: by its byte order mark, else by the declared charset, else checked as UTF-8."""
+def utf8(response: Response) -> bytes:
+    """The body in UTF-8: by its byte order mark, else by the declared charset, else checked as UTF-8.
+
+    Raises:
+        BrokenAnswerError: It is not text in its charset.
+        ConfigError: There is no such charset.
+    """
     body = response.body
     mark, charset = next(((bom, name) for bom, name in BOMS if body.startswith(bom)), (b"", declared_charset(response)))
     try:
         if charset == "utf-8":
             text = body[len(mark) :] if mark else body
-            if not text.isascii():
-                text.decode()
+            _check_utf8(text)
             return text
         return body[len(mark) :].decode(charset).encode()
     except LookupError:
@@ -96,6 +105,20 @@ def _utf8(response: Response) -> bytes:
     except UnicodeError as error:
         at = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
         raise BrokenAnswerError(f"The body is not valid {charset.upper()}{at} ({describe(response)}).") from None
+
+
+def _check_utf8(text: bytes) -> None:
+    """Raise UnicodeDecodeError if it is not UTF-8. In steps, because a large string would be made to be thrown away."""
+    if text.isascii():
+        return
+    decoder = _Utf8()
+    view = memoryview(text)
+    try:
+        for start in range(0, len(text), _STEP):
+            decoder.decode(view[start : start + _STEP])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        text.decode()  # to say where
 
 
 def _whole(escape: re.Match[bytes]) -> bytes:

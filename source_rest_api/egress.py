@@ -10,9 +10,8 @@ import os
 import socket
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
@@ -22,6 +21,8 @@ from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from urllib3.poolmanager import PoolManager
 
 _NAT64 = ip_network("64:ff9b::/96")
 _REFUSED = tuple(
@@ -101,10 +102,6 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _HTTPSConnection
 
 
-class GuardedAdapter(HTTPAdapter):
-    """Makes connections to public addresses only. Where a proxy is set, the proxy decides."""
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Make the pools of checked connections."""
-        super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+def guard(manager: PoolManager) -> None:
+    """Let a manager make connections to public addresses only."""
+    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}

@@ -31,30 +31,20 @@ def line(message: dict[str, Any]) -> bytes:
     return msgspec.json.encode(message) + b"\n"
 
 
-class _Record(msgspec.Struct):
-    stream: str
-    emitted_at: int
-    data: Raw
-
-
-class _RecordMessage(msgspec.Struct, tag="RECORD", tag_field="type"):
-    record: _Record
-
-
-_lines = msgspec.json.Encoder().encode_lines
-
-
 def records(stream: str, data: Sequence[Raw], emitted_at: int) -> bytes:
     """One RECORD line for each record, its bytes as they came; line breaks between its tokens are taken out."""
-    block = _lines([_RecordMessage(_Record(stream, emitted_at, record)) for record in data])
-    if block.count(b"\n") == len(data) and b"\r" not in block:
-        return block
-    return _lines([_RecordMessage(_Record(stream, emitted_at, Raw(_on_one_line(record)))) for record in data])
+    if not data:
+        return b""
+    together = b"".join(data)
+    if any(character in together for character in _LINE_BREAKS):
+        data = [Raw(_on_one_line(record)) for record in data]
+    head = b'{"type":"RECORD","record":{"stream":%b,"emitted_at":%d,"data":' % (msgspec.json.encode(stream), emitted_at)
+    return head + (b"}}\n" + head).join(data) + b"}}\n"
 
 
 def _on_one_line(record: Raw) -> bytes:
     text = bytes(record)
-    return msgspec.json.format(text, indent=-1) if any(b in text for b in _LINE_BREAKS) else text
+    return msgspec.json.format(text, indent=-1) if any(character in text for character in _LINE_BREAKS) else text
 
 
 def spec(specification: dict[str, Any]) -> bytes:

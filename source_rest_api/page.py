@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
@@ -110,6 +109,8 @@ class Page:
     """Records of earlier parts of the same answer, where it is read while it arrives."""
     last: bool = True
     """Whether the answer ends with this part."""
+    known: Mapping[Path, Raw | None] = field(default_factory=dict)
+    """Values of the body that have been read."""
 
     def __len__(self) -> int:
         return self.earlier + len(self.records)
@@ -127,14 +128,9 @@ class Page:
             earlier, waiting = earlier + len(waiting), batch
         yield replace(self, records=waiting, earlier=earlier)
 
-    @cached_property
-    def fields(self) -> dict[str, Raw]:
-        """The body's top-level fields, undecoded; none if the body is an array."""
-        return raw_json.fields(self.root)
-
     def raw(self, path: Path) -> Raw | None:
         """The undecoded value at a path of the body, or None if it is absent."""
-        return raw_json.find(self.root, path)
+        return self.known[path] if path in self.known else raw_json.find(self.root, path)
 
     def link(self, relation: str) -> str | None:
         """The target of the `Link` header with this relation (RFC 8288), resolved against the request's URL."""

@@ -19,6 +19,11 @@ In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
 """Where in a request something goes."""
 
 
+def paths(paginator: object) -> list[Path]:
+    """Where a paginator looks in a body: its settings `…_path`."""
+    return [value for name, value in vars(paginator).items() if name.endswith("_path") and value is not None]
+
+
 class Paging(Model):
     """What all paginators have: the page size, and where the API says whether there is more."""
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Kind = Literal["object", "array", "string", "number", "boolean", "null"]
+
+Opened: TypeAlias = "Mapping[str, Raw | Opened]"
+"""An object of which some fields were read."""
 
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _ARRAY = msgspec.json.Decoder(list[Raw])
@@ -56,11 +59,15 @@ def find(raw: Raw, path: Sequence[str]) -> Raw | None:
             return find(items(raw)[int(path[0])], path[1:])
         except (ValueError, IndexError):
             return None
-    entries = fields(raw)
+    return find_in(fields(raw), path)
+
+
+def find_in(entries: Opened, path: Sequence[str]) -> Raw | None:
+    """As `find`, in an object's fields."""
     for length in range(len(path), 0, -1):
         value = entries.get(".".join(path[:length]))
         if value is not None:
-            return find(value, path[length:])
+            return find(value, path[length:]) if isinstance(value, Raw) else find_in(value, path[length:])
     return None
 
 

@@ -178,7 +178,7 @@ class Requester:
         deadline = self._clock() + self._request_timeout
         try:
             prepared = self._prepared(request, auth)
-            settings = self._connections.settings(prepared.url)
+            settings = self._connections.settings(str(prepared.url))
             answer = self._session.send(prepared, timeout=self._timeouts, allow_redirects=False, **settings)
         except requests.RequestException:
             raise

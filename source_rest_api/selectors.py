@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,8 +16,13 @@ from source_rest_api.record_shapes import Explode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from source_rest_api.raw_json import Opened
+
 WHOLE_BODY = ("$",)
-_ERROR_KEYS = ("error", "errors")
+ERROR_KEYS = ("error", "errors")
+_first = Struct("c").unpack_from
+"""The first character of a buffer, as a tuple: the fastest way to it."""
+_BRACE = {(b"{",)}
 _NOTHING = frozenset({b"null", b"false", b'""', b"0"})
 
 
@@ -45,14 +51,27 @@ class RecordSelector(Model):
             ConfigError: There is no such path, it does not lead to objects, or the API answered with an error
                 object in spite of status 200.
         """
-        records = self._shaped(root, self._found(root))
-        for index, record in enumerate(records):
-            if memoryview(record)[0] != ord("{"):
-                hint = " or set `wrap_scalars_as`" if self.wrap_scalars_as is None else ""
-                raise ConfigError(
-                    f"Record {index} of the page is {_named(record)}, not an object: check `records_path`{hint}."
-                )
-        return records
+        return self.only_objects(self._shaped(root, self._found(root)))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the records are an array as it stands, at one path or the body itself."""
+        several = self.records_paths or raw_json.WILDCARD in (self.records_path or ())
+        return not (several or self.records_key_field or self.columns_path or self.explode or self.wrap_scalars_as)
+
+    def only_objects(self, records: list[Raw]) -> list[Raw]:
+        """The records.
+
+        Raises:
+            ConfigError: One is not an object.
+        """
+        if set(map(_first, records)) <= _BRACE:
+            return records
+        index = next(index for index, record in enumerate(records) if raw_json.kind(record) != "object")
+        hint = " or set `wrap_scalars_as`" if self.wrap_scalars_as is None else ""
+        raise ConfigError(
+            f"Record {index} of the page is {_named(records[index])}, not an object: check `records_path`{hint}."
+        )
 
     def _shaped(self, root: Raw, found: list[Raw]) -> list[Raw]:
         """What the path leads to, as objects."""
@@ -79,7 +98,7 @@ class RecordSelector(Model):
         if not self._paths and what == "array":
             return raw_json.items(root)
         fields = raw_json.fields(root)
-        self._refuse_error(fields)
+        self.refuse_error(fields)
         if not self._paths:
             return _guess(root, fields, rows=self.columns_path)
         return [record for path in self._paths for record in self._at(root, path)]
@@ -119,12 +138,12 @@ class RecordSelector(Model):
             "`allow_missing_records` if the API leaves it out when there are no records."
         )
 
-    def _refuse_error(self, fields: dict[str, Raw]) -> None:
+    def refuse_error(self, fields: Opened) -> None:
         """An error object with status 200 is an error, whatever stands beside it."""
-        for key in _ERROR_KEYS:
+        for key in ERROR_KEYS:
             value = fields.get(key)
             own = any(path[0] == key for path in self._paths)
-            if value is not None and not own and not _is_nothing(value):
+            if isinstance(value, Raw) and not own and not _is_nothing(value):
                 raise ConfigError(
                     f"The API answered with an error although the status is a success: `{key}` is "
                     f"{bytes(value)[:200].decode('utf-8', 'replace')}."
@@ -140,7 +159,7 @@ def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:
     arrays = [
         raw_json.items(v)
         for name, v in fields.items()
-        if raw_json.kind(v) == "array" and name not in _ERROR_KEYS and (name,) != rows
+        if raw_json.kind(v) == "array" and name not in ERROR_KEYS and (name,) != rows
     ]
     wanted = "object" if rows is None else "array"
     possible = [items for items in arrays if not items or raw_json.kind(items[0]) == wanted]

@@ -16,9 +16,11 @@ from source_rest_api.continuation import check_end
 from source_rest_api.cursors import Mark, Slice
 from source_rest_api.datetimes import write
 from source_rest_api.decoders import Json
+from source_rest_api.envelope import Envelope
 from source_rest_api.ledger import Ledger
 from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.page import End, Next, Page, Position, Response
+from source_rest_api.paging import paths
 from source_rest_api.parent_record import Copier
 from source_rest_api.partitions import Partition
 from source_rest_api.place import Place
@@ -71,7 +73,7 @@ class Stream:
         self._requests = RequestBuilder(config, endpoint, raw_config)
         self._now = now
         self._paginator = endpoint.pagination or config.pagination
-        self._selector = endpoint.selector
+        self._envelope = Envelope(Json(), endpoint.selector, paths(self._paginator))
         self._changes = RecordChanges(endpoint, self.ledger) if endpoint.changes_records else None
         parent = partitions.parent_of(config, endpoint)
         self._parent = None if parent is None else Stream(config, parent, requester, raw_config, now)
@@ -193,13 +195,12 @@ class Stream:
         with Place(self.name, str(request), f"page {number}"):
             decoder = self.endpoint.decoder
             if isinstance(decoder, Json):
-                root_of, select = decoder.decode, self._selector.select
 
                 def read(response: Response) -> Page:
                     if response.status == HTTPStatus.NO_CONTENT:
                         return Page(request, response, Raw(b"null"), [], position, number, before)
-                    root = root_of(response)
-                    return Page(request, response, root, select(root), position, number, before)
+                    body = self._envelope.open(response)
+                    return Page(request, response, body.root, body.records, position, number, before, known=body.known)
 
                 yield self._requester.fetch(request, read)
                 return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from source_rest_api import egress
 from source_rest_api.errors import ConfigError
@@ -46,8 +47,9 @@ def test_all_other_addresses(address: str) -> None:
 def session() -> Iterator[requests.Session]:
     """A session whose connections are guarded."""
     with requests.Session() as session:
-        session.mount("https://", egress.GuardedAdapter())
-        session.mount("http://", egress.GuardedAdapter())
+        for adapter in map(session.get_adapter, ("https://", "http://")):
+            assert isinstance(adapter, HTTPAdapter)
+            egress.guard(adapter.poolmanager)
         yield session
 
 
