@@ -2,69 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from source_rest_api.state import StreamState
-
-_SHARE = 100
+_ENTRIES = 5000
+"""Entries of a state for each of which it is written half as often: writing a large one takes its time."""
 
 
-@dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Everything that came before it is covered by this state."""
+    """The last state of a stream that was written.
 
-    state: dict[str, Any]
-
-
-class Checkpoints:
-    """The checkpoints of one read of a stream.
-
-    A state holds a cursor for each partition. Written after every partition, the states of n partitions would take n²
-    cursors; so one is written when more than a hundredth of the cursors have moved since the last: at once for less
-    than a hundred partitions, and for more of them at most a hundredth of the work is without a state.
+    Args:
+        pause: Seconds to the next one. A state with an entry for each of 100,000 partitions is written 20 times as
+            seldom.
+        now: Seconds on the clock that `due` is asked with.
     """
 
-    def __init__(self, state: StreamState) -> None:
-        self._state = state
+    def __init__(self, pause: float, now: float) -> None:
+        self.records = 0
+        """Records since then."""
+        self._pause = pause
+        self._next = now + pause
         self._last: dict[str, Any] | None = None
-        self._moved = 0
-        self._owed = True
 
     def count(self, records: int) -> None:
-        """Note records that no checkpoint covers yet."""
-        self._owed = self._owed or records > 0
+        """Note records that no state covers yet."""
+        self.records += records
 
-    def advance(self, partition: str, cursor: str) -> None:
-        """Move a partition's cursor forward."""
-        before = self._state.get(partition)
-        self._state.advance(partition, cursor)
-        self._moved += self._state.get(partition) != before
+    def due(self, now: float) -> bool:
+        """Whether it is time for the next."""
+        return now >= self._next
 
-    def due(self) -> Iterator[Checkpoint]:
-        """After a partition: a checkpoint, if enough has changed."""
-        if self._moved * _SHARE > len(self._state.cursors):
-            yield self._checkpoint()
+    def repeats(self, state: dict[str, Any]) -> bool:
+        """Whether it says what the last one said."""
+        return state == self._last
 
-    def rest(self) -> Iterator[Checkpoint]:
-        """When the read breaks off: a checkpoint, if anything has changed."""
-        if self._moved:
-            yield self._checkpoint()
-
-    def last(self, now: datetime, *, incremental: bool) -> Iterator[Checkpoint]:
-        """At the end: a checkpoint, if none covers all. It tells a full refresh that it came to its end.
-
-        The Airbyte protocol does not allow the same state twice with records between: the moment tells them apart.
-        """
-        if self._owed or self._moved:
-            if not incremental or self._last == self._state.dump():
-                self._state.complete(now)
-            yield self._checkpoint()
-
-    def _checkpoint(self) -> Checkpoint:
-        self._last, self._moved, self._owed = self._state.dump(), 0, False
-        return Checkpoint(self._last)
+    def taken(self, state: dict[str, Any], now: float) -> None:
+        """Note that a state has been written."""
+        self._last, self.records = state, 0
+        self._next = now + self._pause * (1 + len(state.get("cursors", ())) / _ENTRIES)

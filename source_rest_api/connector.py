@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from source_rest_api import catalog, masking, messages, schema, spec, state, templates
+from source_rest_api import catalog, masking, messages, schema, spec, templates
 from source_rest_api import config as configs
 from source_rest_api.check import Probe
 from source_rest_api.config import Config
@@ -16,7 +17,8 @@ from source_rest_api.errors import InternalError
 from source_rest_api.keeper import Keeper
 from source_rest_api.messages import Messages
 from source_rest_api.requester import Requester
-from source_rest_api.stream import Batch, Stream
+from source_rest_api.stream import Stream
+from source_rest_api.stream_read import StreamRead
 from source_rest_api.sync import Sync
 from source_rest_api.token_requester import sign_in
 
@@ -97,6 +99,10 @@ class Session:
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
         """Whether the last read came to its end in every stream."""
+        self.now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+        """The time of day; reads go up to it."""
+        self.pause = 0.5
+        """Seconds between the states of a stream."""
         self._raw_config = raw_config
         self._stop = stop
         self._keeper = Keeper(raw_config, self.mask, pass_on)
@@ -137,14 +143,13 @@ class Session:
             ConfigError: Before the first message: the catalog is none, or `url_base` is no URL.
         """
         with self._requester(self.config.retry) as requester:
-            sync = Sync(
-                catalog.load(configured),
-                lambda name: self._stream(name, requester),
-                states,
-                self._out,
-                self.config.max_concurrency,
-                self._stop,
-            )
+            workers = self.config.max_concurrency
+            reads = [
+                StreamRead(each, lambda name: self._stream(name, requester), states.get(each.name), workers)
+                for each in catalog.load(configured)
+            ]
+            sync = Sync(reads, self._out, requester.permits, workers, self._stop, self.now, self.pause)
+            requester.on_limit = sync.limited
             try:
                 yield from sync.run()
             finally:
@@ -160,15 +165,14 @@ class Session:
         endpoint = next((e for e in self.config.streams if e.name == name), None)
         if endpoint is None:
             return None
-        return Stream(self.config, endpoint, requester, self._raw_config)
+        return Stream(self.config, endpoint, requester, self._raw_config, self.now, self.mask)
 
     def _described(self, name: str, requester: Requester) -> dict[str, Any]:
         stream = self._stream(name, requester)
         assert stream is not None  # noqa: S101 -- the names are the config's own
         declared = stream.endpoint.json_schema
         if declared is None:
-            items = stream.read(state.new(), incremental=False)
-            batches = islice((item for item in items if isinstance(item, Batch) and item.records), _SAMPLED_PAGES)
+            batches = islice((batch for batch in stream.sample() if batch.records), _SAMPLED_PAGES)
             sample = [record for batch in batches for record in batch.records]
             if not sample:
                 _LOG.warning("Stream %s has no records to infer a schema from; declare one as `schema`.", name)

@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from threading import Lock
 
 
-@dataclass
 class Ledger:
-    """What a read did, for its closing log line."""
+    """What a read did, for its closing log line. Any thread may add to it."""
 
-    pages: int = 0
-    records: int = 0
-    partitions: int = 0
-    left_out: int = 0
-    """Records that a filter left out."""
-    uncast: int = 0
-    """Values that could not be cast, and are left as they came."""
-    unreadable_cursors: int = 0
-    ends: dict[str, int] = field(default_factory=dict)
-    """How the ends of slices were recognised, and how often."""
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: dict[str, float] = {}
+        self._ends: Counter[str] = Counter()
+
+    def add(self, **counts: float) -> float:
+        """Count something: `pages`, `records`, `partitions`, ...; what the last of them comes to."""
+        with self._lock:
+            for name, count in counts.items():
+                self._counts[name] = self._counts.get(name, 0) + count
+            return self._counts[next(reversed(counts))]
+
+    def end(self, reason: str) -> None:
+        """Note how the end of a slice was recognised."""
+        with self._lock:
+            self._ends[reason] += 1
+
+    def __getitem__(self, name: str) -> float:
+        return self._counts.get(name, 0)
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """How the ends of slices were recognised, and how often."""
+        return dict(self._ends)
 
     def summary(self, seconds: float) -> str:
         """One line."""
-        ends = ", ".join(f"{reason} ({count}x)" if count > 1 else reason for reason, count in self.ends.items())
-        unreadable = f", {self.unreadable_cursors} without a readable cursor" if self.unreadable_cursors else ""
-        left_out = f", {self.left_out} of them left out by filters" if self.left_out else ""
-        uncast = f", {self.uncast} values left uncast" if self.uncast else ""
-        records = f"{self.records} records{left_out}{unreadable}{uncast}"
+        ends = ", ".join(f"{reason} ({count}x)" if count > 1 else reason for reason, count in self._ends.items())
+        extra = "".join(f", {self[name]:g} {text}" for name, text in _EXTRAS.items() if self[name])
         return (
-            f"{records}, {self.pages} pages, {self.partitions} partitions, {seconds:.1f} s; "
-            f"end: {ends or 'nothing to ask for'}"
+            f"{self['records']} records{extra}, {self['pages']} pages, {self['partitions']} partitions, "
+            f"{seconds:.1f} s; end: {ends or 'nothing to ask for'}"
         )
+
+
+_EXTRAS = {
+    "left_out": "of them left out by filters",
+    "unreadable": "without a readable cursor",
+    "uncast": "values left uncast",
+    "withheld": "withheld because they were delivered before",
+    "drifts": "times rows moved between pages",
+    "ignored": "answers ignored by an error rule",
+}
+"""What is told only where it happened."""

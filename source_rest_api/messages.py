@@ -76,6 +76,13 @@ def stream_status(stream: str, status: Status) -> bytes:
     return _trace("STREAM_STATUS", stream_status={"stream_descriptor": {"name": stream}, "status": status})
 
 
+def rate_limited(stream: str, until: float) -> bytes:
+    """The TRACE message that a stream waits for a rate limit, until a time in seconds since the epoch."""
+    reason = {"type": "RATE_LIMITED", "rate_limited": {"quota_reset": int(until * 1000)}}
+    status = {"stream_descriptor": {"name": stream}, "status": "RUNNING", "reasons": [reason]}
+    return _trace("STREAM_STATUS", stream_status=status)
+
+
 def control(config: Mapping[str, Any]) -> bytes:
     """The CONTROL message that gives the platform a changed config; the one message that holds secrets, unmasked."""
     body = {"type": "CONNECTOR_CONFIG", "emitted_at": time.time() * 1000, "connectorConfig": {"config": config}}

@@ -30,6 +30,7 @@ class NoPagination(Model):
     """Read the first page only, although the API says that there is more."""
 
     repeats: ClassVar[Literal["position", "page"]] = "position"
+    shifts: ClassVar[Literal["row", "page"] | None] = None
     in_body: ClassVar[bool] = False
 
     def first(self) -> Position | None:
@@ -40,6 +41,15 @@ class NoPagination(Model):
 
     def next(self, page: Page) -> Next:  # noqa: ARG002
         return End("one page", said=self.first_page_only)
+
+    def back(self, position: Position) -> Position:
+        return position
+
+    def after(self, position: Position | None, size: int) -> Position | None:  # noqa: ARG002
+        return None
+
+    def pages_left(self, page: Page) -> int | None:  # noqa: ARG002
+        return None
 
 
 class PageNumber(Paging):
@@ -52,6 +62,7 @@ class PageNumber(Paging):
     """Number of the first page: 1 or 0."""
 
     repeats = "page"
+    shifts = "page"
 
     def first(self) -> Position | None:
         return self.first_page
@@ -61,6 +72,12 @@ class PageNumber(Paging):
 
     def next(self, page: Page) -> Next:
         return self._unless_empty(page) or int(page.position or 0) + 1
+
+    def back(self, position: Position) -> Position:
+        return max(int(position) - 1, self.first_page)
+
+    def after(self, position: Position | None, size: int) -> Position | None:  # noqa: ARG002
+        return int(position or 0) + 1
 
 
 class Offset(Paging):
@@ -75,8 +92,12 @@ class Offset(Paging):
     """Records to ask for in one page."""
     first_offset: NonNegativeInt = 0
     """Offset of the first record: 0, or 1 where the API counts from one."""
+    overlap: bool | None = None
+    """Ask for the last row again with each page, to notice rows that came or went while pages were read. By default
+    where the endpoint has a `primary_key`."""
 
     repeats = "page"
+    shifts = "row"
 
     def first(self) -> Position | None:
         return self.first_offset
@@ -86,6 +107,12 @@ class Offset(Paging):
 
     def next(self, page: Page) -> Next:
         return self._unless_empty(page) or int(page.position or 0) + len(page)
+
+    def back(self, position: Position) -> Position:
+        return max(int(position) - 1, self.first_offset)
+
+    def after(self, position: Position | None, size: int) -> Position | None:
+        return int(position or 0) + size if size else None
 
 
 class Cursor(Paging):

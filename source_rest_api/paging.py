@@ -50,6 +50,25 @@ class Paging(Model):
     repeats: ClassVar[Literal["position", "page"]] = "position"
     """What proves that paging does not advance: the same position, or the same page, twice."""
 
+    shifts: ClassVar[Literal["row", "page"] | None] = None
+    """Whether rows that come or go move the positions of others, and by what a position is counted."""
+
+    def back(self, position: Position) -> Position:
+        """The position whose page holds the row before a position."""
+        return position
+
+    def after(self, position: Position | None, size: int) -> Position | None:  # noqa: ARG002
+        """The position after a page of so many records, where that can be known without its answer."""
+        return None
+
+    def pages_left(self, page: Page) -> int | None:
+        """How many pages are to come, if the body says so."""
+        if self.total_pages_path is not None:
+            return max(signals.count(page, self.total_pages_path) - page.number, 0)
+        if self.total_path is not None and len(page):
+            return max(-(-(signals.count(page, self.total_path) - page.records_so_far) // len(page)), 0)
+        return None
+
     @property
     def in_body(self) -> bool:
         """Whether paging puts something into the body."""

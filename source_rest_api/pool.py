@@ -1,4 +1,4 @@
-"""Runs jobs in threads and hands what they give to the one thread that asked."""
+"""Runs the work of many sources in threads and hands what it gives to the one thread that asked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class Sized(Protocol):
@@ -20,91 +20,102 @@ class Sized(Protocol):
 
 
 T = TypeVar("T", bound=Sized)
+T_co = TypeVar("T_co", bound=Sized, covariant=True)
+T_contra = TypeVar("T_contra", bound=Sized, contravariant=True)
+
+
+class Out(Protocol[T_contra]):
+    """Where work puts what it gives."""
+
+    def put(self, item: T_contra) -> bool:
+        """Pass on an item; waits while the queue is full. False when nobody wants it any more."""
+
+    def changed(self) -> None:
+        """Tell the workers that there may be new work."""
+
+
+class Source(Protocol[T_co]):
+    """Something that has work to give."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether there will be no more work."""
+
+    def claim(self, *, ahead: bool) -> Callable[[Out[T_co]], None] | None:
+        """A piece of work that may be done now, or None. Must not block.
+
+        Args:
+            ahead: Whether work counts that may turn out to be needless.
+        """
+
+
+class Permits(Protocol):
+    """How many may work at the same time."""
+
+    def acquire(self, stop: Event) -> bool:
+        """Wait for a permit; False if it was told to stop."""
+
+    def release(self) -> None:
+        """Give it back."""
 
 
 class Pool(Generic[T]):
-    """Merges jobs: each runs in one of `workers` threads, its items keep their order.
+    """Lets every source have its turn, one piece of work at a time; the items of one piece keep their order.
 
-    The queue between is bounded in bytes, so a slow reader slows the jobs down. When `stop` is set the jobs have
-    `grace` seconds to end by themselves; what they give later is dropped. When the reader goes away they end at their
-    next item. What a job raises is raised for the reader, after all other jobs have come to their end.
+    The queue between is bounded in bytes, so a slow reader slows the work down. When `stop` is set the work has `grace`
+    seconds to end by itself; what it gives later is dropped. When the reader goes away work ends at its next item.
+
+    Args:
+        sources: Who has work.
+        permits: Bounds the work that is done at the same time.
+        threads: Threads to begin with.
+        stop: Set from outside to end.
+        max_bytes: What may wait for the reader.
+        grace: Seconds.
+        tick: Seconds after which the reader is given None if nothing has come.
     """
 
     def __init__(
         self,
-        jobs: Sequence[Iterator[T]],
-        workers: int,
+        sources: Sequence[Source[T]],
+        permits: Permits,
+        threads: int,
         stop: Event,
         max_bytes: int = 16 << 20,
         grace: float = 3.0,
+        tick: float = 0.2,
     ) -> None:
-        self._jobs = deque(jobs)
-        self._workers = min(workers, len(jobs))
+        self._sources = deque(sources)
+        self._permits = permits
+        self._wanted = threads
         self._stop = stop
         self._max_bytes = max_bytes
         self._grace = grace
+        self._tick = tick
         self._changed = Condition()
         self._items: deque[T] = deque()
         self._bytes = 0
-        self._active = 0
+        self._threads = 0
+        self._busy = 0
         self._closed = False
         self._deadline: float | None = None
         self._failure: BaseException | None = None
 
-    def __iter__(self) -> Iterator[T]:
-        self._active = self._workers
-        threads = [Thread(target=self._work, daemon=True, name=f"reader-{n}") for n in range(self._workers)]
+    def __iter__(self) -> Iterator[T | None]:
         try:
-            for thread in threads:
-                thread.start()
-            while (item := self._take()) is not None:
-                yield item
+            for _ in range(self._wanted):
+                self._start()
+            while not self._over():
+                yield self._take()
         finally:
             with self._changed:
                 self._closed = True
                 self._changed.notify_all()
+        if self._failure is not None:
+            raise self._failure
 
-    def _take(self) -> T | None:
-        with self._changed:
-            while True:
-                if self._stop.is_set():
-                    self._deadline = self._deadline or time.monotonic() + self._grace
-                    if time.monotonic() > self._deadline:
-                        return None
-                if self._items:
-                    break
-                if not self._active:
-                    if self._failure is not None:
-                        raise self._failure
-                    return None
-                self._changed.wait(0.2)
-            item = self._items.popleft()
-            self._bytes -= item.size
-            self._changed.notify_all()
-            return item
-
-    def _work(self) -> None:
-        try:
-            while (job := self._next_job()) is not None:
-                self._drain(job)
-        finally:
-            with self._changed:
-                self._active -= 1
-                self._changed.notify_all()
-
-    def _drain(self, job: Iterator[T]) -> None:
-        try:
-            for item in job:
-                if not self._put(item):
-                    return
-        except BaseException as error:  # noqa: BLE001 -- the other jobs go on; it is raised at the end
-            self._failure = error
-
-    def _next_job(self) -> Iterator[T] | None:
-        with self._changed:
-            return self._jobs.popleft() if self._jobs and not self._closed else None
-
-    def _put(self, item: T) -> bool:
+    def put(self, item: T) -> bool:
+        """Pass on an item; waits while the queue is full. False when nobody wants it any more."""
         with self._changed:
             while self._bytes and self._bytes + item.size > self._max_bytes and not self._closed:
                 self._changed.wait()
@@ -114,3 +125,92 @@ class Pool(Generic[T]):
             self._bytes += item.size
             self._changed.notify_all()
             return True
+
+    def changed(self) -> None:
+        """Tell the workers that there may be new work."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def spare(self) -> None:
+        """Somebody is going to wait for long without a permit: let another thread use it."""
+        with self._changed:
+            wanted = self._threads < _MOST_THREADS and not self._closed
+        if wanted:
+            self._start()
+
+    def _start(self) -> None:
+        with self._changed:
+            self._threads += 1
+            name = f"reader-{self._threads}"
+        Thread(target=self._work, daemon=True, name=name).start()
+
+    def _over(self) -> bool:
+        """Whether everything has been taken, and nothing more will come."""
+        with self._changed:
+            if self._stop.is_set():
+                self._deadline = self._deadline or time.monotonic() + self._grace
+                return time.monotonic() > self._deadline or not (self._items or self._busy)
+            return not (self._items or self._busy or self._unfinished())
+
+    def _unfinished(self) -> bool:
+        while self._sources and self._sources[0].finished:
+            self._sources.popleft()
+        return any(not source.finished for source in self._sources)
+
+    def _take(self) -> T | None:
+        with self._changed:
+            if not self._items:
+                self._changed.wait(self._tick)
+            if not self._items:
+                return None
+            item = self._items.popleft()
+            self._bytes -= item.size
+            self._changed.notify_all()
+            return item
+
+    def _work(self) -> None:
+        while self._permits.acquire(self._stop):
+            try:
+                work = self._claim()
+                if work is not None:
+                    self._do(work)
+            finally:
+                self._permits.release()
+            if work is None and not self._wait():
+                return
+
+    def _do(self, work: Callable[[Out[T]], None]) -> None:
+        try:
+            work(self)
+        except BaseException as error:  # noqa: BLE001 -- sources handle their errors: this is a bug; the others go on
+            self._failure = error
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+
+    def _claim(self) -> Callable[[Out[T]], None] | None:
+        """The next piece of work, the sources taking turns; what may be needless only if there is no other."""
+        with self._changed:
+            if self._closed or self._stop.is_set():
+                return None
+            for ahead in (False, True):
+                for _ in range(len(self._sources)):
+                    source = self._sources[0]
+                    self._sources.rotate(-1)
+                    work = source.claim(ahead=ahead)
+                    if work is not None:
+                        self._busy += 1
+                        return work
+            return None
+
+    def _wait(self) -> bool:
+        """Wait for new work; False if there will be none."""
+        with self._changed:
+            if self._closed or self._stop.is_set() or not (self._busy or self._unfinished()):
+                return False
+            self._changed.wait(self._tick)
+            return not self._closed
+
+
+_MOST_THREADS = 64

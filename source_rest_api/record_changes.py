@@ -66,7 +66,7 @@ class RecordChanges:
             self._warn_of_unseen(records)
         surroundings = Surroundings(names)
         emitted = [new for record in records if (new := self._changed(record, surroundings, copy)) is not None]
-        self._ledger.left_out += len(records) - len(emitted)
+        self._ledger.add(left_out=len(records) - len(emitted))
         return emitted
 
     def _changed(self, record: Raw, surroundings: Surroundings, copy: Callable[[Raw], Raw] | None) -> Raw | None:
@@ -94,7 +94,7 @@ class RecordChanges:
         return emitted
 
     def _uncast(self, path: str, kind: str, value: Raw) -> None:
-        self._ledger.uncast += 1
+        self._ledger.add(uncast=1)
         if path not in self._told:
             self._told.add(path)
             _LOG.warning(

@@ -1,49 +1,41 @@
-"""Reads one stream: partitions x slices x pages. No threads, no messages."""
+"""One endpoint, read as one stream: its partitions, its slices, and the pages of each. No threads, no messages."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from http import HTTPStatus
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw
-
-from source_rest_api import parent_record, partitions
-from source_rest_api.checkpoint import Checkpoints
+from source_rest_api import parent_record, partitions, raw_json, resumption, state
+from source_rest_api.boundary import Boundary
 from source_rest_api.continuation import check_end
-from source_rest_api.cursors import Mark, Slice
-from source_rest_api.datetimes import write
-from source_rest_api.decoders import Json
-from source_rest_api.envelope import Envelope
+from source_rest_api.cursors import Slice
+from source_rest_api.delivery import Planned
 from source_rest_api.ledger import Ledger
-from source_rest_api.loop_guard import LoopGuard
-from source_rest_api.page import End, Next, Page, Position, Response
-from source_rest_api.paging import paths
+from source_rest_api.page import End, Next, Page, Position
+from source_rest_api.page_source import PageSource
 from source_rest_api.parent_record import Copier
 from source_rest_api.partitions import Partition
 from source_rest_api.place import Place
+from source_rest_api.progress import Progress
 from source_rest_api.record_changes import RecordChanges
 from source_rest_api.request_builder import RequestBuilder
+from source_rest_api.resumption import Task
+from source_rest_api.slice_reader import SliceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from source_rest_api.checkpoint import Checkpoint
+    from msgspec import Raw
+
     from source_rest_api.config import Config
+    from source_rest_api.cursors import Mark, Observation
+    from source_rest_api.delivery import Batch
     from source_rest_api.endpoint import Endpoint
     from source_rest_api.requester import Requester
-    from source_rest_api.state import StreamState
 
 _LOG = logging.getLogger("airbyte.source_rest_api.stream")
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Records of one page, ready to be emitted."""
-
-    records: list[Raw]
 
 
 class Stream:
@@ -55,6 +47,7 @@ class Stream:
         requester: How to ask.
         raw_config: The config as the user wrote it, for templates.
         now: The moment up to which it is read.
+        mask: Hides the secrets of a text.
     """
 
     def __init__(
@@ -64,56 +57,101 @@ class Stream:
         requester: Requester,
         raw_config: Mapping[str, Any],
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        mask: Callable[[str], str] = lambda text: text,
     ) -> None:
         self.name = endpoint.name
         self.endpoint = endpoint
         self.ledger = Ledger()
+        self.paginator = endpoint.pagination or config.pagination
         self._config = config
-        self._requester = requester
         self._requests = RequestBuilder(config, endpoint, raw_config)
-        self._now = now
-        self._paginator = endpoint.pagination or config.pagination
-        self._envelope = Envelope(Json(), endpoint.selector, paths(self._paginator))
+        self.pages = PageSource(endpoint, self.paginator, self._requests, requester)
         self._changes = RecordChanges(endpoint, self.ledger) if endpoint.changes_records else None
+        self._raw_config = raw_config
+        self._now = now
+        self._mask = mask
         parent = partitions.parent_of(config, endpoint)
-        self._parent = None if parent is None else Stream(config, parent, requester, raw_config, now)
+        self._parent = None if parent is None else Stream(config, parent, requester, raw_config, now, mask)
 
-    def read(self, state: StreamState, *, incremental: bool) -> Iterator[Batch | Checkpoint]:
-        """All records that are newer than the state, page by page; after each slice the state that covers it.
+    @property
+    def in_order(self) -> bool:
+        """Whether the config says that records come oldest first."""
+        return self.endpoint.incremental is not None and self.endpoint.incremental.in_order
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether each page is asked for with the last row of the page before, to notice rows that moved."""
+        wished = getattr(self.paginator, "overlap", None)
+        return self.paginator.shifts == "row" and (bool(self.endpoint.primary_key) if wished is None else wished)
+
+    @cached_property
+    def of(self) -> str:
+        """Digest of all that positions in the state depend on."""
+        endpoint = self.endpoint
+        parts = (
+            endpoint.path,
+            endpoint.http_method,
+            endpoint.params,
+            endpoint.body,
+            self.paginator,
+            self._config.params,
+        )
+        return state.digest(repr((self._config.url_base, endpoint.incremental, *parts)))
+
+    def progress(self, saved: Mapping[str, Any] | None, *, incremental: bool) -> Progress:
+        """The progress of a read that goes on from a state.
 
         Raises:
-            SourceError: With stream, request and page. The state has not moved past what was yielded before.
+            ConfigError: The state is not one of this stream.
         """
-        checkpoints = Checkpoints(state)
-        started = self._now()
-        try:
-            for partition in self.partitions():
-                self.ledger.partitions += 1
-                cursor = state.get(partition.key) if incremental else None
-                for interval in self._slices(cursor, started):
-                    newest = yield from self._batches(partition, interval, checkpoints)
-                    if incremental and newest is not None:
-                        checkpoints.advance(partition.key, self._not_after(started, newest))
-                    yield from checkpoints.due()
-        except Exception:
-            yield from checkpoints.rest()
-            raise
-        yield from checkpoints.last(self._now(), incremental=incremental)
+        loaded = state.load(self.name, saved)
+        cursor = self.endpoint.incremental
+        if cursor is not None:
+            try:
+                entries = loaded.reading.slices if loaded.reading else []
+                texts = [
+                    loaded.cursor,
+                    *loaded.cursors.values(),
+                    *(t for e in entries for t in (e.start, e.end, e.newest)),
+                ]
+                for text in filter(None, texts):
+                    cursor.mark(text)
+            except ValueError as error:
+                raise state.foreign(self.name, saved, str(error)) from None
+        return Progress(loaded, cursor if incremental else None, self.of, self._now())
 
-    def _batches(
-        self, partition: Partition, interval: Slice, checkpoints: Checkpoints
-    ) -> Generator[Batch, None, Mark | None]:
-        """The pages of one slice, ready to be emitted; returns the newest cursor value."""
-        newest: Mark | None = None
-        for page in self.pages(partition, interval):
-            with self._place(page):
-                records, mark = self._observed(page, interval)
-                batch = Batch(self.completed(records, partition, interval))
-            newest = max(filter(None, (newest, mark)), key=lambda m: m.moment, default=None)
-            self.ledger.records += len(records)
-            checkpoints.count(len(records))
-            yield batch
-        return newest
+    def plan(self, progress: Progress, reach: int) -> Iterator[SliceReader | Planned]:
+        """The slices to read, and for each partition their number after the last.
+
+        Args:
+            progress: Where earlier syncs came.
+            reach: Pages of a slice that may be asked for at the same time.
+        """
+        now = self._now()
+        for partition in self.partitions():
+            self.ledger.add(partitions=1)
+            if progress.is_done(partition.key):
+                continue
+            saved = progress.saved(partition.key)
+            digests = progress.known(partition.key)
+            known = Boundary(saved, digests) if saved is not None and digests else None
+            whole = self._whole(saved, now, partition)
+            count = 0
+            for task in resumption.tasks(whole, progress.earlier.get(partition.key, ()), self.endpoint.incremental):
+                count += 1
+                yield SliceReader(self, partition, task, known, reach)
+            yield Planned(partition.key, count)
+
+    def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
+        """All records of one slice, page after page."""
+        return SliceReader(self, partition, Task(interval), None, 1).read()
+
+    def sample(self) -> Iterator[Batch]:
+        """Records to infer a schema from."""
+        now = self._now()
+        for partition in self.partitions():
+            for task in resumption.tasks(self._whole(None, now, partition), (), self.endpoint.incremental):
+                yield from self.batches(partition, task.interval)
 
     def partitions(self) -> Iterator[Partition]:
         """What the stream is read for, each once."""
@@ -122,7 +160,7 @@ class Stream:
             return
         seen = set()
         for outer in self._parent.partitions():
-            for page in self._parent.pages(outer, Slice()):
+            for page in self._parent.batches(outer, Slice()):
                 for record in page.records:
                     records = {**outer.records, self._parent.endpoint.variable: parent_record.decode(record)}
                     partition = partitions.partition(self.endpoint, records)
@@ -130,30 +168,11 @@ class Stream:
                         seen.add(partition.key)
                         yield partition
 
-    def pages(self, partition: Partition, interval: Slice) -> Iterator[Page]:
-        """The pages of one slice, to the end that the API gives.
-
-        Raises:
-            SourceError: An answer is unusable, paging does not advance, or it ends beside signs of more.
-        """
-        guard = LoopGuard(self._paginator.repeats)
-        position, number, before = self._paginator.first(), 1, 0
-        while True:
-            for page in self._answer(partition, interval, position, number, before):
-                if not page.earlier:
-                    with self._place(page):
-                        guard.check(page)
-                    self.ledger.pages += 1
-                yield page
-            following = self.following(page)
-            if isinstance(following, End):
-                return
-            position, number, before = following, number + 1, page.records_so_far
-
     def first_page(self, partition: Partition) -> Page:
         """The first page of everything, or what came of it first."""
-        interval = next(iter(self._slices(None, self._now())))
-        return next(self._answer(partition, interval, self._paginator.first(), 1, 0))
+        whole = self._whole(None, self._now(), partition)
+        task = next(resumption.tasks(whole, (), self.endpoint.incremental))
+        return next(self.pages.ask(partition, task.interval, self.paginator.first(), 1, 0))
 
     def parent_record(self, partition: Partition) -> Any:
         """The decoded record of the parent that the partition stands for, or None."""
@@ -177,74 +196,54 @@ class Stream:
         Raises:
             ConfigError: It is the end, and the API shows signs of more that the config does not follow.
         """
-        with self._place(page):
-            following = self._paginator.next(page)
-            if isinstance(following, End):
-                self._check_end(page, following)
-            return following
+        with self.place(page):
+            following = self.paginator.next(page)
+            return self.end(page, following) if isinstance(following, End) else following
 
-    def _place(self, page: Page) -> Place:
-        return Place(self.name, str(page.request), f"page {page.number}")
+    def end(self, page: Page, end: End) -> End:
+        """Note the end of a slice.
 
-    def _answer(
-        self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int
-    ) -> Iterator[Page]:
-        """The page that answers a request; in parts, where the format is read while it arrives."""
-        with Place(self.name):
-            request = self._requests.build(partition, interval, position)
-        with Place(self.name, str(request), f"page {number}"):
-            decoder = self.endpoint.decoder
-            if isinstance(decoder, Json):
-
-                def read(response: Response) -> Page:
-                    if response.status == HTTPStatus.NO_CONTENT:
-                        return Page(request, response, Raw(b"null"), [], position, number, before)
-                    body = self._envelope.open(response)
-                    return Page(request, response, body.root, body.records, position, number, before, known=body.known)
-
-                yield self._requester.fetch(request, read)
-                return
-            pages = decoder.pages
-
-            def parts(response: Response) -> Iterator[Page]:
-                page = Page(request, response, Raw(b"null"), [], position, number, before)
-                return page.parts(pages(response))
-
-            yield from self._requester.stream(request, parts)
-
-    def _slices(self, cursor: str | None, now: datetime) -> Iterable[Slice]:
-        incremental = self.endpoint.incremental
-        return [Slice()] if incremental is None else incremental.slices(cursor, self._config.start_date, now)
-
-    def _observed(self, page: Page, interval: Slice) -> tuple[list[Raw], Mark | None]:
-        incremental = self.endpoint.incremental
-        if incremental is None:
-            return page.records, None
-        observation = incremental.observe(page.records, interval)
-        if observation.unreadable and not self.ledger.unreadable_cursors:
-            field_name = ".".join(incremental.cursor_field)
-            _LOG.warning(
-                "Stream %s: records without a readable `%s`; they are emitted, and do not move the state.",
-                self.name,
-                field_name,
-            )
-        self.ledger.unreadable_cursors += observation.unreadable
-        return observation.records, observation.newest
-
-    def _not_after(self, now: datetime, newest: Mark) -> str:
-        """The state's text: never after the read began, or what comes until then would never be read."""
-        if newest.moment <= now:
-            return newest.text
-        if newest.moment > self._now():
-            _LOG.warning(
-                "Stream %s: a record's cursor %s is in the future; the state stays at now.",
-                self.name,
-                newest.text,
-            )
-        return write(now)
-
-    def _check_end(self, page: Page, end: End) -> None:
-        self.ledger.ends[end.reason] = self.ledger.ends.get(end.reason, 0) + 1
-        doubt = check_end(page, end, paged=self._paginator.type != "none")
+        Raises:
+            ConfigError: The API shows signs of more that the config does not follow.
+        """
+        self.ledger.end(end.reason)
+        doubt = check_end(page, end, paged=self.paginator.type != "none")
         if doubt is not None:
             _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, doubt)
+        return end
+
+    def place(self, page: Page) -> Place:
+        """Says of errors where they happened."""
+        return Place(self.name, str(page.request), f"page {page.number}")
+
+    def identity(self, record: Raw) -> bytes:
+        """What tells a record from others: its primary key, or all of it."""
+        if not self.endpoint.primary_key:
+            return bytes(record)
+        return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in self.endpoint.primary_key)
+
+    def may_keep(self, position: Position) -> bool:
+        """Whether a position may stand in the state: it holds no secret."""
+        return isinstance(position, int) or self._mask(position) == position
+
+    def observe(self, page: Page, interval: Slice) -> Observation | None:
+        """What the cursor values of a page tell."""
+        incremental = self.endpoint.incremental
+        if incremental is None:
+            return None
+        observation = incremental.observe(page, interval)
+        if observation.unreadable and self.ledger.add(unreadable=observation.unreadable) == observation.unreadable:
+            _LOG.warning(
+                "Stream %s: records without a readable `%s`, such as %s; they are emitted, and do not move the state.",
+                self.name,
+                ".".join(incremental.cursor_field or ()),
+                observation.example,
+            )
+        return observation
+
+    def _whole(self, saved: Mark | None, now: datetime, partition: Partition) -> Slice:
+        incremental = self.endpoint.incremental
+        if incremental is None:
+            return Slice()
+        context = {"config": self._raw_config, **partition.records}
+        return incremental.bounds(saved, self._config.start_date, now, context)

@@ -4,133 +4,139 @@ from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from source_rest_api import messages, state
-from source_rest_api.errors import ConfigError, InternalError, as_source_error
+from source_rest_api import messages
+from source_rest_api.checkpoint import Checkpoint
+from source_rest_api.delivery import Planned
+from source_rest_api.errors import InternalError, as_source_error
 from source_rest_api.pool import Pool
-from source_rest_api.stream import Batch
-from source_rest_api.transfer import Stopped
+from source_rest_api.stream_read import Item
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from threading import Event
-    from typing import Any
 
-    from source_rest_api.catalog import ConfiguredStream
     from source_rest_api.messages import Messages
-    from source_rest_api.stream import Stream
+    from source_rest_api.pool import Permits
+    from source_rest_api.stream_read import StreamRead
 
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Whole lines of one stream."""
-
-    stream: str
-    lines: bytes
-    terminal: bool = False
-    """Whether its last line is the stream's terminal status."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.lines)
+_FUTURE = "Stream {}: a record's cursor {} is later than the beginning of the read; the state stays there."
 
 
 class Sync:
     """One read of the configured streams.
 
     Args:
-        streams: What is to be read.
-        make_stream: The stream of a name, or None if there is none.
-        states: Each stream's state from the last sync.
+        reads: What is to be read.
         out: Makes messages.
-        workers: Streams to read at the same time.
+        permits: Bounds the requests at the same time.
+        workers: The most of them.
         stop: Set from outside to end the read early.
+        now: The time of day.
+        pause: Seconds between the states of a stream.
     """
 
     def __init__(
         self,
-        streams: list[ConfiguredStream],
-        make_stream: Callable[[str], Stream | None],
-        states: Mapping[str, Mapping[str, Any]],
+        reads: Sequence[StreamRead],
         out: Messages,
+        permits: Permits,
         workers: int,
         stop: Event,
+        now: Callable[[], datetime],
+        pause: float,
     ) -> None:
         self.complete = False
         """Whether every stream came to its end; known once `run` has ended."""
         self._failed = False
-        self._streams = streams
-        self._make_stream = make_stream
-        self._states = states
         self._out = out
-        self._workers = workers
-        self._stop = stop
+        self._now = now
+        self._checkpoints = {read.name: Checkpoint(pause, time.monotonic()) for read in reads}
+        self._running: set[str] = set()
+        self._unfinished = {read.name: read for read in reads}
+        self._pool: Pool[Item] = Pool(reads, permits, workers, stop)
+
+    def limited(self, stream: str, seconds: float) -> None:
+        """Tell that a stream waits for a rate limit, and let others use its thread."""
+        read = self._unfinished.get(stream)
+        if read is not None:
+            self._pool.spare()
+            self._pool.put(Item(read, messages.rate_limited(stream, time.time() + seconds)))
 
     def run(self) -> Iterator[bytes]:
         """Blocks of lines. Every configured stream gets exactly one terminal status."""
-        unfinished = {configured.name: None for configured in self._streams}
-        jobs = [self._read(configured) for configured in self._streams]
         try:
-            for block in Pool(jobs, self._workers, self._stop):
-                if block.terminal:
-                    unfinished.pop(block.stream, None)
-                yield block.lines
+            for item in self._pool:
+                if item is not None:
+                    yield from self._passed(item)
+                yield from self._due()
         except Exception as error:  # noqa: BLE001 -- statuses are owed all the same
-            self._failed = True
             yield self._error(error)
-        for name in unfinished:
-            yield messages.stream_status(name, "INCOMPLETE")
-        self.complete = not unfinished and not self._failed
+        for read in list(self._unfinished.values()):
+            self._failed = True
+            yield from self._state(read)
+            yield messages.stream_status(read.name, "INCOMPLETE")
+        self.complete = not self._failed
 
-    def _read(self, configured: ConfiguredStream) -> Iterator[Block]:
-        """One stream from STARTED to its terminal status, whatever happens."""
-        name = configured.name
-        try:
-            yield Block(name, messages.stream_status(name, "STARTED"))
-            for lines in self._lines(configured):
-                yield Block(name, lines)
-            yield Block(name, messages.stream_status(name, "COMPLETE"), terminal=True)
-        except GeneratorExit:
-            raise
-        except Stopped:
-            self._failed = True
-            yield Block(name, messages.stream_status(name, "INCOMPLETE"), terminal=True)
-        except BaseException as error:  # noqa: BLE001 -- whatever it is, the stream is incomplete and says so
-            self._failed = True
-            lines = self._error(error, name) + messages.stream_status(name, "INCOMPLETE")
-            yield Block(name, lines, terminal=True)
+    def _passed(self, item: Item) -> Iterator[bytes]:
+        """The lines of an item, and what they bring about."""
+        read = item.read
+        if item.records and read.name not in self._running:
+            self._running.add(read.name)
+            yield messages.stream_status(read.name, "RUNNING")
+        if item.lines:
+            yield item.lines
+        self._checkpoints[read.name].count(item.records)
+        if item.moved is not None and read.progress is not None:
+            if isinstance(item.moved, Planned):
+                read.progress.plan(item.moved)
+            else:
+                read.progress.advance(item.moved)
+        if item.error is not None:
+            yield self._error(item.error, read.name)
+        if item.last:
+            yield from self._ended(read)
+
+    def _due(self) -> Iterator[bytes]:
+        """States of streams that have moved, each at its time."""
+        now = time.monotonic()
+        for read in self._unfinished.values():
+            progress = read.progress
+            if progress is not None and progress.changed and self._checkpoints[read.name].due(now):
+                yield from self._state(read)
+
+    def _ended(self, read: StreamRead) -> Iterator[bytes]:
+        del self._unfinished[read.name]
+        complete = not read.failures and read.stream is not None
+        if read.progress is not None and complete:
+            read.progress.complete(self._now())
+        yield from self._state(read, last=complete)
+        if read.stream is not None:
+            summary = read.stream.ledger.summary(time.monotonic() - read.started)
+            yield self._out.log("INFO", f"Stream {read.name}: {summary}.")
+            if read.progress is not None and read.progress.future is not None:
+                yield self._out.log("WARNING", _FUTURE.format(read.name, read.progress.future.text))
+        self._failed = self._failed or not complete
+        yield messages.stream_status(read.name, "COMPLETE" if complete else "INCOMPLETE")
+
+    def _state(self, read: StreamRead, *, last: bool = False) -> Iterator[bytes]:
+        """A stream's state, if it has moved or is the last. The protocol wants it to differ from the one before."""
+        progress, checkpoint = read.progress, self._checkpoints[read.name]
+        if progress is None or not (progress.changed or last):
+            return
+        dumped = progress.dump()
+        if checkpoint.repeats(dumped):
+            if not checkpoint.records:
+                return
+            progress.stamp(self._now())
+            dumped = progress.dump()
+        yield messages.state(read.name, dumped, checkpoint.records)
+        checkpoint.taken(dumped, time.monotonic())
 
     def _error(self, error: BaseException, name: str | None = None) -> bytes:
+        self._failed = True
         expected = as_source_error(error)
         trace = "".join(traceback.format_exception(error)) if isinstance(expected, InternalError) else ""
         return self._out.error(expected, name, trace)
-
-    def _lines(self, configured: ConfiguredStream) -> Iterator[bytes]:
-        name = configured.name
-        started = time.monotonic()
-        stream = self._make_stream(name)
-        if stream is None:
-            raise ConfigError(
-                f"Stream {name} is in the catalog but not in the config: add an endpoint, or deselect it."
-            )
-        count, running = 0, False
-        current = state.load(name, self._states.get(name))
-        for item in stream.read(
-            current, incremental=configured.incremental and stream.endpoint.incremental is not None
-        ):
-            if isinstance(item, Batch):
-                if item.records and not running:
-                    running = True
-                    yield messages.stream_status(name, "RUNNING")
-                count += len(item.records)
-                if item.records:
-                    yield messages.records(name, item.records, int(time.time() * 1000))
-            else:
-                yield messages.state(name, item.state, count)
-                count = 0
-            if self._stop.is_set():
-                raise Stopped
-        yield self._out.log("INFO", f"Stream {name}: {stream.ledger.summary(time.monotonic() - started)}.")

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import config, state
+from source_rest_api import config
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.requester import Requester
-from source_rest_api.stream import Batch, Stream
+from source_rest_api.stream import Stream
 from tests.api import Answer, Api
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def read(api: Api, answer: Answer, attempts: int = 1, **decoder: Any) -> list[An
     loaded = config.load(raw)
     with Requester(loaded, api.url, jitter=lambda: 0.0) as requester:
         stream = Stream(loaded, loaded.streams[0], requester, raw)
-        items = stream.read(state.new(), incremental=False)
-        return [json.loads(bytes(r)) for item in items if isinstance(item, Batch) for r in item.records]
+        return [json.loads(bytes(record)) for batch in stream.sample() for record in batch.records]
 
 
 @pytest.mark.parametrize(
@@ -204,9 +203,9 @@ def test_settings_that_cannot_be(decoder: dict[str, Any]) -> None:
 PEAK = """
 import resource, sys, threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from source_rest_api import config, state
+from source_rest_api import config
 from source_rest_api.requester import Requester
-from source_rest_api.stream import Batch, Stream
+from source_rest_api.stream import Stream
 
 rows = int(sys.argv[1])
 
@@ -228,8 +227,7 @@ raw = {"url_base": f"http://127.0.0.1:{server.server_port}",
        "endpoints": [{"name": "sales_data", "path": "sales.csv", "decoder": {"type": "csv"}}]}
 loaded = config.load(raw)
 with Requester(loaded, raw["url_base"]) as requester:
-    items = Stream(loaded, loaded.streams[0], requester, raw).read(state.new(), incremental=False)
-    count = sum(len(item.records) for item in items if isinstance(item, Batch))
+    count = sum(len(batch.records) for batch in Stream(loaded, loaded.streams[0], requester, raw).sample())
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from threading import Event, current_thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from source_rest_api.concurrency import Permits
 from source_rest_api.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from source_rest_api.pool import Out
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,45 @@ class Item:
 def job(number: int, sizes: list[int]) -> Iterator[Item]:
     """Give items of these sizes."""
     yield from (Item(number, index, size) for index, size in enumerate(sizes))
+
+
+class Job:
+    """A source whose work is an iterator, item by item; one piece at a time."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
+        self._busy = False
+        self.finished = False
+
+    def claim(self, *, ahead: bool) -> Callable[[Out[Item]], None] | None:
+        if ahead or self._busy or self.finished:
+            return None
+        self._busy = True
+        return self._step
+
+    def _step(self, out: Out[Item]) -> None:
+        item = None
+        try:
+            item = next(self._items, None)
+            wanted = item is not None and out.put(item)
+            if item is not None and not wanted:
+                self._items.close()  # type: ignore[attr-defined]
+        finally:
+            self.finished = item is None or not wanted
+            self._busy = False
+            out.changed()
+
+
+def pooled(jobs: list[Iterator[Item]], workers: int, stop: Event, **options: Any) -> Pool[Item]:
+    """A pool of jobs."""
+    return Pool([Job(items) for items in jobs], Permits(workers), workers, stop, **options)
+
+
+def items_of(pool: Iterable[Item | None]) -> Iterator[Item]:
+    """What comes, without the ticks between."""
+    for item in pool:
+        if item is not None:
+            yield item
 
 
 def eventually(happened: Callable[[], bool]) -> bool:
@@ -50,7 +92,7 @@ def eventually(happened: Callable[[], bool]) -> bool:
 def test_every_item_arrives_once_and_in_order(sizes: list[list[int]], workers: int, max_bytes: int) -> None:
     """Whatever the sizes, workers and bound: each job's items come whole and in their order."""
     jobs = [job(number, of) for number, of in enumerate(sizes)]
-    items = list(Pool(jobs, workers, Event(), max_bytes=max_bytes))
+    items = list(items_of(pooled(jobs, workers, Event(), max_bytes=max_bytes)))
     by_job = [[item for item in items if item.job == number] for number in range(len(sizes))]
     assert by_job == [list(job(number, of)) for number, of in enumerate(sizes)]
 
@@ -65,7 +107,7 @@ def test_a_slow_reader_slows_the_jobs_down(size: int, most: int) -> None:
             made.append(Item(0, len(made), size))
             yield made[-1]
 
-    pool = iter(Pool([endless()], 1, Event(), max_bytes=100))
+    pool = items_of(pooled([endless()], 1, Event(), max_bytes=100))
     next(pool)
     # One was taken, those of `max_bytes` (at least one) wait, and one is in the worker's hand.
     assert eventually(lambda: len(made) >= most)
@@ -82,7 +124,7 @@ def test_no_more_threads_than_workers() -> None:
         names.add(current_thread().name)
         yield Item(number, 0)
 
-    assert len(list(Pool([named(number) for number in range(50)], 3, Event()))) == 50
+    assert len(list(items_of(pooled([named(number) for number in range(50)], 3, Event())))) == 50
     assert len(names) <= 3
 
 
@@ -94,7 +136,7 @@ def test_a_stuck_job_does_not_hold_up_the_others() -> None:
         go.wait(10)
         yield Item(0, 0)
 
-    pool = iter(Pool([stuck(), *(job(number, [1]) for number in range(1, 5))], 2, Event()))
+    pool = items_of(pooled([stuck(), *(job(number, [1]) for number in range(1, 5))], 2, Event()))
     assert sorted(next(pool).job for _ in range(4)) == [1, 2, 3, 4]
     go.set()
     assert [item.job for item in pool] == [0]
@@ -113,7 +155,7 @@ def test_when_the_reader_goes_away_the_jobs_end() -> None:
         finally:
             closed[number].set()
 
-    pool = iter(Pool([endless(0), endless(1), job(2, [1])], 2, Event(), max_bytes=50))
+    pool = items_of(pooled([endless(0), endless(1), job(2, [1])], 2, Event(), max_bytes=50))
     next(pool)
     assert eventually(lambda: len(begun) == 2)
     pool.close()  # type: ignore[attr-defined]
@@ -129,7 +171,7 @@ def test_a_stop_gives_the_jobs_time_to_end() -> None:
         stop.wait(10)
         yield Item(0, 1)
 
-    pool = iter(Pool([orderly()], 1, stop))
+    pool = items_of(pooled([orderly()], 1, stop))
     assert next(pool) == Item(0, 0)
     stop.set()
     assert list(pool) == [Item(0, 1)]
@@ -147,7 +189,7 @@ def test_a_stop_does_not_wait_for_ever(*, busy: bool) -> None:
                 never.wait(10)
             yield Item(0, 0)
 
-    pool = iter(Pool([deaf()], 1, stop, grace=0.05))
+    pool = items_of(pooled([deaf()], 1, stop, grace=0.05))
     next(pool)
     stop.set()
     started = time.monotonic()
@@ -164,7 +206,7 @@ def test_a_job_that_raises_does_not_take_others_with_it() -> None:
         yield Item(0, 0)
         raise ZeroDivisionError
 
-    pool = iter(Pool([broken(), job(1, [1, 1])], 1, Event()))
+    pool = items_of(pooled([broken(), job(1, [1, 1])], 1, Event()))
     assert [next(pool) for _ in range(3)] == [Item(0, 0), Item(1, 0), Item(1, 1)]
     with pytest.raises(ZeroDivisionError):
         next(pool)
@@ -173,4 +215,4 @@ def test_a_job_that_raises_does_not_take_others_with_it() -> None:
 def test_nothing_to_do_is_done_at_once() -> None:
     """No jobs, no threads, no items."""
     jobs: list[Iterator[Item]] = []
-    assert list(Pool(jobs, 4, Event())) == []
+    assert list(items_of(pooled(jobs, 4, Event()))) == []

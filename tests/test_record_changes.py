@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import Connector, config, state, yaml_text
+from source_rest_api import Connector, config, yaml_text
 from source_rest_api.errors import ConfigError
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Batch, Stream
+from tests import reading
 from tests.process import MAIN, catalog, run
 
 if TYPE_CHECKING:
@@ -29,19 +28,14 @@ ROWS = [
 ]
 
 
-class Reading:
-    """A read of the last endpoint."""
+class Reading(reading.Reading):
+    """A read of the last endpoint, which must come to its end."""
 
     def __init__(self, api: Api, body: Any = ROWS, *parents: Any, saved: Any = None, **endpoint: Any) -> None:
         api.get("/items")(lambda _: body)
-        endpoints = [*parents, {"name": "items", "path": "items", **endpoint}]
-        raw = {"url_base": api.url, "start_date": "2024-01-01", "endpoints": endpoints}
-        loaded = config.load(raw)
-        with Requester(loaded, api.url) as requester:
-            self.stream = Stream(loaded, loaded.streams[-1], requester, raw)
-            items = list(self.stream.read(state.load("items", saved), incremental="incremental" in endpoint))
-        self.texts = [bytes(record) for item in items if isinstance(item, Batch) for record in item.records]
-        self.records = [json.loads(text) for text in self.texts]
+        super().__init__(api.url, *parents, endpoint, saved=saved, start_date="2024-01-01")
+        if self.error is not None:
+            raise self.error
         self.ids = [record.get("id") for record in self.records]
 
 
@@ -81,9 +75,9 @@ def problem(**endpoint: Any) -> str:
 )
 def test_filter(api: Api, condition: Any, kept: list[int]) -> None:
     """A condition on the record keeps or drops it; what is null or not there is nothing, never an error."""
-    reading = Reading(api, filter=condition)
-    assert reading.ids == kept
-    assert (reading.stream.ledger.records, reading.stream.ledger.left_out) == (3, 3 - len(kept))
+    got = Reading(api, filter=condition)
+    assert got.ids == kept
+    assert (got.stream.ledger["records"], got.stream.ledger["left_out"]) == (3, 3 - len(kept))
 
 
 def test_a_stream_that_only_filters_keeps_bytes(api: Api) -> None:
@@ -97,8 +91,8 @@ def test_untouched_fields_keep_their_bytes(api: Api) -> None:
     row = (
         b'{"z":1.10,"big":123456789012345678901234567890,"o":{"x":1E5,"drop":1,"t":"\\u00e9"},"n":0.12345678901234567}'
     )
-    reading = Reading(api, b"[" + row + b"]", remove_fields=["o.drop"], add_fields={"copy": "{{ record.n }}"})
-    assert reading.texts == [row.replace(b'"drop":1,', b"")[:-1] + b',"copy":0.12345678901234567}']
+    got = Reading(api, b"[" + row + b"]", remove_fields=["o.drop"], add_fields={"copy": "{{ record.n }}"})
+    assert got.texts == [row.replace(b'"drop":1,', b"")[:-1] + b',"copy":0.12345678901234567}']
 
 
 @pytest.mark.parametrize(
@@ -138,16 +132,16 @@ def test_add_fields(api: Api, given: Any, value: Any) -> None:
 
 def test_an_expression_that_gives_nothing_adds_nothing(api: Api) -> None:
     """`if` without `else` leaves a field as it is where its condition does not hold."""
-    reading = Reading(api, add_fields={"state": "{{ 'closed' if record.state == 'done' }}", "x": "{{ 1 if false }}"})
-    assert [record["state"] for record in reading.records] == ["open", "closed", "open"]
-    assert not any("x" in record for record in reading.records)
+    got = Reading(api, add_fields={"state": "{{ 'closed' if record.state == 'done' }}", "x": "{{ 1 if false }}"})
+    assert [record["state"] for record in got.records] == ["open", "closed", "open"]
+    assert not any("x" in record for record in got.records)
 
 
 def test_fields_are_added_inside_objects(api: Api) -> None:
     """Dots are places; objects on the way are made where there is null or nothing."""
-    reading = Reading(api, ROWS[:2], add_fields={"owner.kind": "user", "a.b.c": "{{ record.id }}"})
-    assert [record["owner"] for record in reading.records] == [{**ROWS[0]["owner"], "kind": "user"}, {"kind": "user"}]  # type: ignore[dict-item]
-    assert [record["a"] for record in reading.records] == [{"b": {"c": 1}}, {"b": {"c": 2}}]
+    got = Reading(api, ROWS[:2], add_fields={"owner.kind": "user", "a.b.c": "{{ record.id }}"})
+    assert [record["owner"] for record in got.records] == [{**ROWS[0]["owner"], "kind": "user"}, {"kind": "user"}]  # type: ignore[dict-item]
+    assert [record["a"] for record in got.records] == [{"b": {"c": 1}}, {"b": {"c": 2}}]
     with pytest.raises(ConfigError, match=r"`add_fields` has no place for `state\.x`: `state` is no object"):
         Reading(api, add_fields={"state.x": 1})
 
@@ -176,7 +170,7 @@ PARENT = {"name": "repos", "path": "repos"}
 def test_parents_are_read_by_templates(api: Api) -> None:
     """Fields of the parent can be added, its copies cast, and two parents that differ only there are both read."""
     api.get("/repos")(lambda _: [{"id": 1, "name": "a", "rank": 2.50}, {"id": 1, "name": "b", "rank": 3}])
-    reading = Reading(
+    got = Reading(
         api,
         [{"x": 1}],
         PARENT,
@@ -187,7 +181,7 @@ def test_parents_are_read_by_templates(api: Api) -> None:
         filter_after="record.repo_id == '1'",
     )
     same = {"x": 1, "repo_id": "1", "no": None}
-    assert reading.records == [{**same, "repo": "a/2.5"}, {**same, "repo": "b/3"}]
+    assert got.records == [{**same, "repo": "a/2.5"}, {**same, "repo": "b/3"}]
 
 
 def test_the_cursor_is_read_as_the_api_sends_it(api: Api) -> None:
@@ -197,8 +191,8 @@ def test_the_cursor_is_read_as_the_api_sends_it(api: Api) -> None:
     incremental = {"cursor_field": "meta.updatedAt"}
     stream = {"name": "items", "path": "items", "incremental": incremental, **changes}
     saved = {"version": state.VERSION, "cursor": "2024-02-01T00:00:00Z"}
-    reading = Reading(api, rows, incremental=incremental, saved=saved, **changes)
-    assert reading.records == [{"id": 1, "meta_updated_at": "2024-03-01"}]
+    got = Reading(api, rows, incremental=incremental, saved=saved, **changes)
+    assert got.records == [{"id": 1, "meta_updated_at": "2024-03-01"}]
     session = Connector().session({"url_base": api.url, "endpoints": [stream]})
     [described] = json.loads(next(session.discover()))["catalog"]["streams"]
     assert described["default_cursor_field"] == ["meta_updated_at"]
@@ -211,8 +205,8 @@ def test_intervals_are_read_by_templates(api: Api) -> None:
     """A filter compares with the interval that is asked for."""
     rows = [{"at": "2024-03-01"}, {"at": "2023-01-01"}]
     cursor = {"cursor_field": "at", "start_param": "since"}
-    reading = Reading(api, rows, incremental=cursor, filter="record.at >= stream_interval.start_time")
-    assert reading.records == rows[:1]
+    got = Reading(api, rows, incremental=cursor, filter="record.at >= stream_interval.start_time")
+    assert got.records == rows[:1]
 
 
 def test_state_moves_past_what_a_filter_leaves_out(tmp_path: Path, api: Api) -> None:
@@ -254,9 +248,9 @@ def test_a_field_that_no_record_has_is_told(
 def test_values_that_cannot_be_cast_are_left_and_counted(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is lost and nothing stops; one warning a field, without the value."""
     body = [{"n": "1"}, {"n": "secret"}, {"n": [2]}, {}]
-    reading = Reading(api, body, cast={"n": "number"})
-    assert reading.records == [{"n": 1}, {"n": "secret"}, {"n": [2]}, {}]
-    assert "2 values left uncast" in reading.stream.ledger.summary(0)
+    got = Reading(api, body, cast={"n": "number"})
+    assert got.records == [{"n": 1}, {"n": "secret"}, {"n": [2]}, {}]
+    assert "2 values left uncast" in got.stream.ledger.summary(0)
     assert caplog.text.count("`n` is left as it came where it cannot be cast to number") == 1
     assert "secret" not in caplog.text
 
@@ -284,8 +278,8 @@ def test_cast_all(api: Api) -> None:
         "any": 1,
         "own": 5,
     }
-    reading = Reading(api, [row], schema=schema, cast_all=True, cast={"own": "integer"})
-    assert reading.records == [expected]
+    got = Reading(api, [row], schema=schema, cast_all=True, cast={"own": "integer"})
+    assert got.records == [expected]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from source_rest_api import config as configs
-from source_rest_api import state
 from source_rest_api.errors import ConfigError
 from source_rest_api.requester import Requester
-from source_rest_api.stream import Batch, Stream
+from source_rest_api.stream import Stream
 from tests.api import JSON, Answer, Api, Call
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ def read(api: Api, endpoint: dict[str, Any], **settings: Any) -> list[Any]:
     config = configs.load(raw)
     with Requester(config, api.url) as requester:
         found: list[Raw] = []
-        for batch in Stream(config, config.streams[0], requester, raw).read(state.new(), incremental=True):
-            found += batch.records if isinstance(batch, Batch) else []
+        for batch in Stream(config, config.streams[0], requester, raw).sample():
+            found += batch.records
         return [json.loads(bytes(record)) for record in found]
 
 

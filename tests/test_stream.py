@@ -4,68 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import datetime, timedelta, timezone
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from source_rest_api import config as configs
-from source_rest_api import state
-from source_rest_api.checkpoint import Checkpoint, Checkpoints
+from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, SourceError, TransientError
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Batch, Stream
 from tests.api import Answer, Api
+from tests.process import catalog
+from tests.reading import Reading
 
 if TYPE_CHECKING:
     from tests.api import Call
 
-NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 SINCE = {"cursor_field": "at", "start_param": "since"}
-ONCE = {"max_attempts": 1}
 
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
-
-
-class Reading:
-    """A read of the last endpoint, as far as it came."""
-
-    def __init__(self, url: str, *endpoints: dict[str, Any], saved: Any = None, **config: Any) -> None:
-        endpoints = tuple({"name": "items", "path": "items", **endpoint} for endpoint in endpoints or ({},))
-        raw = {"url_base": url, "retry": ONCE, "endpoints": list(endpoints), **config}
-        loaded = configs.load(raw)
-        self.error: SourceError | None = None
-        self.items: list[Any] = []
-        with Requester(loaded, url) as requester:
-            self.stream = Stream(loaded, loaded.streams[-1], requester, raw, lambda: NOW)
-            try:
-                for item in self.stream.read(
-                    state.load("items", saved), incremental="incremental" in endpoints[-1] and saved is not False
-                ):
-                    self.items.append(item)
-            except SourceError as error:
-                self.error = error
-
-    @property
-    def texts(self) -> list[bytes]:
-        return [bytes(record) for item in self.items if isinstance(item, Batch) for record in item.records]
-
-    @property
-    def records(self) -> list[Any]:
-        return [json.loads(text) for text in self.texts]
-
-    @property
-    def states(self) -> list[dict[str, Any]]:
-        return [item.state for item in self.items if isinstance(item, Checkpoint)]
-
-    @property
-    def kinds(self) -> str:
-        """R for each batch, S for each state."""
-        return "".join("R" if isinstance(item, Batch) else "S" for item in self.items)
 
 
 def numbered(count: int) -> list[dict[str, int]]:
@@ -145,7 +100,7 @@ def test_signs_of_more_are_not_ignored(api: Api, sign: dict[str, Any], advice: s
     assert "says that there is more" in str(reading.error)
     assert advice in str(reading.error)
     assert "first_page_only: true" in str(reading.error)
-    assert reading.states == []
+    assert reading.covered == []
     assert Reading(api.url, pagination={"type": "none", "first_page_only": True}).error is None
 
 
@@ -162,7 +117,7 @@ def test_tokens_that_come_again_end_the_read(api: Api, tokens: list[str]) -> Non
     reading = Reading(api.url, pagination={"type": "cursor", "cursor_path": "next"})
     assert "was there before" in str(reading.error)
     assert len(api.requests) == len(set(tokens)) + 2
-    assert reading.states == []
+    assert reading.covered == []
 
 
 @pytest.mark.parametrize("kind", ["page_number", "offset"])
@@ -205,14 +160,14 @@ def test_a_broken_page_is_an_error_with_its_place(api: Api, broken: Answer, fail
     reading = Reading(api.url, pagination={"type": "page_number"})
     assert isinstance(reading.error, failure)
     assert reading.error.where == ["Stream items", "page 2", f"GET {api.url}/items"]
-    assert (reading.records, reading.states) == ([{"id": 0}], [])
+    assert (reading.records, reading.covered) == ([{"id": 0}], [])
 
 
 def test_a_full_refresh_ends_with_a_state_that_says_so(api: Api) -> None:
     """Every stream gives a state, also without records."""
     api.get("/items")(lambda _: [])
     reading = Reading(api.url)
-    assert reading.states == [{"version": 1, "completed_at": "2024-06-01T12:00:00Z"}]
+    assert reading.covered == [{"version": 2, "completed_at": "2024-06-01T12:00:00Z"}]
 
 
 def test_the_state_is_the_newest_cursor_as_the_api_wrote_it(api: Api) -> None:
@@ -220,46 +175,45 @@ def test_the_state_is_the_newest_cursor_as_the_api_wrote_it(api: Api) -> None:
     times = ["2024-01-02T00:00:00Z", "2024-01-03T01:00:00+02:00", "2024-01-01T00:00:00Z", None, "2024-01-02T22:30:00Z"]
     api.get("/items")(lambda _: [{"at": at} for at in times])
     reading = Reading(api.url, {"incremental": SINCE})
-    assert reading.kinds == "RS"
-    assert reading.states == [{"version": 1, "cursor": "2024-01-03T01:00:00+02:00"}]
+    assert [batch.moved.done for batch in reading.batches] == [True]
+    assert reading.covered == [{"version": 2, "cursor": "2024-01-03T01:00:00+02:00"}]
     assert len(reading.records) == 5
 
 
 def test_the_next_read_begins_where_the_state_is(api: Api) -> None:
     """The start is asked for inclusively, so that ties on the cursor are not lost."""
     api.get("/items")(lambda call: [{"id": 2, "at": call.arg("since")}])
-    reading = Reading(api.url, {"incremental": SINCE}, saved={"version": 1, "cursor": "2024-01-03T01:00:00+02:00"})
+    reading = Reading(api.url, {"incremental": SINCE}, saved={"version": 2, "cursor": "2024-01-03T01:00:00+02:00"})
     assert api.requests[0].arg("since") == "2024-01-03T01:00:00+02:00"
-    assert reading.states == [{"version": 1, "cursor": "2024-01-03T01:00:00+02:00"}]
+    assert reading.covered == [{"version": 2, "cursor": "2024-01-03T01:00:00+02:00"}]
 
 
 def test_a_full_refresh_asks_for_everything_whatever_the_state(api: Api) -> None:
     """A stream that the user set to full refresh is not filtered."""
     api.get("/items")(lambda call: [{"asked": call.query}])
-    loaded = {"version": 1, "cursor": "2024-01-03T00:00:00Z"}
-    raw = {"url_base": api.url, "endpoints": [{"name": "items", "path": "items", "incremental": SINCE}]}
-    config = configs.load(raw)
-    with Requester(config, api.url) as requester:
-        stream = Stream(config, config.streams[0], requester, raw, lambda: NOW)
-        first = next(iter(stream.read(state.load("items", loaded), incremental=False)))
-    assert isinstance(first, Batch)
-    assert json.loads(bytes(first.records[0])) == {"asked": {}}
+    endpoint = {"name": "items", "path": "items", "incremental": SINCE}
+    session = Connector().session({"url_base": api.url, "endpoints": [endpoint]})
+    saved = {"items": {"version": 2, "cursor": "2024-01-03T00:00:00Z"}}
+    messages = [
+        json.loads(line) for block in session.read(catalog(items="full_refresh"), saved) for line in block.splitlines()
+    ]
+    assert [m["record"]["data"] for m in messages if m["type"] == "RECORD"] == [{"asked": {}}]
 
 
-def test_the_state_never_goes_into_the_future(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """A row dated 2099 is emitted, warned of, and does not hide what comes until then."""
+def test_the_state_never_goes_into_the_future(api: Api) -> None:
+    """A row dated 2099 is emitted, told of, and does not hide what comes until then."""
     api.get("/items")(lambda _: [{"at": "2099-01-01T00:00:00Z"}, {"at": "2024-01-01T00:00:00Z"}])
-    with caplog.at_level(logging.WARNING):
-        reading = Reading(api.url, {"incremental": SINCE})
-    assert reading.states == [{"version": 1, "cursor": "2024-06-01T12:00:00Z"}]
-    assert "2099-01-01T00:00:00Z is in the future" in caplog.text
+    reading = Reading(api.url, {"incremental": SINCE})
+    assert reading.covered == [{"version": 2, "cursor": "2024-06-01T12:00:00Z"}]
+    assert reading.progress.future is not None
+    assert reading.progress.future.text == "2099-01-01T00:00:00Z"
 
 
 def test_the_state_never_goes_back(api: Api) -> None:
     """An API that only gives older rows does not make the next read longer."""
     api.get("/items")(lambda _: [{"at": "2020-01-01T00:00:00Z"}])
-    saved = {"version": 1, "cursor": "2024-01-01T00:00:00Z"}
-    assert Reading(api.url, {"incremental": SINCE}, saved=saved).states == [saved]
+    saved = {"version": 2, "cursor": "2024-01-01T00:00:00Z"}
+    assert Reading(api.url, {"incremental": SINCE}, saved=saved).states[-1] == saved
 
 
 def test_rows_without_a_cursor_are_emitted_and_counted(api: Api, caplog: pytest.LogCaptureFixture) -> None:
@@ -277,7 +231,7 @@ def test_a_failure_keeps_the_state_where_it_was(api: Api) -> None:
     pages = [[{"at": "2024-01-02T00:00:00Z"}], Answer(status=500)]
     api.get("/items")(lambda call: pages[call.number])
     reading = Reading(api.url, {"incremental": SINCE, "pagination": {"type": "page_number"}})
-    assert (reading.kinds, type(reading.error)) == ("R", TransientError)
+    assert (len(reading.records), reading.covered, type(reading.error)) == (1, [], TransientError)
 
 
 PARENTS = {"name": "repos", "path": "repos"}
@@ -357,7 +311,7 @@ def test_a_parent_that_cannot_be_read_to_its_end_makes_the_child_incomplete(api:
     reading = Reading(api.url, PARENTS, CHILD)
     assert isinstance(reading.error, ConfigError)
     assert reading.error.where[0] == "Stream repos"
-    assert reading.states == []
+    assert reading.covered == []
 
 
 def test_each_partition_has_its_own_cursor(api: Api) -> None:
@@ -368,9 +322,9 @@ def test_each_partition_has_its_own_cursor(api: Api) -> None:
     child = {**CHILD, "incremental": SINCE}
     first = Reading(api.url, PARENTS, child)
     a, b = '{"repos.name":"a"}', '{"repos.name":"b"}'
-    assert first.states == [
-        {"version": 1, "cursors": {a: at["a"]}},
-        {"version": 1, "cursors": {a: at["a"], b: at["b"]}},
+    assert first.covered == [
+        {"version": 2, "cursors": {a: at["a"]}},
+        {"version": 2, "cursors": {a: at["a"], b: at["b"]}},
     ]
     second = Reading(api.url, PARENTS, child, saved=first.states[-1])
     assert [record["since"] for record in second.records] == [at["a"], at["b"]]
@@ -382,7 +336,7 @@ def test_what_is_done_is_kept_when_a_later_partition_fails(api: Api) -> None:
     api.get("/repos/a/items")(lambda _: [{"at": "2024-01-01T00:00:00Z"}])
     api.get("/repos/b/items")(lambda _: Answer(status=500))
     reading = Reading(api.url, PARENTS, {**CHILD, "incremental": SINCE})
-    assert reading.states == [{"version": 1, "cursors": {'{"repos.name":"a"}': "2024-01-01T00:00:00Z"}}]
+    assert reading.covered == [{"version": 2, "cursors": {'{"repos.name":"a"}': "2024-01-01T00:00:00Z"}}]
     assert isinstance(reading.error, TransientError)
 
 
@@ -393,47 +347,30 @@ def test_nothing_new_in_any_partition_is_one_state(api: Api) -> None:
     child = {**CHILD, "incremental": SINCE}
     saved = Reading(api.url, PARENTS, child).states[-1]
     again = Reading(api.url, PARENTS, child, saved=saved)
-    assert (again.kinds, again.states) == ("RRRS", [saved])
+    assert (len(again.records), again.states[-1]) == (3, saved)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 3), st.booleans()), max_size=400), st.booleans())
-def test_checkpoints_cover_all_without_repeating_themselves(steps: list[tuple[int, int, bool]], broken: bool) -> None:
-    """The last state is the whole truth, no two neighbours are equal, and all of them are small together."""
-    current = state.new()
-    checkpoints = Checkpoints(current)
-    given_out: list[Checkpoint] = []
-    for minute, (partition, records, moves) in enumerate(steps):
-        checkpoints.count(records)
-        if moves:
-            checkpoints.advance(str(partition), (NOW + timedelta(minutes=minute)).isoformat())
-        given_out += checkpoints.due()
-    moved = current.dump()
-    given_out += checkpoints.rest() if broken else checkpoints.last(NOW, incremental=True)
-    states = [checkpoint.state for checkpoint in given_out]
-    if any(moves for *_, moves in steps):
-        assert states[-1]["cursors"] == moved["cursors"]
-    assert len(states) > 0 or broken
-    assert all(left != right for left, right in pairwise(states))
-    cursors = sum(len(found.get("cursors", {})) for found in states)
-    assert cursors <= 102 * (len(steps) + 1)
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {"cursor": "soon"},
+        {"cursors": {"p": "soon"}},
+        {"reading": {"mode": "incremental", "of": "#", "began_at": "2024-01-01", "slices": [{"start": "soon"}]}},
+    ],
+    ids=str,
+)
+def test_a_cursor_that_is_none_is_refused_by_name(api: Api, saved: dict[str, Any]) -> None:
+    """Guessing would lose data; the error shows the state, and no request is made."""
+    reading = Reading(api.url, {"incremental": SINCE}, saved={"version": 2, **saved})
+    assert isinstance(reading.error, ConfigError)
+    assert str(reading.error).startswith("Stream items: the state {")
+    assert "soon" in str(reading.error)
+    assert api.requests == []
 
 
-def test_states_of_many_partitions_do_not_outgrow_the_records() -> None:
-    """A thousand partitions do not write a million cursors."""
-    checkpoints = Checkpoints(state.new())
-    written = 0
-    for number in range(1000):
-        checkpoints.advance(str(number), "2024-01-01T00:00:00Z")
-        written += sum(len(checkpoint.state["cursors"]) for checkpoint in checkpoints.due())
-    assert written < 110_000
-
-
-def test_what_waits_for_its_state_gets_it_when_the_read_breaks_off(api: Api) -> None:
-    """With more than a hundred partitions, the last of them are covered all the same."""
-    api.get("/repos")(lambda _: [{"name": number} for number in range(101)])
-    at = [{"at": "2024-01-01T00:00:00Z"}]
-    api.get("/repos/{name}/items")(lambda call: Answer(at, 500 if call.path_params["name"] == "100" else 200))
-    reading = Reading(api.url, PARENTS, {**CHILD, "incremental": SINCE})
-    assert isinstance(reading.error, TransientError)
-    assert [len(found["cursors"]) for found in reading.states][-2:] == [99, 100]
+@pytest.mark.parametrize("cursor", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_far_away_cursors(api: Api, cursor: str) -> None:
+    """The first and the last year are dates like others."""
+    api.get("/items")(lambda _: [])
+    reading = Reading(api.url, {"incremental": SINCE}, saved={"version": 2, "cursor": cursor})
+    assert (reading.error, api.requests[0].arg("since")) == (None, cursor)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
+from datetime import datetime, timezone
+from itertools import pairwise
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -14,49 +17,87 @@ from msgspec import Raw
 
 from source_rest_api import config as configs
 from source_rest_api.catalog import ConfiguredStream
-from source_rest_api.checkpoint import Checkpoint
+from source_rest_api.concurrency import Permits
+from source_rest_api.cursors import Slice
+from source_rest_api.delivery import Advance, Batch, Bookmark, Planned
 from source_rest_api.errors import ConfigError, TransientError
 from source_rest_api.ledger import Ledger
 from source_rest_api.messages import Messages
 from source_rest_api.requester import Requester
-from source_rest_api.stream import Batch, Stream
+from source_rest_api.stream import Stream
+from source_rest_api.stream_read import StreamRead
 from source_rest_api.sync import Sync
 from source_rest_api.transfer import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from source_rest_api.delivery import Out
+
 STEPS = st.one_of(
     st.integers(0, 3),
-    st.just("state"),
     st.sampled_from(
         [ConfigError("c"), TransientError("t"), ZeroDivisionError(), Stopped(), MemoryError(), SystemExit()]
     ),
 )
-"""What a scripted stream does: a batch of so many records, a state, an error."""
+"""What a scripted stream does: a page of so many records, an error."""
+NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
+
+
+class Script:
+    """A slice that does what a list of steps says, in place of asking an API."""
+
+    def __init__(self, steps: list[Any]) -> None:
+        self.ended = not steps
+        self._steps = list(steps)
+        self._busy = False
+        self._page = 0
+
+    def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
+        if ahead or self._busy or self.ended:
+            return None
+        self._busy = True
+        return self._step
+
+    def _step(self, out: Out) -> None:
+        step = self._steps.pop(0)
+        try:
+            if isinstance(step, BaseException):
+                self._steps.clear()
+                raise step
+            if callable(step):
+                step()
+            else:
+                self._page += 1
+                mark = Bookmark(self._page, self._page, 0)
+                out.put(Batch([Raw(b"{}")] * step, Advance("", Slice(), not self._steps, mark)))
+        finally:
+            self.ended = not self._steps
+            self._busy = False
+            out.changed()
 
 
 class Scripted(Stream):
-    """A stream that does what a list of steps says, in place of asking an API."""
+    """A stream of one scripted slice."""
 
     def __init__(self, steps: list[Any]) -> None:
         config = configs.load({"url_base": "http://h", "endpoints": [{"name": "e", "path": "e"}]})
         super().__init__(config, config.streams[0], Requester(config, "http://h"), {})
         self.steps = steps
 
-    def read(self, *_: Any, **__: Any) -> Iterator[Batch | Checkpoint]:
-        for number, step in enumerate(self.steps):
-            if isinstance(step, BaseException):
-                raise step
-            if callable(step):
-                step()
-            elif isinstance(step, int):
-                yield Batch([Raw(b"{}")] * step)
-            else:
-                yield Checkpoint({"version": 1, "step": number})
+    def plan(self, *_: Any) -> Iterator[Any]:
+        yield Script(self.steps)
+        yield Planned("", 1)
 
 
-def sync(streams: dict[str, list[Any] | None], stop: Event | None = None, states: Any = None, workers: int = 2) -> Sync:
+def sync(
+    streams: dict[str, list[Any] | None],
+    stop: Event | None = None,
+    states: Any = None,
+    workers: int = 2,
+    mask: Callable[[str], str] = lambda text: text,
+    pause: float = 0.0,
+) -> Sync:
     """Make a sync of scripted streams; None stands for a stream that there is not."""
 
     def make(name: str) -> Stream | None:
@@ -64,7 +105,8 @@ def sync(streams: dict[str, list[Any] | None], stop: Event | None = None, states
         return None if steps is None else Scripted(steps)
 
     configured = [ConfiguredStream(name, incremental=False) for name in streams]
-    return Sync(configured, make, states or {}, Messages(lambda text: text), workers, stop or Event())
+    reads = [StreamRead(each, make, (states or {}).get(each.name), workers) for each in configured]
+    return Sync(reads, Messages(mask), Permits(workers), workers, stop or Event(), lambda: NOW, pause)
 
 
 def lines(blocks: Iterator[bytes]) -> list[Any]:
@@ -83,22 +125,61 @@ def short(message: Any) -> str:
 def of(messages: list[Any], name: str) -> list[str]:
     """Tell the messages of one stream, without logs."""
     own = [message for message in messages if f'"{name}"' in json.dumps(message)]
-    return [short(message) for message in own]
+    return words(own)
+
+
+def words(messages: list[Any]) -> list[str]:
+    """Say what messages are; states that follow each other are one."""
+    said = [short(message) for message in messages]
+    return [word for before, word in pairwise(["", *said]) if (before, word) != ("STATE", "STATE")]
 
 
 def test_a_stream_from_beginning_to_end() -> None:
     """STARTED, RUNNING with the first record, records, states with their counts, COMPLETE."""
-    running = sync({"s": [0, 2, 0, 1, "state", "state", 1, "state"]})
+    running = sync({"s": [0, 2, 1]})
     messages = lines(running.run())
-    expected = "STARTED RUNNING RECORD RECORD RECORD STATE STATE RECORD STATE LOG COMPLETE"
-    assert [short(message) for message in messages] == expected.split()
+    assert words(messages) == [
+        "STARTED",
+        "STATE",
+        "RUNNING",
+        "RECORD",
+        "RECORD",
+        "STATE",
+        "RECORD",
+        "STATE",
+        "LOG",
+        "COMPLETE",
+    ]
     counts = [m["state"]["sourceStats"]["recordCount"] for m in messages if m["type"] == "STATE"]
-    assert (counts, running.complete) == ([3.0, 0.0, 1.0], True)
+    assert ([count for count in counts if count], running.complete) == ([2.0, 1.0], True)
+    states = [m["state"]["stream"]["stream_state"] for m in messages if m["type"] == "STATE"]
+    assert states[-1] == {"version": 2, "completed_at": "2024-06-01T12:00:00Z"}
+
+
+def test_states_are_not_written_more_often_than_wished() -> None:
+    """Between two states of a stream lies the pause; the last one comes at the end, whatever it is."""
+    running = sync({"s": [1] * 20}, pause=1000)
+    messages = lines(running.run())
+    assert [short(message) for message in messages].count("STATE") == 1
+    assert [m["state"]["sourceStats"]["recordCount"] for m in messages if m["type"] == "STATE"] == [20.0]
 
 
 def test_a_stream_without_records_never_runs() -> None:
     """RUNNING means that there was a record."""
-    assert of(lines(sync({"s": [0, "state"]}).run()), "s") == ["STARTED", "STATE", "COMPLETE"]
+    assert of(lines(sync({"s": [0]}).run()), "s") == ["STARTED", "STATE", "COMPLETE"]
+
+
+def test_a_stream_that_waits_says_so() -> None:
+    """While a rate limit is waited out, the status tells until when."""
+    holder: list[Sync] = []
+    running = sync({"s": [1, lambda: holder[0].limited("s", 60), 1]})
+    holder.append(running)
+    messages = lines(running.run())
+    statuses = [m["trace"]["stream_status"] for m in messages if m.get("trace", {}).get("type") == "STREAM_STATUS"]
+    waiting = [status for status in statuses if "reasons" in status]
+    assert [status["status"] for status in waiting] == ["RUNNING"]
+    assert waiting[0]["reasons"][0]["type"] == "RATE_LIMITED"
+    assert waiting[0]["reasons"][0]["rate_limited"]["quota_reset"] > time.time() * 1000
 
 
 @pytest.mark.parametrize(
@@ -116,9 +197,9 @@ def test_a_stream_without_records_never_runs() -> None:
 )
 def test_an_error_makes_its_stream_incomplete_and_no_other(error: BaseException, failure: list[str]) -> None:
     """The trace says whose turn it is and which stream it is; the good stream beside it comes to its end."""
-    running = sync({"bad": [1, error], "good": [1, "state"]}, workers=1)
+    running = sync({"bad": [1, error], "good": [1]}, workers=1)
     messages = lines(running.run())
-    assert of(messages, "bad") == ["STARTED", "RUNNING", "RECORD", *failure, "INCOMPLETE"]
+    assert of(messages, "bad") == ["STARTED", "RUNNING", "RECORD", "STATE", *failure, "INCOMPLETE"]
     assert of(messages, "good") == ["STARTED", "RUNNING", "RECORD", "STATE", "COMPLETE"]
     assert not running.complete
     traces = [message["trace"]["error"] for message in messages if message.get("trace", {}).get("type") == "ERROR"]
@@ -137,7 +218,7 @@ def test_a_state_that_is_none_is_an_error_of_its_stream() -> None:
     """Garbage in one stream's state does not keep others from being read, and is not ignored."""
     messages = lines(sync({"s": [1], "t": [1]}, states={"s": {"cursor": "garbage"}}).run())
     assert of(messages, "s") == ["STARTED", "config_error", "INCOMPLETE"]
-    assert of(messages, "t") == ["STARTED", "RUNNING", "RECORD", "COMPLETE"]
+    assert of(messages, "t") == ["STARTED", "RUNNING", "RECORD", "STATE", "COMPLETE"]
 
 
 def test_nothing_configured_is_complete() -> None:
@@ -149,9 +230,9 @@ def test_nothing_configured_is_complete() -> None:
 def test_a_stop_leaves_no_stream_without_a_status() -> None:
     """Streams that run, and those that did not begin, end as INCOMPLETE; states of done work are kept."""
     stop = Event()
-    running = sync({"a": [1, "state", stop.set, 1, 1], "b": [1, "state"]}, stop, workers=1)
+    running = sync({"a": [1, 1, stop.set, 1, 1], "b": [1] * 9}, stop, workers=1)
     messages = lines(running.run())
-    assert of(messages, "a") == ["STARTED", "RUNNING", "RECORD", "STATE", "RECORD", "INCOMPLETE"]
+    assert of(messages, "a") == ["STARTED", "RUNNING", "RECORD", "STATE", "RECORD", "STATE", "INCOMPLETE"]
     assert of(messages, "b")[-1] == "INCOMPLETE"
     assert not running.complete
 
@@ -179,10 +260,7 @@ def test_an_error_of_the_sync_itself_owes_statuses_too(monkeypatch: pytest.Monke
 
 def test_secrets_are_masked_in_errors_of_any_kind() -> None:
     """Messages and stack traces go through the mask."""
-    configured = [ConfiguredStream("s", incremental=False)]
-    mask: Callable[[str], str] = lambda text: text.replace("s3cret", "****")  # noqa: E731
-    steps = [ZeroDivisionError("s3cret")]
-    running = Sync(configured, lambda _: Scripted(steps), {}, Messages(mask), 1, Event())
+    running = sync({"s": [ZeroDivisionError("s3cret")]}, mask=lambda text: text.replace("s3cret", "****"))
     assert b"s3cret" not in b"".join(running.run())
 
 
@@ -208,6 +286,9 @@ def test_the_protocol_holds_whatever_streams_do(scripts: list[Any], workers: int
 
 def test_the_summary_says_how_it_ended() -> None:
     """One line for people: what came, and how the end was recognised."""
-    ledger = Ledger(pages=3, records=7, partitions=2, ends={"empty page": 2, "total reached": 1})
+    ledger = Ledger()
+    ledger.add(pages=3, records=7, partitions=2)
+    for reason in ("empty page", "total reached", "empty page"):
+        ledger.end(reason)
     assert ledger.summary(1.26) == "7 records, 3 pages, 2 partitions, 1.3 s; end: empty page (2x), total reached"
     assert Ledger().summary(0).endswith("end: nothing to ask for")

@@ -1,0 +1,39 @@
+"""The records at the saved cursor. They are asked for again, because others may share it, and not delivered again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from source_rest_api import state
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from source_rest_api.cursors import Mark, Observation
+
+LARGEST = 1000
+"""Records with one cursor value whose digests are kept. If there are more, all of them are delivered again."""
+
+
+class Boundary(NamedTuple):
+    """The saved cursor, and digests of the records at it that have been delivered."""
+
+    mark: Mark
+    digests: frozenset[str]
+
+    def left_out(self, observation: Observation) -> list[Raw]:
+        """A page's records without those that were delivered, byte for byte as they are now."""
+        if self.mark.value not in observation.values:
+            return observation.records
+        pairs = zip(observation.records, observation.values, strict=True)
+        return [r for r, value in pairs if value != self.mark.value or state.digest(bytes(r)) not in self.digests]
+
+
+def digests(observation: Observation) -> tuple[str, ...]:
+    """Digests of the page's records that have its largest cursor value; one more than is kept if there are more."""
+    newest = observation.newest
+    if newest is None or newest.value not in observation.values:
+        return ()
+    pairs = zip(observation.records, observation.values, strict=True)
+    found = [record for record, value in pairs if value == newest.value]
+    return tuple(state.digest(bytes(record)) for record in found[: LARGEST + 1])

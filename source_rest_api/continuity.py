@@ -1,0 +1,117 @@
+"""Holds the pages of a slice together where positions shift: offsets and page numbers, when rows come or go meanwhile.
+
+An offset is asked for one row early, so each page begins with the last row of the page before. If it does not, rows
+have moved: reading steps back until it meets a row that it knows. A later run begins in the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from source_rest_api import state
+from source_rest_api.delivery import Bookmark
+from source_rest_api.errors import ConfigError
+from source_rest_api.page import End
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from source_rest_api.page import Next, Page, Position
+    from source_rest_api.stream import Stream
+
+_LOG = logging.getLogger("airbyte.source_rest_api.continuity")
+_RETURNS = 3
+"""How often reading may go back to the first row before the order of rows counts as none."""
+
+
+class Continuity:
+    """What one page of a slice has delivered, and where in the next one the new rows begin."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._paginator = stream.paginator
+        self._tail: list[Raw] = []
+        self._anchor: str | None = None
+        self._resuming = False
+        self._returns = 0
+
+    def resume(self, anchor: str | None) -> None:
+        """Expect a page of an earlier run, which holds the row with this digest."""
+        self._anchor, self._resuming = anchor, True
+
+    def overlapping(self, position: Position | None) -> Position | None:
+        """Where to ask for a page, so that it begins with the row before it."""
+        return self._paginator.back(position) if self._overlaps and position is not None else position
+
+    @property
+    def _overlaps(self) -> bool:
+        """Pages of one row cannot overlap: the next one would be the same."""
+        return not self._resuming and len(self._tail) > 1 and self._stream.overlaps
+
+    def check(self, page: Page) -> Page | None:
+        """The page without the rows that are known; None if no row of it is, so that an earlier page is needed."""
+        fresh = 0 if page.earlier else self._fresh(page)
+        if fresh is None:
+            return None
+        self._tail = page.records or self._tail
+        return replace(page, records=page.records[fresh:], earlier=page.earlier + fresh) if fresh else page
+
+    def earlier(self, page: Page) -> tuple[Position, int]:
+        """A position before the page, and how many rows it lies before it.
+
+        Raises:
+            ConfigError: The rows have no order.
+        """
+        first, asked = int(self._paginator.first() or 0), int(page.position or 0)
+        position = max(first, asked - max(len(self._tail) - 1, 1))
+        self._returns += position == first
+        if self._returns > _RETURNS:
+            raise ConfigError(
+                "The API gives its rows in another order each time, so that offsets mean nothing. Have it sort by a "
+                "field that does not change (`params`)."
+            )
+        return position, asked - position
+
+    def bookmark(self, page: Page, following: Next | None) -> Bookmark | None:
+        """Where a later run may go on after a page, if that is safe to keep."""
+        if following is None or isinstance(following, End) or not self._stream.may_keep(following):
+            return None
+        if self._paginator.shifts is None:
+            return Bookmark(following, page.number, page.records_so_far)
+        anchor = self._digest(self._tail[-1]) if self._tail else None
+        back = self._paginator.back(following)
+        if self._paginator.shifts == "page":
+            return Bookmark(back, page.number - 1, page.records_before, anchor)
+        return Bookmark(back, page.number, page.records_so_far - 1, anchor)
+
+    def _fresh(self, page: Page) -> int | None:
+        """How many rows of the page are known: those up to the last that is; None if none is."""
+        if self._resuming:
+            self._resuming = False
+            if self._anchor is None:
+                return 0
+            found = [index for index, row in enumerate(page.records) if self._digest(row) == self._anchor]
+            return found[-1] + 1 if found else None
+        if not self._overlaps:
+            return 0
+        if page.records and bytes(page.records[0]) == bytes(self._tail[-1]):
+            return 1
+        known = {self._stream.identity(row) for row in self._tail}
+        found = [index for index, row in enumerate(page.records) if self._stream.identity(row) in known]
+        if found != [0]:
+            self._note()
+        if found:
+            return found[-1] + 1
+        return 0 if page.position == self._paginator.first() else None
+
+    def _digest(self, row: Raw) -> str:
+        return state.digest(self._stream.identity(row))
+
+    def _note(self) -> None:
+        if self._stream.ledger.add(drifts=1) == 1:
+            _LOG.warning(
+                "Stream %s: rows came or went while pages were read; reading steps back to where it knows them.",
+                self._stream.name,
+            )

@@ -1,0 +1,65 @@
+"""What the reader of a slice hands on: records, and what they move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from source_rest_api.cursors import Mark, Slice
+    from source_rest_api.page import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """Where to go on inside a slice."""
+
+    at: Position
+    page: int
+    records: int
+    anchor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What one page of a slice moves."""
+
+    partition: str
+    interval: Slice
+    done: bool = False
+    bookmark: Bookmark | None = None
+    """None if nothing that may be kept tells where to go on."""
+    newest: Mark | None = None
+    """The page's largest cursor value."""
+    boundary: tuple[str, ...] = ()
+    """Digests of the page's records that have it."""
+    ordered: bool = False
+    """Whether everything up to `newest` has been delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A partition has this many slices."""
+
+    partition: str
+    slices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records ready to be emitted, and what they move."""
+
+    records: list[Raw]
+    moved: Advance
+
+
+class Out(Protocol):
+    """Where a reader's work goes."""
+
+    def put(self, item: Batch) -> None:
+        """Pass on a batch. Waits while the queue is full."""
+
+    def changed(self) -> None:
+        """Tell the workers that there is something new to ask for."""

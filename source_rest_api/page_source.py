@@ -1,0 +1,80 @@
+"""Asks for one page of an endpoint: request, answer, records."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from msgspec import Raw
+
+from source_rest_api.decoders import Json
+from source_rest_api.envelope import Envelope
+from source_rest_api.page import Page
+from source_rest_api.paging import paths
+from source_rest_api.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from source_rest_api.cursors import Slice
+    from source_rest_api.endpoint import Endpoint
+    from source_rest_api.page import Position, Response
+    from source_rest_api.paginators import Paginator
+    from source_rest_api.partitions import Partition
+    from source_rest_api.request_builder import RequestBuilder
+    from source_rest_api.requester import Requester
+
+
+class PageSource:
+    """The pages of one endpoint, each by its position."""
+
+    def __init__(
+        self, endpoint: Endpoint, paginator: Paginator, requests: RequestBuilder, requester: Requester
+    ) -> None:
+        self._name = endpoint.name
+        self._decoder = endpoint.decoder
+        self._envelope = Envelope(Json(), endpoint.selector, paths(paginator))
+        self._requests = requests
+        self._requester = requester
+
+    @property
+    def streamed(self) -> bool:
+        """Whether an answer is read while it arrives, and comes in parts."""
+        return not isinstance(self._decoder, Json)
+
+    def ask(
+        self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int
+    ) -> Iterator[Page]:
+        """The page that answers a request; in parts, where the format is read while it arrives.
+
+        Args:
+            partition: What the stream is read for.
+            interval: The slice.
+            position: Where in the slice.
+            number: The page's, from 1.
+            before: Records of the slice's earlier pages.
+
+        Raises:
+            SourceError: The answer is unusable.
+        """
+        with Place(self._name):
+            request = self._requests.build(partition, interval, position)
+        with Place(self._name, str(request), f"page {number}"):
+            decoder = self._decoder
+            if isinstance(decoder, Json):
+
+                def read(response: Response) -> Page:
+                    if response.status == HTTPStatus.NO_CONTENT:
+                        return Page(request, response, Raw(b"null"), [], position, number, before)
+                    body = self._envelope.open(response)
+                    return Page(request, response, body.root, body.records, position, number, before, known=body.known)
+
+                yield self._requester.fetch(request, read)
+                return
+            pages = decoder.pages
+
+            def parts(response: Response) -> Iterator[Page]:
+                page = Page(request, response, Raw(b"null"), [], position, number, before)
+                return page.parts(pages(response))
+
+            yield from self._requester.stream(request, parts)

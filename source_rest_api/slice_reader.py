@@ -1,0 +1,262 @@
+"""Reads one slice: asks for its pages, ahead where the next request needs no answer, and delivers them in order."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from source_rest_api import boundary
+from source_rest_api.continuity import Continuity
+from source_rest_api.delivery import Advance, Batch
+from source_rest_api.errors import ConfigError
+from source_rest_api.loop_guard import LoopGuard
+from source_rest_api.oldest_first import OldestFirst
+from source_rest_api.page import End
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from msgspec import Raw
+
+    from source_rest_api.boundary import Boundary
+    from source_rest_api.cursors import Observation
+    from source_rest_api.delivery import Out
+    from source_rest_api.page import Next, Page, Position
+    from source_rest_api.partitions import Partition
+    from source_rest_api.resumption import Task
+    from source_rest_api.stream import Stream
+
+_LOG = logging.getLogger("airbyte.source_rest_api.slice_reader")
+
+
+@dataclass(slots=True)
+class _Fetch:
+    """One page that was asked for, and what came of it."""
+
+    position: Position | None
+    number: int
+    before: int
+    pages: Iterator[Page] = field(default_factory=lambda: iter(()))
+    error: BaseException | None = None
+    ready: bool = False
+
+    def taken(self) -> Iterator[Page]:
+        """What came; raises what went wrong."""
+        if self.error is not None:
+            raise self.error
+        yield from self.pages
+
+
+class SliceReader:
+    """One slice of a stream. Any number of threads may work on it.
+
+    Args:
+        stream: The stream.
+        partition: What it is read for.
+        task: The interval, and where an earlier run came.
+        known: The records at the saved cursor, which are not delivered again.
+        reach: Pages that may be asked for at the same time.
+    """
+
+    def __init__(self, stream: Stream, partition: Partition, task: Task, known: Boundary | None, reach: int) -> None:
+        self._stream = stream
+        self._paginator = stream.paginator
+        self._partition = partition
+        self._interval = task.interval
+        self._known = known
+        self._most = reach
+        self._lock = Lock()
+        self._turn = Lock()
+        self._asked: deque[_Fetch] = deque()
+        self.ended = False
+        saved = task.saved
+        self._resumed = saved is not None
+        self._position: Position | None
+        self._begin()
+        if saved is not None:
+            self._position, self._number, self._before = saved.at, saved.page + 1, saved.records
+            self._continuity.resume(saved.anchor)
+
+    def _begin(self) -> None:
+        """Stand at the slice's start."""
+        self._position = self._paginator.first()
+        self._number, self._before = 1, 0
+        self._guard = LoopGuard(self._paginator.repeats)
+        self._continuity = Continuity(self._stream)
+        self._delivered = 0
+        self._size = 0
+        self._left: int | None = None
+        self._order = OldestFirst()
+
+    def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
+        """The work of asking for a page, if one may be asked for now.
+
+        Args:
+            ahead: Whether a page counts whose predecessor has not come yet.
+        """
+        fetch = self._claimed(ahead=ahead)
+        return None if fetch is None else partial(self._run, fetch)
+
+    def read(self) -> Iterator[Batch]:
+        """All batches, one page after another, in the thread that asks."""
+        while (fetch := self._claimed(ahead=False)) is not None:
+            yield from self._batches(fetch, lambda: None)
+
+    def _claimed(self, *, ahead: bool) -> _Fetch | None:
+        with self._lock:
+            fetch = self._ahead() if ahead else self._following()
+            if fetch is not None:
+                self._asked.append(fetch)
+            return fetch
+
+    def _following(self) -> _Fetch | None:
+        if self.ended or self._asked:
+            return None
+        return self._fetch(self._position, self._number, self._before)
+
+    def _ahead(self) -> _Fetch | None:
+        """The page after the last that was asked for, where its position is known without an answer."""
+        reach = min(self._most, 2 * self._delivered, *([] if self._left is None else [self._left]))
+        if self.ended or self._stream.pages.streamed or not self._asked or len(self._asked) >= reach:
+            return None
+        last = self._asked[-1]
+        position = self._paginator.after(last.position, self._size)
+        if position is None:
+            return None
+        return self._fetch(position, last.number + 1, last.before + self._size)
+
+    def _fetch(self, position: Position | None, number: int, before: int) -> _Fetch:
+        asked = self._continuity.overlapping(position)
+        return _Fetch(asked, number, before - (asked != position))
+
+    def _run(self, fetch: _Fetch, out: Out) -> None:
+        for batch in self._batches(fetch, out.changed):
+            out.put(batch)
+
+    def _batches(self, fetch: _Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
+        """Ask for a page, then give all that have their turn."""
+        pages = self._stream.pages.ask(self._partition, self._interval, fetch.position, fetch.number, fetch.before)
+        try:
+            fetch.pages = pages if self._stream.pages.streamed else iter(list(pages))
+        except BaseException as error:  # noqa: BLE001 -- raised when its turn comes, if it does
+            fetch.error = error
+        fetch.ready = True
+        with self._turn:
+            while (head := self._head()) is not None:
+                yield from self._results(head, changed)
+
+    def _head(self) -> _Fetch | None:
+        with self._lock:
+            return self._asked[0] if self._asked and self._asked[0].ready else None
+
+    def _results(self, fetch: _Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
+        try:
+            for page in fetch.taken():
+                batch = self._batch(page, changed)
+                if batch is not None:
+                    yield batch
+        except ConfigError as error:
+            if not self._resumed:
+                self._end()
+                raise
+            _LOG.info("%s. The position of an earlier run is refused, so its slice begins again.", error)
+            self._restart()
+            changed()
+        except BaseException:
+            self._end()
+            raise
+
+    def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
+        """What is new on a page; None if an earlier one has to be asked for again."""
+        stream = self._stream
+        with stream.place(page):
+            if not page.earlier:
+                self._guard.check(page)
+            continued = self._continuity.check(page)
+            if continued is None:
+                self._step_back(page)
+                changed()
+                return None
+            seen = stream.observe(continued, self._interval)
+            if seen is not None and stream.in_order:
+                self._order.check(seen)
+        following: Next | None = None
+        if page.last:
+            following = self._next(page, continued, passed=seen is not None and seen.passed)
+            self._go_on(page, following)
+            changed()
+        new = self._new(continued, seen)
+        stream.ledger.add(pages=not page.earlier, records=len(new))
+        with stream.place(page):
+            records = stream.completed(new, self._partition, self._interval)
+        moved = Advance(
+            self._partition.key,
+            self._interval,
+            done=isinstance(following, End),
+            bookmark=self._continuity.bookmark(page, following),
+            newest=seen.newest if seen is not None else None,
+            boundary=boundary.digests(seen) if seen is not None and stream.endpoint.primary_key else (),
+            ordered=stream.in_order and page.last,
+        )
+        return Batch(records, moved)
+
+    def _new(self, page: Page, seen: Observation | None) -> list[Raw]:
+        """The page's records without what is older than the slice or was delivered by an earlier sync."""
+        if seen is None:
+            return page.records
+        if self._known is None:
+            return seen.records
+        records = self._known.left_out(seen)
+        self._stream.ledger.add(withheld=len(seen.records) - len(records))
+        return records
+
+    def _next(self, page: Page, continued: Page, *, passed: bool) -> Next:
+        """Where to go on. A page that holds only the row before it is an empty one."""
+        if passed:
+            return self._stream.end(page, End("older than the cursor", said=True))
+        only_known = self._paginator.shifts == "row" and len(page) == 1 and not continued.records
+        return self._stream.following(continued if only_known else page)
+
+    def _go_on(self, page: Page, following: Next) -> None:
+        """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
+        with self._lock:
+            self._asked.popleft()
+            self._resumed = False
+            self._delivered += 1
+            self._size = len(page)
+            self._left = self._paginator.pages_left(page)
+            if isinstance(following, End):
+                self._asked.clear()
+                self.ended = True
+                return
+            self._position, self._number, self._before = following, page.number + 1, page.records_so_far
+            if self._asked and self._asked[0].position != self._continuity.overlapping(following):
+                self._asked.clear()
+
+    def _step_back(self, page: Page) -> None:
+        """Rows moved: ask for an earlier page, or begin again if an earlier run's place cannot be found."""
+        if self._resumed:
+            _LOG.info("Stream %s: rows moved since an earlier run, so its slice begins again.", self._stream.name)
+            self._restart()
+            return
+        self._stream.ledger.add(drifts=1)
+        with self._lock:
+            self._asked.clear()
+            self._position, back = self._continuity.earlier(page)
+            self._before = max(page.records_before - back, 0)
+            self._guard = LoopGuard(self._paginator.repeats)
+
+    def _restart(self) -> None:
+        with self._lock:
+            self._asked.clear()
+            self._resumed = False
+            self._begin()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._asked.clear()
+            self.ended = True

@@ -1,0 +1,78 @@
+"""Reads a stream page by page in one thread, and keeps what came."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api import config as configs
+from source_rest_api.delivery import Planned
+from source_rest_api.errors import SourceError
+from source_rest_api.requester import Requester
+from source_rest_api.stream import Stream
+
+if TYPE_CHECKING:
+    from source_rest_api.delivery import Batch
+
+NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
+ONCE = {"max_attempts": 1}
+
+
+class Reading:
+    """A read of the last endpoint, as far as it came. Every page is followed by the state that covers it."""
+
+    def __init__(self, url: str, *endpoints: dict[str, Any], saved: Any = None, **config: Any) -> None:
+        endpoints = tuple({"name": "items", "path": "items", **endpoint} for endpoint in endpoints or ({},))
+        raw = {"url_base": url, "retry": ONCE, "endpoints": list(endpoints), **config}
+        loaded = configs.load(raw)
+        self.error: SourceError | None = None
+        self.batches: list[Batch] = []
+        self.states: list[dict[str, Any]] = []
+        with Requester(loaded, url) as requester:
+            self.stream = Stream(loaded, loaded.streams[-1], requester, raw, lambda: NOW)
+            try:
+                self._read(saved, incremental="incremental" in endpoints[-1])
+            except SourceError as error:
+                self.error = error
+
+    def _read(self, saved: Any, *, incremental: bool) -> None:
+        self.progress = self.stream.progress(saved, incremental=incremental)
+        for step in self.stream.plan(self.progress, 1):
+            if isinstance(step, Planned):
+                self.progress.plan(step)
+                self._note()
+                continue
+            while (work := step.claim(ahead=False)) is not None:
+                work(self)
+        self.progress.complete(NOW)
+        self._note()
+
+    def put(self, item: Batch) -> None:
+        """Take a page."""
+        self.batches.append(item)
+        self.progress.advance(item.moved)
+        self._note()
+
+    def changed(self) -> None:
+        """Whoever reads in one thread knows."""
+
+    def _note(self) -> None:
+        if self.progress.changed:
+            self.states.append(self.progress.dump())
+
+    @property
+    def texts(self) -> list[bytes]:
+        """The records, as they came."""
+        return [bytes(record) for batch in self.batches for record in batch.records]
+
+    @property
+    def records(self) -> list[Any]:
+        """The records."""
+        return [json.loads(text) for text in self.texts]
+
+    @property
+    def covered(self) -> list[dict[str, Any]]:
+        """The states without what they say of unfinished slices, where that changed."""
+        bare = [{key: value for key, value in state.items() if key != "reading"} for state in self.states]
+        return [state for before, state in zip([{"version": 2}, *bare], bare, strict=False) if state != before]
