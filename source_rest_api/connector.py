@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from source_rest_api import catalog, masking, messages, schema, spec, templates
 from source_rest_api import config as configs
 from source_rest_api.check import Probe
+from source_rest_api.concurrency import Permits
 from source_rest_api.config import Config
 from source_rest_api.errors import InternalError
 from source_rest_api.keeper import Keeper
@@ -142,24 +143,25 @@ class Session:
         Raises:
             ConfigError: Before the first message: the catalog is none, or `url_base` is no URL.
         """
-        with self._requester(self.config.retry) as requester:
-            workers = self.config.max_concurrency
+        workers = self.config.max_concurrency
+        permits = Permits(workers)
+        with self._requester(self.config.retry, permits) as requester:
             reads = [
                 StreamRead(each, lambda name: self._stream(name, requester), states.get(each.name), workers)
                 for each in catalog.load(configured)
             ]
-            sync = Sync(reads, self._out, requester.permits, workers, self._stop, self.now, self.pause)
+            sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
             requester.on_limit = sync.limited
             try:
                 yield from sync.run()
             finally:
                 self.complete = sync.complete
 
-    def _requester(self, retry: Retry) -> Requester:
+    def _requester(self, retry: Retry, permits: Permits | None = None) -> Requester:
         config = self.config.model_copy(update={"retry": retry})
         url_base = templates.render(config.url_base, config.context(self._raw_config))
         self._credentials = self._credentials or sign_in(config, self._keeper, self._stop)
-        return Requester(config, url_base, self._stop, credentials=self._credentials)
+        return Requester(config, url_base, self._stop, credentials=self._credentials, permits=permits)
 
     def _stream(self, name: str, requester: Requester) -> Stream | None:
         endpoint = next((e for e in self.config.streams if e.name == name), None)
