@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from source_rest_api import templates
 from source_rest_api.bodies import Body, GraphqlBody
 from source_rest_api.casts import Kinds
-from source_rest_api.cursors import DatetimeCursor
+from source_rest_api.cursors import Cursor
 from source_rest_api.decoders import Json
 from source_rest_api.line_decoders import Decoder
 from source_rest_api.model import Json as JsonText
@@ -22,7 +22,7 @@ from source_rest_api.selectors import RecordSelector
 from source_rest_api.transformations import FlattenOption, NewNames, Reshaping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 def _check_schema(value: Any) -> Any:
@@ -67,7 +67,7 @@ class Endpoint(Model):
     """The field, or fields, that identify a record."""
     pagination: Annotated[Paginator | None, Own] = None
     """How further pages are asked for."""
-    incremental: DatetimeCursor | None = None
+    incremental: Annotated[Cursor | None, Own] = None
     """How only what is new is asked for."""
     include_from_parent: NamedPaths = {}
     """Fields to add to each record: their name, and the field of the parent's record to copy."""
@@ -135,6 +135,16 @@ class Endpoint(Model):
     def texts(self) -> list[str]:
         """All texts that may be templates of requests."""
         return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ())]
+
+    def filled(self, raw_config: Mapping[str, Any]) -> Endpoint:
+        """The endpoint with the templates of its cursor filled that read the config.
+
+        Raises:
+            ConfigError: One cannot be filled.
+        """
+        if self.incremental is None:
+            return self
+        return self.model_copy(update={"incremental": self.incremental.filled({"config": raw_config})})
 
     def problems(self, default: Paginator) -> Iterator[str]:
         """What is wrong between method, body and paging, given the paging of all endpoints."""

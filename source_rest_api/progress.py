@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api import boundary as boundaries
@@ -160,11 +161,13 @@ class Progress:
 
     def _observe(self, partition: _Partition, moved: Advance) -> None:
         """Keep the largest cursor value, and who has it."""
-        newest = moved.newest
-        if newest is None or (partition.newest is not None and newest.value < partition.newest.value):
+        if self._cursor is None or moved.newest is None:
             return
-        if partition.newest is None or newest.value > partition.newest.value:
-            partition.newest, partition.boundary = newest, set()
+        before, partition.newest = partition.newest, self._cursor.later(partition.newest, moved.newest)
+        if partition.newest is before and before is not None and before.value != moved.newest.value:
+            return
+        if before is None or before.value != moved.newest.value:
+            partition.boundary = set()
         if partition.boundary is not None:
             partition.boundary.update(moved.boundary)
             if len(partition.boundary) > boundaries.LARGEST:
@@ -200,7 +203,7 @@ class Progress:
         assert cursor is not None  # noqa: S101 -- asked by the caller
         earlier = [cursor.mark(entry.newest) for entry in entries if entry.newest]
         before = self.saved(key)
-        newest = max([*earlier, *filter(None, (partition.newest, before))], key=lambda m: m.value, default=None)
+        newest = reduce(cursor.later, (*earlier, partition.newest), before)
         if newest is None:
             return
         boundary = partition.boundary if newest == partition.newest else set()
@@ -209,7 +212,7 @@ class Progress:
         clamped = cursor.clamp(newest, self._began)
         if clamped != newest:
             self.future, boundary = newest, set()
-        if before is not None and clamped.value < before.value:
+        if before is not None and cursor.later(before, clamped) is before and clamped.value != before.value:
             return
         self._state.set(key, clamped.text, sorted(boundary or ()) if len(boundary or ()) <= boundaries.LARGEST else [])
 
@@ -239,5 +242,6 @@ def _newer(cursor: Cursor | None, one: str | None, other: Mark | str | None) -> 
     """The larger of two cursor values, as text."""
     if cursor is None:
         return None
-    marks = [cursor.mark(value) if isinstance(value, str) else value for value in (one, other) if value is not None]
-    return max(marks, key=lambda mark: mark.value).text if marks else None
+    marks = (cursor.mark(value) if isinstance(value, str) else value for value in (one, other))
+    newest = reduce(cursor.later, marks)
+    return None if newest is None else newest.text

@@ -59,6 +59,7 @@ class Stream:
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         mask: Callable[[str], str] = lambda text: text,
     ) -> None:
+        endpoint = endpoint.filled(raw_config)
         self.name = endpoint.name
         self.endpoint = endpoint
         self.ledger = Ledger()
