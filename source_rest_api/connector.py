@@ -15,6 +15,7 @@ from source_rest_api.config import Config
 from source_rest_api.errors import InternalError
 from source_rest_api.keeper import Keeper
 from source_rest_api.messages import Messages
+from source_rest_api.parents import Parents
 from source_rest_api.requester import Requester
 from source_rest_api.stream import Batch, Stream
 from source_rest_api.sync import Sync
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from source_rest_api.credentials import Credentials
+    from source_rest_api.endpoint import Endpoint
     from source_rest_api.error_policy import Retry
     from source_rest_api.model import Model
 
@@ -106,7 +108,7 @@ class Session:
     def check(self) -> Iterator[bytes]:
         """The CONNECTION_STATUS message, after trying the first page of every endpoint."""
         with self._requester(_hasty(self.config.retry)) as requester:
-            streams = [self._stream(endpoint.name, requester) for endpoint in self.config.streams]
+            streams = list(map(self._streams(requester), [endpoint.name for endpoint in self.config.streams]))
             with ThreadPoolExecutor(self.config.max_concurrency) as pool:
                 probes = list(pool.map(Probe.of, filter(None, streams)))
         problems = [probe.problem for probe in probes if probe.problem is not None]
@@ -126,8 +128,8 @@ class Session:
             self._requester(_hasty(self.config.retry)) as requester,
             ThreadPoolExecutor(self.config.max_concurrency) as pool,
         ):
-            names = [endpoint.name for endpoint in self.config.streams]
-            streams = list(pool.map(lambda name: self._described(name, requester), names))
+            made = map(self._streams(requester), [endpoint.name for endpoint in self.config.streams])
+            streams = list(pool.map(_described, filter(None, made)))
         yield messages.catalog(streams)
 
     def read(self, configured: Any, states: Mapping[str, Mapping[str, Any]]) -> Iterator[bytes]:
@@ -139,7 +141,7 @@ class Session:
         with self._requester(self.config.retry) as requester:
             sync = Sync(
                 catalog.load(configured),
-                lambda name: self._stream(name, requester),
+                self._streams(requester),
                 states,
                 self._out,
                 self.config.max_concurrency,
@@ -156,24 +158,27 @@ class Session:
         self._credentials = self._credentials or sign_in(config, self._keeper, self._stop)
         return Requester(config, url_base, self._stop, credentials=self._credentials)
 
-    def _stream(self, name: str, requester: Requester) -> Stream | None:
-        endpoint = next((e for e in self.config.streams if e.name == name), None)
-        if endpoint is None:
-            return None
-        return Stream(self.config, endpoint, requester, self._raw_config)
+    def _streams(self, requester: Requester) -> Callable[[str], Stream | None]:
+        """Makes the streams of one command by their names, or None; they share the reading of their parents."""
+        endpoints = {endpoint.name: endpoint for endpoint in self.config.streams}
 
-    def _described(self, name: str, requester: Requester) -> dict[str, Any]:
-        stream = self._stream(name, requester)
-        assert stream is not None  # noqa: S101 -- the names are the config's own
-        declared = stream.endpoint.json_schema
-        if declared is None:
-            items = stream.read(state.new(), incremental=False)
-            batches = islice((item for item in items if isinstance(item, Batch) and item.records), _SAMPLED_PAGES)
-            sample = [record for batch in batches for record in batch.records]
-            if not sample:
-                _LOG.warning("Stream %s has no records to infer a schema from; declare one as `schema`.", name)
-            declared = schema.infer(sample)
-        return catalog.stream(stream.endpoint, declared)
+        def make(endpoint: Endpoint, parents: Parents) -> Stream:
+            return Stream(self.config, endpoint, requester, self._raw_config, parents=parents)
+
+        parents = Parents(self.config, make)
+        return lambda name: make(endpoints[name], parents) if name in endpoints else None
+
+
+def _described(stream: Stream) -> dict[str, Any]:
+    declared = stream.endpoint.json_schema
+    if declared is None:
+        items = stream.read(state.new(), incremental=False)
+        batches = islice((item for item in items if isinstance(item, Batch) and item.records), _SAMPLED_PAGES)
+        sample = [record for batch in batches for record in batch.records]
+        if not sample:
+            _LOG.warning("Stream %s has no records to infer a schema from; declare one as `schema`.", stream.name)
+        declared = schema.infer(sample)
+    return catalog.stream(stream.endpoint, declared)
 
 
 def _hasty(retry: Retry) -> Retry:

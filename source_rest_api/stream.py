@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw
 
-from source_rest_api import parent_record, partitions
 from source_rest_api.checkpoint import Checkpoints
 from source_rest_api.continuation import check_end
 from source_rest_api.cursors import Mark, Slice
@@ -22,7 +21,8 @@ from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.page import End, Next, Page, Position, Response
 from source_rest_api.paging import paths
 from source_rest_api.parent_record import Copier
-from source_rest_api.partitions import Partition
+from source_rest_api.parents import Parents
+from source_rest_api.partitions import Partition, Partitions
 from source_rest_api.place import Place
 from source_rest_api.record_changes import RecordChanges
 from source_rest_api.request_builder import RequestBuilder
@@ -55,6 +55,7 @@ class Stream:
         requester: How to ask.
         raw_config: The config as the user wrote it, for templates.
         now: The moment up to which it is read.
+        parents: Reads the streams above, once for all streams that are made with it.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Stream:
         requester: Requester,
         raw_config: Mapping[str, Any],
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        parents: Parents | None = None,
     ) -> None:
         self.name = endpoint.name
         self.endpoint = endpoint
@@ -75,8 +77,8 @@ class Stream:
         self._paginator = endpoint.pagination or config.pagination
         self._envelope = Envelope(Json(), endpoint.selector, paths(self._paginator))
         self._changes = RecordChanges(endpoint, self.ledger) if endpoint.changes_records else None
-        parent = partitions.parent_of(config, endpoint)
-        self._parent = None if parent is None else Stream(config, parent, requester, raw_config, now)
+        parents = parents or Parents(config, lambda above, p: Stream(config, above, requester, raw_config, now, p))
+        self._partitions = Partitions(config, endpoint, raw_config, parents)
 
     def read(self, state: StreamState, *, incremental: bool) -> Iterator[Batch | Checkpoint]:
         """All records that are newer than the state, page by page; after each slice the state that covers it.
@@ -117,18 +119,7 @@ class Stream:
 
     def partitions(self) -> Iterator[Partition]:
         """What the stream is read for, each once."""
-        if self._parent is None:
-            yield Partition()
-            return
-        seen = set()
-        for outer in self._parent.partitions():
-            for page in self._parent.pages(outer, Slice()):
-                for record in page.records:
-                    records = {**outer.records, self._parent.endpoint.variable: parent_record.decode(record)}
-                    partition = partitions.partition(self.endpoint, records)
-                    if partition.key not in seen:
-                        seen.add(partition.key)
-                        yield partition
+        return iter(self._partitions)
 
     def pages(self, partition: Partition, interval: Slice) -> Iterator[Page]:
         """The pages of one slice, to the end that the API gives.
@@ -155,18 +146,17 @@ class Stream:
         interval = next(iter(self._slices(None, self._now())))
         return next(self._answer(partition, interval, self._paginator.first(), 1, 0))
 
-    def parent_record(self, partition: Partition) -> Any:
-        """The decoded record of the parent that the partition stands for, or None."""
-        return None if self._parent is None else partition.records[self._parent.endpoint.variable]
+    def missing_copies(self, partition: Partition) -> Iterator[str]:
+        """The names in `include_from_parent` whose field the parent's record does not have."""
+        return self._partitions.missing_copies(partition)
 
     def completed(self, records: list[Raw], partition: Partition, interval: Slice) -> list[Raw]:
-        """Records as they are emitted: filtered, changed, with what is copied from the parent's record.
+        """Records as they are emitted: filtered, changed, with what is copied from parents and lists.
 
         Raises:
             ConfigError: Two fields would be in one place, or a template cannot be filled.
         """
-        copied = self.endpoint.include_from_parent
-        copy = Copier(self.parent_record(partition), copied).copy_into if copied else None
+        copy = Copier(partition.copies).copy_into if partition.copies else None
         if self._changes is not None:
             return self._changes.apply(records, self._requests.names(partition, interval), copy)
         return records if copy is None else [copy(record) for record in records]
