@@ -42,7 +42,7 @@ class Probe:
 def _look(stream: Stream) -> str:
     partition = next(stream.partitions(), None)
     if partition is None:
-        return f"{stream.name}: not tried, its parent has no records"
+        return f"{stream.name}: not tried, its parent has no records or its `partitions` no values"
     page = stream.first_page(partition)
     emitted = stream.completed(page.records, partition, Slice())
     if emitted:
@@ -67,10 +67,9 @@ def _missing_fields(stream: Stream, sent: Raw, record: Raw) -> Iterator[str]:
 
 
 def _missing_in_parent(stream: Stream, partition: Partition) -> Iterator[str]:
-    parent = stream.parent_record(partition)
-    for name, path in stream.endpoint.include_from_parent.items():
-        if path.split(".")[0] not in parent:
-            yield f"`include_from_parent.{name}` names `{path}`, which the first record of the parent does not have"
+    for name in stream.missing_copies(partition):
+        path = stream.endpoint.include_from_parent[name]
+        yield f"`include_from_parent.{name}` names `{path}`, which the first record of the parent does not have"
 
 
 def _more(stream: Stream, page: Page) -> str:

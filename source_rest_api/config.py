@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
 
-from source_rest_api import partitions, templates, validation, yaml_text
+from source_rest_api import partition_problems, templates, validation, yaml_text
 from source_rest_api.authenticators import Authenticator, NoAuth
 from source_rest_api.connections import ProxyUrl, Tls
 from source_rest_api.cursors import DatetimeText
@@ -146,7 +146,7 @@ def _wrong(problems: list[str]) -> ConfigError:
 
 def _cross_check(config: Config) -> Iterator[str]:
     """What no part can see alone: names that must differ, names that must exist, parents without cycles."""
-    yield from partitions.problems_of_defaults(config)
+    yield from partition_problems.problems_of_defaults(config)
     if not config.streams:
         yield "endpoints: at least one endpoint is needed, in `endpoints` or `endpoints_yaml`"
     names: dict[str, str] = {}
@@ -161,7 +161,7 @@ def _cross_check(config: Config) -> Iterator[str]:
         if endpoint.variable in {*templates.BUILT_IN_NAMES, RECORD}:
             yield f"{place}: the name is reserved in templates"
         yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
-        yield from (f"{place}: {problem}" for problem in partitions.problems(config, endpoint))
+        yield from (f"{place}: {problem}" for problem in partition_problems.problems(config, endpoint))
         if endpoint.incremental is not None:
             templated = any("stream_interval" in templates.names(text) for text in endpoint.texts)
             for problem in endpoint.incremental.problems(config.start_date, templated=templated):

@@ -17,6 +17,7 @@ from source_rest_api.config import Config
 from source_rest_api.errors import InternalError
 from source_rest_api.keeper import Keeper
 from source_rest_api.messages import Messages
+from source_rest_api.parents import Parents
 from source_rest_api.requester import Requester
 from source_rest_api.stream import Stream
 from source_rest_api.stream_read import StreamRead
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from source_rest_api.credentials import Credentials
+    from source_rest_api.endpoint import Endpoint
     from source_rest_api.error_policy import Retry
     from source_rest_api.model import Model
 
@@ -113,7 +115,7 @@ class Session:
     def check(self) -> Iterator[bytes]:
         """The CONNECTION_STATUS message, after trying the first page of every endpoint."""
         with self._requester(_hasty(self.config.retry)) as requester:
-            streams = [self._stream(endpoint.name, requester) for endpoint in self.config.streams]
+            streams = list(map(self._streams(requester), [endpoint.name for endpoint in self.config.streams]))
             with ThreadPoolExecutor(self.config.max_concurrency) as pool:
                 probes = list(pool.map(Probe.of, filter(None, streams)))
         problems = [probe.problem for probe in probes if probe.problem is not None]
@@ -133,8 +135,8 @@ class Session:
             self._requester(_hasty(self.config.retry)) as requester,
             ThreadPoolExecutor(self.config.max_concurrency) as pool,
         ):
-            names = [endpoint.name for endpoint in self.config.streams]
-            streams = list(pool.map(lambda name: self._described(name, requester), names))
+            made = map(self._streams(requester), [endpoint.name for endpoint in self.config.streams])
+            streams = list(pool.map(_described, filter(None, made)))
         yield messages.catalog(streams)
 
     def read(self, configured: Any, states: Mapping[str, Mapping[str, Any]]) -> Iterator[bytes]:
@@ -146,12 +148,9 @@ class Session:
         workers = self.config.max_concurrency
         permits = Permits(workers)
         with self._requester(self.config.retry, permits) as requester:
-            reads = [
-                StreamRead(each, lambda name: self._stream(name, requester), states.get(each.name), workers)
-                for each in catalog.load(configured)
-            ]
+            make = self._streams(requester)
+            reads = [StreamRead(each, make, states.get(each.name), workers) for each in catalog.load(configured)]
             sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
-            requester.on_limit = sync.limited
             try:
                 yield from sync.run()
             finally:
@@ -163,23 +162,26 @@ class Session:
         self._credentials = self._credentials or sign_in(config, self._keeper, self._stop)
         return Requester(config, url_base, self._stop, credentials=self._credentials, permits=permits)
 
-    def _stream(self, name: str, requester: Requester) -> Stream | None:
-        endpoint = next((e for e in self.config.streams if e.name == name), None)
-        if endpoint is None:
-            return None
-        return Stream(self.config, endpoint, requester, self._raw_config, self.now, self.mask)
+    def _streams(self, requester: Requester) -> Callable[[str], Stream | None]:
+        """Makes the streams of one command by their names, or None; they share the reading of their parents."""
+        endpoints = {endpoint.name: endpoint for endpoint in self.config.streams}
 
-    def _described(self, name: str, requester: Requester) -> dict[str, Any]:
-        stream = self._stream(name, requester)
-        assert stream is not None  # noqa: S101 -- the names are the config's own
-        declared = stream.endpoint.json_schema
-        if declared is None:
-            batches = islice((batch for batch in stream.sample() if batch.records), _SAMPLED_PAGES)
-            sample = [record for batch in batches for record in batch.records]
-            if not sample:
-                _LOG.warning("Stream %s has no records to infer a schema from; declare one as `schema`.", name)
-            declared = schema.infer(sample)
-        return catalog.stream(stream.endpoint, declared)
+        def make(endpoint: Endpoint, parents: Parents) -> Stream:
+            return Stream(self.config, endpoint, requester, self._raw_config, self.now, self.mask, parents)
+
+        parents = Parents(self.config, make)
+        return lambda name: make(endpoints[name], parents) if name in endpoints else None
+
+
+def _described(stream: Stream) -> dict[str, Any]:
+    declared = stream.endpoint.json_schema
+    if declared is None:
+        batches = islice((batch for batch in stream.sample() if batch.records), _SAMPLED_PAGES)
+        sample = [record for batch in batches for record in batch.records]
+        if not sample:
+            _LOG.warning("Stream %s has no records to infer a schema from; declare one as `schema`.", stream.name)
+        declared = schema.infer(sample)
+    return catalog.stream(stream.endpoint, declared)
 
 
 def _hasty(retry: Retry) -> Retry:

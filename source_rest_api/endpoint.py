@@ -16,6 +16,7 @@ from source_rest_api.model import Json as JsonText
 from source_rest_api.model import Model, NamedPaths, NamedTexts, Own, Path, Paths, Text, texts_of
 from source_rest_api.paginators import Paginator
 from source_rest_api.paging import Paging
+from source_rest_api.partition_values import PartitionLists
 from source_rest_api.record_shapes import Explode
 from source_rest_api.record_templates import Condition, Values
 from source_rest_api.selectors import RecordSelector
@@ -69,8 +70,12 @@ class Endpoint(Model):
     """How further pages are asked for."""
     incremental: Annotated[Cursor | None, Own] = None
     """How only what is new is asked for."""
+    partitions: PartitionLists = ()
+    """Lists of values to read the stream for: once for each value, and for each combination where there are several. In
+    a file, `partitions: {repo: [a, b]}` will do, for a path such as `repos/{{ repo }}/issues`."""
     include_from_parent: NamedPaths = {}
-    """Fields to add to each record: their name, and the field of the parent's record to copy."""
+    """Fields to add to each record: their name, and the field of the parent's record to copy, such as `owner.login`. A
+    path that begins with the name of a list in `partitions` or of a stream above is read there: `repo`, `orgs.id`."""
     filter: Condition | None = None
     """Keeps only records for which this expression holds, such as `record.state == 'open'`."""
     remove_fields: Paths = ()
@@ -99,7 +104,8 @@ class Endpoint(Model):
         self.selector.check()
         if not isinstance(self.decoder, Json) and self.selector != RecordSelector():
             raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
-        if self.incremental is not None and self.reshaping.place(self.incremental.cursor_field) is None:
+        cursor_field = None if self.incremental is None else self.incremental.cursor_field
+        if cursor_field is not None and self.reshaping.place(cursor_field) is None:
             raise ValueError("`remove_fields` takes away `incremental.cursor_field`, which the destination needs")
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`")

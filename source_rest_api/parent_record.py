@@ -12,36 +12,36 @@ from source_rest_api import raw_json
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""Writes what `decode` gave, and undecoded parts as they are."""
 
 
-def decode(record: Raw) -> Any:
+def decode(record: Raw | bytes) -> Any:
     """The Python value. Decimals keep their digits: what looks like a number may be an id."""
     return _decode(record)
 
 
-def find(record: Any, path: str) -> Any:
-    """The value at a path with dots, or None if it is absent."""
+def find(record: Any, path: Sequence[str]) -> Any:
+    """The value at a path, or None if it is absent."""
     value = record
-    for key in path.split("."):
+    for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
 class Copier:
-    """Copies fields of one parent's record into records, whose own bytes stay as they are.
+    """Adds the same fields to records, whose own bytes stay as they are.
 
     Args:
-        parent: The decoded record.
-        paths: The names of the copies, and where the parent's record has them.
+        copies: The fields.
     """
 
-    def __init__(self, parent: Any, paths: Mapping[str, str]) -> None:
-        self._names = paths.keys()
-        self._tail = _encode({name: find(parent, path) for name, path in paths.items()})[1:]
+    def __init__(self, copies: Mapping[str, Any]) -> None:
+        self._names = copies.keys()
+        self._tail = encode(copies)[1:]
 
     def copy_into(self, record: Raw) -> Raw:
         """The record with the copies at its end.

@@ -1,118 +1,138 @@
-"""What a stream is read for: once, or once for each record of a parent stream.
-
-A parent's name in a template is the relation: `path: repos/{{ repos.name }}/issues` makes `repos` the parent.
-"""
+"""What a stream is read for: once, or once for each record of a parent stream and each value of a list."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api import templates
-from source_rest_api.model import texts_of
-from source_rest_api.record_templates import RECORD
+from source_rest_api import parent_record, relations, templates
+from source_rest_api.errors import ConfigError
+from source_rest_api.spool import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterator, Mapping, Sequence
 
     from source_rest_api.config import Config
     from source_rest_api.endpoint import Endpoint
+    from source_rest_api.parents import Parents
+    from source_rest_api.partition_values import PartitionValues
+    from source_rest_api.relations import Reference
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One set of parent records to read a stream for."""
+    """One set of parent records, and of values from lists, to read a stream for."""
 
     records: Mapping[str, Any] = field(default_factory=dict)
-    """Each parent's record, by the parent's name in templates."""
+    """Each parent's record (as far as templates use it) and each value, by their names in templates."""
     key: str = ""
-    """What tells it from others, in state and logs: the parents' fields that the endpoint uses, as JSON."""
+    """What tells it from others, in state and logs: what the endpoint uses of it, as JSON."""
+    copies: Mapping[str, Any] = field(default_factory=dict)
+    """What is added to each record."""
 
 
-def parent_of(config: Config, endpoint: Endpoint) -> Endpoint | None:
-    """The stream to read first, whose records (with those of its own parents) the endpoint's templates use."""
-    referenced = _referenced(config, endpoint)
-    for candidate in referenced:
-        family = {candidate.name, *_reached(config, candidate)}
-        if all(other.name in family for other in referenced):
-            return candidate
-    return None
+class Partitions:
+    """The partitions of one endpoint.
 
-
-def partition(endpoint: Endpoint, records: Mapping[str, Any]) -> Partition:
-    """The partition of an endpoint for these parents' records, from the first parent to the direct one.
-
-    What is copied into records counts too: two parents with the same URL below them may differ in it.
+    Args:
+        config: The API.
+        endpoint: What is read.
+        raw_config: The config as the user wrote it, for templates.
+        parents: Reads the streams above.
     """
-    texts = [*endpoint.texts, *endpoint.record_texts]
-    references = {reference for text in texts for reference in templates.references(text)}
-    copied = {(name, *path.split(".")) for name in list(records)[-1:] for path in endpoint.include_from_parent.values()}
-    used = {}
-    for reference in sorted(references | copied):
-        if reference[0] in records:
-            used[".".join(reference)] = _value(records, reference)
-    return Partition(records, msgspec.json.encode(used, order="sorted").decode())
+
+    def __init__(self, config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any], parents: Parents) -> None:
+        self._config = config
+        self._endpoint = endpoint
+        self._raw_config = raw_config
+        self._parents = parents
+        self._parent = relations.parent_of(config, endpoint)
+        self._copies = relations.copies(config, endpoint)
+        own = {of.name for of in endpoint.partitions}
+        whole = {(name,) for name in own}
+        used = relations.used(config, endpoint)
+        self._used = sorted(whole | {reference for reference in used if reference[0] not in own})
+
+    def __iter__(self) -> Iterator[Partition]:
+        """Each partition once.
+
+        Raises:
+            SourceError: A parent cannot be read to its end, or a template cannot be filled.
+        """
+        if self._parent is None and not self._endpoint.partitions:
+            yield Partition()
+            return
+        seen = Seen()
+        outer = [{}] if self._parent is None else self._parents.records(self._parent)
+        for records in outer:
+            for combined in self._product(records, self._endpoint.partitions):
+                partition = self.partition(combined)
+                if seen.add(partition.key):
+                    yield partition
+
+    def partition(self, records: Mapping[str, Any]) -> Partition:
+        """The partition for these records and values."""
+        used = {".".join(path): _value(records, path) for path in self._used if path[0] in records}
+        copied = {name: parent_record.find(records, path) for name, path in self._copies.items()}
+        return Partition(records, msgspec.json.encode(used, order="sorted").decode(), copied)
+
+    def missing_copies(self, partition: Partition) -> Iterator[str]:
+        """The copies whose field a parent's record does not have; a field that is null is there."""
+        for name, (holder, *path) in self._copies.items():
+            record = partition.records[holder]
+            if path and not (isinstance(record, dict) and path[0] in record):
+                yield name
+
+    def _product(self, records: Mapping[str, Any], lists: Sequence[PartitionValues]) -> Iterator[Mapping[str, Any]]:
+        if not lists:
+            yield records
+            return
+        for value in self._values(lists[0], records):
+            yield from self._product({**records, lists[0].name: value}, lists[1:])
+
+    def _values(self, of: PartitionValues, records: Mapping[str, Any]) -> Iterator[Any]:
+        """What templates know under the list's name: its values, or batches of them."""
+        if of.batch is None:
+            yield from self._singles(of, records)
+            return
+        seen = Seen()
+        distinct = (value for value in self._singles(of, records) if seen.add(_text(value)))
+        while batch := list(islice(distinct, of.batch)):
+            yield batch
+
+    def _singles(self, of: PartitionValues, records: Mapping[str, Any]) -> Iterator[Any]:
+        for given in (of.values, of.otherwise):
+            found = False
+            for value in given:
+                for single in self._expanded(value, records):
+                    found = True
+                    yield single
+            if found:
+                return
+
+    def _expanded(self, given: Any, records: Mapping[str, Any]) -> Iterator[Any]:
+        """The values that one entry of a list stands for: itself, a template's, or one for each record of a stream."""
+        if not isinstance(given, str):
+            yield given
+            return
+        source = relations.source_of(self._config, self._endpoint, given)
+        for above in [{}] if source is None else self._parents.records(source):
+            value = templates.evaluate(given, {"config": self._raw_config, **records, **above})
+            if value is None:
+                raise ConfigError(
+                    f"The template `{given}` in `partitions` gave null; `or []` at its end stands for no values."
+                ).at(f"Stream {self._endpoint.name}")
+            yield from value if isinstance(value, list) else [value]
 
 
-def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
-    """What is wrong with the names in an endpoint's templates."""
-    yield from _unknown(_names(endpoint.texts), {*templates.BUILT_IN_NAMES, *config.by_variable})
-    parents = {name for name, other in config.by_variable.items() if other.name in _reached(config, endpoint)}
-    of_records = (templates.BUILT_IN_NAMES - {templates.TOKEN}) | {RECORD} | parents
-    yield from _unknown(_names(endpoint.record_texts), of_records)
-    referenced = _referenced(config, endpoint)
-    if endpoint.name in _reached(config, endpoint):
-        yield "its templates make it a parent of itself"
-    elif referenced and parent_of(config, endpoint) is None:
-        names = ", ".join(f"`{other.name}`" for other in referenced)
-        yield f"its templates read {names}, none of which is a child of the others"
-    elif endpoint.include_from_parent and not referenced:
-        yield "include_from_parent: no template of the endpoint names a parent"
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
 
 
-def problems_of_defaults(config: Config) -> Iterator[str]:
-    """What is wrong with the names in the templates of the whole API, where no record is at hand."""
-    for place, texts, known in (
-        ("url_base", [config.url_base], templates.CONFIG_NAMES),
-        ("headers", texts_of(config.headers), templates.BUILT_IN_NAMES),
-        ("params", texts_of(config.params), templates.BUILT_IN_NAMES),
-    ):
-        yield from (f"{place}: {problem}" for problem in _unknown(_names(texts), known))
-
-
-def _unknown(names: set[str], known: AbstractSet[str]) -> Iterator[str]:
-    for name in sorted(names - known):
-        close = get_close_matches(name, known, n=1)
-        hint = f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(sorted(known))}"
-        yield f"a template reads the unknown name `{name}`{hint}"
-
-
-def _names(texts: list[str]) -> set[str]:
-    return {name for text in texts for name in templates.names(text)}
-
-
-def _referenced(config: Config, endpoint: Endpoint) -> list[Endpoint]:
-    """The streams that an endpoint's templates name."""
-    return [config.by_variable[name] for name in sorted(_names(endpoint.texts)) if name in config.by_variable]
-
-
-def _reached(config: Config, endpoint: Endpoint) -> set[str]:
-    """Names of all parents of an endpoint, over any number of steps; its own is among them if there is a cycle."""
-    reached: set[str] = set()
-    waiting = _referenced(config, endpoint)
-    while waiting:
-        current = waiting.pop()
-        if current.name not in reached:
-            reached.add(current.name)
-            waiting.extend(_referenced(config, current))
-    return reached
-
-
-def _value(records: Mapping[str, Any], reference: tuple[str, ...]) -> Any:
+def _value(records: Mapping[str, Any], reference: Reference) -> Any:
     """What a reference leads to.
 
     Where it is a method's (`repos.name.upper()`, `repos.get('name')`), it is the value whose method it is, so that

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api import parent_record, partitions, raw_json, resumption, state
+from source_rest_api import raw_json, resumption, state
 from source_rest_api.boundary import Boundary
 from source_rest_api.continuation import check_end
 from source_rest_api.cursors import Slice
@@ -16,7 +16,8 @@ from source_rest_api.ledger import Ledger
 from source_rest_api.page import End, Next, Page, Position
 from source_rest_api.page_source import PageSource
 from source_rest_api.parent_record import Copier
-from source_rest_api.partitions import Partition
+from source_rest_api.parents import Parents
+from source_rest_api.partitions import Partition, Partitions
 from source_rest_api.place import Place
 from source_rest_api.progress import Progress
 from source_rest_api.record_changes import RecordChanges
@@ -48,6 +49,7 @@ class Stream:
         raw_config: The config as the user wrote it, for templates.
         now: The moment up to which it is read.
         mask: Hides the secrets of a text.
+        parents: Reads the streams above, once for all streams that are made with it.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Stream:
         raw_config: Mapping[str, Any],
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         mask: Callable[[str], str] = lambda text: text,
+        parents: Parents | None = None,
     ) -> None:
         endpoint = endpoint.filled(raw_config)
         self.name = endpoint.name
@@ -71,8 +74,11 @@ class Stream:
         self._raw_config = raw_config
         self._now = now
         self._mask = mask
-        parent = partitions.parent_of(config, endpoint)
-        self._parent = None if parent is None else Stream(config, parent, requester, raw_config, now, mask)
+
+        def above(parent: Endpoint, shared: Parents) -> Stream:
+            return Stream(config, parent, requester, raw_config, now, mask, shared)
+
+        self._partitions = Partitions(config, endpoint, raw_config, parents or Parents(config, above))
 
     @property
     def in_order(self) -> bool:
@@ -156,18 +162,7 @@ class Stream:
 
     def partitions(self) -> Iterator[Partition]:
         """What the stream is read for, each once."""
-        if self._parent is None:
-            yield Partition()
-            return
-        seen = set()
-        for outer in self._parent.partitions():
-            for page in self._parent.batches(outer, Slice()):
-                for record in page.records:
-                    records = {**outer.records, self._parent.endpoint.variable: parent_record.decode(record)}
-                    partition = partitions.partition(self.endpoint, records)
-                    if partition.key not in seen:
-                        seen.add(partition.key)
-                        yield partition
+        return iter(self._partitions)
 
     def first_page(self, partition: Partition) -> Page:
         """The first page of everything, or what came of it first."""
@@ -175,18 +170,17 @@ class Stream:
         task = next(resumption.tasks(whole, (), self.endpoint.incremental))
         return next(self.pages.ask(partition, task.interval, self.paginator.first(), 1, 0))
 
-    def parent_record(self, partition: Partition) -> Any:
-        """The decoded record of the parent that the partition stands for, or None."""
-        return None if self._parent is None else partition.records[self._parent.endpoint.variable]
+    def missing_copies(self, partition: Partition) -> Iterator[str]:
+        """The names in `include_from_parent` whose field the parent's record does not have."""
+        return self._partitions.missing_copies(partition)
 
     def completed(self, records: list[Raw], partition: Partition, interval: Slice) -> list[Raw]:
-        """Records as they are emitted: filtered, changed, with what is copied from the parent's record.
+        """Records as they are emitted: filtered, changed, with what is copied from parents and lists.
 
         Raises:
             ConfigError: Two fields would be in one place, or a template cannot be filled.
         """
-        copied = self.endpoint.include_from_parent
-        copy = Copier(self.parent_record(partition), copied).copy_into if copied else None
+        copy = Copier(partition.copies).copy_into if partition.copies else None
         if self._changes is not None:
             return self._changes.apply(records, self._requests.names(partition, interval), copy)
         return records if copy is None else [copy(record) for record in records]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import config, partitions, yaml_text
+from source_rest_api import config, relations, yaml_text
 from source_rest_api.authenticators import Bearer
 from source_rest_api.cursors import DatetimeCursor
 from source_rest_api.errors import ConfigError
@@ -79,7 +79,7 @@ def test_the_full_example() -> None:
     assert loaded.headers == {"Accept": "application/vnd.github+json"}
     assert loaded.pagination == LinkHeader(page_size_param="per_page", page_size=100)
     repos, issues = loaded.streams
-    assert partitions.parent_of(loaded, issues) is repos
+    assert relations.parent_of(loaded, issues) is repos
     assert (issues.primary_key, issues.include_from_parent) == ((("id",),), {"repo": "name"})
     assert issues.incremental is not None
     assert (issues.incremental.cursor_field, issues.incremental.start_param) == (("updated_at",), "since")
@@ -130,7 +130,7 @@ def test_yaml_text_alone_is_enough() -> None:
     """The endpoints may stand in the text alone, and their parents among them."""
     loaded = load(endpoints=[], endpoints_yaml="- {name: p, path: /p}\n- {name: c, path: '/{{ p.id }}'}")
     parent, child = loaded.streams
-    assert partitions.parent_of(loaded, child) is parent
+    assert relations.parent_of(loaded, child) is parent
 
 
 def test_unquoted_dates_stay_text() -> None:
@@ -240,7 +240,7 @@ def test_errors_say_where_and_what(changes: dict[str, Any], said: str) -> None:
         ({"path": "/{{ b.id }}"}, "endpoint `a`: a template reads the unknown name `b`; known are a, config"),
         ({"path": "/{{ a.id }}"}, "endpoint `a`: its templates make it a parent of itself"),
         ({"include_from_parent": {"x": "id"}},
-         "endpoint `a`: include_from_parent: no template of the endpoint names a parent"),
+         "endpoint `a`: include_from_parent.x: no template of the endpoint names a parent"),
         ({"name": "config"}, "endpoint `config`: the name is reserved in templates"),
     ],
 )  # fmt: skip
@@ -306,7 +306,7 @@ def test_a_long_chain_of_parents_is_checked() -> None:
     """The work does not double with every parent."""
     chain = [{"name": f"s{n}", "path": f"/{{{{ s{n - 1}.id }}}}" if n else "/"} for n in range(60)]
     loaded = load(endpoints=chain)
-    parent = partitions.parent_of(loaded, loaded.streams[-1])
+    parent = relations.parent_of(loaded, loaded.streams[-1])
     assert parent is not None
     assert parent.name == "s58"
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from source_rest_api import partitions, yaml_text
+from source_rest_api import relations, yaml_text
 from source_rest_api.config import load
 from tests.imitations.asana import Asana
 from tests.imitations.github import GitHub
@@ -102,7 +102,7 @@ def test_an_example_is_short_and_shows_what_its_api_can_do(name: str) -> None:
     assert 3 <= len(config.streams) <= 6
     assert all(endpoint.primary_key for endpoint in config.streams)
     assert any(endpoint.incremental for endpoint in config.streams)
-    assert any(partitions.parent_of(config, endpoint) for endpoint in config.streams)
+    assert any(relations.parent_of(config, endpoint) for endpoint in config.streams)
     text = (EXAMPLES / f"{name}.yaml").read_text()
     endpoints = text.partition("\nendpoints:\n")[2].split("\n  - ")
     assert max(len(endpoint.strip().splitlines()) for endpoint in endpoints) <= 18

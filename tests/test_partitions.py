@@ -1,107 +1,43 @@
-"""A parent's name in a template is the relation, and no two parent records that differ in it look the same."""
+"""What a stream is read for: each set of parents' records and values once, and no two that differ look the same."""
 
 from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from source_rest_api import config, partitions
-from source_rest_api.config import Config
-from source_rest_api.endpoint import Endpoint
+from source_rest_api.partitions import Partition, Partitions
+from tests.reading import Reading
+from tests.test_relations import configured
+
+if TYPE_CHECKING:
+    from tests.api import Api, Call
+
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
-def configured(**paths: str) -> Config:
-    """A config with these endpoints, unchecked."""
-    endpoints = [Endpoint(name=name, path=path) for name, path in paths.items()]
-    return Config(url_base="https://h", endpoints=endpoints)
-
-
-def parent(loaded: Config, name: str) -> str | None:
-    """The name of an endpoint's parent."""
-    found = partitions.parent_of(loaded, loaded.by_variable[name])
-    return None if found is None else found.name
-
-
-def problems(loaded: Config, name: str) -> list[str]:
-    """What is wrong with an endpoint."""
-    return list(partitions.problems(loaded, loaded.by_variable[name]))
+def partition(path: str, records: dict[str, Any], **settings: Any) -> Partition:
+    """The partition of an endpoint for these parents' records, of which each knows those before it."""
+    names = list(records)
+    above = {name: "/" + "".join(f"{{{{ {other}.id }}}}" for other in names[:n]) for n, name in enumerate(names)}
+    loaded = configured({"name": "x", "path": path, **settings}, **above)
+    return Partitions(loaded, loaded.by_variable["x"], {}, parents=None).partition(records)  # type: ignore[arg-type]
 
 
 def key(path: str, **records: Any) -> str:
-    """The key of an endpoint's partition for these parents' records."""
-    return partitions.partition(Endpoint(name="x", path=path), records).key
+    """Its key."""
+    return partition(path, records).key
 
 
 def test_a_stream_without_parent_has_one_partition() -> None:
     """Its key is empty."""
-    loaded = configured(a="/a", b="/{{ config.x }}")
-    assert parent(loaded, "a") is parent(loaded, "b") is None
-    assert (partitions.Partition().key, partitions.Partition().records) == ("", {})
-    assert problems(loaded, "a") == problems(loaded, "b") == []
-
-
-def test_the_parent_is_whom_a_template_names() -> None:
-    """Wherever the template stands: path, parameters, headers or body."""
-    for place in (
-        {"path": "/{{ orgs.id }}"},
-        {"path": "/", "params": {"o": ["x", "{{ orgs.id }}"]}},
-        {"path": "/", "headers": {"o": "{{ orgs.id }}"}},
-        {"path": "/", "body": {"type": "json", "value": {"a": [{"b": "{{ orgs.id }}"}]}}},
-    ):
-        loaded = config.load(
-            {"url_base": "https://h", "endpoints": [{"name": "orgs", "path": "/orgs"}, {"name": "child", **place}]}
-        )
-        assert parent(loaded, "child") == "orgs"
-
-
-def test_grandparents_may_be_named_too() -> None:
-    """The parent is the one that is below all others."""
-    loaded = configured(
-        a="/a", b="/{{ a.id }}", c="/{{ a.id }}/{{ b.id }}", d="/{{ a.id }}/{{ c.id }}", e="/{{ d.id }}{{ b.id }}"
-    )
-    assert {name: parent(loaded, name) for name in "abcde"} == {"a": None, "b": "a", "c": "b", "d": "c", "e": "d"}
-    assert [problems(loaded, name) for name in "abcde"] == [[]] * 5
-
-
-def test_two_parents_that_do_not_know_each_other() -> None:
-    """A product of two streams is not offered, and that is said."""
-    loaded = configured(a="/a", b="/b", c="/{{ a.id }}/{{ b.id }}")
-    assert problems(loaded, "c") == ["its templates read `a`, `b`, none of which is a child of the others"]
-
-
-@pytest.mark.parametrize(
-    "paths",
-    [
-        {"a": "/{{ a.id }}"},
-        {"a": "/{{ b.id }}", "b": "/{{ a.id }}"},
-        {"a": "/{{ b.id }}", "b": "/{{ c.id }}", "c": "/{{ a.id }}"},
-    ],
-)
-def test_cycles(paths: dict[str, str]) -> None:
-    """Every stream of a cycle is told so; nothing runs for ever."""
-    loaded = configured(**paths)
-    for name in paths:
-        assert problems(loaded, name) == ["its templates make it a parent of itself"]
-
-
-def test_a_child_of_a_cycle_is_not_in_it() -> None:
-    """The error is where the mistake is."""
-    loaded = configured(a="/{{ b.id }}", b="/{{ a.id }}", c="/{{ a.id }}")
-    assert problems(loaded, "c") == []
-
-
-def test_names_with_other_characters() -> None:
-    """Templates know `my-repos` as `my_repos`."""
-    loaded = configured(**{"my-repos": "/r", "issues": "/{{ my_repos.id }}"})
-    assert parent(loaded, "issues") == "my-repos"
-    assert problems(configured(**{"my-repos": "/r", "issues": "/{{ my_repo.id }}"}), "issues") == [
-        "a template reads the unknown name `my_repo`, did you mean `my_repos`?"
-    ]
+    loaded = configured(a="/a")
+    only = Partitions(loaded, loaded.streams[0], {}, parents=None)  # type: ignore[arg-type]
+    assert list(only) == [Partition()] == [Partition({}, "", {})]
 
 
 @pytest.mark.parametrize(
@@ -123,6 +59,8 @@ def test_names_with_other_characters() -> None:
         ("/{{ r.items }}", {"items": "i"}, {"r.items": "i"}),
         ("/{{ r.tags.index('a') }}", {"tags": ["a"]}, {"r.tags.index": ["a"]}),
         ("/{{ r.name[:3] }}", {"name": "abcdef"}, {"r.name": "abcdef"}),
+        ("/{{ stream_partition.r.id }}", {"id": 7, "x": 1}, {"r.id": 7}),
+        ("/{{ r.id }}?{{ stream_partition | tojson }}", {"id": 7}, {"r": {"id": 7}, "r.id": 7}),
     ],
 )
 def test_the_key_is_what_the_templates_use(path: str, record: dict[str, Any], used: dict[str, Any]) -> None:
@@ -160,6 +98,197 @@ def test_decimals_keep_their_digits() -> None:
 
 def test_what_is_copied_tells_partitions_apart() -> None:
     """Two parents with the same path below them are both read if their copied fields differ."""
-    endpoint = Endpoint(name="c", path="/{{ p.tag }}", include_from_parent={"owner": "owner.id"})
-    keys = {partitions.partition(endpoint, {"p": {"tag": "x", "owner": {"id": n}}}).key for n in (1, 2)}
-    assert keys == {'{"p.owner.id":1,"p.tag":"x"}', '{"p.owner.id":2,"p.tag":"x"}'}
+    copies = {"include_from_parent": {"owner": "owner.id"}}
+    found = [partition("/{{ p.tag }}", {"p": {"tag": "x", "owner": {"id": n}}}, **copies) for n in (1, 2)]
+    assert [each.key for each in found] == ['{"p.owner.id":1,"p.tag":"x"}', '{"p.owner.id":2,"p.tag":"x"}']
+    assert [each.copies for each in found] == [{"owner": 1}, {"owner": 2}]
+
+
+def asked(api: Api, *endpoints: dict[str, Any], **config: Any) -> list[str]:
+    """The requests to `/items` for the last endpoint."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        return [{"target": call.target}]
+
+    reading = Reading(api.url, *endpoints, **config)
+    assert reading.error is None
+    return [record["target"].removeprefix("/items") for record in reading.records]
+
+
+def test_a_stream_is_read_for_each_value(api: Api) -> None:
+    """Once, in their order, whatever is in them."""
+    values = ["a", "b c", "a", "ü/&=", 5, True, 1.5]
+    found = asked(api, {"params": {"v": "{{ v }}"}, "partitions": {"v": values}})
+    assert found == ["?v=a", "?v=b+c", "?v=%C3%BC%2F%26%3D", "?v=5", "?v=true", "?v=1.5"]
+
+
+@pytest.mark.parametrize("value", ["a b", "a/b", "../x", "é☃", "a?b#c", "%2e%2e", "//127.0.0.2/x", "+"])
+def test_a_value_is_one_segment_of_the_path(api: Api, value: str) -> None:
+    """As a parent's id is."""
+    api.get("/{v}/items")(lambda call: [{"of": call.path_params["v"]}])
+    assert Reading(api.url, {"path": "/{{ v }}/items", "partitions": {"v": [value]}}).records == [{"of": value}]
+
+
+def test_lists_from_the_config(api: Api) -> None:
+    """A template that gives a list stands for its items, beside others; one that may be absent says so."""
+    # the config's own keys are the form's, so a list of a connector's own stands where its subclass has it
+    endpoint = {"params": {"v": "{{ v }}"}, "partitions": {"v": ["x", "{{ config.params.ids.split() }}"]}}
+    assert asked(api, endpoint, params={"ids": "1 2"}) == ["?ids=1+2&v=x", "?ids=1+2&v=1", "?ids=1+2&v=2"]
+    empty = {"params": {"v": "{{ v }}"}, "partitions": {"v": "{{ config.nothing or [] }}"}}
+    assert asked(api, empty) == []
+
+
+def test_products(api: Api) -> None:
+    """Each with each, the last name fastest; a later list may read the value of an earlier one."""
+    lists = {"a": ["x", "y"], "b": [1, 2], "c": "{{ [a ~ b] }}"}
+    endpoint = {"params": {"a": "{{ a }}", "b": "{{ stream_partition.b }}", "c": "{{ c }}"}, "partitions": lists}
+    found = asked(api, endpoint)
+    assert found == ["?a=x&b=1&c=x1", "?a=x&b=2&c=x2", "?a=y&b=1&c=y1", "?a=y&b=2&c=y2"]
+
+
+REPOS = {"name": "repos", "path": "repos"}
+
+
+def test_products_with_parents(api: Api) -> None:
+    """A parent's records with a list, and with the records of another stream."""
+    api.get("/repos")(lambda _: [{"id": 1}, {"id": 2}])
+    api.get("/users")(lambda _: [{"name": "u"}, {"name": "v"}])
+    users = {"name": "users", "path": "users"}
+    params = {"r": "{{ repos.id }}", "u": "{{ user }}", "s": "{{ s }}"}
+    endpoint = {"params": params, "partitions": {"user": "{{ users.name }}", "s": ["x"]}}
+    assert asked(api, REPOS, users, endpoint) == [f"?r={r}&u={u}&s=x" for r in (1, 2) for u in "uv"]
+    assert sorted(call.path for call in api.requests if call.path != "/items") == ["/repos", "/users"]
+
+
+def test_unions(api: Api) -> None:
+    """Values of several streams and lists, each once."""
+    api.get("/mine")(lambda _: [{"id": 1}, {"id": 2}])
+    api.get("/theirs")(lambda _: [{"id": 2}, {"id": 3}])
+    mine, theirs = {"name": "mine", "path": "mine"}, {"name": "theirs", "path": "theirs"}
+    endpoint = {"params": {"v": "{{ v }}"}, "partitions": {"v": ["{{ mine.id }}", 3, "{{ theirs.id }}", 4]}}
+    assert asked(api, mine, theirs, endpoint) == ["?v=1", "?v=2", "?v=3", "?v=4"]
+
+
+@pytest.mark.parametrize(("given", "expected", "parents"), [("7", ["?v=7"], 0), ("", ["?v=1", "?v=2"], 1)])
+def test_ids_from_the_config_else_from_a_parent(api: Api, given: str, expected: list[str], parents: int) -> None:
+    """Where the config names ids, the parent is not even asked for."""
+    api.get("/repos")(lambda _: [{"id": 1}, {"id": 2}])
+    values = {"values": "{{ config.headers.Ids.split() }}", "otherwise": "{{ repos.id }}"}
+    endpoint = {"params": {"v": "{{ v }}"}, "partitions": {"v": values}}
+    assert asked(api, REPOS, endpoint, headers={"Ids": given}) == expected
+    assert [call.path for call in api.requests].count("/repos") == parents
+
+
+def test_a_list_inside_a_parents_record(api: Api) -> None:
+    """Ids that a record holds are values each; of the stream's own parent, those of the record at hand."""
+    api.get("/repos")(
+        lambda _: [{"id": 1, "members": ["a", "b"]}, {"id": 2, "members": []}, {"id": 3, "members": ["b"]}]
+    )
+    listed = {"m": "{{ repos.members }}"}
+    assert asked(api, REPOS, {"params": {"m": "{{ m }}"}, "partitions": listed}) == ["?m=a", "?m=b"]
+    below = {"params": {"r": "{{ repos.id }}", "m": "{{ m }}"}, "partitions": listed}
+    assert asked(api, REPOS, below) == ["?r=1&m=a", "?r=1&m=b", "?r=3&m=b"]
+
+
+def test_null_is_no_list(api: Api) -> None:
+    """A field that is not there is not the same as no values: it may be misspelt."""
+    api.get("/repos")(lambda _: [{"id": None}])
+    reading = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.id }}"}})
+    assert "Stream items: The template `{{ repos.id }}` in `partitions` gave null; `or []`" in str(reading.error)
+    reading = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.idd }}"}})
+    assert "cannot be filled" in str(reading.error)
+    accepted = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.id or [] }}"}})
+    assert (accepted.error, accepted.records) == (None, [])
+
+
+def test_batches(api: Api) -> None:
+    """Distinct values go into one request, so many at a time; in a JSON body they are a list."""
+    listed = {"v": {"values": ["a", "b", "a", "c", "b", "d", "e"], "batch": 2}}
+    found = asked(api, {"params": {"ids": "{{ v | join(',') }}"}, "partitions": listed})
+    assert found == ["?ids=a%2Cb", "?ids=c%2Cd", "?ids=e"]
+    api.route("POST", "/search")(lambda call: [call.json()])
+    body = {"type": "json", "value": {"ids": "{{ v }}"}}
+    searched = {"path": "search", "http_method": "POST", "body": body, "partitions": listed}
+    assert Reading(api.url, searched).records == [{"ids": ["a", "b"]}, {"ids": ["c", "d"]}, {"ids": ["e"]}]
+
+
+def test_batches_of_a_parents_ids(api: Api) -> None:
+    """For all records of a stream, or for those of each parent."""
+    api.get("/repos")(lambda _: [{"id": n, "tags": [f"{n}{t}" for t in "abc"]} for n in range(3)])
+    every = {"params": {"ids": "{{ v | join('|') }}"}, "partitions": {"v": {"values": "{{ repos.id }}", "batch": 2}}}
+    assert asked(api, REPOS, every) == ["?ids=0%7C1", "?ids=2"]
+    each = {
+        "params": {"r": "{{ repos.id }}", "tags": "{{ v | join }}"},
+        "partitions": {"v": {"values": "{{ repos.tags }}", "batch": 2}},
+    }
+    assert asked(api, REPOS, each) == [f"?r={n}&tags={tags}" for n in range(3) for tags in (f"{n}a{n}b", f"{n}c")]
+
+
+def test_a_batch_is_not_written_by_itself(api: Api) -> None:
+    """What separates its values is the API's matter, so it has to be said."""
+    listed = {"v": {"values": ["a", "b"], "batch": 2}}
+    reading = Reading(api.url, {"params": {"ids": "{{ v }}"}, "partitions": listed})
+    assert "it gave list where text was expected; `join` or `tojson` may help" in str(reading.error)
+
+
+def test_values_are_copied_into_records(api: Api) -> None:
+    """By the name of their list; a number stays a number."""
+    api.get("/a/items")(lambda _: [{"id": 1}])
+    api.get("/b/items")(lambda _: [{}])
+    lists = {"repo": ["a", "b"], "year": [2024]}
+    copies = {"include_from_parent": {"of": "repo", "in": "year"}}
+    reading = Reading(
+        api.url, {"path": "{{ repo }}/items", "params": {"y": "{{ year }}"}, "partitions": lists, **copies}
+    )
+    assert reading.records == [{"id": 1, "of": "a", "in": 2024}, {"of": "b", "in": 2024}]
+
+
+def test_children_of_a_stream_with_lists_know_its_values(api: Api) -> None:
+    """A value stands in the partitions of all streams below, and can be copied there."""
+    api.get("/{repo}/issues")(lambda call: [{"no": call.path_params["repo"] + "1"}])
+    api.get("/{repo}/issues/{no}/items")(lambda call: [dict(call.path_params)])
+    issues = {"name": "issues", "path": "{{ repo }}/issues", "partitions": {"repo": ["a", "b"]}}
+    items = {"path": "{{ repo }}/issues/{{ issues.no }}/items", "include_from_parent": {"r": "repo", "n": "no"}}
+    reading = Reading(api.url, issues, items)
+    assert reading.records == [{"repo": r, "no": f"{r}1", "r": r, "n": f"{r}1"} for r in "ab"]
+
+
+def test_each_value_has_its_own_cursor(api: Api) -> None:
+    """State tells values apart, and is found again."""
+    api.get("/items")(lambda call: [{"at": f"2024-0{call.arg('v')}-01T00:00:00Z", "since": call.arg("since")}])
+    endpoint = {
+        "params": {"v": "{{ v }}"},
+        "partitions": {"v": ["1", "2"]},
+        "incremental": {"cursor_field": "at", "start_param": "since"},
+    }
+    first = Reading(api.url, endpoint)
+    assert first.states[-1]["cursors"] == {f'{{"v":"{n}"}}': f"2024-0{n}-01T00:00:00Z" for n in (1, 2)}
+    again = Reading(api.url, endpoint, saved=first.states[-1])
+    assert [record["since"] for record in again.records] == ["2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z"]
+
+
+LISTS = st.lists(st.one_of(st.text("abc/ü", min_size=1, max_size=2), st.integers(0, 3)), min_size=1, max_size=5)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(LISTS, LISTS, st.lists(st.integers(0, 3), max_size=5), st.none() | st.integers(1, 3))
+def test_products_and_batches_are_those_of_mathematics(
+    one: list[Any], two: list[Any], ids: list[int], batch: int | None
+) -> None:
+    """Every combination of distinct values once, in order, and no value of a batch twice or left out."""
+    listed = {
+        "one": one,
+        "two": {"values": [*two, f"{{{{ {json.dumps(ids)} }}}}"], **({"batch": batch} if batch else {})},
+    }
+    loaded = configured({"name": "x", "path": "/{{ one }}/{{ two }}", "partitions": listed})
+    made = list(Partitions(loaded, loaded.streams[0], {}, parents=None))  # type: ignore[arg-type]
+    found = [
+        (each.records["one"], item)
+        for each in made
+        for item in (each.records["two"] if batch else [each.records["two"]])
+    ]
+    assert found == [(a, b) for a in dict.fromkeys(one) for b in dict.fromkeys([*two, *ids])]
+    assert len({each.key for each in made}) == len(made)
+    if batch:
+        assert all(len(each.records["two"]) <= batch for each in made)

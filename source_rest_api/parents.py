@@ -1,0 +1,130 @@
+"""Parent streams: each read once for all the streams below it."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+from source_rest_api import parent_record, raw_json, relations
+from source_rest_api.cursors import Slice
+from source_rest_api.errors import SourceError
+from source_rest_api.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from msgspec import Raw
+
+    from source_rest_api.config import Config
+    from source_rest_api.delivery import Batch
+    from source_rest_api.endpoint import Endpoint
+    from source_rest_api.partitions import Partition
+
+_LOG = logging.getLogger("airbyte.source_rest_api.parents")
+
+
+class Readable(Protocol):
+    """What is asked of a parent's stream."""
+
+    def partitions(self) -> Iterator[Partition]:
+        """What it is read for."""
+
+    def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
+        """Its records as they are emitted, page by page."""
+
+
+class Parents:
+    """The parent streams of one command, whichever of them are in the catalog.
+
+    Args:
+        config: The API.
+        make_stream: Makes a parent's stream, which has to find its own parents here.
+    """
+
+    def __init__(self, config: Config, make_stream: Callable[[Endpoint, Parents], Readable]) -> None:
+        self._config = config
+        self._make_stream = make_stream
+        self._reads: dict[str, _SharedRead] = {}
+        self._lock = Lock()
+
+    def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+        """A stream's records, each with those above it, by their names in templates.
+
+        A record has only the fields that templates and copies of the config use.
+
+        Raises:
+            SourceError: It cannot be read to its end; the same for all that ask.
+        """
+        with self._lock:
+            if endpoint.name not in self._reads:
+                self._reads[endpoint.name] = _SharedRead(endpoint.name, self._rows(endpoint))
+            read = self._reads[endpoint.name]
+        for row in read:
+            yield parent_record.decode(row)
+
+    def _rows(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
+        stream = self._make_stream(endpoint, self)
+        fields = relations.fields_for_children(self._config, endpoint)
+        for partition in stream.partitions():
+            for batch in stream.batches(partition, Slice()):
+                yield [
+                    parent_record.encode({**partition.records, endpoint.variable: _only(record, fields)})
+                    for record in batch.records
+                ]
+
+
+def _only(record: Raw, fields: frozenset[str] | None) -> Any:
+    if fields is None:
+        return record
+    return {name: value for name, value in raw_json.fields(record).items() if name in fields}
+
+
+class _SharedRead:
+    """One read for any number of children at the same time: whoever is ahead of the others asks for the next page."""
+
+    def __init__(self, name: str, pages: Iterator[list[bytes]]) -> None:
+        self._name = name
+        self._pages = pages
+        self._rows = Spool()
+        self._asking = Lock()
+        self._ended = False
+        self._failure: BaseException | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        position = 0
+        while rows := self._after(position):
+            position += len(rows)
+            yield from rows
+
+    def _after(self, position: int) -> list[bytes]:
+        rows = self._rows.after(position)
+        if rows:
+            return rows
+        with self._asking:
+            while len(self._rows) <= position and not self._ended:
+                self._ask()
+        if len(self._rows) <= position and self._failure is not None:
+            raise _again(self._failure)
+        return self._rows.after(position)
+
+    def _ask(self) -> None:
+        try:
+            page = next(self._pages, None)
+            if page is None:
+                self._ended = True
+                _LOG.info("Stream %s: read once for the streams below it, %d records.", self._name, len(self._rows))
+            else:
+                self._rows.add(page)
+        except BaseException as failure:  # noqa: BLE001 -- whatever it is, it concerns every child
+            self._ended, self._failure = True, failure
+
+
+def _again(failure: BaseException) -> BaseException:
+    """An error for one more child, which will say where it was met."""
+    if not isinstance(failure, SourceError):
+        return failure
+    again = copy.copy(failure)
+    again.where = list(failure.where)
+    return again.with_traceback(failure.__traceback__)

@@ -1,0 +1,256 @@
+"""A parent is read once, for all the streams below it at the same time, and only as far as they ask."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api import config as configs
+from source_rest_api.connector import Connector
+from source_rest_api.errors import ConfigError, SourceError, TransientError
+from source_rest_api.parents import Parents
+from source_rest_api.requester import Requester
+from source_rest_api.stream import Stream
+from tests.api import Answer
+from tests.process import catalog, run
+from tests.test_spool import resident
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from source_rest_api.endpoint import Endpoint
+    from tests.api import Api, Call
+
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
+ORGS = {"name": "orgs", "path": "orgs"}
+REPOS = {"name": "repos", "path": "orgs/{{ orgs.id }}/repos"}
+
+
+def child(name: str, path: str, **settings: Any) -> dict[str, Any]:
+    """An endpoint below repos."""
+    return {"name": name, "path": path, **settings}
+
+
+class Family:
+    """The streams of one command."""
+
+    def __init__(self, api: Api, *endpoints: dict[str, Any], **config: Any) -> None:
+        self._raw = {"url_base": api.url, "retry": {"max_attempts": 1}, "endpoints": list(endpoints), **config}
+        self._config = configs.load(self._raw)
+        self._requester = Requester(self._config, api.url)
+        self.parents = Parents(self._config, self.make)
+
+    def make(self, endpoint: Endpoint, parents: Parents) -> Stream:
+        return Stream(self._config, endpoint, self._requester, self._raw, parents=parents)
+
+    def stream(self, name: str) -> Stream:
+        return self.make(self._config.by_variable[name], self.parents)
+
+    def keys(self, name: str) -> Iterator[str]:
+        return (partition.key for partition in self.stream(name).partitions())
+
+
+def paths(api: Api) -> list[str]:
+    """What was asked for, in the order of arrival."""
+    return [call.target for call in api.requests]
+
+
+def pages(api: Api, path: str, *answers: Any) -> None:
+    """Answer a path with these pages, one after the other."""
+
+    @api.get(path)
+    def page(call: Call) -> Any:
+        number = int(call.arg("page", "1"))
+        return answers[number - 1] if number <= len(answers) else []
+
+
+PAGED = {"pagination": {"type": "page_number"}}
+
+
+def test_one_read_for_all_children(api: Api) -> None:
+    """Children and grandchildren in any number and in threads: each page of a parent is asked for once."""
+    pages(api, "/orgs", [{"id": 1}, {"id": 2}], [{"id": 3}])
+    for org in (1, 2, 3):
+        pages(api, f"/orgs/{org}/repos", [{"id": f"{org}a"}], [{"id": f"{org}b"}])
+    names = [f"c{n}" for n in range(6)]
+    below = [child(name, "/{{ orgs.id }}/{{ repos.id }}/" + name) for name in names]
+    family = Family(api, ORGS, REPOS, *below, child("other", "/{{ orgs.id }}"), **PAGED)
+    together = Barrier(len(names))
+
+    def read(name: str) -> list[str]:
+        together.wait()
+        return list(family.keys(name))
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        found = list(pool.map(read, names))
+    expected = [
+        json.dumps({"orgs.id": o, "repos.id": f"{o}{r}"}, separators=(",", ":")) for o in (1, 2, 3) for r in "ab"
+    ]
+    assert found == [expected] * 6
+    assert list(family.keys("other")) == [f'{{"orgs.id":{org}}}' for org in (1, 2, 3)]
+    assert len(paths(api)) == len(set(paths(api))) == 3 + 3 * 3
+
+
+def test_it_is_read_as_far_as_it_is_needed(api: Api) -> None:
+    """The first child comes after the first page; the next page is asked for when somebody has come to its end."""
+    pages(api, "/orgs", [{"id": 1}, {"id": 2}], [{"id": 3}])
+    family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"), **PAGED)
+    ahead, behind = family.keys("a"), family.keys("b")
+    next(ahead), next(ahead)
+    assert len(api.requests) == 1
+    next(ahead)
+    assert len(api.requests) == 2
+    assert len([next(behind) for _ in range(3)]) == 3
+    assert len(api.requests) == 2
+    assert list(ahead) == list(behind) == []
+    assert len(api.requests) == 3
+
+
+def test_who_is_behind_does_not_wait_for_who_is_ahead(api: Api) -> None:
+    """While the next page is on its way, what is there already can be read."""
+    asked, go_on = Event(), Event()
+
+    @api.get("/orgs")
+    def orgs(call: Call) -> Any:
+        if call.arg("page") == "1":
+            return [{"id": 1}]
+        asked.set()
+        go_on.wait(20)
+        return []
+
+    family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"), **PAGED)
+    ahead, behind = family.keys("a"), family.keys("b")
+    next(ahead)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, ahead, None)
+        asked.wait(20)
+        assert next(behind) == '{"orgs.id":1}'
+        go_on.set()
+        assert waiting.result() is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(Answer({}, 403), ConfigError), (Answer({}, 500), TransientError)], ids=["403", "500"]
+)
+def test_a_failure_is_every_childs(api: Api, answer: Answer, kind: type[SourceError]) -> None:
+    """What came before it is read; then each child ends with the parent's error, and nobody asks again."""
+    pages(api, "/orgs", [{"id": 1}, {"id": 2}], answer)
+    family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"), **PAGED)
+    errors = []
+    for name in ("a", "b"):
+        keys = family.keys(name)
+        assert [next(keys), next(keys)] == ['{"orgs.id":1}', '{"orgs.id":2}']
+        with pytest.raises(kind) as caught:
+            next(keys)
+        errors.append(caught.value)
+    assert str(errors[0]) == str(errors[1])
+    assert errors[0].where[0] == "Stream orgs"
+    errors[0].at("Stream a")
+    assert "Stream a" not in str(errors[1])
+    assert len(api.requests) == 2
+
+
+def test_a_failure_above_is_the_grandchildrens_too(api: Api) -> None:
+    """It passes through the streams between."""
+    api.get("/orgs")(lambda _: Answer({}, 403))
+    family = Family(api, ORGS, REPOS, child("a", "/{{ repos.id }}"), child("b", "/{{ orgs.id }}"))
+    for name in ("a", "b", "repos"):
+        with pytest.raises(ConfigError, match="Stream orgs"):
+            list(family.keys(name))
+    assert len(api.requests) == 1
+
+
+def test_a_bug_is_every_childs(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised, no child is complete."""
+    api.get("/orgs")(lambda _: [{"id": 1}])
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"))
+    monkeypatch.setattr("source_rest_api.stream.Stream.completed", broken)
+    for name in ("a", "b"):
+        with pytest.raises(ZeroDivisionError):
+            list(family.keys(name))
+
+
+def test_only_what_is_used_is_kept(api: Api) -> None:
+    """A parent's record has the fields that some child names, with all their digits."""
+    text = '[{"id": 1.10, "big": 123456789012345678901234567890, "body": "%s", "owner": {"x": [1.50, null]}}]'
+    api.get("/orgs")(lambda _: text % ("x" * 1000))
+    copied = {"include_from_parent": {"owner": "owner"}}
+    family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.big }}", **copied))
+    [partition] = family.stream("a").partitions()
+    assert partition.key == '{"orgs.id":"1.10"}'
+    assert {name: str(value) for name, value in partition.records["orgs"].items()} == {
+        "id": "1.10",
+        "big": "123456789012345678901234567890",
+        "owner": "{'x': [Decimal('1.50'), None]}",
+    }
+
+
+def test_what_a_parent_copies_its_children_know(api: Api) -> None:
+    """Templates see a parent's records as they are emitted."""
+    api.get("/orgs")(lambda _: [{"id": 1}])
+    api.get("/orgs/1/repos")(lambda _: [{"id": 2}])
+    repos = {**REPOS, "include_from_parent": {"org": "id"}}
+    family = Family(api, ORGS, repos, child("a", "/{{ repos.org }}/{{ repos.id }}"))
+    assert list(family.keys("a")) == ['{"repos.id":2,"repos.org":1}']
+
+
+def test_each_command_reads_parents_once(api: Api, tmp_path: Path) -> None:
+    """Parents that are not in the catalog are read, once for all its streams; so they are for check and discover."""
+    api.get("/orgs")(lambda _: [{"id": n} for n in range(20)])
+    api.get("/orgs/{org}/a")(lambda call: [{"a": call.path_params["org"]}])
+    api.get("/orgs/{org}/b")(lambda call: [{"b": call.path_params["org"]}])
+    endpoints = [ORGS, child("a", "/orgs/{{ orgs.id }}/a"), child("b", "/orgs/{{ orgs.id }}/b")]
+    config = {"url_base": api.url, "endpoints": endpoints}
+    done = run(tmp_path, "read", config=config, catalog=catalog(a="full_refresh", b="full_refresh"))
+    assert (done.code, done.data("a")) == (0, [{"a": str(n)} for n in range(20)])
+    assert done.data("b") == [{"b": str(n)} for n in range(20)]
+    assert [call.path for call in api.requests].count("/orgs") == 1
+    for command in ("check", "discover"):
+        api.requests.clear()
+        assert run(tmp_path, command, config=config).code == 0
+        assert [call.path for call in api.requests].count("/orgs") == 2  # once for itself, once for its children
+
+
+def test_memory_does_not_grow_with_the_parents(api: Api) -> None:
+    """Twenty times the parents take no more of it than their page cache and digests."""
+    count = 0
+
+    @api.get("/orgs")
+    def orgs(call: Call) -> Any:
+        page = int(call.arg("page", "1"))
+        rows = range(1000 * (page - 1), min(1000 * page, count))
+        return [{"id": n, "name": f"org {n}", "text": "x" * 200} for n in rows]
+
+    grown = []
+    for count in (2_000, 40_000):
+        family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.name }}"), **PAGED)
+        before = resident()
+        both = zip(family.keys("a"), family.keys("b"), strict=True)
+        assert sum(1 for _ in both) == count
+        grown.append(resident() - before)
+        api.requests.clear()
+    assert grown[1] - grown[0] < 10 << 20
+
+
+def test_the_session_ends_with_the_command(api: Api) -> None:
+    """A second read asks the parent again: it may have changed."""
+    rows = [{"id": 1}]
+    api.get("/orgs")(lambda _: rows)
+    api.get("/{org}/a")(lambda call: [{"a": call.path_params["org"]}])
+    raw = {"url_base": api.url, "endpoints": [ORGS, child("a", "/{{ orgs.id }}/a")]}
+    session = Connector().session(raw)
+    configured = catalog(a="full_refresh")
+    first = b"".join(session.read(configured, {}))
+    rows.append({"id": 2})
+    second = b"".join(session.read(configured, {}))
+    assert (first.count(b'"RECORD"'), second.count(b'"RECORD"')) == (1, 2)
