@@ -82,8 +82,10 @@ class Config(Model):
     proxy_url: ProxyUrl | None = None
     """Proxy for all requests, such as `http://user:password@proxy.example.com:3128`; by default that of the
     environment."""
-    max_concurrency: PositiveInt = 4
-    """Streams that are read at the same time."""
+    max_concurrency: PositiveInt = 8
+    """Requests at the same time, at most. It begins with fewer, and goes down where the API pushes back."""
+    max_requests_per_second: PositiveFloat | None = None
+    """How many requests may begin in a second, for an API that allows only so many: `0.5` is one in two seconds."""
 
     def context(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """What all templates read: the config as it was written (`raw`), and the secrets by their names."""

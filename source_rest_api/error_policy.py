@@ -42,6 +42,8 @@ class Verdict(NamedTuple):
     """Whether it is a rate limit, which is waited out on a budget of its own."""
     refused: bool = False
     """Whether the API did nothing with the request, so that even a POST may be sent again."""
+    overload: bool = False
+    """Whether the API may bear fewer requests at the same time."""
 
 
 class Retry(Model):
@@ -76,9 +78,10 @@ def judge(response: Response) -> Verdict | None:
         error = TransientError(f"{message}. It limits the rate of requests; the sync goes on from its state later.")
         return Verdict(error, retry=True, wait=retry_after(response.headers), limited=True, refused=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        refused = status == HTTPStatus.SERVICE_UNAVAILABLE and "Retry-After" in response.headers
-        error = TransientError(f"{message}.")
-        return Verdict(error, retry=True, wait=retry_after(response.headers), refused=refused)
+        overload = status == HTTPStatus.SERVICE_UNAVAILABLE
+        refused = overload and "Retry-After" in response.headers
+        wait = retry_after(response.headers)
+        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=refused, overload=overload)
     if status in _RETRIED:
         return Verdict(TransientError(f"{message}."), retry=True, wait=retry_after(response.headers), refused=True)
     advice = _ADVICE.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.IM_A_TEAPOT)

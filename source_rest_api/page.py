@@ -44,6 +44,8 @@ class Request:
     params: Mapping[str, ParamValue] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Payload | None = None
+    endpoint: str = field(default="", compare=False)
+    """For whom it is; requests of one endpoint share what is known of its rate limit."""
 
     def with_params(self, /, **params: ParamValue) -> Request:
         """Return it with query parameters added or replaced."""

@@ -52,6 +52,7 @@ class RequestBuilder:
             params=blanks.named(self._params, context),
             headers={name: _line(value) for name, value in blanks.named(self._headers, context).items()},
             body=None if endpoint.body is None else endpoint.body.render(context),
+            endpoint=endpoint.name,
         )
         if endpoint.incremental is not None:
             request = endpoint.incremental.place(request, interval)

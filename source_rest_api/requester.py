@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import chain
@@ -17,6 +17,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from source_rest_api import compression, error_policy, transport
+from source_rest_api.concurrency import Pace
 from source_rest_api.connections import Connections
 from source_rest_api.credentials import Static
 from source_rest_api.error_policy import Verdict
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from source_rest_api.concurrency import Permits
     from source_rest_api.config import Config
     from source_rest_api.credentials import Auth, Credentials
 
@@ -65,6 +67,7 @@ class Requester:
         clock: Seconds, for deadlines.
         jitter: Uniform between 0 and 1, for waits.
         credentials: Those of this session, if the authenticator itself is not all there is to them.
+        permits: Of which the calling thread holds one, which is given back while it waits.
 
     Raises:
         ConfigError: `url_base` is not a URL.
@@ -78,6 +81,7 @@ class Requester:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         credentials: Credentials | None = None,
+        permits: Permits | None = None,
     ) -> None:
         self.retry = config.retry
         self._home = _home(url_base)
@@ -89,6 +93,8 @@ class Requester:
         self._stop = stop
         self._clock = clock
         self._jitter = jitter
+        self._permits = permits
+        self._pace = Pace(config.max_requests_per_second, clock)
         self._judge: Callable[[Response], Verdict | None] = error_policy.judge
         self._connections = Connections(config)
         self._session = self._connections.session
@@ -129,18 +135,25 @@ class Requester:
         """
         patience = Patience(self.retry, self._clock())
         while True:
-            if self._stop.is_set():
-                raise Stopped
+            self._wait(self._pace.wait())
+            began = self._clock()
             outcome = self._attempt(request, read, streamed)
             if isinstance(outcome, _Success):
                 return outcome.value
+            if self._permits is not None and (outcome.limited or outcome.overload):
+                self._permits.pushed_back(self._clock() - began)
             wait = patience.wait(outcome, self._jitter())
             if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
                 outcome.error.message += patience.history(self._clock())
                 raise outcome.error.at(str(request)) from None
             _LOG.info("%s: %s Trying again in %.1f s.", request, outcome.error.message, wait)
-            if self._stop.wait(wait):
-                raise Stopped
+            with nullcontext() if self._permits is None else self._permits.released(self._stop):
+                self._wait(wait)
+
+    def _wait(self, seconds: float) -> None:
+        """Raise `Stopped` if the read is told to stop before the time is over."""
+        if self._stop.wait(seconds) if seconds > 0 else self._stop.is_set():
+            raise Stopped
 
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
         return verdict.retry and (verdict.refused or self.retry.post or request.method in _IDEMPOTENT)
@@ -175,7 +188,8 @@ class Requester:
         return response
 
     def _exchange(self, request: Request, auth: Auth, streamed: bool) -> Response:
-        deadline = self._clock() + self._request_timeout
+        began = self._clock()
+        deadline = began + self._request_timeout
         try:
             prepared = self._prepared(request, auth)
             settings = self._connections.settings(str(prepared.url))
@@ -187,6 +201,8 @@ class Requester:
                 "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line "
                 "breaks and unusual characters."
             ) from None
+        if self._permits is not None and answer.ok:
+            self._permits.succeeded(self._clock() - began, request.endpoint)
         if streamed and answer.ok and answer.status_code not in _REDIRECTS:
             chunks = compression.plain(self._transfer.chunks(answer), answer.headers.get("Content-Encoding", ""))
             return Response(answer.status_code, answer.headers, b"", str(prepared.url), chunks, answer.close)

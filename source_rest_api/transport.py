@@ -42,9 +42,10 @@ def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
         return Verdict(TransientError(message, detail), retry=True)
     if isinstance(error, http.ConnectTimeout):
         message = "No connection within `connect_timeout`: check `url_base`, network and firewall."
-        return Verdict(TransientError(message, detail), retry=True, refused=True)
+        return Verdict(TransientError(message, detail), retry=True, refused=True, overload=True)
     if any(isinstance(cause, wire.ReadTimeoutError) for cause in causes):
-        return Verdict(TransientError("The API sent nothing within `read_timeout`.", detail), retry=True)
+        message = "The API sent nothing within `read_timeout`."
+        return Verdict(TransientError(message, detail), retry=True, overload=True)
     if any(isinstance(cause, wire.IncompleteRead | wire.DecodeError | wire.InvalidChunkLength) for cause in causes):
         return Verdict(BrokenAnswerError("The answer's body was cut or its compression is broken.", detail), retry=True)
     message = f"The API cannot be reached ({_reason(causes[-1])}): check `url_base`, network and firewall."

@@ -1,0 +1,360 @@
+"""As many requests at the same time as the API bears, never more than allowed, and nobody is passed over."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import pairwise
+from threading import Barrier, Event, Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_rest_api import config as configs
+from source_rest_api.concurrency import Pace, Permits
+from source_rest_api.page import Request
+from source_rest_api.requester import Requester
+from tests.api import Answer, Api, Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GO = Event()
+"""Never set."""
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def taken(permits: Permits) -> int:
+    """Take all permits that are to be had; how many."""
+    stopped = Event()
+    stopped.set()
+    count = 0
+    while permits.acquire(stopped):
+        count += 1
+    return count
+
+
+def answers(permits: Permits, count: int, seconds: float = 1.0) -> None:
+    """Have requests answered while all permits are in use."""
+    for _ in range(count):
+        taken(permits)
+        permits.succeeded(seconds)
+
+
+@pytest.mark.parametrize(("most", "first"), [(1, 1), (3, 3), (4, 4), (8, 4), (100, 4)])
+def test_it_begins_with_a_few(most: int, first: int) -> None:
+    """An API that nobody knows yet is not met with everything at once, and never with more than is allowed."""
+    assert taken(Permits(most, Clock())) == first
+
+
+def test_it_doubles_with_each_round_until_the_most() -> None:
+    """While the API bears it, the number grows by one for each answer."""
+    permits = Permits(10, Clock())
+    answers(permits, 4)
+    assert permits.limit == 8
+    answers(permits, 8)
+    assert permits.limit == 10
+
+
+def test_what_is_not_used_does_not_grow() -> None:
+    """One request after the other says nothing about two at the same time."""
+    permits = Permits(100, Clock())
+    assert permits.acquire(GO)
+    for _ in range(50):
+        permits.succeeded(1.0)
+    assert permits.limit == 4
+
+
+def test_it_does_not_grow_while_answers_become_slower() -> None:
+    """Where more at once only makes each take longer, there is nothing to win."""
+    permits = Permits(100, Clock())
+    answers(permits, 10, 1.0)
+    before = permits.limit
+    answers(permits, 50, 5.0)
+    assert before <= permits.limit <= before + 5
+    answers(permits, 400, 5.0)
+    assert permits.limit > before + 50, "slow because far away, not because of us"
+
+
+def test_a_slow_endpoint_is_no_slow_api() -> None:
+    """Each endpoint is measured by itself."""
+    permits = Permits(100, Clock())
+    for _ in range(20):
+        taken(permits)
+        permits.succeeded(0.1, "fast")
+        permits.succeeded(10.0, "slow")
+    assert permits.limit == 24
+
+
+def test_one_round_of_refusals_halves_once() -> None:
+    """Eight requests that were under way together are one sign, not eight; a later one is another."""
+    clock = Clock()
+    permits = Permits(8, clock)
+    answers(permits, 4)
+    taken(permits)
+    clock.now = 10.0
+    for _ in range(8):
+        permits.pushed_back(1.0)
+        clock.now += 0.1
+    assert permits.limit == 4
+    permits.pushed_back(0.5)
+    assert permits.limit == 2
+
+
+def test_after_a_refusal_it_grows_by_one_a_round() -> None:
+    """What was too much once is approached with care."""
+    clock = Clock()
+    permits = Permits(8, clock)
+    taken(permits)
+    permits.pushed_back(1.0)
+    assert permits.limit == 2
+    for _ in range(4):
+        permits.release()
+    for expected in (3, 4, 5):
+        answers(permits, expected)
+        assert permits.limit == expected
+
+
+@given(
+    st.integers(1, 20),
+    st.lists(
+        st.tuples(st.sampled_from(["take", "give", "ok", "no", "allowed", "tick"]), st.integers(-5, 50)), max_size=60
+    ),
+)
+def test_whatever_happens_the_number_stays_in_its_bounds(most: int, events: list[tuple[str, int]]) -> None:
+    """At least one, at most what is allowed, whatever the API does in whatever order."""
+    clock, stopped = Clock(), Event()
+    stopped.set()
+    permits, held = Permits(most, clock), 0
+    for event, number in events:
+        before = permits.limit
+        if event == "take":
+            assert permits.acquire(stopped) is (held < before)
+            held += held < before
+        elif event == "give" and held:
+            permits.release()
+            held -= 1
+        elif event == "ok":
+            permits.succeeded(abs(number) / 10)
+            assert before <= permits.limit <= before + 1
+        elif event == "no":
+            permits.pushed_back(abs(number))
+            assert permits.limit <= before
+        elif event == "allowed":
+            permits.allowed(number, 10)
+            assert permits.limit <= max(number, 1)
+        else:
+            clock.now += abs(number)
+        assert 1 <= permits.limit <= most
+
+
+def test_what_the_api_allows_bounds_it_for_as_long_as_it_says() -> None:
+    """Two requests left in the next ten seconds are not asked for by eight threads."""
+    clock = Clock()
+    permits = Permits(4, clock)
+    permits.allowed(2, 10.0)
+    assert taken(permits) == 2
+    clock.now = 10.0
+    assert taken(permits) == 2
+
+
+def started(work: Callable[[], None]) -> Thread:
+    """Run it in a thread."""
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_nobody_is_passed_over() -> None:
+    """Who asked first gets it first."""
+    permits = Permits(1)
+    assert permits.acquire(GO)
+    order: list[int] = []
+
+    def ask(number: int) -> None:
+        permits.acquire(GO)
+        order.append(number)
+        permits.release()
+
+    threads = []
+    for number in range(5):
+        threads.append(started(lambda number=number: ask(number)))  # type: ignore[misc]
+        while len(permits._queue) <= number:
+            pass
+    permits.release()
+    for thread in threads:
+        thread.join()
+    assert order == [0, 1, 2, 3, 4]
+
+
+def test_a_stop_ends_the_wait_for_a_permit() -> None:
+    """Who is stopped gets none, and is in nobody's way."""
+    permits, stop = Permits(1), Event()
+    assert permits.acquire(GO)
+    given: list[bool] = []
+    waiting = started(lambda: given.append(permits.acquire(stop)))
+    stop.set()
+    waiting.join()
+    assert given == [False]
+    permits.release()
+    assert permits.acquire(GO)
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_who_waits_lets_others_work(*, failing: bool) -> None:
+    """A permit is free while its holder waits, and it is held again afterwards, also after an error."""
+    permits = Permits(1, Clock())
+    assert permits.acquire(GO)
+    with suppress(KeyError), permits.released(GO):
+        assert taken(permits) == 1
+        permits.release()
+        if failing:
+            raise KeyError
+    assert taken(permits) == 0
+    permits.release()
+    assert taken(permits) == 1
+
+
+def test_who_is_stopped_while_waiting_can_still_give_back() -> None:
+    """After the stop nobody waits, and the count stays right."""
+    permits, stop = Permits(1, Clock()), Event()
+    assert permits.acquire(stop)
+    with permits.released(stop):
+        assert permits.acquire(stop)
+        stop.set()
+    assert permits._held == 2
+    permits.release()
+    permits.release()
+    assert taken(permits) == 1
+
+
+@given(st.floats(0.01, 1000), st.lists(st.floats(0, 10), max_size=30))
+def test_beginnings_are_spread(per_second: float, pauses: list[float]) -> None:
+    """However they come, two beginnings are an interval apart, and none waits longer than those before it make it."""
+    clock = Clock()
+    pace = Pace(per_second, clock)
+    begins: list[float] = []
+    for pause in pauses:
+        clock.now += pause
+        wait = pace.wait()
+        assert 0 <= wait <= (len(begins) + 1) / per_second
+        begins.append(clock.now + wait)
+    assert all(b - a >= 1 / per_second * 0.999 for a, b in pairwise(begins))
+
+
+def test_without_a_pace_nobody_waits() -> None:
+    """By default any number may begin in a second."""
+    pace = Pace(None, Clock())
+    assert [pace.wait() for _ in range(5)] == [0.0] * 5
+
+
+class Waits(Event):
+    """Time that passes only while somebody waits; the stop of a requester."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.waits: list[float] = []
+        self.during: Callable[[], object] = lambda: None
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        self.during()
+        self.now += timeout or 0.0
+        return self.is_set()
+
+
+def requester(api: Api, clock: Waits, permits: Permits | None = None, **settings: Any) -> Requester:
+    """Make one that waits for nothing in earnest."""
+    config = configs.load({"url_base": api.url, "endpoints": [{"name": "e", "path": "e"}], **settings})
+    return Requester(config, api.url, clock, clock, lambda: 0.0, permits=permits)
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_requests_keep_the_pace(api: Api) -> None:
+    """`max_requests_per_second: 0.5` begins one in two seconds, retries too."""
+    api.get("/e")(lambda call: Answer(status=500) if call.number == 1 else {})
+    clock = Waits()
+    with requester(api, clock, max_requests_per_second=0.5) as asking:
+        for _ in range(3):
+            asking.fetch(Request("GET", f"{api.url}/e"), lambda response: response)
+    assert (clock.now, len(api.requests)) == (6.0, 4)
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize(("status", "limit"), [(429, 2), (503, 2), (500, 4), (200, 4)])
+def test_the_requester_says_how_it_went_and_waits_without_a_permit(api: Api, status: int, limit: int) -> None:
+    """Where the API pushes back the limit is halved, and the permit is free until it is tried again."""
+    api.get("/e")(lambda call: Answer({}, status=status if call.number == 0 else 200))
+    clock = Waits()
+    permits = Permits(5, clock)
+    taken(permits)
+    held: list[int] = []
+
+    def others_finish() -> None:
+        held.append(permits._held)
+        for _ in range(permits._held):
+            permits.release()
+
+    clock.during = others_finish
+    with requester(api, clock, permits) as asking:
+        asking.fetch(Request("GET", f"{api.url}/e", endpoint="e"), lambda response: response)
+    assert permits.limit == (5 if status == 200 else limit)
+    assert held == ([] if status == 200 else [3])
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_time_out_is_a_push(api: Api) -> None:
+    """An API that does not answer in time has too much to do."""
+    api.get("/e")(lambda _: Answer({}, delay=5))
+    clock = Waits()
+    permits = Permits(4, clock)
+    taken(permits)
+    once = {"max_attempts": 1}
+    with requester(api, clock, permits, read_timeout=0.1, retry=once) as asking, pytest.raises(Exception, match="read"):
+        asking.fetch(Request("GET", f"{api.url}/e"), lambda response: response)
+    assert permits.limit == 2
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_threads_share_one_limit(api: Api) -> None:
+    """The server never sees more at the same time than there are permits."""
+    together = Barrier(4, timeout=30)
+    under_way: list[int] = []
+    now: set[int] = set()
+
+    def handle(call: Call) -> Any:
+        now.add(call.number)
+        together.wait()
+        under_way.append(len(now))
+        together.wait()
+        now.discard(call.number)
+        return {}
+
+    api.get("/e")(handle)
+    permits, stop = Permits(4), Event()
+    config = configs.load({"url_base": api.url, "max_concurrency": 4, "endpoints": [{"name": "e", "path": "e"}]})
+    with Requester(config, api.url, stop, permits=permits) as asking:
+
+        def work() -> None:
+            permits.acquire(stop)
+            asking.fetch(Request("GET", f"{api.url}/e"), lambda response: response)
+            permits.release()
+
+        threads = [started(work) for _ in range(12)]
+        for thread in threads:
+            thread.join(60)
+    assert under_way == [4] * 12
