@@ -60,8 +60,9 @@ def _missing_fields(stream: Stream, sent: Raw, record: Raw) -> Iterator[str]:
     for path in endpoint.primary_key:
         if raw_json.find(record, path) is None:
             yield f"`primary_key` names `{'.'.join(path)}`, which the first record does not have"
-    if endpoint.incremental is not None and raw_json.find(sent, endpoint.incremental.cursor_field) is None:
-        name = ".".join(endpoint.incremental.cursor_field)
+    field = None if endpoint.incremental is None else endpoint.incremental.cursor_field
+    if field is not None and raw_json.find(sent, field) is None:
+        name = ".".join(field)
         yield f"`incremental.cursor_field` names `{name}`, which the first record does not have"
 
 

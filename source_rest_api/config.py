@@ -162,15 +162,7 @@ def _cross_check(config: Config) -> Iterator[str]:
             yield f"{place}: the name is reserved in templates"
         yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
         yield from (f"{place}: {problem}" for problem in partition_problems.problems(config, endpoint))
-        yield from (f"{place}: {problem}" for problem in _problems_of_step(config, endpoint))
-
-
-def _problems_of_step(config: Config, endpoint: Endpoint) -> Iterator[str]:
-    """Intervals need a beginning, and a way to the API for their end, or each would bring everything."""
-    incremental = endpoint.incremental
-    if incremental is None or incremental.step is None:
-        return
-    if not (incremental.start_date or config.start_date):
-        yield "incremental.step: needs a `start_date` to begin at"
-    if not incremental.end_param and not any("stream_interval" in templates.names(text) for text in endpoint.texts):
-        yield "incremental.step: needs `end_param`, or a template that reads `stream_interval.end_time`"
+        if endpoint.incremental is not None:
+            templated = any("stream_interval" in templates.names(text) for text in endpoint.texts)
+            for problem in endpoint.incremental.problems(config.start_date, templated=templated):
+                yield f"{place}: {problem}"

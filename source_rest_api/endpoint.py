@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from source_rest_api import templates
 from source_rest_api.bodies import Body, GraphqlBody
 from source_rest_api.casts import Kinds
-from source_rest_api.cursors import DatetimeCursor
+from source_rest_api.cursors import Cursor
 from source_rest_api.decoders import Json
 from source_rest_api.line_decoders import Decoder
 from source_rest_api.model import Json as JsonText
@@ -23,7 +23,7 @@ from source_rest_api.selectors import RecordSelector
 from source_rest_api.transformations import FlattenOption, NewNames, Reshaping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 def _check_schema(value: Any) -> Any:
@@ -68,7 +68,7 @@ class Endpoint(Model):
     """The field, or fields, that identify a record."""
     pagination: Annotated[Paginator | None, Own] = None
     """How further pages are asked for."""
-    incremental: DatetimeCursor | None = None
+    incremental: Annotated[Cursor | None, Own] = None
     """How only what is new is asked for."""
     partitions: PartitionLists = ()
     """Lists of values to read the stream for: once for each value, and for each combination where there are several. In
@@ -104,7 +104,8 @@ class Endpoint(Model):
         self.selector.check()
         if not isinstance(self.decoder, Json) and self.selector != RecordSelector():
             raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
-        if self.incremental is not None and self.reshaping.place(self.incremental.cursor_field) is None:
+        field = None if self.incremental is None else self.incremental.cursor_field
+        if field is not None and self.reshaping.place(field) is None:
             raise ValueError("`remove_fields` takes away `incremental.cursor_field`, which the destination needs")
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`")
@@ -140,6 +141,16 @@ class Endpoint(Model):
     def texts(self) -> list[str]:
         """All texts that may be templates of requests."""
         return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ())]
+
+    def filled(self, raw_config: Mapping[str, Any]) -> Endpoint:
+        """The endpoint with the templates of its cursor filled that read the config.
+
+        Raises:
+            ConfigError: One cannot be filled.
+        """
+        if self.incremental is None:
+            return self
+        return self.model_copy(update={"incremental": self.incremental.filled({"config": raw_config})})
 
     def problems(self, default: Paginator) -> Iterator[str]:
         """What is wrong between method, body and paging, given the paging of all endpoints."""

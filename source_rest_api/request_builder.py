@@ -60,8 +60,8 @@ class RequestBuilder:
 
     def names(self, partition: Partition, interval: Slice) -> dict[str, Any]:
         """What templates read, but for the position."""
-        marks = {"start_time": interval.start, "end_time": interval.end}
-        times = {name: mark.text for name, mark in marks.items() if mark is not None}
+        cursor = self._endpoint.incremental
+        times = {} if cursor is None else cursor.times(interval)
         return {
             **self._shared,
             "stream_interval": times,

@@ -13,7 +13,6 @@ from msgspec import Raw
 from source_rest_api.checkpoint import Checkpoints
 from source_rest_api.continuation import check_end
 from source_rest_api.cursors import Mark, Slice
-from source_rest_api.datetimes import write
 from source_rest_api.decoders import Json
 from source_rest_api.envelope import Envelope
 from source_rest_api.ledger import Ledger
@@ -67,10 +66,12 @@ class Stream:
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         parents: Parents | None = None,
     ) -> None:
+        endpoint = endpoint.filled(raw_config)
         self.name = endpoint.name
         self.endpoint = endpoint
         self.ledger = Ledger()
         self._config = config
+        self._raw_config = raw_config
         self._requester = requester
         self._requests = RequestBuilder(config, endpoint, raw_config)
         self._now = now
@@ -111,7 +112,7 @@ class Stream:
             with self._place(page):
                 records, mark = self._observed(page, interval)
                 batch = Batch(self.completed(records, partition, interval))
-            newest = max(filter(None, (newest, mark)), key=lambda m: m.moment, default=None)
+            newest = self.endpoint.incremental.later(newest, mark) if self.endpoint.incremental else None
             self.ledger.records += len(records)
             checkpoints.count(len(records))
             yield batch
@@ -204,34 +205,37 @@ class Stream:
 
     def _slices(self, cursor: str | None, now: datetime) -> Iterable[Slice]:
         incremental = self.endpoint.incremental
-        return [Slice()] if incremental is None else incremental.slices(cursor, self._config.start_date, now)
+        if incremental is None:
+            return [Slice()]
+        saved = None if cursor is None else incremental.mark(cursor)
+        whole = incremental.bounds(saved, self._config.start_date, now, {"config": self._raw_config})
+        return incremental.windows(whole)
 
     def _observed(self, page: Page, interval: Slice) -> tuple[list[Raw], Mark | None]:
         incremental = self.endpoint.incremental
         if incremental is None:
             return page.records, None
-        observation = incremental.observe(page.records, interval)
+        observation = incremental.observe(page, interval)
         if observation.unreadable and not self.ledger.unreadable_cursors:
-            field_name = ".".join(incremental.cursor_field)
             _LOG.warning(
                 "Stream %s: records without a readable `%s`; they are emitted, and do not move the state.",
                 self.name,
-                field_name,
+                ".".join(incremental.cursor_field or ()),
             )
         self.ledger.unreadable_cursors += observation.unreadable
         return observation.records, observation.newest
 
     def _not_after(self, now: datetime, newest: Mark) -> str:
         """The state's text: never after the read began, or what comes until then would never be read."""
-        if newest.moment <= now:
-            return newest.text
-        if newest.moment > self._now():
+        assert self.endpoint.incremental is not None  # noqa: S101 -- or there would be no mark
+        clamped = self.endpoint.incremental.clamp(newest, now)
+        if clamped != newest and self.endpoint.incremental.clamp(newest, self._now()) != newest:
             _LOG.warning(
                 "Stream %s: a record's cursor %s is in the future; the state stays at now.",
                 self.name,
                 newest.text,
             )
-        return write(now)
+        return clamped.text
 
     def _check_end(self, page: Page, end: End) -> None:
         self.ledger.ends[end.reason] = self.ledger.ends.get(end.reason, 0) + 1

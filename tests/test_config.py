@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from source_rest_api import config, relations, yaml_text
 from source_rest_api.authenticators import Bearer
+from source_rest_api.cursors import DatetimeCursor
 from source_rest_api.errors import ConfigError
 from source_rest_api.paginators import LinkHeader
 
@@ -137,7 +138,7 @@ def test_unquoted_dates_stay_text() -> None:
     half = "name: b, path: /b, params: {since: 2024-01-01, at: 12:30}"
     _, b = load(endpoints_yaml=f"- {{{half}, incremental: {{cursor_field: u, start_date: 2024-01-01}}}}").streams
     assert b.params == {"since": "2024-01-01", "at": "12:30"}
-    assert b.incremental is not None
+    assert isinstance(b.incremental, DatetimeCursor)
     assert b.incremental.start_date == "2024-01-01"
 
 

@@ -14,8 +14,8 @@ from msgspec import Raw
 from pydantic import ValidationError
 
 from source_rest_api import datetimes
-from source_rest_api.cursors import DatetimeCursor, Mark, Slice
-from source_rest_api.page import Request
+from source_rest_api.cursors import DatetimeCursor, Mark, Observation, Slice
+from source_rest_api.page import Page, Request, Response
 
 UTC = timezone.utc
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -32,9 +32,20 @@ def records(*values: bytes) -> list[Raw]:
     return [Raw(b'{"id":%d,"at":%b}' % (n, value)) for n, value in enumerate(values)]
 
 
+def observe(cursor: DatetimeCursor, records: list[Raw], interval: Slice) -> Observation:
+    """Let a cursor see a page with these records."""
+    return cursor.observe(Page(REQUEST, Response(200, {}, b"", "https://h"), Raw(b"null"), records), interval)
+
+
+def slices(cursor: DatetimeCursor, state: str | None, start_date: str | None, now: datetime) -> list[Slice]:
+    """Give the intervals of a sync."""
+    saved = None if state is None else cursor.mark(state)
+    return list(cursor.windows(cursor.bounds(saved, start_date, now, {})))
+
+
 def newest(*values: bytes, field: str = "at") -> str | None:
     """Give the text of the newest value."""
-    mark = cursor(field).observe(records(*values), Slice()).newest
+    mark = observe(cursor(field), records(*values), Slice()).newest
     return None if mark is None else mark.text
 
 
@@ -74,9 +85,9 @@ def test_the_newest_value_is_kept_as_the_api_wrote_it(values: list[bytes], text:
 def test_the_moment_of_the_newest_value_is_aware() -> None:
     """It is compared with now."""
     for value in (b'"2024-05-01T00:00:00"', b'"2024-05-01"', b'"2024-05-01T02:00:00+02:00"'):
-        mark = cursor().observe(records(value), Slice()).newest
+        mark = observe(cursor(), records(value), Slice()).newest
         assert mark is not None
-        assert mark.moment == datetime(2024, 5, 1, tzinfo=UTC)
+        assert mark.value == datetime(2024, 5, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -94,10 +105,10 @@ def test_the_moment_of_the_newest_value_is_aware() -> None:
 )
 def test_the_field_may_stand_anywhere(field: str, record: bytes) -> None:
     """Nested, in a list, in a key with a dot, in a key that is no name in Python."""
-    observation = cursor(field).observe([Raw(record)], Slice())
+    observation = observe(cursor(field), [Raw(record)], Slice())
     assert observation.unreadable == 0
     assert observation.newest is not None
-    assert observation.newest.moment == datetime(2024, 1, 1, tzinfo=UTC)
+    assert observation.newest.value == datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("field", ["at", "meta.at", "at.0", "a.b.c"])
@@ -116,8 +127,8 @@ def test_the_field_may_stand_anywhere(field: str, record: bytes) -> None:
 def test_a_record_without_the_field_is_emitted_and_counted(field: str, record: bytes) -> None:
     """It is not lost, also where this connector filters, and it moves nothing."""
     start = Slice(Mark(NOW, "x"))
-    observation = cursor(field, mode="client_filter").observe([Raw(record)], start)
-    assert observation == ([Raw(record)], None, 1)
+    observation = observe(cursor(field, mode="client_filter"), [Raw(record)], start)
+    assert (observation.records, observation.newest, observation.unreadable) == ([Raw(record)], None, 1)
 
 
 # Filtering
@@ -131,9 +142,11 @@ def test_this_connector_filters_where_the_api_cannot() -> None:
     assert not cursor(mode="server_filter").filters_here
     page = records(b'"2024-05-31"', b'"2024-06-01T12:00:00Z"', b'"2024-06-01T14:00:00+02:00"', b'"2024-06-02"', b'"?"')
     interval = Slice(Mark(NOW, "2024-06-01T12:00:00Z"))
-    assert cursor().observe(page, interval) == (page[1:], Mark(NOW + timedelta(hours=12), "2024-06-02"), 1)
-    assert cursor(mode="server_filter").observe(page, interval).records == page
-    assert cursor().observe(page, Slice()).records == page
+    seen = observe(cursor(), page, interval)
+    assert (seen.records, seen.newest) == (page[1:], Mark(NOW + timedelta(hours=12), "2024-06-02"))
+    assert (seen.unreadable, seen.example) == (1, '"?"')
+    assert observe(cursor(mode="server_filter"), page, interval).records == page
+    assert observe(cursor(), page, Slice()).records == page
 
 
 FORMS = [
@@ -155,7 +168,7 @@ UNREADABLE: st.SearchStrategy[Any] = st.sampled_from(
 def test_any_mixture_of_forms_loses_nothing(values: list[tuple[datetime | None, Any]], start: datetime) -> None:
     """Records leave only if they are surely older; the newest value is the largest moment, in the API's own text."""
     page = [Raw(json.dumps({"id": n, "at": value}).encode()) for n, (_, value) in enumerate(values)]
-    observation = cursor().observe(page, Slice(Mark(start, "")))
+    observation = observe(cursor(), page, Slice(Mark(start, "")))
     moments = [moment for moment, _ in values]
     assert observation.records == [r for r, m in zip(page, moments, strict=True) if m is None or m >= start]
     assert observation.unreadable == moments.count(None)
@@ -164,7 +177,7 @@ def test_any_mixture_of_forms_loses_nothing(values: list[tuple[datetime | None, 
         assert observation.newest is None
     else:
         assert observation.newest is not None
-        assert observation.newest.moment == max(known)
+        assert observation.newest.value == max(known)
         assert (max(known), observation.newest.text) in values
 
 
@@ -178,7 +191,7 @@ def test_any_record_can_be_observed(value: Any) -> None:
     for record in ({"a": value}, {"a": {"b": value}}, {"a.b": value}):
         page = [Raw(json.dumps(record).encode())]
         for field in ("a", "a.b"):
-            assert cursor(field).observe(page, Slice()).records == page
+            assert observe(cursor(field), page, Slice()).records == page
 
 
 def test_threads_share_a_cursor() -> None:
@@ -186,7 +199,7 @@ def test_threads_share_a_cursor() -> None:
     shared = cursor()
     page = records(b'"2024-01-01"', b'"2024-01-01T00:00:01Z"')
     with ThreadPoolExecutor(8) as pool:
-        marks = list(pool.map(lambda _: shared.observe(page, Slice()).newest, range(200)))
+        marks = list(pool.map(lambda _: observe(shared, page, Slice()).newest, range(200)))
     assert {mark.text for mark in marks if mark} == {"2024-01-01T00:00:01Z"}
     assert None not in marks
 
@@ -205,8 +218,8 @@ def test_threads_share_a_cursor() -> None:
 )
 def test_the_start_of_a_slice(state: str | None, own: str | None, common: str | None, start: str | None) -> None:
     """The state, else the stream's start date, else the connector's, else everything; in its own text."""
-    [interval] = cursor(start_date=own, start_param="since").slices(state, common, NOW)
-    assert interval.end is None
+    [interval] = slices(cursor(start_date=own, start_param="since"), state, common, NOW)
+    assert interval.end == Mark(NOW, "2024-06-01T12:00:00Z")
     expected = {} if start is None else {"since": start}
     assert cursor(start_param="since").place(REQUEST, interval).params == {"state": "all", **expected}
 
@@ -214,7 +227,7 @@ def test_the_start_of_a_slice(state: str | None, own: str | None, common: str | 
 def test_the_end_of_a_slice_is_now() -> None:
     """Where the API takes an end."""
     both = cursor(start_param="since", end_param="until")
-    [interval] = both.slices("2024-03-01", None, NOW)
+    [interval] = slices(both, "2024-03-01", None, NOW)
     params = {"state": "all", "since": "2024-03-01", "until": "2024-06-01T12:00:00Z"}
     assert both.place(REQUEST, interval).params == params
     assert cursor().place(REQUEST, interval) is REQUEST
@@ -232,14 +245,14 @@ def test_the_end_of_a_slice_is_now() -> None:
 def test_a_format_writes_the_moment_in_utc(form: str, since: str) -> None:
     """Whatever the offset of the state's text; never later than it."""
     formatted = cursor(start_param="since", format=form)
-    [interval] = formatted.slices("2024-03-01T01:00:00.5+02:00", None, NOW)
+    [interval] = slices(formatted, "2024-03-01T01:00:00.5+02:00", None, NOW)
     assert formatted.place(REQUEST, interval).params["since"] == since
 
 
 def test_a_state_that_is_no_date_time_is_refused() -> None:
     """It is not taken for the beginning."""
     with pytest.raises(ValueError, match="not a date-time"):
-        next(cursor().slices("yesterday", None, NOW))
+        slices(cursor(), "yesterday", None, NOW)
 
 
 @pytest.mark.parametrize("start_date", ["yesterday", "now", "", "12:30", "2024-02-30", 20240101])
@@ -263,9 +276,9 @@ MOMENTS = st.integers(1_420_070_400, 1_767_225_600).map(lambda seconds: datetime
 def test_intervals_cover_everything_without_a_gap(start: datetime, step: str, days: float) -> None:
     """The first begins at the start, each next one where the last ended, the last ends now; they end."""
     now = start + timedelta(days=days)
-    intervals = list(cursor(step=step, end_param="until").slices(datetimes.write(start), None, now))
-    starts = [interval.start.moment for interval in intervals if interval.start]
-    ends = [interval.end.moment for interval in intervals if interval.end]
+    intervals = list(slices(cursor(step=step, end_param="until"), datetimes.write(start), None, now))
+    starts = [interval.start.value for interval in intervals if interval.start]
+    ends = [interval.end.value for interval in intervals if interval.end]
     assert (starts[0], ends[-1]) == (start, now)
     assert starts[1:] == ends[:-1]
     assert all(begin < end for begin, end in zip(starts, ends, strict=True)) or start == now
@@ -274,7 +287,7 @@ def test_intervals_cover_everything_without_a_gap(start: datetime, step: str, da
 def test_months_are_the_calendars() -> None:
     """`P1M` from the last of a month goes to the last of the next ones, not ever further to the front."""
     now = datetime(2024, 5, 2, tzinfo=UTC)
-    intervals = cursor(step="P1M", end_param="until").slices("2024-01-31T00:00:00Z", None, now)
+    intervals = slices(cursor(step="P1M", end_param="until"), "2024-01-31T00:00:00Z", None, now)
     borders = [interval.end.text[:10] for interval in intervals if interval.end]
     assert borders == ["2024-02-29", "2024-03-31", "2024-04-30", "2024-05-02"]
 
@@ -282,8 +295,8 @@ def test_months_are_the_calendars() -> None:
 def test_a_lookback_goes_back_from_the_state_only() -> None:
     """The first sync begins at the start date, later ones so much before where the last ended."""
     with_lookback = cursor(start_param="since", lookback="P2D")
-    [first] = with_lookback.slices(None, "2024-01-10", NOW)
-    [later] = with_lookback.slices("2024-01-10T00:00:00Z", "2024-01-01", NOW)
+    [first] = slices(with_lookback, None, "2024-01-10", NOW)
+    [later] = slices(with_lookback, "2024-01-10T00:00:00Z", "2024-01-01", NOW)
     starts = [interval.start.text for interval in (first, later) if interval.start]
     assert starts == [
         "2024-01-10",
@@ -303,7 +316,7 @@ def test_a_lookback_goes_back_from_the_state_only() -> None:
 def test_other_forms_of_the_field(forms: str | list[str], values: list[str], newest: str) -> None:
     """Epochs as numbers or text, and any strptime format, are read; the state is RFC 3339."""
     own = cursor(record_format=forms, start_param="since")
-    seen = own.observe(records(*(value.encode() for value in values)), Slice())
+    seen = observe(own, records(*(value.encode() for value in values)), Slice())
     assert (seen.newest and seen.newest.text, seen.unreadable) == (newest, 0)
 
 
@@ -314,7 +327,7 @@ def test_a_request_in_the_fields_own_form() -> None:
         (cursor(record_format="%ms", start_param="since"), "1717200000999"),
         (cursor(record_format="%ms", start_param="since", format="%Y-%m-%d"), "2024-06-01"),
     ):
-        [interval] = own.slices(state, None, NOW)
+        [interval] = slices(own, state, None, NOW)
         assert own.place(REQUEST, interval).params["since"] == written
 
 

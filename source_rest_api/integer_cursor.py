@@ -1,0 +1,160 @@
+"""The cursor by an integer field."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import count
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from pydantic import BeforeValidator
+
+from source_rest_api import templates
+from source_rest_api.errors import ConfigError
+from source_rest_api.field_cursor import FieldCursor, is_template, or_template
+from source_rest_api.peek import Peek
+from source_rest_api.slices import Mark, Slice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from msgspec import Raw
+
+    from source_rest_api.page import Position
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("not an integer") from None
+
+
+def _positive(text: str) -> int:
+    if _integer(text) <= 0:
+        raise ValueError("must be greater than 0")
+    return _integer(text)
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Integer: TypeAlias = Annotated[str, or_template(_integer), BeforeValidator(_text)]
+"""An integer, or a template that gives one."""
+
+Positive: TypeAlias = Annotated[str, or_template(_positive), BeforeValidator(_text)]
+"""An integer from one upwards, or a template that gives one."""
+
+
+class IntegerCursor(FieldCursor):
+    """By a field that counts upwards, such as a sequence number or an ID."""
+
+    type: Literal["integer"] = "integer"
+    start: Integer | None = None
+    """Where the first sync begins; by default at the beginning."""
+    end: Integer | None = None
+    """Where every sync ends; by default it has no end."""
+    step: Positive | None = None
+    """Read in intervals of this length; each is a checkpoint. Needs `start` and `end`."""
+    lookback: Positive | None = None
+    """Begin this much before where the last sync ended, for records that appear late."""
+
+    def mark(self, text: str) -> Mark:
+        """The mark that a state's text stands for.
+
+        Raises:
+            ValueError: It is not an integer.
+        """
+        return Mark(_integer(text), text)
+
+    def bounds(
+        self,
+        saved: Mark | None,
+        start_date: str | None,  # noqa: ARG002
+        now: datetime,  # noqa: ARG002
+        context: Mapping[str, Any],
+    ) -> Slice:
+        """What to read in this sync: from the state, or the start, to the end if there is one.
+
+        Args:
+            saved: Where the last sync ended.
+            start_date: Plays no part.
+            now: Plays no part.
+            context: What templates read.
+
+        Raises:
+            ConfigError: A template gives no integer.
+        """
+        first = _limit("start", self.start, context)
+        start = first if saved is None else self._from(saved, first)
+        end = _limit("end", self.end, context)
+        if start is not None and end is not None and end.value < start.value:
+            end = start
+        return Slice(start, end)
+
+    def _from(self, saved: Mark, first: Mark | None) -> Mark:
+        earlier = saved.value - int(self.lookback or 0)
+        if first is not None:
+            earlier = max(earlier, min(first.value, saved.value))
+        return Mark(earlier, str(earlier))
+
+    def clamp(self, mark: Mark, now: datetime) -> Mark:  # noqa: ARG002
+        """The mark: numbers have no now."""
+        return mark
+
+    def _borders(self, whole: Slice) -> Iterator[Mark]:
+        if self.step is None or whole.start is None or whole.end is None:
+            return
+        for value in count(whole.start.value + int(self.step), int(self.step)):
+            if value >= whole.end.value:
+                return
+            yield Mark(value, str(value))
+
+    def written(self, mark: Mark) -> Position:
+        """A mark as the API wants it in a request."""
+        return mark.value if self.location == "body" else mark.text
+
+    def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:  # noqa: ARG002
+        """What is wrong with it beside the templates of the endpoint."""
+        if self.step is None:
+            return
+        if self.start is None or self.end is None:
+            yield "incremental.step: needs `start` and `end`"
+        if not self.end_param and not templated:
+            yield "incremental.step: needs `end_param`, or a template that reads `stream_interval.end_time`"
+
+    def _mark(self, value: int, record: Raw) -> Mark:  # noqa: ARG002
+        return Mark(value, str(value))
+
+    def _values(self, records: list[Raw]) -> list[Any | None]:
+        """Each record's number. The common form is read by C code; only where it fails Python looks."""
+        try:
+            values = self._peek.values(records)
+        except msgspec.ValidationError:
+            return [self._slow(record) for record in records]
+        if None in values:
+            return [self._slow(r) if v is None else v for r, v in zip(records, values, strict=True)]
+        return values
+
+    @cached_property
+    def _peek(self) -> Peek:
+        return Peek(self.cursor_field, int)
+
+    def _slow(self, record: Raw) -> int | None:
+        try:
+            return int(self._text(record))
+        except ValueError:
+            return None
+
+
+def _limit(name: str, given: str | None, context: Mapping[str, Any]) -> Mark | None:
+    """A setting's number; None where it is not set, or its template gives no text."""
+    text = templates.render(given, context) if is_template(given) and given else given
+    if not text:
+        return None
+    try:
+        return Mark(int(text), text)
+    except ValueError:
+        raise ConfigError(f"`incremental.{name}`: the template gave `{text}`, which is no integer.") from None

@@ -1,0 +1,45 @@
+"""Values of a cursor, the intervals between them, and what a page told of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+
+class Mark(NamedTuple):
+    """A cursor value."""
+
+    value: Any
+    """What it is compared by: an aware datetime, an integer, or a token, which is only compared with itself."""
+    text: str
+    """As it stands in the state, and in requests unless they have a format of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One interval of the cursor to read; without a cursor, or a start, it is everything."""
+
+    start: Mark | None = None
+    end: Mark | None = None
+
+
+class Observation(NamedTuple):
+    """What a page's cursor values told."""
+
+    records: list[Raw]
+    """The records to emit."""
+    values: list[Any | None]
+    """The cursor value of each of them, None where it cannot be read."""
+    newest: Mark | None = None
+    """The largest cursor value of the page; of tokens, the one that counts."""
+    unreadable: int = 0
+    """Records whose cursor value is missing, null or in no form that was expected. They are emitted."""
+    example: str | None = None
+    """The first unreadable value as JSON, cut to a few words; None where there is none, or the field is missing."""
+    ascending: bool = True
+    """Whether each value was readable, and none smaller than the one before it."""
+    passed: bool = False
+    """Whether all that follows this page is older than the interval, so that paging may stop."""
