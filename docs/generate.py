@@ -84,7 +84,6 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
             yield ""
             yield from _table(branch, without="type")
     for place, inner in (
-        ("incremental", endpoint["properties"]["incremental"]),
         ("explode", endpoint["properties"]["explode"]),
         ("flatten", endpoint["properties"]["flatten"]),
         ("retry", form["properties"]["retry"]),

@@ -60,8 +60,8 @@ def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:
     }
     if incremental:
         described["source_defined_cursor"] = True
-        place = None if incremental.cursor_field is None else endpoint.reshaping.place(incremental.cursor_field)
-        described["default_cursor_field"] = list(place or ())
+        field = incremental.cursor_field
+        described["default_cursor_field"] = [] if field is None else list(endpoint.reshaping.place(field) or ())
     if endpoint.primary_key:
         described["source_defined_primary_key"] = [list(path) for path in endpoint.primary_key]
     return described

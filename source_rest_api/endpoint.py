@@ -104,8 +104,8 @@ class Endpoint(Model):
         self.selector.check()
         if not isinstance(self.decoder, Json) and self.selector != RecordSelector():
             raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
-        cursor_field = None if self.incremental is None else self.incremental.cursor_field
-        if cursor_field is not None and self.reshaping.place(cursor_field) is None:
+        field = None if self.incremental is None else self.incremental.cursor_field
+        if field is not None and self.reshaping.place(field) is None:
             raise ValueError("`remove_fields` takes away `incremental.cursor_field`, which the destination needs")
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`")

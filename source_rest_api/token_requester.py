@@ -34,8 +34,8 @@ class _TokenRequester(Requester):
     ) -> None:
         retry = config.retry.model_copy(update={"post": True})
         super().__init__(config.model_copy(update={"retry": retry}), url, stop, credentials=Static(auth))
+        self.sender.transfer = Transfer(config.request_timeout, Event(), time.monotonic)
         self._judge = judge
-        self._transfer = Transfer(config.request_timeout, Event(), time.monotonic)
 
 
 def sign_in(

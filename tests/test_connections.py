@@ -74,7 +74,7 @@ def test_a_client_certificate(api: Api) -> None:
             tls = {"ca_bundle": AUTHORITY.pem, "client_certificate": CLIENT, "client_key": key}
             with Session(raw(url, tls=tls)) as session:
                 assert session.get() == b"[]"
-                files = session.requester._connections._files
+                files = session.requester.sender.connections._files
                 assert files is not None
                 assert files.client is not None
                 written = Path(files.client[1])

@@ -120,9 +120,10 @@ def test_templates_read_the_slice_and_the_page() -> None:
         "to": "{{ stream_interval.end_time | default('now') }}",
         "page": "{{ next_page_token | default('first', true) }}",
     }
-    first = build({"params": params}, interval=Slice(START))
+    endpoint = {"params": params, "incremental": {"cursor_field": "u"}}
+    first = build(endpoint, interval=Slice(START))
     assert first.params == {"from": "2024-01-01T00:00:00Z", "to": "now", "page": "first"}
-    second = build({"params": params}, interval=Slice(START, END), position="t2")
+    second = build(endpoint, interval=Slice(START, END), position="t2")
     assert second.params == {"from": "2024-01-01T00:00:00Z", "to": "2024-02-01T00:00:00Z", "page": "t2"}
 
 

@@ -326,7 +326,7 @@ def test_nothing_is_sent_to_another_origin(api: Api, way: str, target: str) -> N
 def test_one_origin_may_be_written_in_several_ways(base: str, url: str) -> None:
     """Case, default ports and international names do not make another origin."""
     with requester(base) as asking:
-        asking._prepared(Request("GET", url), asking._credentials.current())
+        asking.sender.prepared(Request("GET", url), asking.sender._credentials.current())
 
 
 @pytest.mark.parametrize("url_base", ["http://", "http://[::1", "http://a:99999999/", "http://*.example.com"])
@@ -394,7 +394,7 @@ def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:
     with requester(api.url) as asking:
         for _ in range(3):
             assert asking.fetch(Request("GET", f"{api.url}/e"), lambda response: response.body) == body
-        pools = asking._session.get_adapter(api.url).poolmanager.pools  # type: ignore[attr-defined]
+        pools = asking.sender.connections.session.get_adapter(api.url).poolmanager.pools  # type: ignore[attr-defined]
         assert [pools.get(key).num_connections for key in list(pools.keys())] == [1]
 
 

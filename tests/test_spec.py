@@ -198,7 +198,12 @@ FILLED: dict[str, Any] = {
             "params": [{"name": "a", "value": "b"}],
             "body": {"type": "json", "value": '{"a": "{{ repos.id }}"}'},
             "records_path": "data.items",
-            "incremental": {"cursor_field": "updated_at", "start_param": "since", "mode": "server_filter"},
+            "incremental": {
+                "type": "datetime",
+                "cursor_field": "updated_at",
+                "start_param": "since",
+                "mode": "server_filter",
+            },
             "include_from_parent": [{"name": "repo", "value": "owner.name"}],
             "schema": '{"type": "object", "properties": {}}',
         },
