@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from source_rest_api import boundary
 from source_rest_api.continuity import Continuity
 from source_rest_api.delivery import Advance, Batch
 from source_rest_api.errors import ConfigError
+from source_rest_api.fetch import Fetch
 from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.oldest_first import OldestFirst
 from source_rest_api.page import End
@@ -31,24 +31,6 @@ if TYPE_CHECKING:
     from source_rest_api.stream import Stream
 
 _LOG = logging.getLogger("airbyte.source_rest_api.slice_reader")
-
-
-@dataclass(slots=True)
-class _Fetch:
-    """One page that was asked for, and what came of it."""
-
-    position: Position | None
-    number: int
-    before: int
-    pages: Iterator[Page] = field(default_factory=lambda: iter(()))
-    error: BaseException | None = None
-    ready: bool = False
-
-    def taken(self) -> Iterator[Page]:
-        """What came; raises what went wrong."""
-        if self.error is not None:
-            raise self.error
-        yield from self.pages
 
 
 class SliceReader:
@@ -71,7 +53,7 @@ class SliceReader:
         self._most = reach
         self._lock = Lock()
         self._turn = Lock()
-        self._asked: deque[_Fetch] = deque()
+        self._asked: deque[Fetch] = deque()
         self.ended = False
         saved = task.saved
         self._resumed = saved is not None
@@ -106,19 +88,19 @@ class SliceReader:
         while (fetch := self._claimed(ahead=False)) is not None:
             yield from self._batches(fetch, lambda: None)
 
-    def _claimed(self, *, ahead: bool) -> _Fetch | None:
+    def _claimed(self, *, ahead: bool) -> Fetch | None:
         with self._lock:
             fetch = self._ahead() if ahead else self._following()
             if fetch is not None:
                 self._asked.append(fetch)
             return fetch
 
-    def _following(self) -> _Fetch | None:
+    def _following(self) -> Fetch | None:
         if self.ended or self._asked:
             return None
         return self._fetch(self._position, self._number, self._before)
 
-    def _ahead(self) -> _Fetch | None:
+    def _ahead(self) -> Fetch | None:
         """The page after the last that was asked for, where its position is known without an answer."""
         reach = min(self._most, 2 * self._delivered, *([] if self._left is None else [self._left]))
         if self.ended or self._stream.pages.streamed or not self._asked or len(self._asked) >= reach:
@@ -129,15 +111,15 @@ class SliceReader:
             return None
         return self._fetch(position, last.number + 1, last.before + self._size)
 
-    def _fetch(self, position: Position | None, number: int, before: int) -> _Fetch:
+    def _fetch(self, position: Position | None, number: int, before: int) -> Fetch:
         asked = self._continuity.overlapping(position)
-        return _Fetch(asked, number, before - (asked != position))
+        return Fetch(asked, number, before - (asked != position))
 
-    def _run(self, fetch: _Fetch, out: Out) -> None:
+    def _run(self, fetch: Fetch, out: Out) -> None:
         for batch in self._batches(fetch, out.changed):
             out.put(batch)
 
-    def _batches(self, fetch: _Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
+    def _batches(self, fetch: Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
         """Ask for a page, then give all that have their turn."""
         pages = self._stream.pages.ask(self._partition, self._interval, fetch.position, fetch.number, fetch.before)
         try:
@@ -149,11 +131,11 @@ class SliceReader:
             while (head := self._head()) is not None:
                 yield from self._results(head, changed)
 
-    def _head(self) -> _Fetch | None:
+    def _head(self) -> Fetch | None:
         with self._lock:
             return self._asked[0] if self._asked and self._asked[0].ready else None
 
-    def _results(self, fetch: _Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
+    def _results(self, fetch: Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
         try:
             for page in fetch.taken():
                 batch = self._batch(page, changed)

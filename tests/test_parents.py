@@ -212,8 +212,9 @@ def test_each_command_reads_parents_once(api: Api, tmp_path: Path) -> None:
     endpoints = [ORGS, child("a", "/orgs/{{ orgs.id }}/a"), child("b", "/orgs/{{ orgs.id }}/b")]
     config = {"url_base": api.url, "endpoints": endpoints}
     done = run(tmp_path, "read", config=config, catalog=catalog(a="full_refresh", b="full_refresh"))
-    assert (done.code, done.data("a")) == (0, [{"a": str(n)} for n in range(20)])
-    assert done.data("b") == [{"b": str(n)} for n in range(20)]
+    assert done.code == 0
+    for name in "ab":  # the children of several parents are read at the same time
+        assert sorted(int(record[name]) for record in done.data(name)) == list(range(20))
     assert [call.path for call in api.requests].count("/orgs") == 1
     for command in ("check", "discover"):
         api.requests.clear()

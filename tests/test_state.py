@@ -26,7 +26,7 @@ def test_the_first_sync_has_no_state() -> None:
     for nothing in (None, dict[str, Any]()):
         loaded = state.load("s", nothing)
         assert (loaded, loaded.get(""), loaded.get("p")) == (state.new(), None, None)
-    assert state.new().dump() == {"version": 1}
+    assert state.new().dump() == {"version": 2}
 
 
 def test_a_cursor_for_each_partition() -> None:
