@@ -59,8 +59,8 @@ class PageNumber(Paging):
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
         return self._asked(request, self.page_param, None if templated else position)
 
-    def next(self, page: Page) -> Next:
-        return self._unless_empty(page) or int(page.position or 0) + 1
+    def following(self, page: Page) -> Next:
+        return self._empty(page) or int(page.position or 0) + 1
 
 
 class Offset(Paging):
@@ -84,8 +84,8 @@ class Offset(Paging):
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
         return self._asked(request, self.offset_param, None if templated else position)
 
-    def next(self, page: Page) -> Next:
-        return self._unless_empty(page) or int(page.position or 0) + len(page)
+    def following(self, page: Page) -> Next:
+        return self._empty(page) or int(page.position or 0) + len(page)
 
 
 class Cursor(Paging):
@@ -113,8 +113,8 @@ class Cursor(Paging):
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
         return self._asked(request, self.cursor_param, None if templated else position)
 
-    def next(self, page: Page) -> Next:
-        following = self._end(page) or self._token(page)
+    def following(self, page: Page) -> Next:
+        following = self._token(page)
         if following == page.position and not page.records:
             return End("an empty page with the same token", said=True)
         return following
@@ -145,8 +145,8 @@ class LastRecord(Paging):
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
         return self._asked(request, self.param, None if templated else position)
 
-    def next(self, page: Page) -> Next:
-        end = self._unless_empty(page)
+    def following(self, page: Page) -> Next:
+        end = self._empty(page)
         if end:
             return end
         value = signals.token(raw_json.find(page.records[-1], self.field), self.field, "field")
@@ -184,8 +184,8 @@ class NextUrl(_Links):
     next_url_path: Path
     """Where the body holds the URL, such as `links.next`."""
 
-    def next(self, page: Page) -> Next:
-        following = self._end(page) or signals.token(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
+    def following(self, page: Page) -> Next:
+        following = signals.token(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
         return following if isinstance(following, End) else resolve(page.response.url, str(following))
 
 
@@ -194,8 +194,8 @@ class LinkHeader(_Links):
 
     type: Literal["link_header"] = "link_header"
 
-    def next(self, page: Page) -> Next:
-        return self._end(page) or page.link("next") or End("no next link")
+    def following(self, page: Page) -> Next:
+        return page.link("next") or End("no next link")
 
 
 Paginator: TypeAlias = Annotated[
