@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from source_rest_api import raw_json, signals
+from source_rest_api import page_templates, raw_json, signals
 from source_rest_api.errors import ConfigError
 from source_rest_api.links import resolve
 from source_rest_api.model import Model, Path
@@ -20,6 +20,13 @@ from source_rest_api.paging import Paging
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+def _only_one(component: Model, *names: str) -> None:
+    """Raise ValueError unless exactly one of these settings is there."""
+    if [getattr(component, name) for name in names].count(None) != len(names) - 1:
+        listed = " and ".join([", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`"])
+        raise ValueError(f"one of {listed} is needed")
 
 
 class NoPagination(Model):
@@ -96,6 +103,9 @@ class Cursor(Paging):
     """Where the body holds the token, such as `meta.next_cursor`."""
     cursor_header: str | None = None
     """Header of the answer that holds the token, in place of `cursor_path`."""
+    cursor: page_templates.PageExpression | None = None
+    """An expression that gives the token, in place of `cursor_path`, such as `response.page + 1`. It reads what
+    `stop_when` reads; null or an empty text is the end."""
     cursor_param: str = "cursor"
     """Parameter for the token."""
     first_cursor: str | None = None
@@ -103,8 +113,7 @@ class Cursor(Paging):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.cursor_path is None) == (self.cursor_header is None):
-            raise ValueError("one of `cursor_path` and `cursor_header` is needed")
+        _only_one(self, "cursor_path", "cursor_header", "cursor")
         return self
 
     def first(self) -> Position | None:
@@ -120,6 +129,9 @@ class Cursor(Paging):
         return following
 
     def _token(self, page: Page) -> Next:
+        if self.cursor is not None:
+            token = page_templates.position(self.cursor, page, self.page_size)
+            return End("`cursor` gives none") if token is None else token
         if self.cursor_path is not None:
             return signals.token(page.raw(self.cursor_path), self.cursor_path, "cursor_path")
         header = self.cursor_header or ""
@@ -181,12 +193,26 @@ class NextUrl(_Links):
     """The body holds the URL of the next page, absolute or relative. None, null or "" is the end."""
 
     type: Literal["next_url"] = "next_url"
-    next_url_path: Path
+    next_url_path: Path | None = None
     """Where the body holds the URL, such as `links.next`."""
+    next_url: page_templates.PageExpression | None = None
+    """An expression that gives the URL, in place of `next_url_path`, such as `'/items?after=' ~ last_record.id`. It
+    reads what `stop_when` reads; null or an empty text is the end."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        _only_one(self, "next_url_path", "next_url")
+        return self
 
     def following(self, page: Page) -> Next:
-        following = signals.token(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
+        following = self._url(page)
         return following if isinstance(following, End) else resolve(page.response.url, str(following))
+
+    def _url(self, page: Page) -> Next:
+        if self.next_url_path is not None:
+            return signals.token(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
+        url = page_templates.position(self.next_url or "", page, self.page_size)
+        return End("`next_url` gives none") if url is None else url
 
 
 class LinkHeader(_Links):

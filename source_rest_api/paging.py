@@ -10,10 +10,11 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, PositiveInt
 
-from source_rest_api import signals
+from source_rest_api import page_templates, signals
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Path
 from source_rest_api.page import End, Next, Page, Position, Request
+from source_rest_api.page_templates import PageExpression
 
 In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
 """Where in a request something goes."""
@@ -46,6 +47,9 @@ class Paging(Model):
     """Take a page with fewer records than `page_size` for the last. Only for servers that never cap it."""
     stop_on_empty_page: bool = False
     """Take a page without records for the last, although it has a token or link. Counted pages always end so."""
+    stop_when: PageExpression | None = None
+    """An expression that holds for the last page, such as `response.page >= response.pages`. It reads `response`,
+    `headers`, `last_record`, `last_page_size`, `page_size` and `next_page_token`; what is not there is null."""
     result_cap: PositiveInt | None = None
     """How many records the API gives to one question at most, such as 10000. What is beyond is asked for anew, from the
     newest cursor value on, so that the endpoint needs `incremental`, oldest first."""
@@ -90,6 +94,8 @@ class Paging(Model):
             return End("total reached", said=True)
         if self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path):
             return End("last of all pages", said=True)
+        if self.stop_when is not None and page_templates.holds(self.stop_when, page, self.page_size):
+            return End("`stop_when` holds", said=True)
         if self.stop_on_empty_page and not page.records:
             return End("empty page", said=True)
         if self.stop_on_short_page and self.page_size is not None and len(page) < self.page_size:

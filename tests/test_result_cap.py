@@ -1,4 +1,4 @@
-"""A slice that holds more than the API gives to one question goes on from its newest cursor value, and loses nothing."""
+"""A slice with more records than the API gives to one question goes on from its newest cursor value, and loses none."""
 
 from __future__ import annotations
 
