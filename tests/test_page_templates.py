@@ -114,7 +114,6 @@ def test_the_end_is_where_an_expression_holds(expression: str, ends: bool) -> No
     assert following == (End("`stop_when` holds", said=True) if ends else 3)
 
 
-@pytest.mark.parametrize("body", [b"[]", b"[1]", b"null", b'"text"'])
 @pytest.mark.usefixtures("no_proxy")
 @pytest.mark.parametrize(
     "pagination",
@@ -146,6 +145,7 @@ def test_every_record_is_read_by_an_expression(pagination: dict[str, Any]) -> No
         assert len(api.requests) == 3
 
 
+@pytest.mark.parametrize("body", [b"[]", b"[1]", b"null", b'"text"'])
 def test_a_body_that_is_no_object_has_no_fields(body: bytes) -> None:
     """A list can be read as one."""
     assert token("response.next", page(body)) is None
