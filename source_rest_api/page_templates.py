@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator
 from source_rest_api import blanks, raw_json, record_templates, templates
 from source_rest_api.links import find_links
 from source_rest_api.model import Text
+from source_rest_api.page import End
 from source_rest_api.record_templates import RecordTemplate, Surroundings
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from jinja2.runtime import Context
 
-    from source_rest_api.page import Page, Position
+    from source_rest_api.page import Next, Page
 
 NAMES = frozenset({"response", "headers", "last_record", "last_page_size", "page_size", templates.TOKEN})
 """What they read."""
@@ -69,20 +70,23 @@ def holds(text: str, page: Page, page_size: int | None) -> bool:
     return _template(text).holds(_context(text, page, page_size))
 
 
-def position(text: str, page: Page, page_size: int | None) -> Position | None:
-    """The position that an expression gives for a page; None for null, false and empty texts.
+def position(text: str, page: Page, page_size: int | None, setting: str) -> Next:
+    """The position that an expression gives for a page. Null, false and an empty text are the end.
+
+    The condition of an `if` without `else` is the user's word that the API says so; null may be but a missing field.
 
     Args:
         text: The expression.
         page: What it reads.
         page_size: How many records were asked for.
+        setting: Where it stands.
 
     Raises:
         ConfigError: It cannot be computed, or gives a list or an object.
     """
     found = _template(text).value(_context(text, page, page_size))
     if found is None or found is blanks.BLANK or found is False or found == "":
-        return None
+        return End(f"`{setting}` gives none", said=found is blanks.BLANK)
     if isinstance(found, Raw):
         return bytes(found).decode()
     return found if isinstance(found, int) and not isinstance(found, bool) else templates.as_text(found)

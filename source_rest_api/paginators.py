@@ -130,8 +130,7 @@ class Cursor(Paging):
 
     def _token(self, page: Page) -> Next:
         if self.cursor is not None:
-            token = page_templates.position(self.cursor, page, self.page_size)
-            return End("`cursor` gives none") if token is None else token
+            return page_templates.position(self.cursor, page, self.page_size, "cursor")
         if self.cursor_path is not None:
             return signals.token(page.raw(self.cursor_path), self.cursor_path, "cursor_path")
         header = self.cursor_header or ""
@@ -211,8 +210,7 @@ class NextUrl(_Links):
     def _url(self, page: Page) -> Next:
         if self.next_url_path is not None:
             return signals.token(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
-        url = page_templates.position(self.next_url or "", page, self.page_size)
-        return End("`next_url` gives none") if url is None else url
+        return page_templates.position(self.next_url or "", page, self.page_size, "next_url")
 
 
 class LinkHeader(_Links):

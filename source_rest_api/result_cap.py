@@ -24,7 +24,7 @@ def rest(interval: Slice, newest: Mark | None) -> Slice:
             "The API gives no more records to this question (`pagination.result_cap`), and none of them has a readable "
             "cursor to go on from: check `incremental.cursor_field`."
         )
-    if interval.start is not None and newest.moment <= interval.start.moment:
+    if interval.start is not None and newest.value <= interval.start.value:
         raise ConfigError(
             f"More records than the API gives to one question (`pagination.result_cap`) have the cursor {newest.text}, "
             "so that those beyond cannot be asked for. Divide the question, for example by `partitions`."

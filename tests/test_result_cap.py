@@ -48,7 +48,7 @@ def test_every_record_is_read_unless_too_many_share_one_value(hours: list[int], 
     while True:
         start = interval.start
         assert start is not None
-        page = [row for row in table if mark(row[1]).moment >= start.moment][:cap]
+        page = [row for row in table if mark(row[1]).value >= start.value][:cap]
         found |= {number for number, _ in page}
         if len(page) < cap:
             break
