@@ -231,7 +231,7 @@ def test_errors_say_where_and_what(changes: dict[str, Any], said: str) -> None:
         ({"http_method": "POST", "body": {"type": "text", "text": "x"}, "pagination": {"type": "offset", "in": "body"}},
          "endpoint `a`: pagination.in: a text body has no fields; write `{{ next_page_token }}`"),
         ({"pagination": {"type": "cursor"}},
-         "endpoints[0].pagination: one of `cursor_path` and `cursor_header` is needed"),
+         "endpoints[0].pagination: one of `cursor_path`, `cursor_header` and `cursor` is needed"),
         ({"pagination": {"type": "last_record", "field": "id"}}, "endpoints[0].pagination.param: is missing"),
         ({"records_path": 5}, "endpoints[0].records_path: must be keys divided by dots"),
         ({"primary_key": [["a"], 5]}, "endpoints[0].primary_key[1]: must be keys divided by dots"),
