@@ -170,7 +170,7 @@ def test_a_config_is_an_object(raw: Any) -> None:
         ({"authentication": {"type": "api_key", "api_key": "x", "location": "query"}},
          "authentication.location: unknown key; known are `type`, `api_key`, `name`, `in`"),
         ({"pagination": {"type": "ofset"}}, "pagination.type: unknown type, did you mean `offset`?"),
-        ({"pagination": {"type": "cursor", "cursor": "x"}}, "pagination.cursor: unknown key, did you mean `cursor_p"),
+        ({"pagination": {"type": "cursor", "cursor_pth": "x"}}, "pagination.cursor_pth: unknown key, did you mean `cursor_p"),
         ({"pagination": {"type": "offset", "limt": 5}}, "pagination.limt: unknown key, did you mean `limit`?"),
         ({"pagination": {"type": "offset", "limit": 0}}, "pagination.limit: input should be greater than 0"),
         ({"retry": {"max_attemps": 5}}, "retry.max_attemps: unknown key, did you mean `max_attempts`?"),
