@@ -72,7 +72,7 @@ class Connector:
             ConfigError: With all that is wrong with it.
         """
         own = configs.validated(raw_config, self.config_model)
-        api = configs.checked(self.api(own))
+        api = configs.checked(configs.built(self.api, own))
         return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on)
 
 

@@ -62,7 +62,7 @@ def check_end(page: Page, end: End, *, paged: bool) -> str | None:
     if end.capped:
         raise ConfigError(
             f"The API gives no more records to one question ({end.reason}), and there may be more. Give the endpoint "
-            "`incremental`, oldest first, to go on from the newest cursor value."
+            "`incremental` with `sorted: true`, to go on from the newest cursor value."
         )
     sign = None if end.said else find_sign(page)
     if sign is None or (paged and not sign.certain):

@@ -175,9 +175,6 @@ class _Links(Paging):
     keep_params: list[str] = []
     """Parameters of the first page to put on the URLs that lack them. By default a URL is followed as it stands."""
 
-    def first(self) -> Position | None:
-        return None
-
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:  # noqa: ARG002
         first = self._sized(request)
         if position is None:

@@ -52,10 +52,14 @@ class Paging(Model):
     `headers`, `last_record`, `last_page_size`, `page_size` and `next_page_token`; what is not there is null."""
     result_cap: PositiveInt | None = None
     """How many records the API gives to one question at most, such as 10000. What is beyond is asked for anew, from the
-    newest cursor value on, so that the endpoint needs `incremental`, oldest first."""
+    newest cursor value on, so that the endpoint needs `incremental` with `sorted: true`."""
 
     repeats: ClassVar[Literal["position", "page"]] = "position"
     """What proves that paging does not advance: the same position, or the same page, twice."""
+
+    def first(self) -> Position | None:
+        """The position of the first page; None where the API wants none there."""
+        return None
 
     def following(self, page: Page) -> Next:
         """Where the page after this one is, if no signal says that this is the last."""
