@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
+from airbyte_cdk.models import AirbyteMessageSerializer
 from airbyte_cdk.test.standard_tests._spec_lint import find_secret_marking_errors
 
 from source_rest_api import scaffold
@@ -105,6 +106,18 @@ def test_the_form_offers_a_choice_of_credentials(folder: Path) -> None:
     assert [branch["properties"]["type"]["const"] for branch in choice["oneOf"]] == ["token", "oauth"]
     assert choice["oneOf"][0]["properties"]["api_token"]["airbyte_secret"]
     assert find_secret_marking_errors(form) == []
+
+
+def test_the_platform_may_sign_the_user_in(folder: Path) -> None:
+    """The consent screen is declared beside the form, as the protocol has it."""
+    init = folder / "source_acme/__init__.py"
+    init.write_text(init.read_text().replace("SourceAcme", "SourceAcmeWithConsent"))
+    [message] = python(folder, "spec")
+    auth = AirbyteMessageSerializer.load(message).spec.advanced_auth  # type: ignore[union-attr]
+    assert auth is not None
+    places = auth.oauth_config_specification.complete_oauth_output_specification["properties"]  # type: ignore[index, union-attr]
+    assert places["refresh_token"]["path_in_connector_config"] == ["credentials", "refresh_token"]
+    assert (auth.predicate_key, auth.predicate_value) == (["credentials", "type"], "oauth")
 
 
 def test_it_reads_with_a_token(folder: Path, api: Api) -> None:
