@@ -145,6 +145,31 @@ def test_every_record_is_read_by_an_expression(pagination: dict[str, Any]) -> No
         assert len(api.requests) == 3
 
 
+@pytest.mark.usefixtures("no_proxy")
+def test_a_session_of_the_first_page_goes_on_in_its_own_parameter() -> None:
+    """Two things to remember, a session and a page, are one token that templates take apart."""
+    pages = {"page": "{{ next_page_token.split(':')[1] if next_page_token else 0 }}"}
+    session = {"session": "{{ next_page_token.split(':')[0] if next_page_token else none }}"}
+    cursor = "response.session ~ ':' ~ (response.page + 1) if response.items"
+    with Api() as api:
+
+        @api.get("/items")
+        def items(call: Call) -> Answer:
+            page = int(call.arg("page"))
+            known = "session" not in call.query if page == 0 else call.arg("session") == "s/1"
+            return Answer(
+                {"items": [{"id": page}] if page < 3 else [], "session": "s/1", "page": page}, 200 if known else 400
+            )
+
+        endpoint = {"name": "items", "path": "items", "params": {**session, **pages}, "records_path": "items"}
+        paging = {"type": "cursor", "cursor": cursor}
+        connector = Connector().session({"url_base": api.url, "endpoints": [{**endpoint, "pagination": paging}]})
+        catalog = {"streams": [{"stream": {"name": "items"}, "sync_mode": "full_refresh"}]}
+        lines = [json.loads(line) for block in connector.read(catalog, {}) for line in block.splitlines()]
+        assert [line["record"]["data"]["id"] for line in lines if line["type"] == "RECORD"] == [0, 1, 2]
+        assert connector.complete
+
+
 @pytest.mark.parametrize("body", [b"[]", b"[1]", b"null", b'"text"'])
 def test_a_body_that_is_no_object_has_no_fields(body: bytes) -> None:
     """A list can be read as one."""
