@@ -1,4 +1,4 @@
-"""Templates that may name the token of the next page: on the first page, where there is none, they are left out."""
+"""Templates that name the token of the next page: where they give null, as on the first page, they are left out."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def tree(value: Any, context: Mapping[str, Any], fill: Callable[[str, Mapping[st
 
 
 def _filled(text: str, context: Mapping[str, Any], fill: Callable[[str, Mapping[str, Any]], Any]) -> Any:
-    waits = templates.TOKEN in templates.names(text) and context.get(templates.TOKEN) is None
+    reads = templates.TOKEN in templates.names(text)
     try:
         filled = fill(text, context)
     except templates.NullError:
-        if waits:
+        if reads:
             return BLANK
         raise
-    return BLANK if waits and filled is None else filled
+    return BLANK if reads and filled is None else filled

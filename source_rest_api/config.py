@@ -21,7 +21,7 @@ from source_rest_api.paginators import NoPagination, Paginator
 from source_rest_api.record_templates import RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def _http_url(value: str) -> str:
@@ -125,6 +125,19 @@ def validated(raw: Mapping[str, Any], model: type[M]) -> M:
     except ValidationError as error:
         problems = [validation.problem(model, item) for item in error.errors(include_url=False, include_input=False)]
         raise _wrong(problems) from None
+
+
+def built(api: Callable[[Any], Config], own: Any) -> Config:
+    """The API that a connector makes of its own config.
+
+    Raises:
+        ConfigError: A component that it makes is wrong.
+    """
+    try:
+        return api(own)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        raise _wrong([f"{error.title}: {validation.problem(Config, item)}" for item in details]) from None
 
 
 def checked(config: Config) -> Config:

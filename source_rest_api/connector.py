@@ -75,7 +75,7 @@ class Connector:
             ConfigError: With all that is wrong with it.
         """
         own = configs.validated(raw_config, self.config_model)
-        api = configs.checked(self.api(own))
+        api = configs.checked(configs.built(self.api, own))
         return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on)
 
 
@@ -151,6 +151,7 @@ class Session:
             make = self._streams(requester)
             reads = [StreamRead(each, make, states.get(each.name), workers) for each in catalog.load(configured)]
             sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
+            requester.on_limit = sync.limited
             try:
                 yield from sync.run()
             finally:

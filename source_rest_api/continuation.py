@@ -59,6 +59,11 @@ def check_end(page: Page, end: End, *, paged: bool) -> str | None:
     Raises:
         ConfigError: There is more, and the config does not follow it.
     """
+    if end.capped:
+        raise ConfigError(
+            f"The API gives no more records to one question ({end.reason}), and there may be more. Give the endpoint "
+            "`incremental` with `sorted: true`, to go on from the newest cursor value."
+        )
     sign = None if end.said else find_sign(page)
     if sign is None or (paged and not sign.certain):
         return None if sign is None else sign.what

@@ -157,7 +157,11 @@ class Endpoint(Model):
         if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
             yield "http_method: must be POST for a GraphQL body"
         paging = self.pagination or default
-        if not (isinstance(paging, Paging) and paging.in_body):
+        if not isinstance(paging, Paging):
+            return
+        if paging.result_cap is not None and not (self.incremental and self.incremental.in_order):
+            yield "pagination.result_cap: needs `incremental` with `sorted: true`, to go on from the newest value"
+        if not paging.in_body:
             return
         if self.http_method == "GET" and self.body is None:
             yield "pagination.in: a GET request has no body; set `http_method: POST`, or `in: query`"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from source_rest_api import yaml_text
+from source_rest_api.config import validated
 from source_rest_api.endpoint import Endpoint
+from source_rest_api.errors import ConfigError
+from source_rest_api.model import Model
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class _File(Model):
+    endpoints: list[Endpoint]
 
 
 def load(folder: Path) -> list[Endpoint]:
@@ -18,11 +25,21 @@ def load(folder: Path) -> list[Endpoint]:
     An endpoint without `schema` gets that of `schemas/<name>.json`, if there is one.
 
     Raises:
-        pydantic.ValidationError: An endpoint is wrong.
+        ConfigError: With all that is wrong in the file, and where.
     """
-    endpoints = []
-    for entry in yaml_text.load((folder / "endpoints.yaml").read_text(encoding="utf-8")):
-        schema = folder / "schemas" / f"{entry.get('name')}.json"
-        declared = {"schema": json.loads(schema.read_text(encoding="utf-8"))} if schema.exists() else {}
-        endpoints.append(Endpoint.model_validate({**declared, **entry}))
-    return endpoints
+    try:
+        entries = yaml_text.load((folder / "endpoints.yaml").read_text(encoding="utf-8"))
+        given = [_with_schema(entry, folder / "schemas") for entry in entries] if isinstance(entries, list) else entries
+    except ValueError as error:
+        raise ConfigError(f"endpoints.yaml or a schema beside it is {error}.") from None
+    try:
+        return validated({"endpoints": given}, _File).endpoints
+    except ConfigError as error:
+        raise ConfigError(f"endpoints.yaml: {error.message}") from None
+
+
+def _with_schema(entry: Any, schemas: Path) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    file = schemas / f"{entry.get('name')}.json"
+    return {"schema": json.loads(file.read_text(encoding="utf-8")), **entry} if file.exists() else entry

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import NonNegativeFloat, PositiveInt
 
+from source_rest_api import rate_limits
 from source_rest_api.decoders import describe
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from source_rest_api.page import Response
 
-_LONGEST = 1e9
-"""Seconds; whatever is longer is for ever."""
+_READ = 2000
+"""Bytes of an error's body in which words are looked for."""
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 _ADVICE = {
     HTTPStatus.BAD_REQUEST: "check the endpoint's `params`, `body` and `pagination`",
@@ -54,7 +52,8 @@ class Retry(Model):
     max_seconds: NonNegativeFloat = 600
     """How long one request may be tried again."""
     rate_limit_seconds: NonNegativeFloat = 3600
-    """How long one request may wait for a rate limit (429). It is not bounded by the number of attempts."""
+    """How long one request may wait for a rate limit (429, or a 403 that names one), however often it is
+    tried. Where the API asks to wait longer, the stream fails at once, and the next sync goes on from its state."""
     post: bool = False
     """Whether a POST may be sent again after it may have reached the API; only for POSTs that change nothing."""
 
@@ -74,30 +73,22 @@ def judge(response: Response) -> Verdict | None:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     message = f"The API answered {describe(response)}"
-    if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and "Retry-After" in response.headers):
+    wait = rate_limits.retry_after(response.headers)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _limits(response)):
         error = TransientError(f"{message}. It limits the rate of requests; the sync goes on from its state later.")
-        return Verdict(error, retry=True, wait=retry_after(response.headers), limited=True, refused=True)
+        return Verdict(error, retry=True, wait=rate_limits.wait(response.headers), limited=True, refused=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         overload = status == HTTPStatus.SERVICE_UNAVAILABLE
-        refused = overload and "Retry-After" in response.headers
-        wait = retry_after(response.headers)
+        refused = overload and wait is not None
         return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=refused, overload=overload)
     if status in _RETRIED:
-        return Verdict(TransientError(f"{message}."), retry=True, wait=retry_after(response.headers), refused=True)
+        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=True)
     advice = _ADVICE.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.IM_A_TEAPOT)
     return Verdict(ConfigError(f"{message}{f': {advice}' if advice else ''}."))
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by the `Retry-After` header (RFC 9110, section 10.2.3): a number, or a date.
-
-    A date is measured by the server's own clock (`Date`). What cannot be read is None; what is past is 0.
-    """
-    value = headers.get("Retry-After", "").strip()
-    if value.replace(".", "", 1).isdecimal() and value.isascii():
-        return min(float(value), _LONGEST)
-    try:
-        until, now = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("Date", ""))
-        return min(max((until - now).total_seconds(), 0.0), _LONGEST)
-    except (TypeError, ValueError, OverflowError):
-        return None
+def _limits(response: Response) -> bool:
+    """Whether a 403 is a rate limit, as GitHub's and Google's are."""
+    remaining, _ = rate_limits.allowance(response.headers)
+    start = response.body[:_READ].decode("utf-8", "replace")
+    return "Retry-After" in response.headers or remaining == 0 or rate_limits.named_in(start)

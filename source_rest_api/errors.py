@@ -3,7 +3,8 @@
     SourceError
     ├── ConfigError        somebody has to change a setting or a permission    config_error
     ├── TransientError     the same thing may work later: try again            transient_error
-    │   └── BrokenAnswerError  ... at once: the body was cut or is not decodable
+    │   ├── BrokenAnswerError  ... at once: the body was cut or is not decodable
+    │   └── RateLimitedError   ... when the API takes more requests
     └── InternalError      a bug of this connector: report it                  system_error
 
 The failure types are those of the Airbyte protocol's error trace.
@@ -55,6 +56,10 @@ class TransientError(SourceError):
 
 class BrokenAnswerError(TransientError):
     """The answer's body is cut or cannot be decoded; worth asking again at once."""
+
+
+class RateLimitedError(TransientError):
+    """The body of a success says that there were too many requests."""
 
 
 class InternalError(SourceError):

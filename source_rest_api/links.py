@@ -11,6 +11,19 @@ _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*(?:[\w*!#$&+.^`|~-]+(?:\s*=\s*(?:"(?:[
 _PARAMETER = re.compile(r';\s*([\w*!#$&+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+)))?')
 
 
+def find_links(header: str) -> dict[str, dict[str, str]]:
+    """All links by their relations, each with its `url` as it stands there, and its parameters."""
+    found: dict[str, dict[str, str]] = {}
+    for link in _LINK.finditer(header):
+        parameters: dict[str, str] = {}
+        for parameter in _PARAMETER.finditer(link[2]):
+            name, quoted, token = parameter.groups("")
+            parameters.setdefault(name.lower(), quoted or token.strip("'"))
+        for relation in parameters.get("rel", "").lower().split():
+            found.setdefault(relation, {"url": link[1].strip(), **parameters})
+    return found
+
+
 def find_link(header: str, relation: str, base_url: str) -> str | None:
     """The absolute target of the first link with `rel` = `relation`, or None.
 
@@ -20,16 +33,8 @@ def find_link(header: str, relation: str, base_url: str) -> str | None:
     Raises:
         ConfigError: The target is not a URL.
     """
-    for link in _LINK.finditer(header):
-        target, parameters = link.groups()
-        for parameter in _PARAMETER.finditer(parameters):
-            name, quoted, token = parameter.groups("")
-            if name.lower() != "rel":
-                continue
-            if relation in (quoted or token.strip("'")).lower().split():
-                return resolve(base_url, str(target).strip())
-            break
-    return None
+    link = find_links(header).get(relation)
+    return None if link is None else resolve(base_url, link["url"])
 
 
 def resolve(base_url: str, target: str) -> str:

@@ -28,6 +28,8 @@ class End:
     reason: str
     said: bool = False
     """Whether the API said so itself (a false flag, a reached total, an empty page), so that no other sign counts."""
+    capped: bool = False
+    """Whether there may be more that this question does not give; the slice goes on from its newest cursor value."""
 
 
 Next: TypeAlias = Position | End

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from source_rest_api import raw_json, signals
+from source_rest_api import page_templates, raw_json, signals
 from source_rest_api.errors import ConfigError
 from source_rest_api.links import resolve
 from source_rest_api.model import Model, Path
@@ -20,6 +20,13 @@ from source_rest_api.paging import Paging
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+def _only_one(component: Model, *names: str) -> None:
+    """Raise ValueError unless exactly one of these settings is there."""
+    if [getattr(component, name) for name in names].count(None) != len(names) - 1:
+        listed = " and ".join([", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`"])
+        raise ValueError(f"one of {listed} is needed")
 
 
 class NoPagination(Model):
@@ -70,8 +77,8 @@ class PageNumber(Paging):
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
         return self._asked(request, self.page_param, None if templated else position)
 
-    def next(self, page: Page) -> Next:
-        return self._unless_empty(page) or int(page.position or 0) + 1
+    def following(self, page: Page) -> Next:
+        return self._empty(page) or int(page.position or 0) + 1
 
     def back(self, position: Position) -> Position:
         return max(int(position) - 1, self.first_page)
@@ -93,8 +100,7 @@ class Offset(Paging):
     first_offset: NonNegativeInt = 0
     """Offset of the first record: 0, or 1 where the API counts from one."""
     overlap: bool | None = None
-    """Ask for the last row again with each page, to notice rows that came or went while pages were read. By default
-    where the endpoint has a `primary_key`."""
+    """Ask for the last row again with each page, to notice rows that moved; by default where there is a key."""
 
     repeats = "page"
     shifts = "row"
@@ -105,8 +111,8 @@ class Offset(Paging):
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
         return self._asked(request, self.offset_param, None if templated else position)
 
-    def next(self, page: Page) -> Next:
-        return self._unless_empty(page) or int(page.position or 0) + len(page)
+    def following(self, page: Page) -> Next:
+        return self._empty(page) or int(page.position or 0) + len(page)
 
     def back(self, position: Position) -> Position:
         return max(int(position) - 1, self.first_offset)
@@ -123,6 +129,9 @@ class Cursor(Paging):
     """Where the body holds the token, such as `meta.next_cursor`."""
     cursor_header: str | None = None
     """Header of the answer that holds the token, in place of `cursor_path`."""
+    cursor: page_templates.PageExpression | None = None
+    """An expression that gives the token, in place of `cursor_path`, such as `response.page + 1`. It reads what
+    `stop_when` reads; null or an empty text is the end."""
     cursor_param: str = "cursor"
     """Parameter for the token."""
     first_cursor: str | None = None
@@ -130,8 +139,7 @@ class Cursor(Paging):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.cursor_path is None) == (self.cursor_header is None):
-            raise ValueError("one of `cursor_path` and `cursor_header` is needed")
+        _only_one(self, "cursor_path", "cursor_header", "cursor")
         return self
 
     def first(self) -> Position | None:
@@ -140,13 +148,15 @@ class Cursor(Paging):
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
         return self._asked(request, self.cursor_param, None if templated else position)
 
-    def next(self, page: Page) -> Next:
-        following = self._end(page) or self._token(page)
+    def following(self, page: Page) -> Next:
+        following = self._token(page)
         if following == page.position and not page.records:
             return End("an empty page with the same token", said=True)
         return following
 
     def _token(self, page: Page) -> Next:
+        if self.cursor is not None:
+            return page_templates.position(self.cursor, page, self.page_size, "cursor")
         if self.cursor_path is not None:
             return signals.token(page.raw(self.cursor_path), self.cursor_path, "cursor_path")
         header = self.cursor_header or ""
@@ -172,8 +182,8 @@ class LastRecord(Paging):
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
         return self._asked(request, self.param, None if templated else position)
 
-    def next(self, page: Page) -> Next:
-        end = self._unless_empty(page)
+    def following(self, page: Page) -> Next:
+        end = self._empty(page)
         if end:
             return end
         value = signals.token(raw_json.find(page.records[-1], self.field), self.field, "field")
@@ -191,9 +201,6 @@ class _Links(Paging):
     keep_params: list[str] = []
     """Parameters of the first page to put on the URLs that lack them. By default a URL is followed as it stands."""
 
-    def first(self) -> Position | None:
-        return None
-
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:  # noqa: ARG002
         first = self._sized(request)
         if position is None:
@@ -208,12 +215,25 @@ class NextUrl(_Links):
     """The body holds the URL of the next page, absolute or relative. None, null or "" is the end."""
 
     type: Literal["next_url"] = "next_url"
-    next_url_path: Path
+    next_url_path: Path | None = None
     """Where the body holds the URL, such as `links.next`."""
+    next_url: page_templates.PageExpression | None = None
+    """An expression that gives the URL, in place of `next_url_path`, such as `'/items?after=' ~ last_record.id`. It
+    reads what `stop_when` reads; null or an empty text is the end."""
 
-    def next(self, page: Page) -> Next:
-        following = self._end(page) or signals.token(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        _only_one(self, "next_url_path", "next_url")
+        return self
+
+    def following(self, page: Page) -> Next:
+        following = self._url(page)
         return following if isinstance(following, End) else resolve(page.response.url, str(following))
+
+    def _url(self, page: Page) -> Next:
+        if self.next_url_path is not None:
+            return signals.token(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
+        return page_templates.position(self.next_url or "", page, self.page_size, "next_url")
 
 
 class LinkHeader(_Links):
@@ -221,8 +241,8 @@ class LinkHeader(_Links):
 
     type: Literal["link_header"] = "link_header"
 
-    def next(self, page: Page) -> Next:
-        return self._end(page) or page.link("next") or End("no next link")
+    def following(self, page: Page) -> Next:
+        return page.link("next") or End("no next link")
 
 
 Paginator: TypeAlias = Annotated[

@@ -10,10 +10,11 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, PositiveInt
 
-from source_rest_api import signals
+from source_rest_api import page_templates, signals
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Path
-from source_rest_api.page import End, Page, Position, Request
+from source_rest_api.page import End, Next, Page, Position, Request
+from source_rest_api.page_templates import PageExpression
 
 In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
 """Where in a request something goes."""
@@ -46,9 +47,31 @@ class Paging(Model):
     """Take a page with fewer records than `page_size` for the last. Only for servers that never cap it."""
     stop_on_empty_page: bool = False
     """Take a page without records for the last, although it has a token or link. Counted pages always end so."""
+    stop_when: PageExpression | None = None
+    """An expression that holds for the last page, such as `response.page >= response.pages`. It reads `response`,
+    `headers`, `last_record`, `last_page_size`, `page_size` and `next_page_token`; what is not there is null."""
+    result_cap: PositiveInt | None = None
+    """How many records the API gives to one question at most, such as 10000. What is beyond is asked for anew, from the
+    newest cursor value on, so that the endpoint needs `incremental` with `sorted: true`."""
 
     repeats: ClassVar[Literal["position", "page"]] = "position"
     """What proves that paging does not advance: the same position, or the same page, twice."""
+
+    def first(self) -> Position | None:
+        """The position of the first page; None where the API wants none there."""
+        return None
+
+    def following(self, page: Page) -> Next:
+        """Where the page after this one is, if no signal says that this is the last."""
+        raise NotImplementedError
+
+    def next(self, page: Page) -> Next:
+        """Where the next page is, or why there is none.
+
+        Raises:
+            ConfigError: The page has not what the config says that it has.
+        """
+        return self._end(page) or self._capped(page, self.following(page))
 
     shifts: ClassVar[Literal["row", "page"] | None] = None
     """Whether rows that come or go move the positions of others, and by what a position is counted."""
@@ -94,26 +117,35 @@ class Paging(Model):
             return End("total reached", said=True)
         if self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path):
             return End("last of all pages", said=True)
+        if self.stop_when is not None and page_templates.holds(self.stop_when, page, self.page_size):
+            return End("`stop_when` holds", said=True)
         if self.stop_on_empty_page and not page.records:
             return End("empty page", said=True)
         if self.stop_on_short_page and self.page_size is not None and len(page) < self.page_size:
             return End("short page")
         return None
 
-    def _unless_empty(self, page: Page) -> End | None:
-        """The end, if a signal or an empty page says so.
+    def _capped(self, page: Page, following: Next) -> Next:
+        """Where to go on, unless the API would not give another whole page to the same question."""
+        if self.result_cap is None or isinstance(following, End):
+            return following
+        if page.records_so_far + (self.page_size or 1) <= self.result_cap:
+            return following
+        return End(f"{page.records_so_far} records, and `result_cap` is {self.result_cap}", said=True, capped=True)
+
+    def _empty(self, page: Page) -> End | None:
+        """The end, if the page is empty.
 
         Raises:
-            ConfigError: The page is empty, and a signal says that there is more.
+            ConfigError: It is, and a signal says that there is more.
         """
-        end = self._end(page)
-        if end or page.records:
-            return end
+        if page.records:
+            return None
         paths = [self.more_path, self.end_path, self.total_path, self.total_pages_path]
         names = [".".join(path) for path in paths if path]
         if names:
             raise ConfigError(
-                f"The page is empty, but `{names[0]}` says that there is more. The API may give no more than so many "
-                "records to one question; else correct or remove the setting in `pagination`."
+                f"The page is empty, but `{names[0]}` says that there is more. If the API gives no more than so many "
+                "records to one question, set `pagination.result_cap`; else correct or remove that setting."
             )
         return End("empty page", said=True)

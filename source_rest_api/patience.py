@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 _LONGEST_BACKOFF = 10
 """Attempts after which waits do not grow any more."""
+_SPREAD = 0.5
+"""Seconds over which those who were told the same come back; a twentieth of longer waits."""
 
 
 class Patience:
@@ -20,26 +22,31 @@ class Patience:
         self._failures = 0
         self._limits = 0
         self._limited = 0.0
+        self._idle = 0.0
 
     def wait(self, verdict: Verdict, jitter: float) -> float:
         """Note an attempt; seconds before the next."""
         self._limits += verdict.limited
         self._failures += not verdict.limited
         if verdict.wait:
-            return verdict.wait + jitter / 2
+            return verdict.wait + jitter * max(_SPREAD, verdict.wait / 20)
         return self._retry.backoff(min(self._limits if verdict.limited else self._failures, _LONGEST_BACKOFF), jitter)
 
     def allows(self, verdict: Verdict, wait: float, now: float) -> bool:
-        """Whether there is patience left for the wait, which is then taken off. The error tells if it is too long."""
+        """Whether there is patience left for the wait. If it is too long for it, the error tells."""
         limit = "rate_limit_seconds" if verdict.limited else "max_seconds"
-        spent = self._limited if verdict.limited else now - self._started - self._limited
+        spent = self._limited if verdict.limited else now - self._started - self._limited - self._idle
         if not verdict.limited and self._failures >= self._retry.max_attempts:
             return False
         if spent + wait > getattr(self._retry, limit):
             verdict.error.message += f" Waiting {wait:.0f} s more is beyond `retry.{limit}`."
             return False
-        self._limited += wait if verdict.limited else 0.0
         return True
+
+    def waited(self, *, limited: float = 0.0, idle: float = 0.0) -> None:
+        """Note seconds that went by for a rate limit, or for others whose turn it was."""
+        self._limited += limited
+        self._idle += idle
 
     def history(self, now: float) -> str:
         """What was tried, if it was more than once."""

@@ -30,14 +30,18 @@ _typed_dict: Any = TypedDict
 """For fields that are known at run time only, which type checkers do not allow."""
 
 
-def _expression(value: object) -> object:
-    """`record.open` as `{{ record.open }}`."""
+def braced(value: object) -> object:
+    """`record.open` as `{{ record.open }}`.
+
+    Raises:
+        ValueError: It is not one expression.
+    """
     if not isinstance(value, str):
         return value
     text = value if "{{" in value or "{%" in value else f"{{{{ {value} }}}}"
     templates.check(text)
     if templates.expression(text) is None:
-        raise ValueError("must be one expression, such as `record.state == 'open'`")
+        raise ValueError("must be one expression, such as `a.b == 'c'`")
     return text
 
 
@@ -52,26 +56,26 @@ def _check_values(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-Condition: TypeAlias = Annotated[Text, BeforeValidator(_expression)]
+Condition: TypeAlias = Annotated[Text, BeforeValidator(braced)]
 """An expression on a record, with or without braces around it."""
 
 Values: TypeAlias = Annotated[NamedJson, AfterValidator(_check_values)]
 """Paths in a record, and what to put there."""
 
 
-def fields(texts: Iterable[str]) -> list[str] | None:
-    """The fields of a record that these templates read, or None where they do not say which."""
-    used = [keys for text in texts for name, *keys in templates.references(text) if name == RECORD]
+def fields(texts: Iterable[str], of: str = RECORD) -> list[str] | None:
+    """The fields of an object that these templates read, or None where they do not say which."""
+    used = [keys for text in texts for name, *keys in templates.references(text) if name == of]
     if all(keys and not hasattr(dict, keys[0]) for keys in used):
         return sorted({keys[0] for keys in used})
     return None
 
 
-def peeker(texts: Iterable[str]) -> Callable[[Raw], dict[str, Any]]:
-    """Decodes the fields of a record that these templates read, and no others."""
+def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, Any]]:
+    """Decodes the fields of an object that these templates read, and no others."""
     from source_rest_api.absence import Digits  # noqa: PLC0415 -- brings Jinja in, and start-up counts
 
-    used = fields(texts)
+    used = fields(texts, of)
     kind = dict[str, Any] if used is None else _typed_dict("Used", dict.fromkeys(used, Any), total=False)
     return msgspec.json.Decoder(kind, float_hook=Digits).decode
 

@@ -7,6 +7,7 @@ import random
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
@@ -17,8 +18,10 @@ from urllib3.exceptions import HTTPError
 from source_rest_api import error_policy, transport
 from source_rest_api.concurrency import Pace
 from source_rest_api.credentials import Static
+from source_rest_api.datetimes import write
 from source_rest_api.error_policy import Verdict
-from source_rest_api.errors import BrokenAnswerError, SourceError
+from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError
+from source_rest_api.gates import Gates
 from source_rest_api.patience import Patience
 from source_rest_api.sender import Sender
 from source_rest_api.transfer import Stopped, Transfer
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+_CENTURY = 3e9
+"""Seconds."""
 
 T = TypeVar("T")
 
@@ -76,6 +82,9 @@ class Requester:
         self._jitter = jitter
         self._permits = permits
         self._pace = Pace(config.max_requests_per_second, clock)
+        self._gates = Gates(clock)
+        self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
+        """Called before an endpoint's requests wait for its rate limit, with its name and how many seconds."""
         self._judge: Callable[[Response], Verdict | None] = error_policy.judge
         self.sender = Sender(
             config,
@@ -122,20 +131,43 @@ class Requester:
         """
         patience = Patience(self.retry, self._clock())
         while True:
-            self._wait(self._pace.wait())
-            began = self._clock()
+            self._await_turn(request.endpoint, patience)
             outcome = self._attempt(request, read, streamed)
             if isinstance(outcome, _Success):
                 return outcome.value
-            if self._permits is not None and (outcome.limited or outcome.overload):
-                self._permits.pushed_back(self._clock() - began)
             wait = patience.wait(outcome, self._jitter())
             if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
-                outcome.error.message += patience.history(self._clock())
-                raise outcome.error.at(str(request)) from None
+                raise self._given_up(request, outcome, patience)
             _LOG.info("%s: %s Trying again in %.1f s.", request, outcome.error.message, wait)
-            with nullcontext() if self._permits is None else self._permits.released(self._stop):
-                self._wait(wait)
+            if not outcome.limited:
+                over = self._pause(wait) - wait
+                patience.waited(idle=over)
+            elif self._gates.close(request.endpoint, wait):
+                self.on_limit(request.endpoint, wait)
+
+    def _await_turn(self, endpoint: str, patience: Patience) -> None:
+        """Wait while the API wants no requests to the endpoint, and until the pace lets another one begin."""
+        while (seconds := self._gates.wait(endpoint)) > 0:
+            patience.waited(limited=self._pause(seconds))
+        patience.waited(idle=self._pause(self._pace.wait()))
+
+    def _pause(self, seconds: float) -> float:
+        """Wait, and let others work meanwhile; the seconds it took in all."""
+        if seconds <= 0:
+            self._wait(0)
+            return 0.0
+        began = self._clock()
+        with nullcontext() if self._permits is None else self._permits.released(self._stop):
+            self._wait(seconds)
+        return self._clock() - began
+
+    def _given_up(self, request: Request, verdict: Verdict, patience: Patience) -> SourceError:
+        error = verdict.error
+        if verdict.limited and verdict.wait:
+            ends = datetime.now(timezone.utc) + timedelta(seconds=min(verdict.wait, _CENTURY))
+            error.message += f" The limit ends at {write(ends.replace(microsecond=0))}."
+        error.message += patience.history(self._clock())
+        return error.at(str(request))
 
     def _wait(self, seconds: float) -> None:
         """Raise `Stopped` if the read is told to stop before the time is over."""
@@ -146,9 +178,18 @@ class Requester:
         return verdict.retry and (verdict.refused or self.retry.post or request.method in _IDEMPOTENT)
 
     def _attempt(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
+        began = self._clock()
+        outcome = self._outcome(request, read, streamed)
+        if self._permits is not None and isinstance(outcome, Verdict) and (outcome.limited or outcome.overload):
+            self._permits.pushed_back(self._clock() - began)
+        return outcome
+
+    def _outcome(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
         try:
             response = self.sender.send(request, streamed=streamed)
             return self._judge(response) or _Success(read(response))
+        except RateLimitedError as error:
+            return Verdict(error, retry=True, limited=True, refused=True)
         except BrokenAnswerError as error:
             return Verdict(error, retry=True)
         except SourceError as error:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Raw
 
-from source_rest_api import raw_json, record_shapes
-from source_rest_api.errors import ConfigError
+from source_rest_api import rate_limits, raw_json, record_shapes
+from source_rest_api.errors import ConfigError, RateLimitedError
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.record_shapes import Explode
 
@@ -139,14 +139,22 @@ class RecordSelector(Model):
         )
 
     def refuse_error(self, fields: Opened) -> None:
-        """An error object with status 200 is an error, whatever stands beside it."""
+        """An error object with status 200 is an error, whatever stands beside it.
+
+        Raises:
+            RateLimitedError: It speaks of a rate limit.
+            ConfigError: It is another.
+        """
         for key in ERROR_KEYS:
             value = fields.get(key)
             own = any(path[0] == key for path in self._paths)
             if isinstance(value, Raw) and not own and not _is_nothing(value):
-                raise ConfigError(
-                    f"The API answered with an error although the status is a success: `{key}` is "
-                    f"{bytes(value)[:200].decode('utf-8', 'replace')}."
+                said = bytes(value)[:200].decode("utf-8", "replace")
+                limited = rate_limits.named_in(said)
+                kind = RateLimitedError if limited else ConfigError
+                raise kind(
+                    f"The API answered with an error although the status is a success: `{key}` is {said}."
+                    + ("" if limited else " If it is none, say so in `errors`, with `action: accept`.")
                 )
 
 

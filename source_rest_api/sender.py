@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from source_rest_api import compression
+from source_rest_api import compression, rate_limits
 from source_rest_api.connections import Connections
 from source_rest_api.errors import ConfigError
 from source_rest_api.origin import Origin
@@ -111,6 +111,9 @@ class Sender:
             ) from None
         if self._permits is not None and answer.ok:
             self._permits.succeeded(self._clock() - began, request.endpoint)
+            remaining, reset = rate_limits.allowance(answer.headers)
+            if remaining is not None and reset is not None:
+                self._permits.allowed(remaining, reset)
         if streamed and answer.ok and answer.status_code not in _REDIRECTS:
             chunks = compression.plain(self.transfer.chunks(answer), answer.headers.get("Content-Encoding", ""))
             return Response(answer.status_code, answer.headers, b"", str(prepared.url), chunks, answer.close)

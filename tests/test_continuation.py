@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 from requests.structures import CaseInsensitiveDict
 
 from source_rest_api import raw_json
-from source_rest_api.continuation import Sign, find_sign
-from source_rest_api.page import Page, Request, Response
+from source_rest_api.continuation import Sign, check_end, find_sign
+from source_rest_api.errors import ConfigError
+from source_rest_api.page import End, Page, Request, Response
 from source_rest_api.paginators import Paginator
 
 ROWS = [{"id": n} for n in range(3)]
@@ -162,3 +163,11 @@ def test_the_pagination_that_is_named_would_follow_the_sign(rest: dict[str, Any]
     body = json.dumps(rest).encode()
     page = Page(Request("GET", "u"), Response(200, {}, body, "https://h/"), Raw(body), [])
     assert paging.next(page) in {"https://h/2", "abc"}
+
+
+def test_what_is_beyond_a_cap_is_no_end() -> None:
+    """An API that gives so many and no more has not said that there are no others."""
+    response = Response(200, {}, b"[]", "https://h/items")
+    page = Page(Request("GET", "https://h/items"), response, Raw(b"[]"), [])
+    with pytest.raises(ConfigError, match=r"10 records.*`incremental`"):
+        check_end(page, End("10 records", said=True, capped=True), paged=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal
 
+import pytest
+
 from source_rest_api import Connector, endpoint_files
 from source_rest_api.config import Config
 from source_rest_api.endpoint import Endpoint
+from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Secret
 from source_rest_api.page import End, Next, Page, Position, Request
 from tests.api import Api, Call
@@ -29,6 +32,28 @@ def test_schemas_stand_beside_the_endpoints(tmp_path: Path) -> None:
     (tmp_path / "endpoints.yaml").write_text(json.dumps(entries))
     schemas = [endpoint.json_schema for endpoint in endpoint_files.load(tmp_path)]
     assert schemas == [plain, own, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "- {name: a, path: /a, pagination: {type: cursr}}",
+            "endpoints[0].pagination.type: unknown type, did you mean",
+        ),
+        ("- {name: a, path: /a}\n- {nam: b, path: /b}", "endpoints[1].nam: unknown key, did you mean `name`?"),
+        ("- {name: a, path: ", "endpoints.yaml or a schema beside it is not valid YAML in line 1"),
+        ("name: a", "endpoints: must be a list"),
+        ("- a", "endpoints[0]: must be an object"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_said_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    """A connector's own endpoints are explained as those of a config are."""
+    (tmp_path / "endpoints.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        endpoint_files.load(tmp_path)
+    assert message in caught.value.message
+    assert caught.value.message.startswith("endpoints.yaml")
 
 
 class _Sum(Model):

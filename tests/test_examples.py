@@ -15,6 +15,7 @@ from source_rest_api.config import load
 from tests.imitations.asana import Asana
 from tests.imitations.github import GitHub
 from tests.imitations.gitlab import GitLab
+from tests.imitations.hubspot import HubSpot
 from tests.imitations.intercom import Intercom
 from tests.imitations.notion import Notion
 from tests.imitations.pipedrive import Pipedrive
@@ -32,6 +33,7 @@ APIS: dict[str, type[Imitation]] = {
     "asana": Asana,
     "github": GitHub,
     "gitlab": GitLab,
+    "hubspot": HubSpot,
     "intercom": Intercom,
     "notion": Notion,
     "pipedrive": Pipedrive,

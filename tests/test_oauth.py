@@ -63,6 +63,14 @@ def test_client_credentials(api: TokenApi) -> None:
     assert [call.headers["Authorization"] for call in api.asked("/x")] == ["Bearer T1-secret"] * 2
 
 
+def test_a_grant_of_the_apis_own(api: TokenApi) -> None:
+    """`fields` come last, so that they may say what the grant is called."""
+    fields = {"grant_type": "account_credentials", "account_id": "a7"}
+    with Session(api.oauth(credentials_in="basic", fields=fields)) as session:
+        session.get()
+    assert form(api.asked()[0]) == fields
+
+
 def test_credentials_as_basic_and_the_body_as_json(api: TokenApi) -> None:
     """Id and secret stand in one place only."""
     with Session(api.oauth(credentials_in="basic", body_format="json")) as session:

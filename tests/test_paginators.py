@@ -491,3 +491,45 @@ def test_tokens_of_any_text_lead_through_all_pages(tokens: list[str]) -> None:
         return {"data": [{"page": here}], "next": tokens[here] if here < len(tokens) else None}, {}
 
     assert walk(cursor, answer) == [{"page": n} for n in range(len(tokens) + 1)]
+
+
+# The most that the API gives
+
+
+@pytest.mark.parametrize(
+    ("settings", "before", "capped"),
+    [
+        ({"type": "page_number"}, 6, False),
+        ({"type": "page_number"}, 7, True),
+        ({"type": "page_number", "page_size": 3, "page_size_param": "n"}, 3, False),
+        ({"type": "page_number", "page_size": 3, "page_size_param": "n"}, 4, False),
+        ({"type": "page_number", "page_size": 3, "page_size_param": "n"}, 5, True),
+        ({"type": "offset", "limit": 3}, 5, True),
+        ({"type": "cursor", "cursor_path": "next"}, 6, False),
+        ({"type": "cursor", "cursor_path": "next"}, 7, True),
+        ({"type": "last_record", "field": "id", "param": "after"}, 7, True),
+    ],
+)
+def test_a_question_is_not_asked_beyond_what_the_api_answers(
+    settings: dict[str, Any], before: int, capped: bool
+) -> None:
+    """With a cap of ten, the next page is asked for as long as a whole one fits below it."""
+    given = page(b'{"data":[{"id":1},{"id":2},{"id":3}],"next":"t"}', 1, before=before)
+    following = PAGINATOR.validate_python({**settings, "result_cap": 10}).next(given)
+    assert isinstance(following, End) == capped
+    assert not isinstance(following, End) or (following.capped and "10" in following.reason)
+
+
+@pytest.mark.parametrize(
+    ("settings", "body"),
+    [
+        ({"type": "cursor", "cursor_path": "next"}, b'{"data":[{}]}'),
+        ({"type": "offset", "limit": 1, "total_path": "total"}, b'{"data":[{}],"total":10}'),
+        ({"type": "page_number", "more_path": "more"}, b'{"data":[{}],"more":false}'),
+    ],
+)
+def test_the_end_at_the_cap_is_the_end(settings: dict[str, Any], body: bytes) -> None:
+    """Where the API says that this is all, there is nothing beyond."""
+    end = PAGINATOR.validate_python({**settings, "result_cap": 10}).next(page(body, 9, before=9))
+    assert isinstance(end, End)
+    assert not end.capped

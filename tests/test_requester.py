@@ -29,6 +29,7 @@ from source_rest_api.masking import Mask
 from source_rest_api.page import Request, Response
 from source_rest_api.payload import JsonPayload
 from source_rest_api.requester import Requester
+from source_rest_api.selectors import RecordSelector
 from source_rest_api.token_requester import sign_in
 from source_rest_api.transfer import Stopped
 from tests.api import Answer, Api, Call
@@ -177,6 +178,59 @@ def test_a_wait_beyond_the_budget_fails_at_once(api: Api, status: int, setting: 
     with pytest.raises(TransientError, match=rf"Waiting 100000 s more is beyond `retry\.{setting}`"):
         fetch(api, clock)
     assert clock.waits == []
+
+
+def test_the_end_of_a_limit_is_told(api: Api) -> None:
+    """Who reads the error knows when to try again."""
+    api.get("/e")(lambda _: Answer(status=429, headers={"Retry-After": "86400"}))
+    tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
+    with pytest.raises(TransientError, match=r"The limit ends at (\S+)\.$") as error:
+        fetch(api)
+    told = datetime.fromisoformat(error.value.message.split()[-1].rstrip(".").replace("Z", "+00:00"))
+    assert timedelta(seconds=-1) <= told - tomorrow <= timedelta(minutes=10)
+
+
+def test_an_error_of_a_rate_limit_in_a_success_is_waited_out(api: Api) -> None:
+    """`{"error": "ratelimited"}` with status 200 is a rate limit, and no empty page."""
+    api.get("/e")(failing(*[{"ok": False, "error": "ratelimited"}] * 9))
+    clock = Clock()
+    with requester(api.url, clock) as asking:
+        read = RecordSelector(allow_missing_records=True, records_path="x")
+        asking.fetch(Request("GET", f"{api.url}/e"), lambda response: read.select(Json().decode(response)))
+    assert len(api.requests) == 10
+
+
+def test_what_one_is_told_holds_for_the_endpoint(api: Api) -> None:
+    """The other requests of an endpoint wait with it, other endpoints do not, and both are told once."""
+    limited = Answer(status=429, headers={"Retry-After": "30"})
+    api.get("/e")(failing(limited))
+    api.get("/f")(failing())
+    clock = Clock()
+    told: list[tuple[str, float]] = []
+    order: list[tuple[str, float]] = []
+    with requester(api.url, clock) as asking:
+
+        def ask(name: str, caller: str) -> None:
+            request = Request("GET", f"{api.url}/{name}", endpoint=name)
+            asking.fetch(request, lambda _: order.append((caller, clock.now)))
+
+        def meanwhile(endpoint: str, seconds: float) -> None:
+            told.append((endpoint, seconds))
+            ask("f", "other endpoint")
+            ask("e", "same endpoint")
+
+        asking.on_limit = meanwhile
+        ask("e", "first")
+    assert told == [("e", 30.0)]
+    assert order == [("other endpoint", 0.0), ("same endpoint", 30.0), ("first", 30.0)]
+
+
+def test_time_of_others_is_not_taken_from_patience(api: Api) -> None:
+    """Waiting for the pace, or for a permit, leaves the time for retries as it was."""
+    api.get("/e")(failing(*[Answer(status=500)] * 4))
+    clock = Clock()
+    assert fetch(api, clock, max_requests_per_second=0.01, retry={"max_seconds": 20}) == OK
+    assert clock.now == 400
 
 
 def test_rate_limits_have_a_budget_of_their_own(api: Api) -> None:
