@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from source_rest_api.slice_reader import SliceReader
     from source_rest_api.stream import Stream
 
+_MOST_BYTES = 16 << 20
+"""What pages that are asked for at the same time may come to, by the largest so far; one may always be asked for."""
 _MOST_FAILURES = 3
 """Slices of a stream that may fail before no further one is begun."""
 
@@ -79,6 +81,8 @@ class StreamRead:
         self._planned = False
         self._readers: list[SliceReader] = []
         self._active = 0
+        self.largest = 0
+        """Bytes of the largest page so far."""
 
     def claim(self, *, ahead: bool) -> Callable[[Out[Item]], None] | None:
         """A piece of work that may be done now."""
@@ -91,6 +95,8 @@ class StreamRead:
 
     def _next(self, *, ahead: bool) -> Callable[[_Framed], None] | None:
         self._readers = [reader for reader in self._readers if not reader.ended]
+        if self._active and (self._active + 1) * self.largest > _MOST_BYTES:
+            return None
         for reader in self._readers:
             work = reader.claim(ahead=ahead)
             if work is not None:
@@ -164,6 +170,7 @@ class _Framed:
     def put(self, item: Batch) -> None:
         """Pass on records."""
         lines = messages.records(self._read.name, item.records, int(time.time() * 1000)) if item.records else b""
+        self._read.largest = max(self._read.largest, len(lines))
         self._pass(Item(self._read, lines, len(item.records), item.moved))
 
     def lines(self, lines: bytes) -> None:

@@ -68,13 +68,20 @@ def plain(message: AirbyteMessage) -> dict[str, Any]:
 
 
 def timeless(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What was said, without times, and without logs, which the CDK has its own way for."""
+    """What was said of each stream, without times, logs (the CDK has its own way for them), and states but the last."""
     for message in messages:
         for body in message.values():
             if isinstance(body, dict):
                 body.pop("emitted_at", None)
-        message.get("state", {}).get("stream", {}).get("stream_state", {}).pop("completed_at", None)
-    return [message for message in messages if message["type"] != "LOG"]
+        message.get("state", {}).pop("sourceStats", None)
+        saved = message.get("state", {}).get("stream", {}).get("stream_state", {})
+        saved.pop("completed_at", None)
+        saved.get("reading", {}).pop("began_at", None)
+        for unfinished in saved.get("reading", {}).get("slices", []):
+            unfinished.pop("end", None)
+    said = {name: [m for m in messages if f'"{name}"' in json.dumps(m)] for name in ("first", "second")}
+    states = {name: [m for m in own if m["type"] == "STATE"][-1:] for name, own in said.items()}
+    return [{name: [m for m in own if m["type"] not in {"LOG", "STATE"}] for name, own in said.items()}, states]
 
 
 def page(scripted: list[Any], call: Call) -> Any:
