@@ -71,7 +71,7 @@ class Paging(Model):
         Raises:
             ConfigError: The page has not what the config says that it has.
         """
-        return self._end(page) or self._capped(page, self.following(page))
+        return self._capped(page, self._end(page) or self.following(page))
 
     shifts: ClassVar[Literal["row", "page"] | None] = None
     """Whether rows that come or go move the positions of others, and by what a position is counted."""
@@ -126,10 +126,14 @@ class Paging(Model):
         return None
 
     def _capped(self, page: Page, following: Next) -> Next:
-        """Where to go on, unless the API would not give another whole page to the same question."""
-        if self.result_cap is None or isinstance(following, End):
+        """Where to go on, unless the API would not give another whole page to the same question.
+
+        What ends at the cap ends there whether there is more or not: totals stop there, and so do tokens.
+        """
+        if self.result_cap is None:
             return following
-        if page.records_so_far + (self.page_size or 1) <= self.result_cap:
+        left = self.result_cap - page.records_so_far
+        if left >= (self.page_size or 1) or (left > 0 and isinstance(following, End)):
             return following
         return End(f"{page.records_so_far} records, and `result_cap` is {self.result_cap}", said=True, capped=True)
 

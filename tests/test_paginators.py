@@ -528,8 +528,10 @@ def test_a_question_is_not_asked_beyond_what_the_api_answers(
         ({"type": "page_number", "more_path": "more"}, b'{"data":[{}],"more":false}'),
     ],
 )
-def test_the_end_at_the_cap_is_the_end(settings: dict[str, Any], body: bytes) -> None:
-    """Where the API says that this is all, there is nothing beyond."""
-    end = PAGINATOR.validate_python({**settings, "result_cap": 10}).next(page(body, 9, before=9))
+@pytest.mark.parametrize(("before", "capped"), [(8, False), (9, True)])
+def test_an_end_at_the_cap_is_none(settings: dict[str, Any], body: bytes, before: int, capped: bool) -> None:
+    """Below it the API says that this is all; at it totals, flags and tokens stop, whatever there is beyond."""
+    body = body.replace(b"10", b"%d" % (before + 1))
+    end = PAGINATOR.validate_python({**settings, "result_cap": 10}).next(page(body, 9, before=before))
     assert isinstance(end, End)
-    assert not end.capped
+    assert end.capped == capped
