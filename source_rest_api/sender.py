@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 import requests
 
@@ -123,12 +123,16 @@ class Sender:
             )
 
     def prepared(self, request: Request, auth: Auth) -> requests.PreparedRequest:
-        """As it will be sent. The origin is checked here, because parsers differ in how they read odd URLs."""
+        """As it will be sent.
+
+        A blank in a parameter is `%20`, which all servers read; some OData servers refuse `+`. The origin is checked
+        here, because parsers differ in how they read odd URLs.
+        """
         prepared = self.connections.session.prepare_request(
             requests.Request(
                 request.method,
                 request.url,
-                params=request.params,
+                params=urlencode(request.params, doseq=True, quote_via=quote),
                 headers=_headers(request),
                 data=None if request.body is None else request.body.encode(),
                 auth=auth,

@@ -390,6 +390,15 @@ def test_a_url_base_that_is_none_is_refused(url_base: str) -> None:
         requester(url_base)
 
 
+def test_a_blank_in_a_parameter_is_percent_encoded(api: Api) -> None:
+    """Every server reads `%20`; a server of OData answers `+` with 400. What else is reserved is encoded too."""
+    api.get("/x")(lambda _: {})
+    with requester(api.url) as asking:
+        params: dict[str, Any] = {"$filter": "at ge 1+1", "id": ["a/b", "ü"]}
+        asking.fetch(Request("GET", f"{api.url}/x", params), Json().decode)
+    assert [call.target for call in api.requests] == ["/x?%24filter=at%20ge%201%2B1&id=a%2Fb&id=%C3%BC"]
+
+
 @pytest.mark.parametrize("path", ["/a:b//c", "/%7Euser/a%2Fb?x=%20", "/é/☃?q=ü#fragment"])
 def test_unusual_urls_arrive(api: Api, path: str) -> None:
     """What is a URL is asked for."""
