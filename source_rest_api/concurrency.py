@@ -78,15 +78,18 @@ class Permits:
             self._changed.notify_all()
 
     @contextmanager
-    def released(self, stop: Event) -> Iterator[None]:
-        """Give the permit back while one waits for something else, so that others may work."""
+    def released(self) -> Iterator[None]:
+        """Give the permit back while one waits for something else, so that others may work.
+
+        Afterwards it is there again at once, beyond the limit if need be: those who hold the others may be waiting for
+        what this one has begun.
+        """
         self.release()
         try:
             yield
         finally:
-            if not self.acquire(stop):
-                with self._changed:  # whoever is stopped gives back what it had
-                    self._held += 1
+            with self._changed:
+                self._held += 1
 
     def succeeded(self, seconds: float, endpoint: str = "") -> None:
         """Note that a request was answered.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from source_rest_api import state
 from source_rest_api.delivery import Bookmark
 from source_rest_api.errors import ConfigError
+from source_rest_api.loop_guard import REPEATED_PAGE
 from source_rest_api.page import End
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Continuity:
         self._anchor: str | None = None
         self._resuming = False
         self._returns = 0
+        self._stale = 0
 
     def resume(self, anchor: str | None) -> None:
         """Expect a page of an earlier run, which holds the row with this digest."""
@@ -51,11 +53,18 @@ class Continuity:
         return not self._resuming and len(self._tail) > 1 and self._stream.overlaps
 
     def check(self, page: Page) -> Page | None:
-        """The page without the rows that are known; None if no row of it is, so that an earlier page is needed."""
+        """The page without the rows that are known; None if no row of it is, so that an earlier page is needed.
+
+        Raises:
+            ConfigError: A page had nothing new, and the next one has not either: paging does not advance.
+        """
         fresh = 0 if page.earlier else self._fresh(page)
         if fresh is None:
             return None
         self._tail = page.records or self._tail
+        self._stale = self._stale + 1 if fresh == len(page.records) > 1 else 0
+        if self._stale > 1:
+            raise ConfigError(REPEATED_PAGE)
         return replace(page, records=page.records[fresh:], earlier=page.earlier + fresh) if fresh else page
 
     def earlier(self, page: Page) -> tuple[Position, int]:

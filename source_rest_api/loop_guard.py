@@ -27,14 +27,14 @@ class LoopGuard:
         if what is None:
             return
         if what in self._seen:
-            raise ConfigError(_REPEATED_PAGE if self._by_page else _REPEATED_POSITION)
+            raise ConfigError(REPEATED_PAGE if self._by_page else _REPEATED_POSITION)
         self._seen.add(what)
 
     def _digest(self, page: Page) -> int | None:
         return hash(tuple(map(bytes, page.records))) if page.records else None
 
 
-_REPEATED_PAGE = (
+REPEATED_PAGE = (
     "The page's records were there before, so paging does not advance. Check the names of the parameters in "
     "`pagination` (the API may not know them)."
 )

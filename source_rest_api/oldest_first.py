@@ -14,7 +14,7 @@ class OldestFirst:
     """Checks that the cursor values of a slice never go back, page after page."""
 
     def __init__(self) -> None:
-        self._newest: Mark | None = None
+        self.newest: Mark | None = None
 
     def check(self, seen: Observation) -> None:
         """Note a page.
@@ -23,10 +23,10 @@ class OldestFirst:
             ConfigError: One of its records is older than one before it, or has no readable cursor.
         """
         first = min((value for value in seen.values if value is not None), default=None)
-        behind = first is not None and self._newest is not None and first < self._newest.value
+        behind = first is not None and self.newest is not None and first < self.newest.value
         if not seen.ascending or behind:
             raise ConfigError(
                 "`incremental.order` says that records come oldest first, and they do not. Remove it, or have the API "
                 "sort by the cursor field (`params`)."
             )
-        self._newest = seen.newest or self._newest
+        self.newest = seen.newest or self.newest

@@ -157,7 +157,7 @@ class Requester:
             self._wait(0)
             return 0.0
         began = self._clock()
-        with nullcontext() if self._permits is None else self._permits.released(self._stop):
+        with nullcontext() if self._permits is None else self._permits.released():
             self._wait(seconds)
         return self._clock() - began
 

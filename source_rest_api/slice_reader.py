@@ -8,7 +8,8 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from source_rest_api import boundary
+from source_rest_api import boundary, result_cap
+from source_rest_api.boundary import Boundary
 from source_rest_api.continuity import Continuity
 from source_rest_api.delivery import Advance, Batch
 from source_rest_api.errors import ConfigError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from source_rest_api.boundary import Boundary
     from source_rest_api.cursors import Observation
     from source_rest_api.delivery import Out
     from source_rest_api.page import Next, Page, Position
@@ -128,12 +128,8 @@ class SliceReader:
             fetch.error = error
         fetch.ready = True
         with self._turn:
-            while (head := self._head()) is not None:
+            while self._asked and (head := self._asked[0]).ready:
                 yield from self._results(head, changed)
-
-    def _head(self) -> Fetch | None:
-        with self._lock:
-            return self._asked[0] if self._asked and self._asked[0].ready else None
 
     def _results(self, fetch: Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
         try:
@@ -154,31 +150,32 @@ class SliceReader:
 
     def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
         """What is new on a page; None if an earlier one has to be asked for again."""
-        stream = self._stream
+        stream, interval, known = self._stream, self._interval, self._known
         with stream.place(page):
-            if not page.earlier:
-                self._guard.check(page)
             continued = self._continuity.check(page)
             if continued is None:
                 self._step_back(page)
                 changed()
                 return None
-            seen = stream.observe(continued, self._interval)
+            if not page.earlier and (continued is page or continued.records):
+                self._guard.check(page)
+            seen = stream.observe(continued, interval)
             if seen is not None and stream.in_order:
                 self._order.check(seen)
         following: Next | None = None
         if page.last:
             following = self._next(page, continued, passed=seen is not None and seen.passed)
-            self._go_on(page, following)
+            with stream.place(page):
+                self._go_on(page, following, seen)
             changed()
-        new = self._new(continued, seen)
+        new = self._new(continued, seen, known)
         stream.ledger.add(pages=not page.earlier, records=len(new))
         with stream.place(page):
-            records = stream.completed(new, self._partition, self._interval)
+            records = stream.completed(new, self._partition, interval)
         moved = Advance(
             self._partition.key,
-            self._interval,
-            done=isinstance(following, End),
+            interval,
+            done=isinstance(following, End) and not following.capped,
             bookmark=self._continuity.bookmark(page, following),
             newest=seen.newest if seen is not None else None,
             boundary=boundary.digests(seen) if seen is not None and stream.endpoint.primary_key else (),
@@ -186,13 +183,13 @@ class SliceReader:
         )
         return Batch(records, moved)
 
-    def _new(self, page: Page, seen: Observation | None) -> list[Raw]:
+    def _new(self, page: Page, seen: Observation | None, known: Boundary | None) -> list[Raw]:
         """The page's records without what is older than the slice or was delivered by an earlier sync."""
         if seen is None:
             return page.records
-        if self._known is None:
+        if known is None:
             return seen.records
-        records = self._known.left_out(seen)
+        records = known.left_out(seen)
         self._stream.ledger.add(withheld=len(seen.records) - len(records))
         return records
 
@@ -203,7 +200,7 @@ class SliceReader:
         only_known = self._paginator.shifts == "row" and len(page) == 1 and not continued.records
         return self._stream.following(continued if only_known else page)
 
-    def _go_on(self, page: Page, following: Next) -> None:
+    def _go_on(self, page: Page, following: Next, seen: Observation | None) -> None:
         """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
         with self._lock:
             self._asked.popleft()
@@ -213,11 +210,20 @@ class SliceReader:
             self._left = self._paginator.pages_left(page)
             if isinstance(following, End):
                 self._asked.clear()
-                self.ended = True
+                self.ended = not following.capped
+                if following.capped:
+                    self._divide(seen)
                 return
             self._position, self._number, self._before = following, page.number + 1, page.records_so_far
             if self._asked and self._asked[0].position != self._continuity.overlapping(following):
                 self._asked.clear()
+
+    def _divide(self, seen: Observation | None) -> None:
+        """Ask anew from the newest record on, because the API gives no more to this question."""
+        self._interval = result_cap.rest(self._interval, self._order.newest)
+        if seen is not None and seen.newest is not None and seen.newest == self._order.newest:
+            self._known = Boundary(seen.newest, frozenset(boundary.digests(seen)))
+        self._begin()
 
     def _step_back(self, page: Page) -> None:
         """Rows moved: ask for an earlier page, or begin again if an earlier run's place cannot be found."""

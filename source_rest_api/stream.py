@@ -202,6 +202,8 @@ class Stream:
             ConfigError: The API shows signs of more that the config does not follow.
         """
         self.ledger.end(end.reason)
+        if end.capped and self.in_order:  # the slice goes on from its newest record
+            return end
         doubt = check_end(page, end, paged=self.paginator.type != "none")
         if doubt is not None:
             _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, doubt)

@@ -90,7 +90,7 @@ class Shop:
 
         @api.get("/rows")
         def rows(call: Call) -> Answer:
-            found = [row for _, row in sorted(self.rows.items())]
+            found = [row for _, row in sorted(dict(self.rows).items())]
             if call.arg("since"):
                 found = [row for row in found if row["at"] >= call.arg("since")]
             if call.arg("until"):

@@ -1,0 +1,158 @@
+"""A slice is read page after page or ahead, divided where the API gives no more, and gone back where rows moved."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api.errors import ConfigError
+from tests.api import Answer, Api
+from tests.process import catalog
+from tests.reading import Reading
+
+if TYPE_CHECKING:
+    from tests.api import Call
+
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
+OFFSET = {"type": "offset", "limit": 4}
+
+
+def ids(reading: Reading) -> list[int]:
+    """The keys of all records, as they came."""
+    return [record["id"] for record in reading.records]
+
+
+@pytest.mark.parametrize("ties", [1, 3])
+def test_a_cap_on_results_divides_the_slice(api: Api, ties: int) -> None:
+    """Beyond 10 results the API gives nothing; the slice goes on from its newest record, and every row arrives once."""
+    rows = [{"id": n, "at": f"2024-01-{1 + n // ties:02d}"} for n in range(28)]
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        offset = int(call.arg("offset"))
+        found = [row for row in rows if str(row["at"]) >= call.arg("since", "")]
+        return Answer("too deep", 400) if offset + 4 > 10 else found[offset : offset + 4]
+
+    cursor = {"cursor_field": "at", "start_param": "since", "sorted": True}
+    reading = Reading(api.url, {"primary_key": "id", "pagination": {**OFFSET, "result_cap": 10}, "incremental": cursor})
+    assert (reading.error, ids(reading)) == (None, list(range(28)))
+    assert reading.states[-1]["cursor"] == rows[-1]["at"]
+
+
+def test_more_ties_than_the_cap_allows_are_an_error(api: Api) -> None:
+    """What cannot be asked for is said, and never left out silently."""
+    rows = [{"id": n, "at": "2024-01-01"} for n in range(30)]
+    api.get("/items")(lambda call: rows[int(call.arg("offset")) :][:4])
+    cursor = {"cursor_field": "at", "start_param": "since", "sorted": True}
+    reading = Reading(api.url, {"primary_key": "id", "pagination": {**OFFSET, "result_cap": 10}, "incremental": cursor})
+    assert isinstance(reading.error, ConfigError)
+    assert "result_cap" in str(reading.error)
+
+
+def moving(api: Api, change: dict[int, list[int]], count: int = 20) -> list[int]:
+    """Serve rows by offset; before a request of the given number the table is changed: -3 deletes 3, 99 comes first."""
+    table = list(range(count))
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        for what in change.get(call.number, []):
+            if what < 0:
+                table.remove(-what)
+            else:
+                table.insert(0, what)
+        offset, limit = int(call.arg("offset")), int(call.arg("limit"))
+        return [{"id": n} for n in table[offset : offset + limit]]
+
+    return table
+
+
+@pytest.mark.parametrize("request_number", range(1, 8))
+@pytest.mark.parametrize("what", [[-2], [-1, -2, -3], [99], [99, 98, 97, 96, 95], [-1, 99], [-19, -18, -17]], ids=str)
+def test_rows_that_move_are_noticed(api: Api, request_number: int, what: list[int]) -> None:
+    """Rows deleted or inserted between two pages: all that stay are there, however far they moved."""
+    table = moving(api, {request_number: what})
+    before = set(table)
+    reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
+    assert reading.error is None
+    assert set(ids(reading)) >= before & set(table)
+    if what == [-1, -2, -3] and request_number in range(2, 6):
+        assert reading.stream.ledger["drifts"] > 0
+
+
+def test_without_a_key_rows_are_not_asked_for_twice(api: Api) -> None:
+    """The overlap is for rows that can be told apart; `overlap: true` compares whole rows."""
+    moving(api, {})
+    assert Reading(api.url, {"pagination": OFFSET}).error is None
+    plain = [call.arg("offset") for call in api.requests]
+    api.requests.clear()
+    assert Reading(api.url, {"pagination": {**OFFSET, "overlap": True}}).error is None
+    assert plain == ["0", "4", "8", "12", "16", "20"]
+    assert [call.arg("offset") for call in api.requests] == ["0", "3", "6", "9", "12", "15", "18", "19"]
+
+
+def test_pages_of_one_row_do_not_overlap(api: Api) -> None:
+    """A server that gives one row at a time, whatever it is asked for, is read to its end."""
+    rows = [{"id": n} for n in range(5)]
+    api.get("/items")(lambda call: rows[int(call.arg("offset")) :][:1])
+    assert ids(Reading(api.url, {"primary_key": "id", "pagination": OFFSET})) == list(range(5))
+
+
+def test_an_api_without_any_order_is_an_error(api: Api) -> None:
+    """Where each answer has other rows in front, offsets mean nothing, and reading ends."""
+    api.get("/items")(lambda call: [{"id": 1000 * call.number + n} for n in range(4)])
+    reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
+    assert isinstance(reading.error, ConfigError)
+    assert "another order" in str(reading.error)
+
+
+def test_a_refused_position_falls_back_to_the_start(api: Api) -> None:
+    """A token of an earlier run that the API does not know any more costs the slice, not the sync."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.arg("cursor") == "old":
+            return Answer({"message": "expired"}, 410)
+        return {"data": [{"id": 1 if not call.arg("cursor") else 2}], "next": None if call.arg("cursor") else "new"}
+
+    endpoint = {"records_path": "data", "pagination": {"type": "cursor", "cursor_path": "next"}}
+    of = Reading(api.url, endpoint).states[0]["reading"]
+    saved = {"version": 2, "reading": {**of, "slices": [{"at": "old", "page": 7, "records": 70}]}}
+    reading = Reading(api.url, endpoint, saved=saved)
+    assert (reading.error, ids(reading)) == (None, [1, 2])
+
+
+@pytest.mark.parametrize("pagination", [{"type": "page_number", "total_pages_path": "pages"}, OFFSET], ids=str)
+def test_pages_are_asked_for_ahead(api: Api, pagination: dict[str, Any]) -> None:
+    """Several requests are under way at the same time, the rows keep their order, and few run past the end."""
+    rows = [{"id": n} for n in range(120)]
+    under_way = [0, 0]
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        under_way[0] += 1
+        under_way[1] = max(under_way)
+        time.sleep(0.02)
+        under_way[0] -= 1
+        first = int(call.arg("offset")) if call.arg("offset") else 4 * (int(call.arg("page")) - 1)
+        return {"data": rows[first : first + 4], "pages": 30}
+
+    session_read(api, records_path="data", pagination=pagination)
+    assert under_way[1] >= 3
+    assert len(api.requests) <= 30 + 8
+
+
+def session_read(api: Api, **endpoint: Any) -> None:
+    """Read with threads; the rows must come once each and in their order."""
+    import json  # noqa: PLC0415
+
+    from source_rest_api.connector import Connector  # noqa: PLC0415
+
+    session = Connector().session({"url_base": api.url, "endpoints": [{"name": "items", "path": "items", **endpoint}]})
+    messages = [
+        json.loads(line) for block in session.read(catalog(items="full_refresh"), {}) for line in block.splitlines()
+    ]
+    assert session.complete
+    assert [m["record"]["data"]["id"] for m in messages if m["type"] == "RECORD"] == list(range(120))
