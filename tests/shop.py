@@ -58,13 +58,16 @@ class Shop:
     """Rows by id, each with the time of its last change, and a clock that changes move."""
 
     seed: int
+    count: int = 60
+    real: bool = False  # whether changes are dated by the clock on the wall, as a process under test reads it
+    delay: float = 0.0  # seconds before each answer
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)
     clock: datetime = START + timedelta(days=30)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self._next = 1
-        for number in range(60):
+        for number in range(self.count):
             at = START + timedelta(hours=12 * (number // 3))
             self._put(self._next, at)
 
@@ -75,7 +78,7 @@ class Shop:
     def change(self, times: int) -> None:
         """Insert, update and delete some rows."""
         for _ in range(times):
-            self.clock += timedelta(seconds=self.random.choice([0, 1, 60]))
+            self.clock = self._later(timedelta(seconds=self.random.choice([0, 1, 60])))
             what = self.random.choice(["insert", "update", "update", "delete"])
             if what == "insert" or not self.rows:
                 self._put(self._next, self.clock)
@@ -83,7 +86,10 @@ class Shop:
                 self._put(self.random.choice(list(self.rows)), self.clock)
             else:
                 del self.rows[self.random.choice(list(self.rows))]
-        self.clock += timedelta(minutes=1)
+        self.clock = self._later(timedelta(minutes=1))
+
+    def _later(self, pause: timedelta) -> datetime:
+        return datetime.now(timezone.utc) if self.real else self.clock + pause
 
     def serve(self, api: Api) -> None:
         """Answer `/rows`, sorted by id."""
@@ -110,7 +116,7 @@ class Shop:
                 headers["Link"] = f'<{api.url}/rows?{query}>; rel="next"'
             wanted = call.headers["X-Paging"]
             body = {name: value for name, value in body.items() if name in ("data", wanted)}
-            return Answer(body, headers=headers if wanted == "link" else {})
+            return Answer(body, headers=headers if wanted == "link" else {}, delay=self.delay)
 
 
 _SIGNS = {"cursor": "next", "next_url": "next_url", "link_header": "link"}
@@ -157,8 +163,28 @@ def sync(
     **endpoint: Any,
 ) -> None:
     """Read the shop until the end, or until so many messages have come."""
+    session = Connector().session(config_for(api, pagination, mode, workers, **endpoint))
+    session.now = lambda: shop.clock
+    session.pause = 0
+    blocks = session.read(catalog_for(mode), destination.state)
+    messages = (json.loads(line) for block in blocks for line in block.splitlines())
+    for message in islice(messages, kill):
+        destination.take(message)
+        error = message.get("trace", {}).get("error")
+        assert error is None, error
+    destination.complete = kill is None and session.complete
+    blocks.close()  # type: ignore[attr-defined]
+
+
+def catalog_for(mode: str) -> dict[str, Any]:
+    """The configured catalog of a mode."""
+    return catalog(rows="full_refresh" if MODES[mode] is None else "incremental")
+
+
+def config_for(api: Api, pagination: str, mode: str, workers: int, **endpoint: Any) -> dict[str, Any]:
+    """The config that reads the shop."""
     incremental = MODES[mode]
-    config = {
+    return {
         "url_base": api.url,
         "start_date": written(START),
         "max_concurrency": workers,
@@ -175,14 +201,3 @@ def sync(
             }
         ],
     }
-    session = Connector().session(config)
-    session.now = lambda: shop.clock
-    session.pause = 0
-    blocks = session.read(catalog(rows="full_refresh" if incremental is None else "incremental"), destination.state)
-    messages = (json.loads(line) for block in blocks for line in block.splitlines())
-    for message in islice(messages, kill):
-        destination.take(message)
-        error = message.get("trace", {}).get("error")
-        assert error is None, error
-    destination.complete = kill is None and session.complete
-    blocks.close()  # type: ignore[attr-defined]
