@@ -80,6 +80,9 @@ class PageNumber(Paging):
     def following(self, page: Page) -> Next:
         return self._empty(page) or int(page.position or 0) + 1
 
+    def _reach(self, page: Page) -> int:
+        return max(page.records_so_far, page.number * (self.page_size or 0))
+
     def back(self, position: Position) -> Position:
         return max(int(position) - 1, self.first_page)
 
