@@ -25,6 +25,13 @@ def paths(paginator: object) -> list[Path]:
     return [value for name, value in vars(paginator).items() if name.endswith("_path") and value is not None]
 
 
+def only_one(component: Model, *names: str) -> None:
+    """Raise ValueError unless exactly one of these settings is there."""
+    if [getattr(component, name) for name in names].count(None) != len(names) - 1:
+        listed = " and ".join([", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`"])
+        raise ValueError(f"one of {listed} is needed")
+
+
 class Paging(Model):
     """What all paginators have: the page size, and where the API says whether there is more."""
 
