@@ -26,7 +26,7 @@ class OldestFirst:
         behind = first is not None and self.newest is not None and first < self.newest.value
         if not seen.ascending or behind:
             raise ConfigError(
-                "`incremental.order` says that records come oldest first, and they do not. Remove it, or have the API "
+                "`incremental.sorted` says that records come oldest first, and they do not. Remove it, or have the API "
                 "sort by the cursor field (`params`)."
             )
         self.newest = seen.newest or self.newest

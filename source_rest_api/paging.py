@@ -25,6 +25,13 @@ def paths(paginator: object) -> list[Path]:
     return [value for name, value in vars(paginator).items() if name.endswith("_path") and value is not None]
 
 
+def only_one(component: Model, *names: str) -> None:
+    """Raise ValueError unless exactly one of these settings is there."""
+    if [getattr(component, name) for name in names].count(None) != len(names) - 1:
+        listed = " and ".join([", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`"])
+        raise ValueError(f"one of {listed} is needed")
+
+
 class Paging(Model):
     """What all paginators have: the page size, and where the API says whether there is more."""
 
@@ -85,12 +92,14 @@ class Paging(Model):
         return None
 
     def pages_left(self, page: Page) -> int | None:
-        """How many pages are to come, if the body says so."""
+        """How many pages are to come, if the body or `result_cap` says so."""
+        size = self.page_size or len(page) or 1
+        within = [] if self.result_cap is None else [(self.result_cap - self._reach(page)) // size]
         if self.total_pages_path is not None:
-            return max(signals.count(page, self.total_pages_path) - page.number, 0)
-        if self.total_path is not None and len(page):
-            return max(-(-(signals.count(page, self.total_path) - page.records_so_far) // len(page)), 0)
-        return None
+            within.append(signals.count(page, self.total_pages_path) - page.number)
+        elif self.total_path is not None and len(page):
+            within.append(-(-(signals.count(page, self.total_path) - page.records_so_far) // len(page)))
+        return max(min(within), 0) if within else None
 
     @property
     def in_body(self) -> bool:
@@ -125,6 +134,10 @@ class Paging(Model):
             return End("short page")
         return None
 
+    def _reach(self, page: Page) -> int:
+        """How many records of the question lie up to the end of a page, for an API that counts them."""
+        return page.records_so_far
+
     def _capped(self, page: Page, following: Next) -> Next:
         """Where to go on, unless the API would not give another whole page to the same question.
 
@@ -132,8 +145,11 @@ class Paging(Model):
         """
         if self.result_cap is None:
             return following
-        left = self.result_cap - page.records_so_far
-        if left >= (self.page_size or 1) or (left > 0 and isinstance(following, End)):
+        if isinstance(following, End):
+            below = page.records_so_far < self.result_cap
+        else:
+            below = self._reach(page) + (self.page_size or 1) <= self.result_cap
+        if below:
             return following
         return End(f"{page.records_so_far} records, and `result_cap` is {self.result_cap}", said=True, capped=True)
 

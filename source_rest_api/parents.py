@@ -7,7 +7,7 @@ import logging
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
-from source_rest_api import parent_record, raw_json, relations
+from source_rest_api import parent_record, raw_json, relations, templates
 from source_rest_api.cursors import Slice
 from source_rest_api.errors import SourceError
 from source_rest_api.spool import Spool
@@ -33,6 +33,9 @@ class Readable(Protocol):
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
         """Its records as they are emitted, page by page."""
+
+    def from_start(self, partition: Partition) -> Iterator[Batch]:
+        """The same, asked for as in a first sync."""
 
 
 class Parents:
@@ -68,11 +71,19 @@ class Parents:
         stream = self._make_stream(endpoint, self)
         fields = relations.fields_for_children(self._config, endpoint)
         for partition in stream.partitions():
-            for batch in stream.batches(partition, Slice()):
+            bounded = _needs_bounds(endpoint)
+            for batch in stream.from_start(partition) if bounded else stream.batches(partition, Slice()):
                 yield [
                     parent_record.encode({**partition.records, endpoint.variable: _only(record, fields)})
                     for record in batch.records
                 ]
+
+
+def _needs_bounds(endpoint: Endpoint) -> bool:
+    """Whether the stream cannot be asked for without an interval: its templates read one, or it is read in steps."""
+    step = getattr(endpoint.incremental, "step", None)
+    intervals = {"stream_interval", "stream_slice"}
+    return step is not None or any(intervals & templates.names(text) for text in endpoint.texts)
 
 
 def _only(record: Raw, fields: frozenset[str] | None) -> Any:

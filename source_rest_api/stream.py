@@ -155,10 +155,14 @@ class Stream:
 
     def sample(self) -> Iterator[Batch]:
         """Records to infer a schema from."""
-        now = self._now()
         for partition in self.partitions():
-            for task in resumption.tasks(self._whole(None, now, partition), (), self.endpoint.incremental):
-                yield from self.batches(partition, task.interval)
+            yield from self.from_start(partition)
+
+    def from_start(self, partition: Partition) -> Iterator[Batch]:
+        """All records of a partition, asked for as in a first sync."""
+        whole = self._whole(None, self._now(), partition)
+        for task in resumption.tasks(whole, (), self.endpoint.incremental):
+            yield from self.batches(partition, task.interval)
 
     def partitions(self) -> Iterator[Partition]:
         """What the stream is read for, each once."""

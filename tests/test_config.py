@@ -13,7 +13,7 @@ from source_rest_api import config, relations, yaml_text
 from source_rest_api.authenticators import Bearer
 from source_rest_api.cursors import DatetimeCursor
 from source_rest_api.errors import ConfigError
-from source_rest_api.paginators import LinkHeader
+from source_rest_api.link_paginators import LinkHeader
 
 if TYPE_CHECKING:
     from source_rest_api.config import Config

@@ -42,7 +42,7 @@ APIS: dict[str, type[Imitation]] = {
     "typeform": Typeform,
 }
 
-WAITING = {"github", "gitlab", "hubspot", "intercom", "slack"}
+WAITING = {"github", "gitlab", "slack"}
 """For rules of errors, cursors in other forms, and searches with a largest number of results."""
 
 

@@ -255,3 +255,28 @@ def test_the_session_ends_with_the_command(api: Api) -> None:
     rows.append({"id": 2})
     second = b"".join(session.read(configured, {}))
     assert (first.count(b'"RECORD"'), second.count(b'"RECORD"')) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "orgs",
+    [
+        {"params": {"q": "at>={{ stream_interval.start_time }}"}, "incremental": {"cursor_field": "at"}},
+        {"incremental": {"cursor_field": "at", "start_param": "from", "end_param": "to", "step": "P30D"}},
+    ],
+)
+def test_a_parent_that_needs_an_interval_is_asked_as_in_its_first_sync(api: Api, orgs: dict[str, Any]) -> None:
+    """Where its templates read one, or it is read in steps, the children's parents are those from the start date on."""
+
+    @api.get("/orgs")
+    def rows(call: Call) -> Any:
+        begins = call.arg("q").removeprefix("at>=") or call.arg("from")
+        return [{"id": f"since {begins}", "at": "2024-01-02T00:00:00Z"}] if begins else Answer({}, 400)
+
+    start = "2024-01-01T00:00:00Z"
+    family = Family(api, {**ORGS, **orgs}, child("a", "/{{ orgs.id }}"), start_date=start)
+    assert f'{{"orgs.id":"since {start}"}}' in list(family.keys("a"))
+    plain = Family(
+        api, {**ORGS, "incremental": {"cursor_field": "at", "start_param": "since"}}, child("a", "/{{ orgs.id }}")
+    )
+    api.get("/orgs")(lambda call: [{"id": sorted(call.query), "at": start}])
+    assert list(plain.keys("a")) == ['{"orgs.id":[]}']

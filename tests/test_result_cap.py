@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,11 @@ from source_rest_api import result_cap
 from source_rest_api.cursors import Mark, Slice
 from source_rest_api.datetimes import write
 from source_rest_api.errors import ConfigError
+from tests.api import Answer
+from tests.reading import Reading
+
+if TYPE_CHECKING:
+    from tests.api import Api, Call
 
 
 def mark(hours: int) -> Mark:
@@ -58,3 +65,109 @@ def test_every_record_is_read_unless_too_many_share_one_value(hours: list[int], 
             assert most >= cap
             return
     assert found == set(range(len(hours)))
+
+
+CAP = 50
+ROWS: list[dict[str, Any]] = [
+    {"id": n, "at": f"2024-01-{n // 10 + 1:02d}T00:00:{n // 3 % 60:02d}Z"} for n in range(237)
+]
+SORTED = {"cursor_field": "at", "start_param": "since", "end_param": "until", "sorted": True}
+PAGING: dict[str, dict[str, Any]] = {
+    "page_number": {"type": "page_number", "page_size_param": "limit", "page_size": 20},
+    "offset": {"type": "offset", "limit": 20, "total_path": "total"},
+    "cursor": {
+        "type": "cursor",
+        "cursor_path": "next",
+        "cursor_param": "offset",
+        "page_size_param": "limit",
+        "page_size": 20,
+    },
+    "stopping": {
+        "type": "cursor",
+        "cursor_path": "next",
+        "cursor_param": "offset",
+        "page_size_param": "limit",
+        "page_size": 25,
+    },
+}
+
+
+def serve(api: Api, rows: list[dict[str, Any]], *, order: int = 1) -> None:
+    """Give no more than CAP rows to one question, and refuse to be asked beyond."""
+
+    @api.get("/items")
+    def items(call: Call) -> Answer:
+        limit = int(call.arg("limit"))
+        start = int(call.arg("offset") or 0) + (int(call.arg("page", "1")) - 1) * limit
+        if start + limit > CAP:
+            return Answer({"error": f"result window is too large, it must be at most {CAP}"}, 400)
+        found = [row for row in rows if row["at"] >= call.arg("since")][::order]
+        body: dict[str, Any] = {"items": found[start : start + limit], "total": min(len(found), CAP)}
+        if start + limit < min(len(found), CAP):
+            body["next"] = start + limit
+        return Answer(body)
+
+
+class Noted(Reading):
+    """A reading that knows how many pages came before each state."""
+
+    before: list[int]
+
+    def _read(self, saved: Any, *, incremental: bool) -> None:
+        self.before = []
+        super()._read(saved, incremental=incremental)
+
+    def _note(self) -> None:
+        super()._note()
+        self.before += [len(self.batches)] * (len(self.states) - len(self.before))
+
+
+def read(api: Api, paging: str, saved: Any = None, **incremental: Any) -> Noted:
+    """Read with a cap."""
+    pagination = {**PAGING[paging], "result_cap": CAP}
+    endpoint = {"records_path": "items", "primary_key": "id", "pagination": pagination}
+    return Noted(api.url, {**endpoint, "incremental": {**SORTED, **incremental}}, saved=saved)
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize("paging", PAGING)
+@pytest.mark.parametrize("start", [None, "2024-01-03"])
+def test_what_is_beyond_the_cap_is_read_from_the_newest_value_on(api: Api, paging: str, start: str | None) -> None:
+    """Every row arrives, through totals and tokens that stop at the cap, and nothing is asked for beyond it."""
+    serve(api, ROWS)
+    reading = read(api, paging, start_date=start)
+    assert reading.error is None
+    wanted = {row["id"] for row in ROWS if start is None or row["at"] >= start}
+    assert {row["id"] for row in reading.records} == wanted
+    assert len(reading.records) < len(wanted) * 1.4
+    assert reading.states[-1]["cursor"] == ROWS[-1]["at"]
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize("paging", ["offset", "cursor"])
+@pytest.mark.parametrize("start", [None, "2024-01-03"])
+def test_from_every_state_the_rest_is_read(api: Api, paging: str, start: str | None) -> None:
+    """A read that ends anywhere, beyond the cap too, is gone on with."""
+    serve(api, ROWS)
+    wanted = {row["id"] for row in ROWS if start is None or row["at"] >= start}
+    whole = read(api, paging, start_date=start)
+    for state, pages in zip(whole.states, whole.before, strict=True):
+        got = {json.loads(bytes(record))["id"] for batch in whole.batches[:pages] for record in batch.records}
+        rest = read(api, paging, state, start_date=start)
+        assert rest.error is None
+        assert got | {row["id"] for row in rest.records} == wanted
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_rows_of_one_value_beyond_the_cap_are_missed_by_name(api: Api) -> None:
+    """What cannot be asked for is an error, not an end."""
+    serve(api, [{"id": n, "at": "2024-01-01T00:00:00Z"} for n in range(CAP + 1)])
+    reading = read(api, "offset")
+    assert "have the cursor 2024-01-01T00:00:00Z" in str(reading.error)
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_rows_in_another_order_are_refused(api: Api) -> None:
+    """Newest first, the rest would be what has been read."""
+    serve(api, ROWS, order=-1)
+    assert "`incremental.sorted`" in str(read(api, "offset").error)
