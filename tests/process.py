@@ -88,8 +88,12 @@ class Run:
 
     def statuses(self, stream: str) -> list[str]:
         """The statuses of a stream, in their order."""
+        return [status["status"] for status in self.status_bodies(stream)]
+
+    def status_bodies(self, stream: str) -> list[dict[str, Any]]:
+        """The same with all that they say."""
         traces = [trace["stream_status"] for trace in self.bodies("TRACE") if trace["type"] == "STREAM_STATUS"]
-        return [trace["status"] for trace in traces if trace["stream_descriptor"]["name"] == stream]
+        return [trace for trace in traces if trace["stream_descriptor"]["name"] == stream]
 
     @property
     def errors(self) -> list[dict[str, Any]]:

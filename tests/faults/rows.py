@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.faults import bodies
+from tests.faults import bodies, cursors, paging, transport
 
-ROWS = [*bodies.table.rows]
+ROWS = [row for kind in (bodies, paging, cursors, transport) for row in kind.table.rows]
