@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from tests.faults import bodies, cursors, paging, transport
+from tests.faults import bodies, commands, cursors, paging, process, security, transport, values
 
-ROWS = [row for kind in (bodies, paging, cursors, transport) for row in kind.table.rows]
+ROWS = [
+    row for kind in (bodies, paging, cursors, transport, values, process, commands, security) for row in kind.table.rows
+]
