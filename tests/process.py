@@ -20,6 +20,8 @@ from urllib.parse import quote, quote_plus
 
 from airbyte_cdk.models import AirbyteMessageSerializer
 
+from tests.watch import Watch
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -52,7 +54,7 @@ class Run:
     config: Any
     seconds: float
     peak: float
-    """MB, resident."""
+    """MB of memory, resident."""
     killed: bool
     """Whether it had to be, because it did not end."""
 
@@ -144,11 +146,10 @@ def collect(process: subprocess.Popen[bytes], seconds: float) -> Run:
     stderr.start()
     last = Timer(seconds, process.kill)
     last.start()
-    with process:
+    with process, Watch(process) as watch:
         stdout = process.stdout.read()
         stderr.join()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.wait()
     took = time.monotonic() - began
     last.cancel()
     return Run(
@@ -157,7 +158,7 @@ def collect(process: subprocess.Popen[bytes], seconds: float) -> Run:
         stderr=b"".join(said),
         config=_config(process.args),
         seconds=took,
-        peak=usage.ru_maxrss / 1024,
+        peak=watch.peak.most,
         killed=took >= seconds,
     )
 

@@ -130,7 +130,12 @@ def _(case: Case) -> None:
     assert not case.api.requests
 
 
-@table.row("X-10", "a gzip body of less than 1 MB that inflates to 600 MB", "refused by a limit; memory is bounded")
+@table.row(
+    "X-10",
+    "a gzip body of less than 1 MB that inflates to 600 MB",
+    "refused by a limit; memory is bounded",
+    waits_for="512 MB are taken before it is refused",
+)
 def _(case: Case) -> None:
     # Members one after the other are one gzip stream, and quick to make.
     member = gzip.compress(b"0" * (1 << 20))
@@ -147,7 +152,7 @@ BOMB = "\n".join(
 )
 
 
-@table.row("X-11", "a YAML text of 0.5 kB whose aliases stand for 9^9 items", "refused while it is read")
+@table.row("X-11", "a YAML text of 0.5 kB whose aliases stand for 9^9 items", "refused while it is read", waits_for="X")
 def _(case: Case) -> None:
     if case.ours:
         done = case.run("read", endpoints=[], endpoints_yaml=BOMB, seconds=10)

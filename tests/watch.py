@@ -19,6 +19,9 @@ class Sample:
     """One look."""
 
     megabytes: float
+    """Resident."""
+    most: float
+    """The most megabytes so far."""
     threads: int
     files: int
 
@@ -28,7 +31,7 @@ class Watch:
     """Samples of a process, one every so many seconds."""
 
     process: subprocess.Popen[bytes]
-    every: float = 0.1
+    every: float = 0.05
     samples: list[Sample] = field(default_factory=list)
     _stop: Event = field(default_factory=Event)
 
@@ -46,6 +49,7 @@ class Watch:
         """The most of each."""
         return Sample(
             max((sample.megabytes for sample in self.samples), default=0),
+            max((sample.most for sample in self.samples), default=0),
             max((sample.threads for sample in self.samples), default=0),
             max((sample.files for sample in self.samples), default=0),
         )
@@ -58,6 +62,8 @@ class Watch:
                 files = len(list((proc / "fd").iterdir()))
             except OSError:
                 return
-            told = dict(re.findall(r"(VmRSS|Threads):\s*(\d+)", status))
+            told = dict(re.findall(r"(VmRSS|VmHWM|Threads):\s*(\d+)", status))
             if "VmRSS" in told:
-                self.samples.append(Sample(int(told["VmRSS"]) / 1024, int(told["Threads"]), files))
+                self.samples.append(
+                    Sample(int(told["VmRSS"]) / 1024, int(told["VmHWM"]) / 1024, int(told["Threads"]), files)
+                )
