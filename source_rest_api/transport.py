@@ -40,6 +40,8 @@ def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         message = "The TLS connection failed: check `url_base` (https, or http?), network and proxy."
         return Verdict(TransientError(message, detail), retry=True)
+    if isinstance(error, http.ProxyError) and "407" in detail:
+        return Verdict(ConfigError("The proxy asks for credentials: check `proxy_url`.", detail))
     if isinstance(error, http.ConnectTimeout):
         message = "No connection within `connect_timeout`: check `url_base`, network and firewall."
         return Verdict(TransientError(message, detail), retry=True, refused=True, overload=True)

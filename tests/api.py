@@ -14,6 +14,7 @@ import re
 import socket
 import struct
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.client import responses
@@ -45,6 +46,7 @@ class Call:
     headers: Message  # looked up in any case; None for a header that was not sent
     body: bytes
     number: int  # how many requests came to this route before: 0 for the first
+    at: float = field(default_factory=time.monotonic)
 
     def arg(self, name: str, default: str = "") -> str:
         """Give the first value of a query parameter."""
@@ -144,6 +146,10 @@ class Api:
             return handler
 
         return register
+
+    def handler(self, method: str, path: str) -> Handler:
+        """Give what answers a route, for a route that answers it now and then."""
+        return self._routes[method, path].handler
 
     def get(self, path: str) -> Callable[[Handler], Handler]:
         """Answer GET on `path`."""
@@ -261,7 +267,7 @@ class _Connection(BaseHTTPRequestHandler):
         else:
             self._send(answer)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_CONNECT = answer  # noqa: N815
 
     def _send(self, answer: Answer) -> None:
         closing = [v for k, v in answer.headers.items() if k.lower() == "connection" and v.lower() == "close"]

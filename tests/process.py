@@ -20,6 +20,8 @@ from urllib.parse import quote, quote_plus
 
 from airbyte_cdk.models import AirbyteMessageSerializer
 
+from tests.watch import Watch
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -52,7 +54,7 @@ class Run:
     config: Any
     seconds: float
     peak: float
-    """MB, resident."""
+    """MB of memory, resident."""
     killed: bool
     """Whether it had to be, because it did not end."""
 
@@ -88,8 +90,12 @@ class Run:
 
     def statuses(self, stream: str) -> list[str]:
         """The statuses of a stream, in their order."""
+        return [status["status"] for status in self.status_bodies(stream)]
+
+    def status_bodies(self, stream: str) -> list[dict[str, Any]]:
+        """The same with all that they say."""
         traces = [trace["stream_status"] for trace in self.bodies("TRACE") if trace["type"] == "STREAM_STATUS"]
-        return [trace["status"] for trace in traces if trace["stream_descriptor"]["name"] == stream]
+        return [trace for trace in traces if trace["stream_descriptor"]["name"] == stream]
 
     @property
     def errors(self) -> list[dict[str, Any]]:
@@ -140,11 +146,10 @@ def collect(process: subprocess.Popen[bytes], seconds: float) -> Run:
     stderr.start()
     last = Timer(seconds, process.kill)
     last.start()
-    with process:
+    with process, Watch(process) as watch:
         stdout = process.stdout.read()
         stderr.join()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.wait()
     took = time.monotonic() - began
     last.cancel()
     return Run(
@@ -153,7 +158,7 @@ def collect(process: subprocess.Popen[bytes], seconds: float) -> Run:
         stderr=b"".join(said),
         config=_config(process.args),
         seconds=took,
-        peak=usage.ru_maxrss / 1024,
+        peak=watch.peak.most,
         killed=took >= seconds,
     )
 

@@ -36,14 +36,24 @@ _STATES_TRIED = 3
 _MEGABYTES = 300
 
 
-def rows(count: int, first: int = 0) -> list[dict[str, Any]]:
+def ago(hours: int) -> str:
+    """A full hour in the past."""
+    moment = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    return f"{moment - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def rows(count: int, first: int = 0, since: str = "2024-01-01T00:00:00Z") -> list[dict[str, Any]]:
     """The API's table: a row an hour, in the order of its cursor."""
-    start_ = datetime(2024, 1, 1, tzinfo=timezone.utc)
-    moments = [start_ + timedelta(hours=n) for n in range(first, first + count)]
+    begin = _moment(since)
+    moments = [begin + timedelta(hours=n) for n in range(first, first + count)]
     return [
         {"id": n, "updated_at": f"{moment:%Y-%m-%dT%H:%M:%SZ}", "name": f"row {n}"}
         for n, moment in enumerate(moments, first)
     ]
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def endpoint(name: str = "rows", **more: Any) -> dict[str, Any]:
@@ -52,15 +62,15 @@ def endpoint(name: str = "rows", **more: Any) -> dict[str, Any]:
     return {key: value for key, value in {**made, **more}.items() if value is not None}
 
 
-def on_page(number: int, fault: Callable[[JSON], Any], times: int = 1 << 30) -> Fault:
-    """Put something in place of a page, as often as it is said."""
+def on_page(number: int, fault: Answer | Callable[[JSON], Any], times: int = 1 << 30) -> Fault:
+    """Put something in place of a page, or make it of it, as often as it is said."""
     left = [times]
 
     def answer(call: Call, body: JSON) -> Any:
         if call.arg("page", "1") != str(number) or not left[0]:
             return body
         left[0] -= 1
-        return fault(body)
+        return fault if isinstance(fault, Answer) else fault(body)
 
     return answer
 
@@ -116,16 +126,14 @@ class Case:
 
         @self.api.get(f"/{name}")
         def page(call: Call) -> Any:
-            found = [
-                row for row in table if call.arg("since") <= row.get("updated_at", "") <= call.arg("until", "9999")
-            ]
+            found = [row for row in table if _between(row.get("updated_at"), call.arg("since"), call.arg("until"))]
             begin = int(call.arg("offset") or (int(call.arg("page", "1")) - 1) * size)
             body = {"rows": found[begin : begin + size]}
             return body if fault is None or self.healed else fault(call, body)
 
-    def answer(self, name: str, answer: Any) -> None:
+    def answer(self, name: str, answer: Any, method: str = "GET") -> None:
         """Answer `/name` always the same."""
-        self.api.get(f"/{name}")(lambda _: answer)
+        self.api.route(method, f"/{name}")(lambda _: answer)
 
     def config(self, *endpoints: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
         """A config with little patience; a setting that is None is left to its default."""
@@ -141,28 +149,39 @@ class Case:
         self,
         *endpoints: Mapping[str, Any],
         state: Any = None,
+        catalog: Any = None,
         seconds: float = 30,
         megabytes: float = _MEGABYTES,
         env: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> Run:
-        """Read all endpoints to the end: incrementally those that can be."""
+        """Read to the end: all endpoints, or what a catalog names; incrementally those that can be."""
         config = self.config(*endpoints, **settings)
-        process = self.start("read", config, state=state, env=env)
+        process = self.start("read", config, state, env, catalog)
         return self.finish(process, "read", config, env or {}, seconds=seconds, megabytes=megabytes, resumed=state)
 
     def run(self, command: str, *endpoints: Mapping[str, Any], seconds: float = 30, **settings: Any) -> Run:
-        """Check or discover."""
+        """Run a command on all endpoints."""
         config = self.config(*endpoints, **settings)
         return self.finish(self.start(command, config), command, config, seconds=seconds)
 
+    def command(self, command: str, *options: str, **files: Any) -> Run:
+        """Run a command with files as they are given."""
+        process = launch([*self.subject.program, *arguments(self.folder, command, *options, **files)])
+        return self.finish(process, command, {"endpoints": []})
+
     def start(
-        self, command: str, config: dict[str, Any], state: Any = None, env: Mapping[str, str] | None = None
+        self,
+        command: str,
+        config: dict[str, Any],
+        state: Any = None,
+        env: Mapping[str, str] | None = None,
+        catalog: Any = None,
     ) -> subprocess.Popen[bytes]:
         """Begin a command."""
         files: dict[str, Any] = {"config": self.subject.config(config)}
         if command == "read":
-            files["catalog"] = configured(config)
+            files["catalog"] = catalog or configured(config)
         if state is not None:
             files["state"] = state
         environment = {"NO_PROXY": "*", "no_proxy": "*", **(env or {})}
@@ -192,7 +211,8 @@ class Case:
             check_secrets(done)
         if command == "read":
             self._check_rows(done, whole=resumed is None)
-            self._reads.append((config, resumed, env or {}, done))
+            if "url_base" in config:
+                self._reads.append((config, resumed, env or {}, done))
         return done
 
     def _told(self, done: Run, command: str) -> str:
@@ -203,7 +223,7 @@ class Case:
         if command == "read":
             total = sum(map(len, self.truth.values()))
             found = sum(len(done.data(name)) for name in self.truth)
-            words = [f"{found} of {total} rows"]
+            words = [f"{found} of {total} rows"] if total else []
             words += sorted({status for name in self.truth for status in done.statuses(name)[-1:]})
         words += [status["status"] for status in done.bodies("CONNECTION_STATUS")]
         words += sorted({str(error.get("failure_type", "no failure type")) for error in done.errors})
@@ -258,6 +278,13 @@ class Case:
         assert done.code == 0, done.errors
         for name in names or self.truth:
             assert done.statuses(name)[-1:] == ["COMPLETE"], name
+
+
+def _between(cursor: str | None, since: str, until: str) -> bool:
+    """Whether a row is asked for; both ends are inclusive, and rows without a cursor always come."""
+    return not cursor or (
+        (not since or _moment(cursor) >= _moment(since)) and (not until or _moment(cursor) <= _moment(until))
+    )
 
 
 def configured(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,10 @@ def equivalent(config: JSON) -> JSON:
 def _stream(config: JSON, endpoint: JSON, by_name: dict[str, JSON]) -> JSON:
     path, router = _path(config, endpoint, by_name)
     selector: JSON = {"type": "RecordSelector", "extractor": _extractor(endpoint)}
+    added = [
+        {"type": "AddedFieldDefinition", "path": [name], "value": value}
+        for name, value in endpoint.get("add_fields", {}).items()
+    ]
     requester: JSON = {
         "type": "HttpRequester",
         "url_base": config["url_base"],
@@ -85,6 +89,7 @@ def _stream(config: JSON, endpoint: JSON, by_name: dict[str, JSON]) -> JSON:
             "decoder": {"type": {"jsonl": "JsonlDecoder", "csv": "CsvDecoder"}.get(_decoder(endpoint), "JsonDecoder")},
             **router,
         },
+        **({"transformations": [{"type": "AddFields", "fields": added}]} if added else {}),
     }
     if "incremental" in endpoint:
         stream["incremental_sync"] = _cursor(endpoint["incremental"])
