@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, time, timezone
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -119,8 +119,14 @@ class DatetimeCursor(FieldCursor):
         return Mark(earlier, datetimes.write(earlier))
 
     def clamp(self, mark: Mark, now: datetime) -> Mark:
-        """The mark, but never after now."""
-        return mark if mark.value <= now else Mark(now, datetimes.write(now))
+        """The mark, but never after now: the beginning of its second or day, where values have no finer parts."""
+        if mark.value <= now:
+            return mark
+        if not mark.value.microsecond:
+            now = now.replace(microsecond=0)
+        if mark.value.time() == time.min:
+            now = datetime.combine(now.date(), time.min, now.tzinfo)
+        return Mark(now, datetimes.write(now))
 
     def _borders(self, whole: Slice) -> Iterator[Mark]:
         if self.step is None or whole.start is None or whole.end is None:

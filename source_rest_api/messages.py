@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -130,6 +131,8 @@ class Writer:
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
         self._lock = Lock()
+        with suppress(OSError, ValueError):  # whoever made the pipe may not want to wait; half a line is worse
+            os.set_blocking(output.fileno(), True)
 
     def write(self, block: bytes) -> None:
         """Write and flush. Raises OSError if nobody reads any more."""

@@ -35,11 +35,8 @@ def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
     if isinstance(error, http.InvalidHeader):
         message = "A header is not valid: check `headers` and `authentication`."
         return Verdict(ConfigError(message, type(error).__name__))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return Verdict(ConfigError("The TLS certificate of the API cannot be verified: check `url_base`.", detail))
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        message = "The TLS connection failed: check `url_base` (https, or http?), network and proxy."
-        return Verdict(TransientError(message, detail), retry=True)
+        return _tls(causes, detail)
     if isinstance(error, http.ProxyError) and "407" in detail:
         return Verdict(ConfigError("The proxy asks for credentials: check `proxy_url`.", detail))
     if isinstance(error, http.ConnectTimeout):
@@ -53,6 +50,13 @@ def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
     message = f"The API cannot be reached ({_reason(causes[-1])}): check `url_base`, network and firewall."
     refused = any(isinstance(cause, wire.NewConnectionError) for cause in causes)
     return Verdict(TransientError(message, detail), retry=True, refused=refused)
+
+
+def _tls(causes: list[BaseException], detail: str) -> Verdict:
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return Verdict(ConfigError("The TLS certificate of the API cannot be verified: check `url_base`.", detail))
+    message = "The TLS connection failed: check `url_base` (https, or http?), network and proxy."
+    return Verdict(TransientError(message, detail), retry=True)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
