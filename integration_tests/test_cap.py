@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_server, pytest.mark.timeout(300), needs_node]
 
-USER = ("reader", "p@ss: w/ord+%")
+USER = ("reader", "p@ss w/ord+%")
 MODEL = """
 namespace library;
 entity Authors { key id : Integer; name : String; books : Association to many Books on books.author = $self; }
