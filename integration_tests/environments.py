@@ -14,7 +14,20 @@ def environment(name: str) -> Path:
     Raises:
         RuntimeError: It cannot be installed.
     """
+    return _made(name) / "bin"
+
+
+def modules(name: str) -> Path:
+    """The folder with the modules of an environment for Node.js, made if it is not there.
+
+    Raises:
+        RuntimeError: It cannot be installed.
+    """
+    return _made(name) / "node_modules"
+
+
+def _made(name: str) -> Path:
     done = subprocess.run([ROOT / "scripts/setup", name], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"scripts/setup {name} failed: {done.stderr}")
-    return ROOT / f".venv-{name}" / "bin"
+    return ROOT / f".venv-{name}"

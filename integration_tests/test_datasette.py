@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
 import sqlite3
-import subprocess
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 
 from integration_tests.commands import main
 from integration_tests.environments import environment
+from integration_tests.servers import free_port, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,19 +42,15 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(database: Path) -> Iterator[str]:
     """The URL of a running Datasette."""
-    port = _free_port()
+    port = free_port()
     tokens = {"tokens": [{"token": TOKEN, "actor": {"id": "reader"}}]}
     metadata = database.with_name("metadata.json")
     metadata.write_text(json.dumps({"allow": {"id": "reader"}, "plugins": {"datasette-auth-tokens": tokens}}))
     program = environment("datasette") / "datasette"
     command = [str(program), "serve", "-h", "127.0.0.1", "-p", str(port), "-m", str(metadata), str(database)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _wait_for(f"{url}/-/versions.json")
-            yield url
-        finally:
-            process.terminate()
+    url = f"http://127.0.0.1:{port}"
+    with serving(command, f"{url}/-/versions.json"):
+        yield url
 
 
 @pytest.mark.parametrize(("shape", "pagination"), [("objects", NEXT_URL), ("array", LINK)])
@@ -137,25 +131,3 @@ def _table(database: Path) -> list[tuple[Any, ...]]:
 
 def _row(record: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(record[name] for name in ("id", "title", "amount", "big", "updated_at"))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while not _answers(url):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def _answers(url: str) -> bool:
-    try:
-        requests.get(url, timeout=5)
-    except requests.ConnectionError:
-        return False
-    return True

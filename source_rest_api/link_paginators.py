@@ -50,7 +50,7 @@ class NextUrl(_Links):
 
     def following(self, page: Page) -> Next:
         following = self._url(page)
-        return following if isinstance(following, End) else resolve(page.response.url, str(following))
+        return following if isinstance(following, End) else resolve(page.base_url, str(following))
 
     def _url(self, page: Page) -> Next:
         if self.next_url_path is not None:

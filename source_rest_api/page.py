@@ -136,6 +136,18 @@ class Page:
         """The undecoded value at a path of the body, or None if it is absent."""
         return self.known[path] if path in self.known else raw_json.find(self.root, path)
 
+    @property
+    def base_url(self) -> str:
+        """What relative URLs in the body begin at: its context URL (OData JSON Format 4.01, section 4.3), or its own.
+
+        Raises:
+            ConfigError: The context URL is none.
+        """
+        from source_rest_api.links import resolve  # noqa: PLC0415
+
+        context = self.raw(("@odata.context",))
+        return self.response.url if context is None else resolve(self.response.url, raw_json.text(context) or "")
+
     def link(self, relation: str) -> str | None:
         """The target of the `Link` header with this relation (RFC 8288), resolved against the request's URL."""
         from source_rest_api.links import find_link  # noqa: PLC0415

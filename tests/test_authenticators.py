@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from source_rest_api import yaml_text
 from source_rest_api.config import Config, load
 from source_rest_api.errors import ConfigError
 from source_rest_api.keeper import Keeper
@@ -226,3 +231,28 @@ def test_a_secret_is_not_shown_by_its_authenticator() -> None:
     ):
         authentication = Config.model_validate({"url_base": URL, "authentication": given}).authentication
         assert "SECRET" not in f"{authentication!r}{authentication}{authentication.model_dump_json()}"
+
+
+RECIPES = (Path(__file__).parent.parent / "docs/authentication.md").read_text()
+KINDS = {"aws_sigv4", "api_key", "basic", "bearer", "digest", "jwt", "login", "none", "oauth2"}
+
+
+def recipes() -> Iterator[dict[str, Any]]:
+    """Every config in docs/authentication.md; in a block each `authentication` begins one."""
+    for block in re.findall(r"```yaml\n(.*?)```", RECIPES, re.DOTALL):
+        for text in re.split(r"^(?=authentication:)", block, flags=re.MULTILINE):
+            if text.strip():
+                yield yaml_text.load(text)
+
+
+def test_the_recipes_of_the_docs_are_valid() -> None:
+    """Each is a config with the key put in, and every kind has one."""
+    pem = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    kinds = set()
+    for recipe in recipes():
+        if "tls" in recipe:
+            continue
+        given = json.loads(json.dumps(recipe).replace('"<private key>"', json.dumps(pem.decode())))
+        config = load({"url_base": URL, "endpoints": [{"name": "x", "path": "/x"}], **given})
+        kinds.add(config.authentication.type)
+    assert kinds == KINDS

@@ -240,6 +240,23 @@ def test_a_next_url_in_a_key_with_a_dot_is_found() -> None:
     assert odata.next(page(b'{"@odata.nextLink":"https://h/2"}')) == "https://h/2"
 
 
+@pytest.mark.parametrize(
+    ("context", "url"),
+    [
+        (b'"../$metadata#Books"', "https://api.example.com/v1/Authors(1)/books?$skip=2"),
+        (b'"https://api.example.com/v2/$metadata#Books"', "https://api.example.com/v2/Authors(1)/books?$skip=2"),
+        (b"null", "https://api.example.com/v1/items/Authors(1)/books?$skip=2"),
+    ],
+)
+def test_a_relative_next_url_of_odata_begins_at_its_context(context: bytes, url: str) -> None:
+    """Which is the service, not the collection that was asked for."""
+    odata = paginator("next_url", next_url_path="@odata.nextLink")
+    body = b'{"@odata.context":%b,"@odata.nextLink":"Authors(1)/books?$skip=2"}' % context
+    asked = page(body)
+    below = replace(asked, response=replace(asked.response, url="https://api.example.com/v1/items/below"))
+    assert odata.next(below) == url
+
+
 @pytest.mark.parametrize("target", ["http://[", "https://api.example.com:port/"])
 def test_a_broken_next_url_is_an_error(target: str) -> None:
     """A URL that is none is an error of the config or the API."""
