@@ -14,6 +14,8 @@ _GZIP = b"\x1f\x8b\x08"
 _STEP = 1 << 18
 _FREE = 10 << 20
 _RATIO = 100
+LARGEST_BODY = 1 << 29
+"""Bytes, inflated. More at once would not leave memory for anything else."""
 _UNREADABLE = frozenset({"br", "zstd", "compress"})
 
 
@@ -35,6 +37,45 @@ def plain(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
             chunks = _inflated(chunks, zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS)
     start, chunks = _peek(chunks, len(_GZIP))
     yield from _inflated(chunks, zlib.MAX_WBITS | 16) if start == _GZIP else chunks
+
+
+def whole(body: bytes) -> bytes:
+    """A whole body without gzip, where it begins like that.
+
+    Raises:
+        BrokenAnswerError: It is cut or damaged.
+        ConfigError: It inflates to more than 100 times its size, or to more than may be held at once.
+    """
+    return joined(plain(iter((body,)), "")) if body.startswith(_GZIP) else body
+
+
+def joined(chunks: Iterator[bytes]) -> bytes:
+    """All of a body at once.
+
+    Raises:
+        ConfigError: It is more than may be held at once.
+    """
+    parts, size = [], 0
+    for part in chunks:
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise ConfigError(f"The answer is larger than {LARGEST_BODY >> 20} MB: ask for smaller pages.")
+    return b"".join(parts)
+
+
+def check_growth(taken: int, given: int) -> None:
+    """Let nothing grow for ever.
+
+    Args:
+        taken: Bytes that came.
+        given: Bytes that came of them.
+
+    Raises:
+        ConfigError: They are more than 100 times as many, beyond 10 MB.
+    """
+    if given > max(_FREE, taken * _RATIO):
+        raise ConfigError(f"The answer inflates to more than {_RATIO} times its size, so it is not read on.")
 
 
 def _peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
@@ -67,8 +108,7 @@ def _inflated(chunks: Iterator[bytes], window: int) -> Iterator[bytes]:
             except zlib.error as error:
                 raise BrokenAnswerError("The answer's compression is broken.", str(error)) from None
             given += len(out)
-            if given > max(_FREE, taken * _RATIO):
-                raise ConfigError(f"The answer inflates to more than {_RATIO} times its size, so it is not read on.")
+            check_growth(taken, given)
             if out:
                 yield out
             waiting = inflater.unconsumed_tail or inflater.unused_data.lstrip(b"\0")

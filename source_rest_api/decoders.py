@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 from msgspec import Raw
 
+from source_rest_api import compression
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.model import Model
 
@@ -24,6 +25,7 @@ _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB]" + _HEX + rb"\\u[dD][c-fC-F]" + _HEX + rb"|(u[dD][89a-fA-F]" + _HEX + rb")|.)", re.DOTALL
 )
 """All escapes of a JSON text from left to right; the group is half of a surrogate pair without the other."""
+ZIP = b"PK\x03\x04"
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -33,33 +35,54 @@ BOMS = (
 )
 
 
-class Json(Model):
-    """JSON (RFC 8259): the whole body is one value."""
+class WholeBody(Model):
+    """A format whose bodies are one value each, which is read as JSON."""
 
-    type: Literal["json"] = "json"
+    selects: ClassVar[bool] = True
+    """Whether records are selected from what is decoded."""
 
-    def decode(self, response: Response) -> Raw:
-        """Check the body's syntax and text, and return it as UTF-8, undecoded.
-
-        The one thing that is changed is an escaped half of a surrogate pair: it is no character, and becomes U+FFFD.
+    def text(self, response: Response) -> bytes:
+        """The body's value as JSON in UTF-8.
 
         Raises:
-            BrokenAnswerError: The body is cut, is not JSON, or is not text in its own charset.
+            BrokenAnswerError: The body is not text in its own charset.
+            ConfigError: There is no such charset.
+        """
+        raise NotImplementedError
+
+    def decode(self, response: Response) -> Raw:
+        """Check the body's syntax and text, and return its value, undecoded.
+
+        Raises:
+            BrokenAnswerError: The body is cut, is not in this format, or is not text in its own charset.
             ConfigError: It is a page for people, which asks for a login.
         """
-        return self.parsed(utf8(response), response)
+        return self.parsed(self.text(response), response)
 
     def parsed(self, text: bytes, response: Response) -> Raw:
-        """As `decode`, where the text is known to be UTF-8."""
+        """As `decode`, of what `text` gave."""
         try:
             return parse(text)
         except msgspec.DecodeError as error:
-            raise _not_json(response, str(error)) from None
+            raise unreadable(response, "JSON", str(error)) from None
         except RecursionError:
             raise BrokenAnswerError(
                 f"The JSON is nested too deeply to be read ({describe(response)}).",
                 "RecursionError in the decoder",
             ) from None
+
+
+class Json(WholeBody):
+    """JSON (RFC 8259): the whole body is one value.
+
+    The one thing that is changed is an escaped half of a surrogate pair: it is no character, and becomes U+FFFD.
+    """
+
+    type: Literal["json"] = "json"
+
+    def text(self, response: Response) -> bytes:
+        """The body, in UTF-8."""
+        return utf8(response)
 
 
 def parse(text: bytes) -> Raw:
@@ -92,8 +115,10 @@ def utf8(response: Response) -> bytes:
         BrokenAnswerError: It is not text in its charset.
         ConfigError: There is no such charset.
     """
-    body = response.body
-    mark, charset = next(((bom, name) for bom, name in BOMS if body.startswith(bom)), (b"", declared_charset(response)))
+    body = compression.whole(response.body)
+    refuse_zip(body)
+    charset = named_charset(response) or "utf-8"
+    mark, charset = next(((bom, name) for bom, name in BOMS if body.startswith(bom)), (b"", charset))
     try:
         if charset == "utf-8":
             text = body[len(mark) :] if mark else body
@@ -125,29 +150,55 @@ def _whole(escape: re.Match[bytes]) -> bytes:
     return b"\\ufffd" if escape[1] else escape[0]
 
 
-def declared_charset(response: Response) -> str:
-    """The charset that the content type names, or UTF-8."""
+def known_charset(value: str) -> str:
+    """A charset that a user names; raises ValueError if there is none of that name."""
+    try:
+        codecs.getincrementaldecoder(value)
+    except LookupError:
+        raise ValueError("unknown encoding; known are `utf-8`, `utf-16`, `iso-8859-1`, `windows-1252`, …") from None
+    return value.lower()
+
+
+def named_charset(response: Response) -> str | None:
+    """The charset that the content type names."""
     parameters = response.headers.get("Content-Type", "").split(";")[1:]
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
             charset = value.strip().strip("\"'").lower()
-            return "utf-8" if charset in {"utf8", "us-ascii", ""} else charset
-    return "utf-8"
+            return "utf-8" if charset in {"utf8", "us-ascii"} else charset or None
+    return None
 
 
-def _not_json(response: Response, reason: str) -> SourceError:
+def unreadable(response: Response, form: str, reason: str) -> SourceError:
+    """The error for a body that is not in its format.
+
+    Args:
+        response: What came.
+        form: What the format is called.
+        reason: The decoder's words.
+    """
     if response.content_type in {"text/html", "application/xhtml+xml"}:
         lowered = response.body[:20_000].lower()
         if b"password" in lowered or b"login" in lowered or b"sign in" in lowered:
             return ConfigError(
-                "The API answered with a login page in HTML instead of JSON: check `authentication`, "
+                f"The API answered with a login page in HTML instead of {form}: check `authentication`, "
                 f"`url_base` and the endpoint's `path` ({describe(response)}).",
                 reason,
             )
         return BrokenAnswerError(
-            "The API answered with an HTML page instead of JSON: if it stays so, check `url_base` and the "
+            f"The API answered with an HTML page instead of {form}: if it stays so, check `url_base` and the "
             f"endpoint's `path` ({describe(response)}).",
             reason,
         )
-    return BrokenAnswerError(f"The body is not complete, valid JSON ({describe(response)}).", reason)
+    return BrokenAnswerError(f"The body is not complete, valid {form} ({describe(response)}).", reason)
+
+
+def refuse_zip(start: bytes) -> None:
+    """Say of a zip file how it is read.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    if start.startswith(ZIP):
+        raise ConfigError("The answer is a zip file: set `decoder: {type: zip, decoder: {type: …}}`.")

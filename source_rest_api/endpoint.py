@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from source_rest_api import templates
+from source_rest_api.archives import Decoder
 from source_rest_api.bodies import Body, GraphqlBody
 from source_rest_api.casts import Kinds
 from source_rest_api.cursors import Cursor
 from source_rest_api.decoders import Json
-from source_rest_api.line_decoders import Decoder
 from source_rest_api.model import Json as JsonText
-from source_rest_api.model import Model, NamedPaths, NamedTexts, Own, Path, Paths, Text, texts_of
+from source_rest_api.model import (
+    Model,
+    NamedPaths,
+    NamedTexts,
+    Own,
+    Path,
+    Paths,
+    PathTemplate,
+    PathTemplates,
+    Text,
+    filled_path,
+    texts_of,
+)
 from source_rest_api.paginators import Paginator
 from source_rest_api.paging import Paging
 from source_rest_api.partition_values import PartitionLists
@@ -49,10 +61,11 @@ class Endpoint(Model):
     """What the request carries."""
     decoder: Decoder = Json()
     """The format of the body."""
-    records_path: Path | None = None
+    records_path: PathTemplate | None = None
     """Where the body holds the records, such as `data.items`; `$` is the whole body, `*` every item of an array or
-    every field of an object. By default the body itself if it is an array, else the only array of objects in it."""
-    records_paths: Paths = ()
+    every field of an object; templates may read `config`. By default the body itself if it is an array, else the only
+    array of objects in it."""
+    records_paths: PathTemplates = ()
     """Several places in the body whose records belong to the stream, one after the other."""
     records_key_field: str | None = None
     """The records are the values of the object at `records_path`; the name of the field to add for their key."""
@@ -102,7 +115,7 @@ class Endpoint(Model):
     @model_validator(mode="after")
     def _check_together(self) -> Endpoint:
         self.selector.check()
-        if not isinstance(self.decoder, Json) and self.selector != RecordSelector():
+        if not self.decoder.selects and self.selector != RecordSelector():
             raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
         field = None if self.incremental is None else self.incremental.cursor_field
         if field is not None and self.reshaping.place(field) is None:
@@ -115,6 +128,17 @@ class Endpoint(Model):
     def variable(self) -> str:
         """The name by which templates know its records."""
         return templates.variable(self.name)
+
+    def filled(self, config: Mapping[str, Any]) -> Endpoint:
+        """The endpoint with the templates in its paths filled.
+
+        Raises:
+            ConfigError: One cannot be filled.
+        """
+        context = {"config": config}
+        one = None if self.records_path is None else filled_path(self.records_path, context)
+        several = tuple(filled_path(path, context) for path in self.records_paths)
+        return self.model_copy(update={"records_path": one, "records_paths": several})
 
     @property
     def selector(self) -> RecordSelector:
@@ -156,6 +180,9 @@ class Endpoint(Model):
         """What is wrong between method, body and paging, given the paging of all endpoints."""
         if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
             yield "http_method: must be POST for a GraphQL body"
+        keys = {key for path in (self.records_path or (), *self.records_paths) for key in path}
+        for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
+            yield f"records_path: its template reads `{name}`, and may read `config` only"
         paging = self.pagination or default
         if not isinstance(paging, Paging):
             return

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from source_rest_api import decoders, raw_json
+from source_rest_api import raw_json
 from source_rest_api.selectors import ERROR_KEYS, WHOLE_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from source_rest_api.decoders import Json
+    from source_rest_api.decoders import WholeBody
     from source_rest_api.model import Path
     from source_rest_api.page import Response
     from source_rest_api.raw_json import Opened
@@ -43,7 +43,7 @@ class Envelope:
         paths: Values beside the records that every page is asked for.
     """
 
-    def __init__(self, decoder: Json, selector: RecordSelector, paths: Iterable[Path]) -> None:
+    def __init__(self, decoder: WholeBody, selector: RecordSelector, paths: Iterable[Path]) -> None:
         self._decoder = decoder
         self._selector = selector
         self._cutter = None
@@ -58,7 +58,7 @@ class Envelope:
             BrokenAnswerError: The body is cut, is not JSON, or is not text.
             ConfigError: The records are not where they should be, or it is an error although its status is 200.
         """
-        text = decoders.utf8(response)
+        text = self._decoder.text(response)
         cut = None if self._cutter is None else self._cutter.cut(text)
         if cut is None:
             root = self._decoder.parsed(text, response)

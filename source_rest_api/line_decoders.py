@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import codecs
 import csv
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Raw
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, model_validator
 
 from source_rest_api import raw_json
-from source_rest_api.decoders import BOMS, Json, declared_charset, parse
+from source_rest_api.decoders import BOMS, known_charset, named_charset, parse, refuse_zip
 from source_rest_api.errors import BrokenAnswerError, ConfigError
 from source_rest_api.model import Model
 
@@ -28,14 +28,6 @@ _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _JSON = frozenset({"application/json", "application/problem+json"})
 
 
-def _known_charset(value: str) -> str:
-    try:
-        codecs.getincrementaldecoder(value)
-    except LookupError:
-        raise ValueError("unknown encoding; known are `utf-8`, `utf-16`, `iso-8859-1`, `windows-1252`, …") from None
-    return value.lower()
-
-
 def _one_character(value: str) -> str:
     value = "\t" if value == r"\t" else value
     if len(value) != 1 or value in "\r\n":
@@ -46,9 +38,10 @@ def _one_character(value: str) -> str:
 class _Lines(Model):
     """What formats of lines have in common."""
 
-    encoding: Annotated[str, AfterValidator(_known_charset)] | None = None
+    encoding: Annotated[str, AfterValidator(known_charset)] | None = None
     """Charset of the text. By default what its byte order mark or the content type says, else UTF-8."""
 
+    selects: ClassVar[bool] = False
     refused: ClassVar[frozenset[str]] = _HTML
 
     def _lines(self, response: Response) -> Iterator[bytes]:
@@ -166,9 +159,6 @@ class Csv(_Lines):
         return self.columns
 
 
-Decoder: TypeAlias = Annotated[Json | Jsonl | Csv, Field(discriminator="type")]
-
-
 def _check_names(names: list[str]) -> None:
     if "" in names:
         raise ValueError(f"column {names.index('') + 1} has no name")
@@ -197,7 +187,8 @@ def _utf8(response: Response, encoding: str | None) -> Iterator[bytes]:
         head += chunk
         if len(head) >= len(codecs.BOM_UTF32_LE):
             break
-    charset = encoding or declared_charset(response)
+    refuse_zip(head)
+    charset = encoding or named_charset(response) or "utf-8"
     mark, charset = next(((bom, name) for bom, name in BOMS if head.startswith(bom)), (b"", charset))
     try:
         decoder = codecs.getincrementaldecoder(charset)()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
 
 from source_rest_api import templates, yaml_text
+from source_rest_api.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _WORDS = {
     "api": "API",
@@ -83,6 +87,14 @@ def _segments(value: object) -> object:
     return tuple(keys)
 
 
+def _template_segments(value: object) -> object:
+    """A path, or the template of one, which is cut where its dots are once it is filled."""
+    if not isinstance(value, str) or "{{" not in value:
+        return _segments(value)
+    templates.check(value)
+    return (value,)
+
+
 def _mapping(value: object) -> object:
     """Read `[{name, value}, ...]` (Airbyte's form has no free maps) as the mapping that it stands for."""
     if not isinstance(value, list):
@@ -147,6 +159,18 @@ Path: TypeAlias = Annotated[
 ]
 """Keys from the outside in, written with dots (`data.items`) or, where a key has a dot, as a list."""
 
+PathTemplate: TypeAlias = Annotated[
+    tuple[str, ...], BeforeValidator(_template_segments), WithJsonSchema({"type": "string"}, mode="validation")
+]
+"""A `Path` in which templates may read the config."""
+
+PathTemplates: TypeAlias = Annotated[
+    tuple[PathTemplate, ...],
+    BeforeValidator(_one_or_many),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}, mode="validation"),
+]
+"""One or several."""
+
 Paths: TypeAlias = Annotated[
     tuple[Path, ...],
     BeforeValidator(_one_or_many),
@@ -176,6 +200,21 @@ Json: TypeAlias = Annotated[
     Any, BeforeValidator(_from_json), WithJsonSchema({"type": "string", "multiline": True}, mode="validation")
 ]
 """Any JSON value, or its text."""
+
+
+def filled_path(path: Path, context: Mapping[str, Any]) -> Path:
+    """A path with its templates filled.
+
+    Raises:
+        ConfigError: One cannot be filled, or gives no path.
+    """
+    if not any("{{" in key for key in path):
+        return path
+    texts = [templates.render(key, context) for key in path]
+    try:
+        return tuple(_segments(texts[0] if len(texts) == 1 else texts))  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ConfigError(f"The template `{'.'.join(path)}` gives no path: it {error}.") from None
 
 
 def texts_of(*named: dict[str, str | list[str]]) -> list[str]:

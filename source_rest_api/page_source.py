@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from msgspec import Raw
 
-from source_rest_api.decoders import Json
+from source_rest_api.archives import Zip
+from source_rest_api.decoders import Json, WholeBody
 from source_rest_api.envelope import Envelope
 from source_rest_api.page import Page
 from source_rest_api.paging import paths
@@ -33,14 +35,16 @@ class PageSource:
     ) -> None:
         self._name = endpoint.name
         self._decoder = endpoint.decoder
-        self._envelope = Envelope(Json(), endpoint.selector, paths(paginator))
+        self._selector = endpoint.selector
+        whole = endpoint.decoder if isinstance(endpoint.decoder, WholeBody) else Json()
+        self._envelope = Envelope(whole, endpoint.selector, paths(paginator))
         self._requests = requests
         self._requester = requester
 
     @property
     def streamed(self) -> bool:
         """Whether an answer is read while it arrives, and comes in parts."""
-        return not isinstance(self._decoder, Json)
+        return not isinstance(self._decoder, WholeBody)
 
     def ask(
         self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int
@@ -61,7 +65,7 @@ class PageSource:
             request = self._requests.build(partition, interval, position)
         with Place(self._name, str(request), f"page {number}"):
             decoder = self._decoder
-            if isinstance(decoder, Json):
+            if isinstance(decoder, WholeBody):
 
                 def read(response: Response) -> Page:
                     if response.status == HTTPStatus.NO_CONTENT:
@@ -71,10 +75,10 @@ class PageSource:
 
                 yield self._requester.fetch(request, read)
                 return
-            pages = decoder.pages
+            pages = partial(decoder.pages, select=self._selector.select) if isinstance(decoder, Zip) else decoder.pages
 
             def parts(response: Response) -> Iterator[Page]:
                 page = Page(request, response, Raw(b"null"), [], position, number, before)
-                return page.parts(pages(response))
+                return iter([page]) if response.status == HTTPStatus.NO_CONTENT else page.parts(pages(response))
 
             yield from self._requester.stream(request, parts)

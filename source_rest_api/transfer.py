@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from source_rest_api.compression import LARGEST_BODY
 from source_rest_api.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 18
 _MEGABYTE = 1 << 20
-_LARGEST_BODY = 1 << 29
-"""Bytes, inflated. More at once would not leave memory for anything else."""
 
 
 class Stopped(Exception):  # noqa: N818 -- not an error: somebody asked for it
@@ -75,6 +74,6 @@ class Transfer:
                 raise Stopped
             if self._clock() > deadline:
                 raise TransientError(f"The answer was not complete after {self._timeout:g} s (`request_timeout`).")
-            if size > _LARGEST_BODY:
-                raise ConfigError(f"The answer is larger than {_LARGEST_BODY >> 20} MB: ask for smaller pages.")
+            if size > LARGEST_BODY:
+                raise ConfigError(f"The answer is larger than {LARGEST_BODY >> 20} MB: ask for smaller pages.")
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)

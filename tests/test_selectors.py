@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from source_rest_api import config, state
 from source_rest_api.errors import ConfigError
+from source_rest_api.requester import Requester
 from source_rest_api.selectors import RecordSelector
+from source_rest_api.stream import Batch, Stream
+
+if TYPE_CHECKING:
+    from tests.api import Api
 
 A, B = {"id": 1}, {"id": 2}
 
@@ -204,3 +210,51 @@ def test_any_body_gives_objects_or_an_error(body: Any, path: str | None, missing
         return
     assert all(isinstance(record, dict) for record in records)
     assert all(json.dumps(record) in json.dumps(body) for record in records)
+
+
+def read(api: Api, body: Any, **endpoint: Any) -> list[Any]:
+    """Read what the API answers."""
+    api.get("/items")(lambda _: body)
+    raw = {
+        "url_base": api.url,
+        "name": "data.items",
+        "endpoints": [{"name": "items", "path": "items", **endpoint}],
+    }
+    loaded = config.load(raw)
+    with Requester(loaded, api.url) as requester:
+        items = Stream(loaded, loaded.streams[0], requester, raw).read(state.new(), incremental=False)
+        return [json.loads(bytes(r)) for item in items if isinstance(item, Batch) for r in item.records]
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"records_path": "{{ config.name }}"},
+        {"records_path": "data.{{ 'items' }}"},
+        {"records_path": ["data", "{{ config['name'][5:] }}"]},
+        {"records_paths": ["{{ config.name }}", "more"]},
+        {"records_path": "data.items"},
+    ],
+)
+def test_a_path_may_be_a_template(api: Api, option: Any) -> None:
+    """It is filled from the config, and cut where its dots are then."""
+    assert read(api, {"data": {"items": [A]}, "more": []}, **option) == [A]
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("{{ config.nothing }}", "'dict object' has no attribute 'nothing'"),
+        ("{{ '' }}", "gives no path: it must be keys"),
+        ("data.{{ 'a..b' }}", "gives no path"),
+        ("{{ items.x }}", "records_path: its template reads `items`, and may read `config` only"),
+        ("{{ config. }}", "records_path: template error"),
+    ],
+)
+def test_a_template_that_gives_no_path(api: Api, path: str, message: str) -> None:
+    """Is an error before anything is asked for."""
+    with pytest.raises(ConfigError, match=message):
+        read(api, [A], records_path=path)
+    assert not api.requests

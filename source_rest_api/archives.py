@@ -1,0 +1,151 @@
+"""Zip files of records, and the union of all formats."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from fnmatch import fnmatchcase
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from source_rest_api import compression
+from source_rest_api.decoders import Json, WholeBody
+from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
+from source_rest_api.line_decoders import Csv, Jsonl
+from source_rest_api.model import Model
+from source_rest_api.page import Response
+from source_rest_api.xml_decoder import Xml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from msgspec import Raw
+
+_LARGEST = 1 << 32
+"""Bytes of a zip file, which waits in a temporary file because its directory stands at its end."""
+_CHUNK = 1 << 18
+_ENCRYPTED = 1
+"""The flag in a file's header (APPNOTE 4.4.4)."""
+_SHOWN = 10
+
+Format: TypeAlias = Annotated[Json | Jsonl | Csv | Xml, Field(discriminator="type")]
+"""The formats of files in a zip file."""
+
+
+class Zip(Model):
+    """A zip file, whose files hold the records."""
+
+    type: Literal["zip"] = "zip"
+    decoder: Format = Json()
+    """The format of the files in it."""
+    members: str = "*"
+    """Which of the files to read, by their names, such as `*.csv`."""
+
+    @property
+    def selects(self) -> bool:
+        """Whether records are selected from what is decoded."""
+        return self.decoder.selects
+
+    def pages(self, response: Response, select: Callable[[Raw], list[Raw]]) -> Iterator[list[Raw]]:
+        """The records of one file after the other, in parts.
+
+        Args:
+            response: The zip file.
+            select: Finds the records in a file's value.
+
+        Raises:
+            BrokenAnswerError: It is no zip file, or cut or damaged, or a file in it is not in its format.
+            ConfigError: None of its files is asked for, one is encrypted, or it inflates to more than 100 times its
+                size.
+        """
+        with TemporaryFile() as file:
+            size = _spool(response.chunks, file)
+            try:
+                with zipfile.ZipFile(file) as archive:
+                    yield from self._records(_Archive(archive, size), select)
+            except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+                what = f"{response.content_type or 'no content type'}, {size} bytes"
+                raise BrokenAnswerError(
+                    f"The answer is no zip file, or it is cut or damaged ({what}).", str(error)
+                ) from None
+
+    def _records(self, archive: _Archive, select: Callable[[Raw], list[Raw]]) -> Iterator[list[Raw]]:
+        for member in archive.chosen(self.members):
+            yield from self._records_of(archive.read(member), member.filename, select)
+
+    def _records_of(
+        self, contents: Iterator[bytes], name: str, select: Callable[[Raw], list[Raw]]
+    ) -> Iterator[list[Raw]]:
+        try:
+            chunks = compression.plain(contents, "")
+            if isinstance(self.decoder, WholeBody):
+                yield select(self.decoder.decode(Response(200, {}, compression.joined(chunks), "")))
+            else:
+                yield from self.decoder.pages(Response(200, {}, b"", "", chunks))
+        except SourceError as error:
+            raise error.at(f"file {name}") from None
+
+
+class _Archive:
+    """The files of a zip file.
+
+    Args:
+        archive: It.
+        size: Its bytes.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+        self._archive = archive
+        self._size = size
+        self._given = 0
+
+    def chosen(self, pattern: str) -> list[zipfile.ZipInfo]:
+        """The files whose names match.
+
+        Raises:
+            ConfigError: None does.
+        """
+        files = [
+            info
+            for info in self._archive.infolist()
+            if not info.is_dir() and not info.filename.startswith("__MACOSX/")  # which macOS puts beside the files
+        ]
+        chosen = [info for info in files if fnmatchcase(info.filename, pattern)]
+        if not chosen:
+            names = ", ".join(info.filename for info in files[:_SHOWN]) or "no files"
+            raise ConfigError(f"No file in the zip file matches `decoder.members: {pattern}`; it holds {names}.")
+        return chosen
+
+    def read(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
+        """A file's bytes. Files may share theirs, so it is all files together that must not grow too large."""
+        if member.flag_bits & _ENCRYPTED:
+            raise ConfigError("The file is encrypted, and cannot be read.")
+        try:
+            file = self._archive.open(member)
+        except NotImplementedError as error:
+            raise ConfigError(f"The file cannot be read: {error}.") from None
+        with file:
+            while chunk := file.read(_CHUNK):
+                self._given += len(chunk)
+                compression.check_growth(self._size, self._given)
+                yield chunk
+
+
+Decoder: TypeAlias = Annotated[Json | Jsonl | Csv | Xml | Zip, Field(discriminator="type")]
+"""The formats of bodies."""
+
+
+def _spool(chunks: Iterator[bytes], file: IO[bytes]) -> int:
+    """Keep the file until its end has come; its bytes."""
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > _LARGEST:
+            raise ConfigError(f"The zip file is larger than {_LARGEST >> 30} GB: ask for less at once.")
+        try:
+            file.write(chunk)
+        except OSError as error:
+            raise TransientError("There is no room for the zip file in the temporary folder.", str(error)) from None
+    return size
