@@ -129,17 +129,6 @@ class Endpoint(Model):
         """The name by which templates know its records."""
         return templates.variable(self.name)
 
-    def filled(self, config: Mapping[str, Any]) -> Endpoint:
-        """The endpoint with the templates in its paths filled.
-
-        Raises:
-            ConfigError: One cannot be filled.
-        """
-        context = {"config": config}
-        one = None if self.records_path is None else filled_path(self.records_path, context)
-        several = tuple(filled_path(path, context) for path in self.records_paths)
-        return self.model_copy(update={"records_path": one, "records_paths": several})
-
     @property
     def selector(self) -> RecordSelector:
         """Cuts the records out of a body."""
@@ -167,14 +156,19 @@ class Endpoint(Model):
         return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ())]
 
     def filled(self, raw_config: Mapping[str, Any]) -> Endpoint:
-        """The endpoint with the templates of its cursor filled that read the config.
+        """The endpoint with the templates filled that read the config: those of its cursor and of its paths.
 
         Raises:
             ConfigError: One cannot be filled.
         """
-        if self.incremental is None:
-            return self
-        return self.model_copy(update={"incremental": self.incremental.filled({"config": raw_config})})
+        context = {"config": raw_config}
+        return self.model_copy(
+            update={
+                "records_path": None if self.records_path is None else filled_path(self.records_path, context),
+                "records_paths": tuple(filled_path(path, context) for path in self.records_paths),
+                "incremental": None if self.incremental is None else self.incremental.filled(context),
+            }
+        )
 
     def problems(self, default: Paginator) -> Iterator[str]:
         """What is wrong between method, body and paging, given the paging of all endpoints."""

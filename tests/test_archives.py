@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import archives, config, state
+from source_rest_api import archives, config
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.requester import Requester
-from source_rest_api.stream import Batch, Stream
+from source_rest_api.stream import Stream
 from tests.api import Answer
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def read(api: Api, answer: Answer | bytes, inner: Any = "csv", members: str = "*
     }
     loaded = config.load(raw)
     with Requester(loaded, api.url) as requester:
-        items = Stream(loaded, loaded.streams[0], requester, raw).read(state.new(), incremental=False)
-        return [json.loads(bytes(r)) for item in items if isinstance(item, Batch) for r in item.records]
+        items = Stream(loaded, loaded.streams[0], requester, raw).sample()
+        return [json.loads(bytes(r)) for item in items for r in item.records]
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -100,7 +100,7 @@ def test_it_is_said_how_a_zip_file_is_read(api: Api) -> None:
         }
         loaded = config.load(raw)
         with Requester(loaded, api.url) as requester, pytest.raises(ConfigError, match="type: zip, decoder:"):
-            list(Stream(loaded, loaded.streams[0], requester, raw).read(state.new(), incremental=False))
+            list(Stream(loaded, loaded.streams[0], requester, raw).sample())
 
 
 def encrypted() -> bytes:
@@ -164,9 +164,9 @@ def test_no_room(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 PEAK = """
 import sys, threading
 from http.server import HTTPServer, SimpleHTTPRequestHandler
-from source_rest_api import config, state
+from source_rest_api import config
 from source_rest_api.requester import Requester
-from source_rest_api.stream import Batch, Stream
+from source_rest_api.stream import Stream
 
 class Handler(SimpleHTTPRequestHandler):
     def __init__(self, *args):
@@ -182,8 +182,8 @@ raw = {"url_base": f"http://127.0.0.1:{server.server_port}",
        "endpoints": [{"name": "e", "path": sys.argv[2], "decoder": decoder}]}
 loaded = config.load(raw)
 with Requester(loaded, raw["url_base"]) as requester:
-    items = Stream(loaded, loaded.streams[0], requester, raw).read(state.new(), incremental=False)
-    count = sum(len(item.records) for item in items if isinstance(item, Batch))
+    items = Stream(loaded, loaded.streams[0], requester, raw).sample()
+    count = sum(len(item.records) for item in items)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # rusage has the parent's too
 print(count, peak.split()[1])
 """
