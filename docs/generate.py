@@ -86,6 +86,7 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
     for place, inner in (
         ("explode", endpoint["properties"]["explode"]),
         ("flatten", endpoint["properties"]["flatten"]),
+        ("errors", form["properties"]["errors"]["items"]),
         ("retry", form["properties"]["retry"]),
         ("place", _token_place(form)),
         ("tls", form["properties"]["tls"]),

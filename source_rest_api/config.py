@@ -15,6 +15,7 @@ from source_rest_api.connections import ProxyUrl, Tls
 from source_rest_api.cursors import DatetimeText
 from source_rest_api.endpoint import Endpoint
 from source_rest_api.error_policy import Retry
+from source_rest_api.error_rules import ErrorRule
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
 from source_rest_api.paginators import NoPagination, Paginator
@@ -69,6 +70,8 @@ class Config(Model):
         Field(json_schema_extra={"multiline": True}),
     ] = []
     """The same as YAML text, for those who keep them in a file."""
+    errors: list[ErrorRule] = []
+    """What errors of all endpoints mean, such as `{status: 404, action: ignore}`."""
     retry: Retry = Retry()
     """What is tried again, how often and how long."""
     connect_timeout: PositiveFloat = 10

@@ -58,7 +58,7 @@ class Continuity:
         Raises:
             ConfigError: A page had nothing new, and the next one has not either: paging does not advance.
         """
-        fresh = 0 if page.earlier else self._fresh(page)
+        fresh = 0 if page.earlier or page.response.end is not None else self._fresh(page)
         if fresh is None:
             return None
         self._tail = page.records or self._tail

@@ -12,6 +12,7 @@ from source_rest_api.bodies import Body, GraphqlBody
 from source_rest_api.casts import Kinds
 from source_rest_api.cursors import Cursor
 from source_rest_api.decoders import Json
+from source_rest_api.error_rules import ErrorRule
 from source_rest_api.model import Json as JsonText
 from source_rest_api.model import (
     Model,
@@ -81,6 +82,9 @@ class Endpoint(Model):
     """The field, or fields, that identify a record."""
     pagination: Annotated[Paginator | None, Own] = None
     """How further pages are asked for."""
+    errors: list[ErrorRule] = []
+    """What errors of this endpoint mean, before the rules of all endpoints. The first rule that fits decides; without
+    one, 5xx, 408, 425, 429 and lost connections are tried again, and other errors end the stream."""
     incremental: Annotated[Cursor | None, Own] = None
     """How only what is new is asked for."""
     partitions: PartitionLists = ()

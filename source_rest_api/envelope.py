@@ -62,8 +62,9 @@ class Envelope:
         cut = None if self._cutter is None else self._cutter.cut(text)
         if cut is None:
             root = self._decoder.parsed(text, response)
-            return Body(root, self._selector.select(root))
-        self._selector.refuse_error(cut.opened)
+            return Body(root, self._selector.select(root, accepted=response.is_accepted))
+        if not response.is_accepted:
+            self._selector.refuse_error(cut.opened)
         return Body(Raw(text.strip()), self._selector.only_objects(cut.records), cut.known)
 
 

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 _READ = 2000
 """Bytes of an error's body in which words are looked for."""
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+_EXPECTED = "; where that is no error, say so in `errors`, with `action: ignore`"
 _ADVICE = {
     HTTPStatus.BAD_REQUEST: "check the endpoint's `params`, `body` and `pagination`",
     HTTPStatus.UNAUTHORIZED: "check the credentials in `authentication`",
-    HTTPStatus.FORBIDDEN: "the credentials in `authentication` do not allow it",
-    HTTPStatus.NOT_FOUND: "check `url_base` and the endpoint's `path`",
+    HTTPStatus.FORBIDDEN: f"the credentials in `authentication` do not allow it{_EXPECTED}",
+    HTTPStatus.NOT_FOUND: f"check `url_base` and the endpoint's `path`{_EXPECTED}",
     HTTPStatus.METHOD_NOT_ALLOWED: "check `http_method`",
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy asks for credentials",
 }

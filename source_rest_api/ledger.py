@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from source_rest_api.page import End
 
 
 class Ledger:
@@ -21,10 +25,11 @@ class Ledger:
                 self._counts[name] = self._counts.get(name, 0) + count
             return self._counts[next(reversed(counts))]
 
-    def end(self, reason: str) -> None:
+    def end(self, end: End) -> None:
         """Note how the end of a slice was recognised."""
+        self.add(ignored=end.ignored)
         with self._lock:
-            self._ends[reason] += 1
+            self._ends[end.reason] += 1
 
     def __getitem__(self, name: str) -> float:
         return self._counts.get(name, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
@@ -28,6 +29,8 @@ class End:
     reason: str
     said: bool = False
     """Whether the API said so itself (a false flag, a reached total, an empty page), so that no other sign counts."""
+    ignored: bool = False
+    """Whether it is an error that the config ignores."""
     capped: bool = False
     """Whether there may be more that this question does not give; the slice goes on from its newest cursor value."""
 
@@ -88,6 +91,15 @@ class Response:
     """The body in place of `body`, where it is read while it arrives."""
     close: Callable[[], None] = lambda: None
     """Ends the reading of `chunks`."""
+    is_accepted: bool = False
+    """Whether an error rule says that it is no error, whatever stands in it."""
+    end: End | None = None
+    """Set where an error rule says that this is the last page."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no records, whatever its body: by its status, or as an error that ends the pages."""
+        return self.status == HTTPStatus.NO_CONTENT or (self.end is not None and not self.is_accepted)
 
     @property
     def content_type(self) -> str:

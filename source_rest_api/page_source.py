@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from msgspec import Raw
@@ -68,7 +67,7 @@ class PageSource:
             if isinstance(decoder, WholeBody):
 
                 def read(response: Response) -> Page:
-                    if response.status == HTTPStatus.NO_CONTENT:
+                    if response.is_empty:
                         return Page(request, response, Raw(b"null"), [], position, number, before)
                     body = self._envelope.open(response)
                     return Page(request, response, body.root, body.records, position, number, before, known=body.known)
@@ -79,6 +78,6 @@ class PageSource:
 
             def parts(response: Response) -> Iterator[Page]:
                 page = Page(request, response, Raw(b"null"), [], position, number, before)
-                return iter([page]) if response.status == HTTPStatus.NO_CONTENT else page.parts(pages(response))
+                return iter([page]) if response.is_empty else page.parts(pages(response))
 
             yield from self._requester.stream(request, parts)

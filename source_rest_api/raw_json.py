@@ -25,6 +25,7 @@ _KINDS: dict[str, Kind] = {
     "f": "boolean",
     "n": "null",
 }
+_NOTHING = frozenset({b"null", b"false", b'""', b"0"})
 WILDCARD = "*"
 """In a path: every item or field."""
 _LONGEST_COUNT = 18
@@ -90,6 +91,14 @@ def matches(raw: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
     for key, value in inner.items():
         for rest, found in matches(value, path[star + 1 :]):
             yield (*path[:star], key, *rest), found
+
+
+def is_nothing(raw: Raw) -> bool:
+    """Whether a value says that there is none: null, false, 0, or what is empty."""
+    what = kind(raw)
+    if what in {"array", "object"}:
+        return not items(raw) and not fields(raw)
+    return bytes(raw) in _NOTHING
 
 
 def text(raw: Raw) -> str | None:

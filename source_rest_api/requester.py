@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import requests
 from urllib3.exceptions import HTTPError
 
-from source_rest_api import error_policy, transport
+from source_rest_api import transport
 from source_rest_api.concurrency import Pace
 from source_rest_api.credentials import Static
 from source_rest_api.datetimes import write
+from source_rest_api.decoders import describe
 from source_rest_api.error_policy import Verdict
+from source_rest_api.error_rules import ErrorPolicy
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError
 from source_rest_api.gates import Gates
+from source_rest_api.page import Response
 from source_rest_api.patience import Patience
 from source_rest_api.sender import Sender
 from source_rest_api.transfer import Stopped, Transfer
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from source_rest_api.concurrency import Permits
     from source_rest_api.config import Config
     from source_rest_api.credentials import Auth, Credentials
-    from source_rest_api.page import Request, Response
+    from source_rest_api.page import Request
 
 _LOG = logging.getLogger("airbyte.source_rest_api.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -85,7 +88,9 @@ class Requester:
         self._gates = Gates(clock)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
         """Called before an endpoint's requests wait for its rate limit, with its name and how many seconds."""
-        self._judge: Callable[[Response], Verdict | None] = error_policy.judge
+        self._policies = {e.name: ErrorPolicy([*e.errors, *config.errors]) for e in config.streams}
+        self._policy = ErrorPolicy(config.errors)
+        self._ignored: set[tuple[str, int]] = set()
         self.sender = Sender(
             config,
             url_base,
@@ -93,6 +98,7 @@ class Requester:
             Transfer(config.request_timeout, self._stop, clock),
             clock,
             permits,
+            self._refuses,
         )
 
     def __enter__(self) -> Self:
@@ -174,6 +180,20 @@ class Requester:
         if self._stop.wait(seconds) if seconds > 0 else self._stop.is_set():
             raise Stopped
 
+    def _refuses(self, request: Request, response: Response) -> bool:
+        """Whether an answer says that the credentials are refused."""
+        return self._policies.get(request.endpoint, self._policy).refuses_credentials(response)
+
+    def _judged(self, request: Request, response: Response) -> Verdict | Response:
+        """What is wrong with an answer, or the answer as it is to be read."""
+        judged = self._policies.get(request.endpoint, self._policy).judge(response)
+        if isinstance(judged, Response) and judged.end is not None and judged.end.ignored:
+            seen = (request.endpoint, response.status)
+            if seen not in self._ignored:
+                self._ignored.add(seen)
+                _LOG.warning("%s: %s Counted as no records, as `errors` says.", request, describe(response))
+        return judged
+
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
         return verdict.retry and (verdict.refused or self.retry.post or request.method in _IDEMPOTENT)
 
@@ -187,7 +207,8 @@ class Requester:
     def _outcome(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
         try:
             response = self.sender.send(request, streamed=streamed)
-            return self._judge(response) or _Success(read(response))
+            judged = self._judged(request, response)
+            return judged if isinstance(judged, Verdict) else _Success(read(judged))
         except RateLimitedError as error:
             return Verdict(error, retry=True, limited=True, refused=True)
         except BrokenAnswerError as error:

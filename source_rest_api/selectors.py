@@ -23,7 +23,6 @@ ERROR_KEYS = ("error", "errors")
 _first = Struct("c").unpack_from
 """The first character of a buffer, as a tuple: the fastest way to it."""
 _BRACE = {(b"{",)}
-_NOTHING = frozenset({b"null", b"false", b'""', b"0"})
 
 
 class RecordSelector(Model):
@@ -44,14 +43,18 @@ class RecordSelector(Model):
         if self.columns_path is not None and self.records_key_field is not None:
             raise ValueError("`columns_path` and `records_key_field` exclude each other")
 
-    def select(self, root: Raw) -> list[Raw]:
+    def select(self, root: Raw, *, accepted: bool = False) -> list[Raw]:
         """The records, undecoded, each a JSON object.
+
+        Args:
+            root: The body.
+            accepted: Whether an error object in it is none.
 
         Raises:
             ConfigError: There is no such path, it does not lead to objects, or the API answered with an error
                 object in spite of status 200.
         """
-        return self.only_objects(self._shaped(root, self._found(root)))
+        return self.only_objects(self._shaped(root, self._found(root, accepted)))
 
     @property
     def is_plain(self) -> bool:
@@ -93,12 +96,13 @@ class RecordSelector(Model):
                 )
             yield record_shapes.add_fields(wrapped, kept, "explode.keep")
 
-    def _found(self, root: Raw) -> list[Raw]:
+    def _found(self, root: Raw, accepted: bool) -> list[Raw]:
         what = raw_json.kind(root)
         if not self._paths and what == "array":
             return raw_json.items(root)
         fields = raw_json.fields(root)
-        self.refuse_error(fields)
+        if not accepted:
+            self.refuse_error(fields)
         if not self._paths:
             return _guess(root, fields, rows=self.columns_path)
         return [record for path in self._paths for record in self._at(root, path)]
@@ -148,7 +152,7 @@ class RecordSelector(Model):
         for key in ERROR_KEYS:
             value = fields.get(key)
             own = any(path[0] == key for path in self._paths)
-            if isinstance(value, Raw) and not own and not _is_nothing(value):
+            if isinstance(value, Raw) and not own and not raw_json.is_nothing(value):
                 said = bytes(value)[:200].decode("utf-8", "replace")
                 limited = rate_limits.named_in(said)
                 kind = RateLimitedError if limited else ConfigError
@@ -192,7 +196,7 @@ def _left_out(root: Raw, path: Path) -> bool:
         holder = raw_json.find(root, path[:length])
         what = "null" if holder is None else raw_json.kind(holder)
         by_index = what == "array" and key.lstrip("-").isdecimal()
-        if what not in {"object", "null"} and not by_index and not (holder is not None and _is_nothing(holder)):
+        if what not in {"object", "null"} and not by_index and not (holder is not None and raw_json.is_nothing(holder)):
             return False
     value = raw_json.find(root, path)
     return value is None or raw_json.kind(value) == "null"
@@ -212,14 +216,7 @@ def _is_empty_array(value: Raw) -> bool:
     return raw_json.kind(value) == "array" and not raw_json.items(value)
 
 
-def _is_nothing(value: Raw) -> bool:
-    what = raw_json.kind(value)
-    if what in {"array", "object"}:
-        return not raw_json.items(value) and not raw_json.fields(value)
-    return bytes(value) in _NOTHING
-
-
 def _named(value: Raw) -> str:
     what = raw_json.kind(value)
-    empty = "empty " if what in {"array", "object", "string"} and _is_nothing(value) else ""
+    empty = "empty " if what in {"array", "object", "string"} and raw_json.is_nothing(value) else ""
     return what if what == "null" else f"an {empty}{what}" if (empty or what)[0] in "aeo" else f"a {what}"

@@ -45,6 +45,7 @@ class Sender:
         transfer: Reads bodies.
         clock: Seconds, for deadlines.
         permits: Are told how long answers take.
+        refuses: Whether an answer says that the credentials are refused.
 
     Raises:
         ConfigError: `url_base` is not a URL.
@@ -58,6 +59,7 @@ class Sender:
         transfer: Transfer,
         clock: Callable[[], float],
         permits: Permits | None,
+        refuses: Callable[[Request, Response], bool],
     ) -> None:
         self.connections = Connections(config)
         self._home = _home(url_base)
@@ -67,6 +69,7 @@ class Sender:
         self.transfer = transfer
         self._clock = clock
         self._permits = permits
+        self._refuses = refuses
 
     def send(self, request: Request, *, streamed: bool) -> Response:
         """Send it, and follow redirects (RFC 9110, section 15.4), within the origin of `url_base`.
@@ -91,7 +94,7 @@ class Sender:
         """Send it, and once more if its credentials are refused and there are newer ones."""
         auth = self._credentials.current()
         response = self._exchange(request, auth, streamed)
-        if response.status == HTTPStatus.UNAUTHORIZED and self._credentials.renew(auth, response):
+        if self._refuses(request, response) and self._credentials.renew(auth, response):
             response = self._exchange(request, self._credentials.current(), streamed)
         return response
 

@@ -207,13 +207,13 @@ class SliceReader:
             self._resumed = False
             self._delivered += 1
             self._size = len(page)
-            self._left = self._paginator.pages_left(page)
             if isinstance(following, End):
                 self._asked.clear()
                 self.ended = not following.capped
                 if following.capped:
                     self._divide(seen)
                 return
+            self._left = self._paginator.pages_left(page)
             self._position, self._number, self._before = following, page.number + 1, page.records_so_far
             if self._asked and self._asked[0].position != self._continuity.overlapping(following):
                 self._asked.clear()

@@ -196,7 +196,7 @@ class Stream:
             ConfigError: It is the end, and the API shows signs of more that the config does not follow.
         """
         with self.place(page):
-            following = self.paginator.next(page)
+            following = page.response.end or self.paginator.next(page)
             return self.end(page, following) if isinstance(following, End) else following
 
     def end(self, page: Page, end: End) -> End:
@@ -205,7 +205,7 @@ class Stream:
         Raises:
             ConfigError: The API shows signs of more that the config does not follow.
         """
-        self.ledger.end(end.reason)
+        self.ledger.end(end)
         if end.capped and self.in_order:  # the slice goes on from its newest record
             return end
         doubt = check_end(page, end, paged=self.paginator.type != "none")

@@ -37,6 +37,9 @@ class _TokenRequester(Requester):
         self.sender.transfer = Transfer(config.request_timeout, Event(), time.monotonic)
         self._judge = judge
 
+    def _judged(self, request: Request, response: Response) -> Verdict | Response:  # noqa: ARG002
+        return self._judge(response) or response
+
 
 def sign_in(
     config: Config,
