@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timezone
+import re
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from source_rest_api import datetimes, templates
+from source_rest_api import date_formats, datetimes, moments, templates
 from source_rest_api.errors import ConfigError
 from source_rest_api.field_cursor import FieldCursor, or_template
-from source_rest_api.peek import Peek
 from source_rest_api.slices import Mark, Slice
 
 if TYPE_CHECKING:
@@ -21,9 +20,17 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
+    from source_rest_api.date_formats import DateFormat, Unit
     from source_rest_api.page import Position
+    from source_rest_api.peek import FieldReader
 
 _FIRST = datetime(1, 1, 1, tzinfo=timezone.utc)
+_SHORTEST_MONTH = datetime(2023, 2, 1, tzinfo=timezone.utc)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_FRACTION = re.compile(r"[.,](\d+)")
+_DAY = timedelta(days=1)
+_MILLI, _MICRO = 3, 6
+"""Digits of the fraction of a second."""
 
 
 def _check_datetime(value: str) -> str:
@@ -45,8 +52,17 @@ DatetimeText: TypeAlias = Annotated[
 """A date or date-time, kept as written."""
 
 
-def _check_duration(value: str) -> None:
-    datetimes.add(datetime(2000, 1, 1, tzinfo=timezone.utc), value)
+def _check_format(form: str) -> str:
+    if date_formats.compiled(form).unit is None:
+        raise ValueError("not a format: it writes nothing of a date or time")
+    return form
+
+
+def _check_formats(forms: tuple[str, ...]) -> tuple[str, ...]:
+    for form in forms:
+        if not date_formats.compiled(form).is_whole:
+            raise ValueError(f"not a format that a date can be read by: {form!r}")
+    return forms
 
 
 def _one_or_many(value: object) -> object:
@@ -56,22 +72,25 @@ def _one_or_many(value: object) -> object:
 Moment: TypeAlias = Annotated[str, or_template(datetimes.parse)]
 """A date, a date-time, or a template that gives one; kept as written."""
 
-DurationText: TypeAlias = Annotated[str, or_template(_check_duration)]
+DurationText: TypeAlias = Annotated[str, or_template(datetimes.duration)]
 """An ISO 8601 duration, or a template that gives one."""
 
-Formats: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
-"""One strptime format or several."""
+Format: TypeAlias = Annotated[str, AfterValidator(_check_format)]
+"""A format of `date_formats`."""
+
+Formats: TypeAlias = Annotated[tuple[str, ...], AfterValidator(_check_formats), BeforeValidator(_one_or_many)]
+"""One format or several."""
 
 
 class DatetimeCursor(FieldCursor):
     """By a date-time field: `updated_at: 2024-06-01T12:00:00Z`."""
 
     type: Literal["datetime"] = "datetime"
-    format: str | None = None
-    """strftime format of the parameters, such as `%Y-%m-%d`; `%s`, `%ms` and `%us` are seconds, milliseconds and
-    microseconds since the epoch. By default they are written as the records write them."""
+    format: Format | None = None
+    """Format of the parameters, such as `%Y-%m-%d` or `YYYY-MM-DD`; `%s`, `%ms` and `%us` are seconds, milliseconds
+    and microseconds since the epoch. By default they are written as the records write them."""
     record_format: Formats = ()
-    """Formats of the field, tried in turn, where it is not RFC 3339; with `%s` and the like numbers are read too."""
+    """Formats of the field, tried in turn, where it is not ISO 8601; with `%s` and the like numbers are read too."""
     start_date: Moment | None = None
     """Where the first sync begins; by default the connector's `start_date`. It may be a template, such as
     `{{ day_delta(-90) }}`."""
@@ -82,13 +101,23 @@ class DatetimeCursor(FieldCursor):
     lookback: DurationText | None = None
     """Begin this much before where the last sync ended, such as `P1D`, for records that appear late."""
 
+    end_name: ClassVar[str] = "end_date"
+
+    @property
+    def expected(self) -> str:
+        """The forms in which values are read, for messages."""
+        return " or ".join(f"`{form}`" for form in self.record_format) or "ISO 8601"
+
     def mark(self, text: str) -> Mark:
         """The mark that a state's text stands for.
 
         Raises:
             ValueError: It is not a date-time.
         """
-        return Mark(datetimes.parse(text), text)
+        try:
+            return Mark(datetimes.parse(text), text)
+        except ValueError:
+            return Mark(datetimes.parse_as(text, self.record_format), text)
 
     def bounds(self, saved: Mark | None, start_date: str | None, now: datetime, context: Mapping[str, Any]) -> Slice:
         """What to read in this sync: from the state, or the start date, to now or the end date.
@@ -104,7 +133,10 @@ class DatetimeCursor(FieldCursor):
         """
         first = _moment("start_date", self.start_date, context) or _moment("start_date", start_date, context)
         start = first if saved is None else self._from(self.clamp(saved, now), first)
-        end = _moment("end_date", self.end_date, context) or Mark(now, datetimes.write(now))
+        end = _moment("end_date", self.end_date, context)
+        if end is not None and self.end_inclusive:
+            end = _at(self._unit(end).above(end.value))
+        end = end or _at(now)
         return Slice(start, max(start or end, end, key=lambda mark: mark.value))
 
     def _from(self, saved: Mark, first: Mark | None) -> Mark:
@@ -116,70 +148,95 @@ class DatetimeCursor(FieldCursor):
             earlier = _FIRST
         if first is not None and earlier < first.value:
             return min(first, saved, key=lambda mark: mark.value)
-        return Mark(earlier, datetimes.write(earlier))
+        return _at(earlier)
 
     def clamp(self, mark: Mark, now: datetime) -> Mark:
-        """The mark, but never after now: the beginning of its second or day, where values have no finer parts."""
-        if mark.value <= now:
-            return mark
-        if not mark.value.microsecond:
-            now = now.replace(microsecond=0)
-        if mark.value.time() == time.min:
-            now = datetime.combine(now.date(), time.min, now.tzinfo)
-        return Mark(now, datetimes.write(now))
+        """The mark, but never after now, or the beginning of its second or day where values have no finer parts."""
+        return mark if mark.value <= now else _at(self._unit(mark).floor(now))
 
     def _borders(self, whole: Slice) -> Iterator[Mark]:
         if self.step is None or whole.start is None or whole.end is None:
             return
+        last = whole.start.value
         for number in count(1):
             try:
                 moment = datetimes.add(whole.start.value, self.step, number)
             except OverflowError:
                 return
+            if self._form is not None and self._form.unit is not None:
+                moment = self._form.unit.floor(moment)
             if moment >= whole.end.value:
                 return
-            yield Mark(moment, datetimes.write(moment))
-
-    def written(self, mark: Mark) -> Position:
-        """A mark as the API wants it in a request."""
-        form = self.format or next(iter(self.record_format), None)
-        return datetimes.write(mark.value, form) if form else mark.text
-
-    def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:
-        """What is wrong with it beside the config's start date and the templates of the endpoint."""
-        if self.step is None:
-            return
-        if not (self.start_date or start_date):
-            yield "incremental.step: needs a `start_date` to begin at"
-        if not self.end_param and not templated:
-            yield "incremental.step: needs `end_param`, or a template that reads `stream_interval.end_time`"
-
-    def _mark(self, value: datetime, record: Raw) -> Mark:
-        text = "" if self.record_format else self._text(record)
-        return Mark(value, text or datetimes.write(value))
-
-    def _values(self, records: list[Raw]) -> list[Any | None]:
-        """Each record's moment. The common form is read by C code; only where it fails Python looks."""
-        if self.record_format:
-            return [self._slow(record) for record in records]
-        try:
-            values = self._peek.values(records)
-        except msgspec.ValidationError:
-            return [self._slow(record) for record in records]
-        if None in values:
-            values = [self._slow(r) if v is None else v for r, v in zip(records, values, strict=True)]
-        return [v if v is None or v.tzinfo else v.replace(tzinfo=timezone.utc) for v in values]
+            if moment > last:
+                yield _at(moment)
+                last = moment
 
     @cached_property
-    def _peek(self) -> Peek:
-        return Peek(self.cursor_field, datetime)
+    def _form(self) -> DateFormat | None:
+        """The format of the parameters; by default the records' own."""
+        form = self.format or next(iter(self.record_format), None)
+        return None if form is None else date_formats.compiled(form)
 
-    def _slow(self, record: Raw) -> datetime | None:
-        text = self._text(record)
+    def _unit(self, mark: Mark) -> Unit:
+        """The smallest step in which a mark can be asked for."""
+        form = self._form or date_formats.compiled(_shape(mark.text))
+        assert form.unit is not None  # noqa: S101 -- it is checked when the config is loaded
+        return form.unit
+
+    def _before(self, mark: Mark) -> Mark:
+        unit = self._unit(mark)
         try:
-            return datetimes.parse_as(text, self.record_format) if self.record_format else datetimes.parse(text)
-        except ValueError:
-            return None
+            moment = unit.below(unit.floor(mark.value))
+        except OverflowError:
+            return mark
+        return Mark(moment, datetimes.write(moment, _shape(mark.text)))
+
+    def _written(self, mark: Mark) -> Position:
+        if self._form is None:
+            return mark.text
+        fraction = _FRACTION.search(mark.text)
+        rounded = fraction is not None and len(fraction[1]) > _MICRO
+        text = self._form.write(mark.value - date_formats.MICROSECOND if rounded else mark.value)
+        return int(text) if self.location == "body" and self._form.is_integer else text
+
+    def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:
+        """What is wrong with it beside the rest of the config.
+
+        Args:
+            start_date: The start date of all streams.
+            templated: Whether a template of the endpoint's request reads the interval.
+        """
+        yield from super().problems(start_date, templated=templated)
+        if self.step and not (self.start_date or start_date):
+            yield "incremental.step: needs a `start_date` to begin at"
+        form = self._form
+        unit = None if form is None else form.unit
+        if self.step and form and unit and datetimes.add(_SHORTEST_MONTH, self.step) - _SHORTEST_MONTH < unit.length:
+            yield f"incremental.step: is shorter than a {unit.name}, the unit of the format {form.form!r}"
+        if self.end_inclusive and (unit is None or unit.length < _DAY):
+            yield "incremental.end_inclusive: is for whole days; set a `format` such as `%Y-%m-%d`, or leave it out"
+
+    def _mark(self, value: datetime, record: Raw) -> Mark:
+        text = None if self.record_format else self._reader.text(record)
+        return Mark(value, text) if text else _at(value)
+
+    @cached_property
+    def _reader(self) -> FieldReader:
+        return moments.reader(self.cursor_field, self.record_format)
+
+
+def _at(moment: datetime) -> Mark:
+    return Mark(moment, datetimes.write(moment))
+
+
+def _shape(text: str) -> str:
+    """The format of an ISO 8601 text, as far as its precision goes."""
+    if _DATE.fullmatch(text):
+        return "%Y-%m-%d"
+    fraction = _FRACTION.search(text)
+    if fraction is None:
+        return "%Y-%m-%dT%H:%M:%SZ"
+    return "%Y-%m-%dT%H:%M:%S.%_msZ" if len(fraction[1]) <= _MILLI else "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def _moment(name: str, given: str | None, context: Mapping[str, Any]) -> Mark | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from datetime import date, datetime, time, timedelta, timezone
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
-_UNITS = {"%s": timedelta(seconds=1), "%ms": timedelta(milliseconds=1), "%us": _MICROSECOND}
+from source_rest_api import date_formats
+
+if TYPE_CHECKING:
+    from pendulum import Duration
+
+MIDNIGHT = time(tzinfo=timezone.utc)
 
 
 def parse(value: object) -> datetime:
@@ -23,10 +27,10 @@ def parse(value: object) -> datetime:
     """
     if not isinstance(value, str):
         raise ValueError("not a date-time")  # noqa: TRY004 -- it is a wrong value for whoever asks
-    try:
+    with suppress(msgspec.ValidationError, UnicodeEncodeError):
         return _aware(msgspec.convert(value, datetime))
-    except (msgspec.ValidationError, UnicodeEncodeError):
-        pass
+    with suppress(msgspec.ValidationError, UnicodeEncodeError):
+        return datetime.combine(msgspec.convert(value, date), MIDNIGHT)
     if not value[:4].isdecimal():  # such as `now` and `12:30`, which pendulum reads by the clock
         raise ValueError("not a date-time")
     import pendulum  # noqa: PLC0415 -- only unusual forms need it, and start-up counts
@@ -43,33 +47,26 @@ def parse(value: object) -> datetime:
 
 
 def parse_as(text: str, forms: tuple[str, ...]) -> datetime:
-    """Read a text by the first format that fits: strptime's, or `%s`, `%ms` and `%us` for time since the epoch.
+    """Read a text by the first format that fits; formats are those of `date_formats`.
 
     Raises:
         ValueError: None fits.
     """
     for form in forms:
-        with suppress(ValueError, OverflowError, InvalidOperation):
-            if form in _UNITS:
-                return _EPOCH + timedelta(microseconds=int(Decimal(text) * (_UNITS[form] // _MICROSECOND)))
-            return _aware(datetime.strptime(text, form)).astimezone(timezone.utc)  # noqa: DTZ007 -- made aware
+        with suppress(ValueError):
+            return date_formats.compiled(form).parse(text)
     raise ValueError(f"not a date-time as {' or '.join(forms)}")
 
 
 def write(moment: datetime, form: str | None = None) -> str:
-    """Write a moment in UTC: RFC 3339 with a `Z`, or by a strftime format.
-
-    `%s`, `%ms` and `%us` are seconds, milliseconds and microseconds since the epoch, rounded down.
-    """
+    """Write a moment in UTC: RFC 3339 with a `Z`, or by a format of `date_formats`."""
+    if form is not None:
+        return date_formats.compiled(form).write(moment)
     moment = moment.astimezone(timezone.utc)
-    if form is None:
-        return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
-    for unit in ("%us", "%ms", "%s"):
-        form = form.replace(unit, str((moment - _EPOCH) // _UNITS[unit]))
-    return moment.strftime(form)
+    return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
 
 
-def add(moment: datetime, duration: str, times: int = 1) -> datetime:
+def add(moment: datetime, length: str, times: int = 1) -> datetime:
     """A moment and a number of ISO 8601 durations; months are the calendar's (31 January and `P1M`: end of February).
 
     Raises:
@@ -78,14 +75,30 @@ def add(moment: datetime, duration: str, times: int = 1) -> datetime:
     """
     import pendulum  # noqa: PLC0415 -- only windows and lookbacks need it, and start-up counts
 
+    whole = duration(length) * times
     try:
-        length = pendulum.parse(duration)
+        moved = pendulum.instance(moment.astimezone(timezone.utc)) + whole
+    except ValueError:
+        raise OverflowError("out of the range of dates") from None
+    return datetime(*moved.utctimetuple()[:6], moved.microsecond, tzinfo=timezone.utc)
+
+
+@lru_cache(maxsize=1000)
+def duration(text: str) -> Duration:
+    """An ISO 8601 duration.
+
+    Raises:
+        ValueError: It is not a duration longer than zero.
+    """
+    import pendulum  # noqa: PLC0415 -- as above
+
+    try:
+        length = pendulum.parse(text)
     except Exception:  # noqa: BLE001 -- it lets errors of several kinds through
         length = None
     if not isinstance(length, pendulum.Duration) or length <= timedelta(0):
-        raise ValueError(f"not an ISO 8601 duration such as P30D, P1M or PT6H: {duration!r}")
-    moved = pendulum.instance(moment.astimezone(timezone.utc)) + length * times
-    return datetime(*moved.utctimetuple()[:6], moved.microsecond, tzinfo=timezone.utc)
+        raise ValueError(f"not an ISO 8601 duration such as P30D, P1M or PT6H: {text!r}")
+    return length
 
 
 def _aware(moment: datetime) -> datetime:

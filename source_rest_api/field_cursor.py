@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 
-from source_rest_api import raw_json, templates
+from source_rest_api import templates
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Path
 from source_rest_api.paging import In
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from source_rest_api.page import Page, Position, Request
-
-T = TypeVar("T")
-_EXAMPLE = 80
-"""Characters of an unreadable value that are shown."""
+    from source_rest_api.peek import FieldReader
 
 
 def is_template(value: object) -> bool:
@@ -58,11 +55,18 @@ class FieldCursor(Model):
     """Reads only what is new since the last sync, by a field of the records."""
 
     cursor_field: FieldPath
-    """The field that says when a record last changed, such as `updated_at`."""
+    """The field that says when a record last changed, such as `updated_at`. It may be a template that reads the
+    config."""
     start_param: str | None = None
-    """Parameter for the first value wanted (inclusive), such as `since`."""
+    """Parameter for the first value wanted, such as `since`."""
+    start_exclusive: bool = False
+    """The API gives only what is after `start_param`, so that it is sent one unit earlier: nothing that shares the
+    last value seen is missed."""
     end_param: str | None = None
     """Parameter for the last value wanted."""
+    end_inclusive: bool = False
+    """The API gives all of the last day in `end_param` too, so that each interval ends a day before the next begins.
+    Only for whole days and integers; reports need it, which would count the common day twice."""
     location: In = "query"
     """Where the parameters go. In a JSON body dots lead into inner objects (`filter.since`), in GraphQL they are
     variables."""
@@ -71,6 +75,9 @@ class FieldCursor(Model):
     connector for an API that gives the newest records first, so that paging stops where older ones begin."""
     sorted: bool = False
     """The API gives records oldest first, so that progress is kept within an interval too. It is checked."""
+
+    end_name: ClassVar[str]
+    """The setting for where every sync ends."""
 
     @property
     def in_body(self) -> bool:
@@ -92,8 +99,16 @@ class FieldCursor(Model):
         """Whether older records are dropped by this connector."""
         return self.mode in {"client_filter", "newest_first"} or (self.mode is None and self.start_param is None)
 
+    @property
+    def expected(self) -> str:
+        """The forms in which values are read, for messages."""
+        raise NotImplementedError
+
     def filled(self, context: Mapping[str, Any]) -> Self:
-        """The cursor with the templates filled that read nothing but the config; one that gives no text is unset.
+        """The cursor with its templates for `cursor_field`, `step` and `lookback` filled; one that is empty is unset.
+
+        Args:
+            context: The names that hold for the whole sync, such as `config`.
 
         Raises:
             ConfigError: A template cannot be filled, or gives what cannot stand there.
@@ -110,9 +125,23 @@ class FieldCursor(Model):
         except ValidationError as error:
             [first, *_] = error.errors(include_url=False)
             reason = first["msg"].removeprefix("Value error, ")
-            raise ConfigError(
-                f"`incremental.{first['loc'][-1]}`: the template gave what cannot stand there: {reason}."
-            ) from None
+            message = f"`incremental.{first['loc'][-1]}`: the template gave what cannot stand there: {reason}."
+            raise ConfigError(message) from None
+
+    def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:  # noqa: ARG002
+        """What is wrong with it beside the rest of the config.
+
+        Args:
+            start_date: The start date of all streams.
+            templated: Whether a template of the endpoint's request reads the interval.
+        """
+        if self.newest_first and self.sorted:
+            yield "incremental.sorted: means oldest first, and `mode: newest_first` the contrary"
+        if self.start_exclusive and not (self.start_param or templated):
+            yield "incremental.start_exclusive: needs `start_param`"
+        for name in ("step", self.end_name, "end_inclusive"):
+            if getattr(self, name) and not (self.end_param or templated):
+                yield f"incremental.{name}: needs `end_param`, or a template that reads `stream_interval.end_time`"
 
     def windows(self, whole: Slice) -> Iterator[Slice]:
         """The intervals to read one by one. Neighbours share the value where they touch; at least one."""
@@ -132,56 +161,63 @@ class FieldCursor(Model):
 
     def place(self, request: Request, interval: Slice) -> Request:
         """Ask for the interval."""
-        for name, mark in ((self.start_param, interval.start), (self.end_param, interval.end)):
-            if name and mark:
-                request = request.with_value(self.location, name, self.written(mark))
+        sent = self._sent(interval)
+        for name, time in ((self.start_param, "start_time"), (self.end_param, "end_time")):
+            if name and time in sent:
+                request = request.with_value(self.location, name, sent[time])
         return request
 
     def times(self, interval: Slice) -> dict[str, str]:
-        """The interval as templates read it, written as in requests."""
-        marks = {"start_time": interval.start, "end_time": interval.end}
-        return {name: str(self.written(mark)) for name, mark in marks.items() if mark is not None}
+        """The interval as templates read it: as it would stand in parameters."""
+        return {name: str(value) for name, value in self._sent(interval).items()}
 
-    def written(self, mark: Mark) -> Position:
+    def _sent(self, interval: Slice) -> dict[str, Position]:
+        start, end = interval.start, interval.end
+        if end is not None and self.end_inclusive:
+            end = self.later(start, self._before(end))
+        if start is not None and self.start_exclusive:
+            start = self._before(start)
+        marks = {"start_time": start, "end_time": end}
+        return {name: self._written(mark) for name, mark in marks.items() if mark is not None}
+
+    def _before(self, mark: Mark) -> Mark:
+        """The last value that can be asked for before this one."""
+        raise NotImplementedError
+
+    def _written(self, mark: Mark) -> Position:
         """A mark as the API wants it in a request."""
         raise NotImplementedError
 
     def observe(self, page: Page, interval: Slice) -> Observation:
         """Read the cursor values of a page, and leave out what is older than the interval if that is our work."""
-        records, values = page.records, self._values(page.records)
+        records, values = page.records, self._reader.values(page.records)
         known = [value for value in values if value is not None]
         newest = max(known, default=None)
         unreadable = len(values) - len(known)
         start = None if interval.start is None else interval.start.value
         kept, passed = (records, values), False
-        if self.filters_here and start is not None:
-            passed = self.newest_first and bool(known) and _passed(known, start)
-            pairs = [(r, v) for r, v in zip(records, values, strict=True) if v is None or v >= start]
-            kept = [record for record, _ in pairs], [value for _, value in pairs]
+        if self.filters_here and start is not None and known:
+            passed = self.newest_first and _passed(known, start)
+            if min(known) < start:
+                pairs = [(r, v) for r, v in zip(records, values, strict=True) if v is None or v >= start]
+                kept = [record for record, _ in pairs], [value for _, value in pairs]
         return Observation(
             *kept,
             newest=None if newest is None else self._mark(newest, records[values.index(newest)]),
             unreadable=unreadable,
-            example=self._example(records[values.index(None)]) if unreadable else None,
+            example=self._reader.example(records[values.index(None)]) if unreadable else None,
             ascending=not unreadable and known == sorted(known),
             passed=passed,
         )
 
-    def _values(self, records: list[Raw]) -> list[Any | None]:
-        """The cursor value of each record."""
+    @property
+    def _reader(self) -> FieldReader:
+        """Reads the cursor field."""
         raise NotImplementedError
 
     def _mark(self, value: Any, record: Raw) -> Mark:
         """The mark of a value that a record has."""
         raise NotImplementedError
-
-    def _text(self, record: Raw) -> str:
-        found = raw_json.find(record, self.cursor_field)
-        return (raw_json.text(found) if found is not None else None) or ""
-
-    def _example(self, record: Raw) -> str | None:
-        found = raw_json.find(record, self.cursor_field)
-        return None if found is None else bytes(found)[:_EXAMPLE].decode("utf-8", "replace")
 
 
 def _value(mark: Mark) -> Any:

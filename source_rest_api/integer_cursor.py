@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-import msgspec
 from pydantic import BeforeValidator
 
 from source_rest_api import templates
 from source_rest_api.errors import ConfigError
-from source_rest_api.field_cursor import FieldCursor, is_template, or_template
-from source_rest_api.peek import Peek
+from source_rest_api.field_cursor import FieldCursor, or_template
+from source_rest_api.peek import FieldReader
 from source_rest_api.slices import Mark, Slice
 
 if TYPE_CHECKING:
@@ -61,6 +60,13 @@ class IntegerCursor(FieldCursor):
     lookback: Positive | None = None
     """Begin this much before where the last sync ended, for records that appear late."""
 
+    end_name: ClassVar[str] = "end"
+
+    @property
+    def expected(self) -> str:
+        """The forms in which values are read, for messages."""
+        return "an integer"
+
     def mark(self, text: str) -> Mark:
         """The mark that a state's text stands for.
 
@@ -90,6 +96,8 @@ class IntegerCursor(FieldCursor):
         first = _limit("start", self.start, context)
         start = first if saved is None else self._from(saved, first)
         end = _limit("end", self.end, context)
+        if end is not None and self.end_inclusive:
+            end = _at(end.value + 1)
         if start is not None and end is not None and end.value < start.value:
             end = start
         return Slice(start, end)
@@ -98,7 +106,7 @@ class IntegerCursor(FieldCursor):
         earlier = saved.value - int(self.lookback or 0)
         if first is not None:
             earlier = max(earlier, min(first.value, saved.value))
-        return Mark(earlier, str(earlier))
+        return _at(earlier)
 
     def clamp(self, mark: Mark, now: datetime) -> Mark:  # noqa: ARG002
         """The mark: numbers have no now."""
@@ -110,51 +118,43 @@ class IntegerCursor(FieldCursor):
         for value in count(whole.start.value + int(self.step), int(self.step)):
             if value >= whole.end.value:
                 return
-            yield Mark(value, str(value))
+            yield _at(value)
 
-    def written(self, mark: Mark) -> Position:
-        """A mark as the API wants it in a request."""
-        return mark.value if self.location == "body" else mark.text
+    def _before(self, mark: Mark) -> Mark:
+        return _at(mark.value - 1)
 
-    def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:  # noqa: ARG002
-        """What is wrong with it beside the templates of the endpoint."""
-        if self.step is None:
-            return
-        if self.start is None or self.end is None:
+    def _written(self, mark: Mark) -> Position:
+        return int(mark.value) if self.location == "body" else mark.text
+
+    def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:
+        """What is wrong with it beside the rest of the config.
+
+        Args:
+            start_date: Plays no part.
+            templated: Whether a template of the endpoint's request reads the interval.
+        """
+        yield from super().problems(start_date, templated=templated)
+        if self.step and not (self.start and self.end):
             yield "incremental.step: needs `start` and `end`"
-        if not self.end_param and not templated:
-            yield "incremental.step: needs `end_param`, or a template that reads `stream_interval.end_time`"
 
     def _mark(self, value: int, record: Raw) -> Mark:  # noqa: ARG002
-        return Mark(value, str(value))
-
-    def _values(self, records: list[Raw]) -> list[Any | None]:
-        """Each record's number. The common form is read by C code; only where it fails Python looks."""
-        try:
-            values = self._peek.values(records)
-        except msgspec.ValidationError:
-            return [self._slow(record) for record in records]
-        if None in values:
-            return [self._slow(r) if v is None else v for r, v in zip(records, values, strict=True)]
-        return values
+        return _at(value)
 
     @cached_property
-    def _peek(self) -> Peek:
-        return Peek(self.cursor_field, int)
+    def _reader(self) -> FieldReader:
+        return FieldReader(self.cursor_field, [(int, list)], _integer)
 
-    def _slow(self, record: Raw) -> int | None:
-        try:
-            return int(self._text(record))
-        except ValueError:
-            return None
+
+def _at(value: int) -> Mark:
+    return Mark(value, str(value))
 
 
 def _limit(name: str, given: str | None, context: Mapping[str, Any]) -> Mark | None:
     """A setting's number; None where it is not set, or its template gives no text."""
-    text = templates.render(given, context) if is_template(given) and given else given
+    text = templates.render(given, context) if given else ""
     if not text:
         return None
     try:
-        return Mark(int(text), text)
+        return _at(_integer(text))
     except ValueError:
         raise ConfigError(f"`incremental.{name}`: the template gave `{text}`, which is no integer.") from None

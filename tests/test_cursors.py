@@ -336,3 +336,34 @@ def test_what_is_no_duration_is_refused(duration: str) -> None:
     """`step` and `lookback` are ISO 8601 durations longer than zero."""
     with pytest.raises(ValidationError, match="ISO 8601"):
         cursor(lookback=duration)
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (None, "2024-01-01T11:59:59Z"),
+        ("%s", "1704110399"),
+        ("%ms", "1704110399999"),
+        ("%Y-%m-%d", "2023-12-31"),
+    ],
+)
+def test_a_bound_that_the_api_leaves_out_is_sent_one_unit_earlier(form: str | None, expected: str) -> None:
+    """Where `since` means later than, ties at the cursor are asked for again all the same."""
+    settings = {"cursor_field": "at", "start_param": "since", "start_exclusive": True}
+    cursor = DatetimeCursor.model_validate({**settings, **({} if form is None else {"format": form})})
+    asked = cursor.place(Request("GET", "https://h/"), Slice(cursor.mark("2024-01-01T12:00:00Z")))
+    assert asked.params == {"since": expected}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"step": "PT1H", "start_param": "a", "end_param": "b", "format": "%Y-%m-%d"}, "shorter than a day"),
+        ({"end_param": "b", "end_inclusive": True}, "is for whole days"),
+        ({"start_exclusive": True}, "needs `start_param`"),
+    ],
+)
+def test_units_that_do_not_fit_are_said(settings: dict[str, Any], said: str) -> None:
+    """Before anything is sent: an interval finer than its format would be empty or lose rows."""
+    cursor = DatetimeCursor.model_validate({"cursor_field": "at", **settings})
+    assert any(said in problem for problem in cursor.problems("2024-01-01", templated=False))

@@ -1,0 +1,176 @@
+"""Formats of dates and times: strftime's, pendulum's, and time since the epoch. All in UTC, to the microsecond."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+_SECOND, _MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
+EPOCHS = {
+    "%s": _SECOND,
+    "%ms": _MILLISECOND,
+    "%us": MICROSECOND,
+    "%s_as_float": _SECOND,
+    "%epoch_microseconds": MICROSECOND,
+}
+"""Directives for time since the epoch, and what they count: this project's, and the CDK's further ones."""
+_OWN = re.compile(r"%(?:%|s_as_float|epoch_microseconds|us|ms|s|_ms|Y)")
+"""Directives that strftime does not know, or does not write alike everywhere."""
+_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+_LARGEST = 20
+"""Digits of a number of microseconds that is a date."""
+
+
+class Unit(NamedTuple):
+    """The smallest step that a format can write."""
+
+    name: str
+    length: timedelta
+    """Its shortest: 28 days for a month."""
+
+    def floor(self, moment: datetime) -> datetime:
+        """The last border of this unit that is not after the moment, in UTC."""
+        moment = moment.astimezone(timezone.utc)
+        if self.name in {"month", "year"}:
+            midnight = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+            return midnight if self.name == "month" else midnight.replace(month=1)
+        return moment - (moment - _EPOCH) % self.length
+
+    def above(self, moment: datetime) -> datetime:
+        """The first border of this unit that is after the moment."""
+        longest = self.length + (timedelta(days=3) if self.name in {"month", "year"} else timedelta(0))
+        return self.floor(self.floor(moment) + longest)
+
+    def below(self, moment: datetime) -> datetime:
+        """The last border of this unit that is before the moment."""
+        return self.floor(moment - MICROSECOND)
+
+
+_SAMPLE = datetime(2023, 5, 17, 13, 22, 38, 654_321, tzinfo=timezone.utc)
+_OTHER_SAMPLE = _SAMPLE.replace(year=1999, month=12, day=31, hour=3)
+_UNITS = {
+    Unit("microsecond", MICROSECOND): _SAMPLE + MICROSECOND,
+    Unit("millisecond", _MILLISECOND): _SAMPLE + _MILLISECOND,
+    Unit("second", _SECOND): _SAMPLE + _SECOND,
+    Unit("minute", timedelta(minutes=1)): _SAMPLE + timedelta(minutes=1),
+    Unit("hour", timedelta(hours=1)): _SAMPLE + timedelta(hours=1),
+    Unit("day", timedelta(days=1)): _SAMPLE + timedelta(days=1),
+    Unit("month", timedelta(days=28)): _SAMPLE.replace(month=6),
+    Unit("year", timedelta(days=365)): _SAMPLE.replace(year=2024),
+}
+"""Each unit, and a moment that differs from the sample by one of it."""
+
+
+class DateFormat:
+    """One format.
+
+    Args:
+        form: A strftime format, in which `%s`, `%ms` and `%us` are seconds, milliseconds and microseconds since the
+            epoch; without any `%` it is one of pendulum, such as `YYYY-MM-DD`.
+    """
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+        epoch = next((found for found in _OWN.findall(form) if found in EPOCHS), None)
+        self.counted = None if epoch is None else EPOCHS[epoch]
+        """What it counts since the epoch, or None."""
+        parts = form.partition(epoch or form)
+        self._since = re.compile(f"{re.escape(parts[0])}({_NUMBER}){re.escape(parts[2])}", re.ASCII)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it writes nothing but an integer since the epoch."""
+        return self.form in EPOCHS and self.form != "%s_as_float"
+
+    @cached_property
+    def unit(self) -> Unit | None:
+        """The smallest step that it can write, or None if it writes no time at all."""
+        text = self.write(_SAMPLE)
+        return next((unit for unit, other in _UNITS.items() if self.write(other) != text), None)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether what it writes can be read again: it has all parts of a date down to its unit."""
+        return self.is_read_by(self.parse)
+
+    def is_read_by(self, parse: Callable[[str], datetime]) -> bool:
+        """Whether a function reads what it writes."""
+        try:
+            return all(self.unit and parse(self.write(m)) == self.unit.floor(m) for m in (_SAMPLE, _OTHER_SAMPLE))
+        except ValueError:
+            return False
+
+    def write(self, moment: datetime) -> str:
+        """A moment in UTC; what is smaller than the unit is cut off."""
+        moment = moment.astimezone(timezone.utc)
+        if "%" in self.form:
+            return moment.strftime(_OWN.sub(lambda found: _written(found.group(), moment), self.form))
+        import pendulum  # noqa: PLC0415 -- start-up counts
+
+        return pendulum.instance(moment).format(self.form)
+
+    def parse(self, text: str) -> datetime:
+        """Read a text; without an offset it is UTC, and digits after the sixth of a fraction are cut off.
+
+        Raises:
+            ValueError: It does not fit.
+        """
+        try:
+            return _plain(self._parse(text))
+        except Exception:  # noqa: BLE001 -- pendulum lets errors of several kinds through
+            raise ValueError(f"not a date-time as {self.form}") from None
+
+    def _parse(self, text: str) -> datetime:
+        if self.counted is not None:
+            return self._since_epoch(text, self.counted)
+        if "%" not in self.form:
+            import pendulum  # noqa: PLC0415 -- start-up counts
+
+            return pendulum.from_format(text, self.form, tz="UTC")
+        form = self.form.replace("%_ms", "%f")
+        try:
+            parsed = datetime.strptime(text, form)  # noqa: DTZ007 -- made aware below
+        except ValueError:
+            parsed = datetime.strptime(_FRACTION.sub(r"\1", text), form)  # noqa: DTZ007
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+
+    def _since_epoch(self, text: str, counted: timedelta) -> datetime:
+        found = self._since.fullmatch(text)
+        number = Decimal(found[1] if found else "NaN")
+        if not number.adjusted() < _LARGEST:
+            raise OverflowError
+        return _EPOCH + timedelta(microseconds=int(number * (counted // MICROSECOND)))
+
+
+@lru_cache(maxsize=1000)
+def compiled(form: str) -> DateFormat:
+    """The format that a text stands for."""
+    return DateFormat(form)
+
+
+def _written(directive: str, moment: datetime) -> str:
+    if directive == "%%":
+        return "%%"
+    if directive == "%Y":  # which some systems do not fill up with zeros
+        return f"{moment.year:04}"
+    if directive == "%_ms":
+        return f"{moment.microsecond // 1000:03}"
+    since = moment - _EPOCH
+    if directive == "%s_as_float":
+        return f"{Decimal(since // MICROSECOND).scaleb(-6):f}"
+    return str(since // EPOCHS[directive])
+
+
+def _plain(moment: datetime) -> datetime:
+    """In UTC, without pendulum's type."""
+    utc = moment.astimezone(timezone.utc)
+    return datetime.combine(utc.date(), utc.time(), timezone.utc)
