@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import time
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from source_rest_api.config import Config
     from source_rest_api.delivery import Batch
     from source_rest_api.endpoint import Endpoint
+    from source_rest_api.ledger import Ledger
     from source_rest_api.partitions import Partition
 
 _LOG = logging.getLogger("airbyte.source_rest_api.parents")
@@ -27,6 +29,8 @@ _LOG = logging.getLogger("airbyte.source_rest_api.parents")
 
 class Readable(Protocol):
     """What is asked of a parent's stream."""
+
+    ledger: Ledger
 
     def partitions(self) -> Iterator[Partition]:
         """What it is read for."""
@@ -62,21 +66,25 @@ class Parents:
         """
         with self._lock:
             if endpoint.name not in self._reads:
-                self._reads[endpoint.name] = _SharedRead(endpoint.name, self._rows(endpoint))
+                self._reads[endpoint.name] = _SharedRead(self._rows(endpoint))
             read = self._reads[endpoint.name]
         for row in read:
             yield parent_record.decode(row)
 
     def _rows(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
+        began = time.monotonic()
         stream = self._make_stream(endpoint, self)
         fields = relations.fields_for_children(self._config, endpoint)
+        bounded = _needs_bounds(endpoint)
         for partition in stream.partitions():
-            bounded = _needs_bounds(endpoint)
+            stream.ledger.add(partitions=1)
             for batch in stream.from_start(partition) if bounded else stream.batches(partition, Slice()):
                 yield [
                     parent_record.encode({**partition.records, endpoint.variable: _only(record, fields)})
                     for record in batch.records
                 ]
+        summary = stream.ledger.summary(time.monotonic() - began)
+        _LOG.info("Stream %s, for the streams below it: %s.", endpoint.name, summary)
 
 
 def _needs_bounds(endpoint: Endpoint) -> bool:
@@ -95,8 +103,7 @@ def _only(record: Raw, fields: frozenset[str] | None) -> Any:
 class _SharedRead:
     """One read for any number of children at the same time: whoever is ahead of the others asks for the next page."""
 
-    def __init__(self, name: str, pages: Iterator[list[bytes]]) -> None:
-        self._name = name
+    def __init__(self, pages: Iterator[list[bytes]]) -> None:
         self._pages = pages
         self._rows = Spool()
         self._asking = Lock()
@@ -123,11 +130,8 @@ class _SharedRead:
     def _ask(self) -> None:
         try:
             page = next(self._pages, None)
-            if page is None:
-                self._ended = True
-                _LOG.info("Stream %s: read once for the streams below it, %d records.", self._name, len(self._rows))
-            else:
-                self._rows.add(page)
+            self._ended = page is None
+            self._rows.add(page or [])
         except BaseException as failure:  # noqa: BLE001 -- whatever it is, it concerns every child
             self._ended, self._failure = True, failure
 

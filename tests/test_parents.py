@@ -280,3 +280,24 @@ def test_a_parent_that_needs_an_interval_is_asked_as_in_its_first_sync(api: Api,
     )
     api.get("/orgs")(lambda call: [{"id": sorted(call.query), "at": start}])
     assert list(plain.keys("a")) == ['{"orgs.id":[]}']
+
+
+def test_children_that_are_gone_are_left_out_where_a_rule_says_so(api: Api, tmp_path: Path) -> None:
+    """Without a rule a child's 404 ends the stream; with one it has no records, and is counted, for parents too."""
+    api.get("/orgs")(lambda _: [{"id": n} for n in range(4)])
+    api.get("/orgs/{org}/repos")(lambda call: Answer({}, 404) if call.path_params["org"] == "2" else [{"id": "r"}])
+    api.get("/{org}/{repo}/a")(lambda call: [{"a": call.path_params["org"]}])
+    below = child("a", "/{{ orgs.id }}/{{ repos.id }}/a")
+    config = {"url_base": api.url, "endpoints": [ORGS, REPOS, below]}
+    modes = catalog(repos="full_refresh", a="full_refresh")
+    failed = run(tmp_path, "read", config=config, catalog=modes)
+    assert failed.code == 1
+    assert {name: failed.statuses(name)[-1] for name in ("repos", "a")} == dict.fromkeys(("repos", "a"), "INCOMPLETE")
+    assert all("Stream repos" in error["message"] and "404" in error["message"] for error in failed.errors)
+    ignoring = {**REPOS, "errors": [{"status": 404, "action": "ignore"}]}
+    done = run(tmp_path, "read", config={**config, "endpoints": [ORGS, ignoring, below]}, catalog=modes)
+    assert (done.code, len(done.data("repos"))) == (0, 3)
+    assert sorted(record["a"] for record in done.data("a")) == ["0", "1", "3"]
+    logs = [log["message"] for log in done.bodies("LOG")]
+    for begin in ("Stream repos:", "Stream repos, for the streams below it:"):
+        assert [log for log in logs if log.startswith(f"{begin} 3 records, 1 answers ignored by an error rule")], logs

@@ -95,7 +95,7 @@ class Slack(Imitation):
     def change(self) -> dict[str, set[str]]:
         late = [self._message(90_000), self._message(90_001)]
         self.messages["C0"] += late
-        return {"messages": {row["ts"] for row in late}}
+        return {"messages": {f"C0|{row['ts']}" for row in late}}
 
     def unauthorized(self, call: Call) -> Answer | None:
         sent = call.headers["Authorization"]
