@@ -45,12 +45,13 @@ class Partitions:
     """
 
     def __init__(self, config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any], parents: Parents) -> None:
-        self._config = config
         self._endpoint = endpoint
         self._raw_config = raw_config
         self._parents = parents
         self._parent = relations.parent_of(config, endpoint)
         self._copies = relations.copies(config, endpoint)
+        texts = [text for of in endpoint.partitions for text in of.texts]
+        self._sources = {text: relations.source_of(config, endpoint, text) for text in texts}
         own = {of.name for of in endpoint.partitions}
         whole = {(name,) for name in own}
         used = relations.used(config, endpoint)
@@ -118,7 +119,7 @@ class Partitions:
         if not isinstance(given, str):
             yield given
             return
-        source = relations.source_of(self._config, self._endpoint, given)
+        source = self._sources[given]
         for above in [{}] if source is None else self._parents.records(source):
             value = templates.evaluate(given, {"config": self._raw_config, **records, **above})
             if value is None:
