@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KILLS = 3
 WORKERS = 4
-ROWS = 600
+ROWS = 300
 SECONDS = 0.02
 """Before each answer, so that a read lasts long enough for several states."""
 
