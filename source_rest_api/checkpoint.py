@@ -39,4 +39,6 @@ class Checkpoint:
     def taken(self, state: dict[str, Any], now: float) -> None:
         """Note that a state has been written."""
         self._last, self.records = state, 0
-        self._next = now + self._pause * (1 + len(state.get("cursors", ())) / _ENTRIES)
+        reading = state.get("reading", {})
+        entries = sum(map(len, (state.get("cursors", ()), reading.get("done", ()), reading.get("slices", ()))))
+        self._next = now + self._pause * (1 + entries / _ENTRIES)
