@@ -83,6 +83,8 @@ class Sync:
     def _passed(self, item: Item) -> Iterator[bytes]:
         """The lines of an item, and what they bring about."""
         read = item.read
+        if read.name not in self._unfinished:  # a wait for its rate limit, of a stream that reads it as its parent
+            return
         if item.records and read.name not in self._running:
             self._running.add(read.name)
             yield messages.stream_status(read.name, "RUNNING")

@@ -13,6 +13,7 @@ from source_rest_api.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Secret
 from source_rest_api.page import End, Next, Page, Position, Request
+from source_rest_api.paging import Paging
 from tests.api import Api, Call
 
 if TYPE_CHECKING:
@@ -67,16 +68,15 @@ class _Sum(Model):
         return request
 
 
-class _Letters(Model):
+class _Letters(Paging):
     """A paginator of a connector's own: pages are letters."""
 
     type: Literal["letters"] = "letters"
-    repeats: Literal["position", "page"] = "position"
 
     def first(self) -> Position | None:
         return "a"
 
-    def place(self, request: Request, position: Position | None, *, templated: bool) -> Request:
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
         assert not templated
         return request.with_params(letter=str(position))
 
