@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api import catalog, config_file, messages, states, yaml_text
+from source_rest_api import catalog, config_file, messages, states
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, TransientError, as_source_error
 from source_rest_api.messages import LogHandler, Messages, Writer
@@ -203,6 +203,8 @@ def _load_file(path: str, what: str) -> Any:
         reason = "it is nested too deeply"
     if not path.endswith((".yaml", ".yml")):
         raise ConfigError(f"The {what} file {path} is not valid JSON: {reason}.")
+    from source_rest_api import yaml_text  # noqa: PLC0415 -- most configs are JSON; start-up counts
+
     try:
         return yaml_text.load(text)
     except ValueError as error:

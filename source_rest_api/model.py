@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
 
-from source_rest_api import templates, yaml_text
+from source_rest_api import templates
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 _WORDS = {
     "api": "API",
@@ -50,9 +54,23 @@ class Model(BaseModel):
         frozen=True,
         hide_input_in_errors=True,
         model_title_generator=lambda model: _title(model.__name__),
-        use_attribute_docstrings=True,
         validate_default=True,
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema, with the docstrings of the fields as their descriptions."""
+        from source_rest_api import docstrings  # noqa: PLC0415 -- only the form needs them
+
+        schema: JsonSchemaValue = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for model in cls.__mro__[: cls.__mro__.index(Model)]:
+            for name, text in docstrings.of(model).items():
+                field = cls.model_fields.get(name)
+                shown = properties.get(name if field is None else field.alias or name)
+                if shown is not None:
+                    shown.setdefault("description", text)
+        return schema
 
 
 def _text(value: object) -> object:
@@ -119,7 +137,11 @@ def _one_or_many(value: object) -> object:
 
 def _from_yaml(value: object) -> object:
     """Airbyte's form has one text for all secrets, because it shows those that stand in lists."""
-    return (yaml_text.load(value) or {}) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    from source_rest_api import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
+
+    return yaml_text.load(value) or {}
 
 
 def _from_json(value: object) -> object:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api import Answer, Api, Call
-from tests.process import MAIN, TOKEN, Run, catalog, finish, run, start
+from tests.process import MAIN, TOKEN, Run, arguments, catalog, finish, run, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -674,3 +674,13 @@ def test_further_secrets_are_sent_where_templates_want_them_and_are_never_shown(
         failed(run(tmp_path, "read", config=raw, catalog=FULL), "bot****/rows")
         [status] = run(tmp_path, "check", config=raw).bodies("CONNECTION_STATUS")
     assert "****" in status["message"]
+
+
+def test_a_read_imports_only_what_it_needs(api: Api, tmp_path: Path) -> None:
+    """Libraries that some configs need are imported where they are used: start-up counts."""
+    command = [sys.executable, "-X", "importtime", str(MAIN)]
+    more = arguments(tmp_path, "read", config=config(api), catalog=INCREMENTAL)
+    done = subprocess.run([*command, *more], check=True, capture_output=True, timeout=60)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
+    assert "pydantic" in imported
+    assert not imported & {"airbyte_cdk", "cryptography", "jinja2", "jsonschema", "jwt", "pendulum", "regex", "yaml"}
