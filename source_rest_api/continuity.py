@@ -38,6 +38,7 @@ class Continuity:
         self._resuming = False
         self._returns = 0
         self._stale = 0
+        self._searching = False
 
     def resume(self, anchor: str | None) -> None:
         """Expect a page of an earlier run, which holds the row with this digest."""
@@ -106,11 +107,13 @@ class Continuity:
         if not self._overlaps:
             return 0
         if page.records and bytes(page.records[0]) == bytes(self._tail[-1]):
+            self._searching = False
             return 1
         known = {self._stream.identity(row) for row in self._tail}
         found = [index for index, row in enumerate(page.records) if self._stream.identity(row) in known]
-        if found != [0]:
+        if found != [0] and not self._searching:
             self._note()
+        self._searching = not found
         if found:
             return found[-1] + 1
         return 0 if page.position == self._paginator.first() else None

@@ -231,7 +231,6 @@ class SliceReader:
             _LOG.info("Stream %s: rows moved since an earlier run, so its slice begins again.", self._stream.name)
             self._restart()
             return
-        self._stream.ledger.add(drifts=1)
         with self._lock:
             self._asked.clear()
             self._position, back = self._continuity.earlier(page)

@@ -113,22 +113,19 @@ class StreamRead:
             self.failures += 1
             self._planned = True
         except BaseException as error:  # noqa: BLE001 -- whatever it is, the stream is incomplete and says so
-            self._fail(error, out)
+            self._fail(error, out, planning=work in (self._open, self._extend))
         with self._lock:
             self._active -= 1
             over = self._planned and not self._active and all(reader.ended for reader in self._readers)
-            over, self._readers = over and not self.finished, self._readers if not over else []
         if over:
             out.put(Item(self, last=True))
             self.finished = True
             out.changed()
 
-    def _fail(self, error: BaseException, out: Out[Item]) -> None:
+    def _fail(self, error: BaseException, out: Out[Item], *, planning: bool) -> None:
         with self._lock:
             self.failures += 1
-            broken = self._planning or self._plan is None
-            self._planned = self._planned or broken or self.failures >= _MOST_FAILURES
-            self._planning = False
+            self._planned = self._planned or planning or self.failures >= _MOST_FAILURES
         out.put(Item(self, error=error))
 
     def _open(self, out: _Framed) -> None:

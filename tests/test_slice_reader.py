@@ -82,6 +82,13 @@ def test_rows_that_move_are_noticed(api: Api, request_number: int, what: list[in
         assert reading.stream.ledger["drifts"] > 0
 
 
+def test_rows_that_moved_once_are_counted_once(api: Api) -> None:
+    """Two rows before the page are gone: the page does not begin as expected, one step back finds the place."""
+    moving(api, {2: [-1, -2]})
+    reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
+    assert (reading.error, reading.stream.ledger["drifts"]) == (None, 1)
+
+
 def test_without_a_key_rows_are_not_asked_for_twice(api: Api) -> None:
     """The overlap is for rows that can be told apart; `overlap: true` compares whole rows."""
     moving(api, {})

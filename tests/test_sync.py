@@ -208,6 +208,31 @@ def test_an_error_makes_its_stream_incomplete_and_no_other(error: BaseException,
     assert all("stack_trace" not in trace for trace in traces if trace["failure_type"] != "system_error")
 
 
+def test_a_slice_that_fails_while_another_is_planned_ends_no_plan() -> None:
+    """The slices after it are read: only a plan that fails itself is over."""
+    failing, planning = Event(), Event()
+
+    class SlowPlan(Scripted):
+        def plan(self, *_: Any) -> Iterator[Any]:
+            yield Script([fail])
+            planning.set()
+            assert failing.wait(10)
+            time.sleep(0.05)  # so that the failure is noted while this step still runs
+            yield Script([1])
+            yield Script([1])
+            yield Planned("", 3)
+
+    def fail() -> None:
+        assert planning.wait(10)
+        failing.set()
+        raise TransientError("t")
+
+    read = StreamRead(ConfiguredStream("s", incremental=False), lambda _: SlowPlan([]), None, 2)
+    running = Sync([read], Messages(str), Permits(2), 2, Event(), lambda: NOW, 0.0)
+    assert of(lines(running.run()), "s").count("RECORD") == 2
+    assert not running.complete
+
+
 def test_an_unknown_stream_is_an_error_of_its_own() -> None:
     """A stream of the catalog that the config does not have is said to be missing."""
     messages = lines(sync({"gone": None}).run())
