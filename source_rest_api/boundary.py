@@ -32,8 +32,13 @@ class Boundary(NamedTuple):
 def digests(observation: Observation) -> tuple[str, ...]:
     """Digests of the page's records that have its largest cursor value; one more than is kept if there are more."""
     newest = observation.newest
-    if newest is None or newest.value not in observation.values:
+    if newest is None:
         return ()
-    pairs = zip(observation.records, observation.values, strict=True)
-    found = [record for record, value in pairs if value == newest.value]
-    return tuple(state.digest(bytes(record)) for record in found[: LARGEST + 1])
+    values, index = observation.values, -1
+    found = []
+    for _ in range(
+        min(values.count(newest.value), LARGEST + 1)
+    ):  # counted and found by C code: most have another value
+        index = values.index(newest.value, index + 1)
+        found.append(state.digest(bytes(observation.records[index])))
+    return tuple(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
@@ -14,6 +15,8 @@ from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from source_rest_api.page import Response
 
 _VALUE = msgspec.json.Decoder(Raw)
@@ -157,6 +160,19 @@ def known_charset(value: str) -> str:
     except LookupError:
         raise ValueError("unknown encoding; known are `utf-8`, `utf-16`, `iso-8859-1`, `windows-1252`, …") from None
     return value.lower()
+
+
+@contextmanager
+def reading_as(charset: str) -> Iterator[None]:
+    """Says of texts with an `encoding` of their own that they are not in their charset, or that there is no such."""
+    try:
+        yield
+    except LookupError:
+        raise ConfigError(f"The API declares the unknown charset {charset!r}: set `decoder.encoding`.") from None
+    except UnicodeError:
+        raise BrokenAnswerError(
+            f"The text is not valid {charset.upper()}; if it stays so, set `decoder.encoding`."
+        ) from None
 
 
 def named_charset(response: Response) -> str | None:

@@ -11,7 +11,7 @@ from msgspec import Raw
 from pydantic import AfterValidator, model_validator
 
 from source_rest_api import raw_json
-from source_rest_api.decoders import BOMS, known_charset, named_charset, parse, refuse_zip
+from source_rest_api.decoders import BOMS, known_charset, named_charset, parse, reading_as, refuse_zip
 from source_rest_api.errors import BrokenAnswerError, ConfigError
 from source_rest_api.model import Model
 
@@ -190,15 +190,9 @@ def _utf8(response: Response, encoding: str | None) -> Iterator[bytes]:
     refuse_zip(head)
     charset = encoding or named_charset(response) or "utf-8"
     mark, charset = next(((bom, name) for bom, name in BOMS if head.startswith(bom)), (b"", charset))
-    try:
+    with reading_as(charset):
         decoder = codecs.getincrementaldecoder(charset)()
         yield decoder.decode(head[len(mark) :]).encode()
         for chunk in response.chunks:
             yield decoder.decode(chunk).encode()
         yield decoder.decode(b"", final=True).encode()
-    except LookupError:
-        raise ConfigError(f"The API declares the unknown charset {charset!r}: set `decoder.encoding`.") from None
-    except UnicodeError:
-        raise BrokenAnswerError(
-            f"The text is not valid {charset.upper()}; if it stays so, set `decoder.encoding`."
-        ) from None

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from source_rest_api.concurrency import Permits
+
+_MOST_THREADS = 64
+"""Those to begin with, and one more for each long wait."""
+
 
 class Sized(Protocol):
     """Anything with a size in bytes."""
@@ -47,16 +52,6 @@ class Source(Protocol[T_co]):
         Args:
             ahead: Whether work counts that may turn out to be needless.
         """
-
-
-class Permits(Protocol):
-    """How many may work at the same time."""
-
-    def acquire(self, stop: Event) -> bool:
-        """Wait for a permit; False if it was told to stop."""
-
-    def release(self) -> None:
-        """Give it back."""
 
 
 class Pool(Generic[T]):
@@ -211,6 +206,3 @@ class Pool(Generic[T]):
                 return False
             self._changed.wait(self._tick)
             return not self._closed
-
-
-_MOST_THREADS = 64

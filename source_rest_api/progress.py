@@ -222,7 +222,7 @@ class Progress:
         for entry in sorted(self._slices.values(), key=self._order):
             touches = last is not None and last.partition == entry.partition and last.end == entry.start is not None
             if last is not None and touches and last.done and entry.done:
-                newest = _newer(self._cursor, last.newest, None if entry.newest is None else entry.newest)
+                newest = _newer(self._cursor, last.newest, entry.newest)
                 last = SliceState(last.partition, last.start, entry.end, done=True, newest=newest)
                 continue
             if last is not None:

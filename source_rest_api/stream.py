@@ -115,13 +115,7 @@ class Stream:
         cursor = self.endpoint.incremental
         if cursor is not None:
             try:
-                entries = loaded.reading.slices if loaded.reading else []
-                texts = [
-                    loaded.cursor,
-                    *loaded.cursors.values(),
-                    *(t for e in entries for t in (e.start, e.end, e.newest)),
-                ]
-                for text in filter(None, texts):
+                for text in loaded.texts():
                     cursor.mark(text)
             except ValueError as error:
                 raise state.foreign(self.name, saved, str(error)) from None
@@ -160,8 +154,7 @@ class Stream:
 
     def from_start(self, partition: Partition) -> Iterator[Batch]:
         """All records of a partition, asked for as in a first sync."""
-        whole = self._whole(None, self._now(), partition)
-        for task in resumption.tasks(whole, (), self.endpoint.incremental):
+        for task in self._first_tasks(partition):
             yield from self.batches(partition, task.interval)
 
     def partitions(self) -> Iterator[Partition]:
@@ -170,9 +163,8 @@ class Stream:
 
     def first_page(self, partition: Partition) -> Page:
         """The first page of everything, or what came of it first."""
-        whole = self._whole(None, self._now(), partition)
-        task = next(resumption.tasks(whole, (), self.endpoint.incremental))
-        return next(self.pages.ask(partition, task.interval, self.paginator.first(), 1, 0))
+        first = next(self._first_tasks(partition))
+        return next(self.pages.ask(partition, first.interval, self.paginator.first(), 1, 0))
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
         """The names in `include_from_parent` whose field the parent's record does not have."""
@@ -241,6 +233,10 @@ class Stream:
                 observation.example,
             )
         return observation
+
+    def _first_tasks(self, partition: Partition) -> Iterator[Task]:
+        """The slices of a partition that has no state."""
+        return resumption.tasks(self._whole(None, self._now(), partition), (), self.endpoint.incremental)
 
     def _whole(self, saved: Mark | None, now: datetime, partition: Partition) -> Slice:
         incremental = self.endpoint.incremental

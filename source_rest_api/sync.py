@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Event
 
+    from source_rest_api.concurrency import Permits
     from source_rest_api.messages import Messages
-    from source_rest_api.pool import Permits
     from source_rest_api.stream_read import StreamRead
 
 _FUTURE = "Stream {}: a record's cursor {} is later than the beginning of the read; the state stays there."

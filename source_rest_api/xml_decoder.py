@@ -8,7 +8,7 @@ import msgspec
 from pydantic import AfterValidator
 
 from source_rest_api import compression
-from source_rest_api.decoders import BOMS, WholeBody, known_charset, named_charset, refuse_zip, unreadable
+from source_rest_api.decoders import BOMS, WholeBody, known_charset, named_charset, reading_as, refuse_zip, unreadable
 from source_rest_api.errors import BrokenAnswerError, ConfigError
 
 if TYPE_CHECKING:
@@ -62,14 +62,8 @@ class Xml(WholeBody):
         charset = self.encoding or named_charset(response)
         if marked or charset is None:
             return body
-        try:
+        with reading_as(charset):
             return body.decode(charset)
-        except LookupError:
-            raise ConfigError(f"The API declares the unknown charset {charset!r}: set `decoder.encoding`.") from None
-        except UnicodeError:
-            raise BrokenAnswerError(
-                f"The text is not valid {charset.upper()}; if it stays so, set `decoder.encoding`."
-            ) from None
 
 
 class _Element(NamedTuple):

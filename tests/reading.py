@@ -19,6 +19,14 @@ NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 ONCE = {"max_attempts": 1}
 
 
+def sampled(raw: dict[str, Any], **requester: Any) -> list[Any]:
+    """All records of the last endpoint of a config, as in a first sync; raises what goes wrong."""
+    loaded = configs.load(raw)
+    with Requester(loaded, raw["url_base"], **requester) as sender:
+        batches = Stream(loaded, loaded.streams[-1], sender, raw).sample()
+        return [json.loads(bytes(record)) for batch in batches for record in batch.records]
+
+
 class Reading:
     """A read of the last endpoint, as far as it came. Every page is followed by the state that covers it."""
 

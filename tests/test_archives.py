@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import subprocess
 import sys
 import zipfile
@@ -12,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import archives, config
+from source_rest_api import archives
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Stream
 from tests.api import Answer
+from tests.reading import sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,10 +43,7 @@ def read(api: Api, answer: Answer | bytes, inner: Any = "csv", members: str = "*
         "retry": {"max_attempts": 1},
         "endpoints": [{"name": "export", "path": "export", "decoder": decoder, **endpoint}],
     }
-    loaded = config.load(raw)
-    with Requester(loaded, api.url) as requester:
-        items = Stream(loaded, loaded.streams[0], requester, raw).sample()
-        return [json.loads(bytes(r)) for item in items for r in item.records]
+    return sampled(raw)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -98,9 +93,8 @@ def test_it_is_said_how_a_zip_file_is_read(api: Api) -> None:
             "url_base": api.url,
             "endpoints": [{"name": "e", "path": "export", "decoder": {"type": decoder}, "params": {"d": decoder}}],
         }
-        loaded = config.load(raw)
-        with Requester(loaded, api.url) as requester, pytest.raises(ConfigError, match="type: zip, decoder:"):
-            list(Stream(loaded, loaded.streams[0], requester, raw).sample())
+        with pytest.raises(ConfigError, match="type: zip, decoder:"):
+            sampled(raw)
 
 
 def encrypted() -> bytes:

@@ -14,19 +14,28 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
+def killed(api: Api, seed: int, way: tuple[str, str, int], most_changes: int) -> tuple[Shop, Destination]:
+    """Three runs that were killed, with changes between them, and one that came to its end."""
+    pagination, mode, workers = way
+    shop, destination = Shop(seed), Destination()
+    shop.serve(api)
+    for _ in range(3):
+        sync(shop, api, pagination, mode, destination, shop.random.randrange(2, 24), workers)
+        destination.crash()
+        if most_changes:
+            shop.change(shop.random.randrange(1, most_changes))
+    sync(shop, api, pagination, mode, destination, None, workers)
+    assert destination.complete
+    return shop, destination
+
+
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("pagination", PAGINATION)
 def test_no_row_is_lost(pagination: str, mode: str, workers: int, api: Api) -> None:
     """Whatever the paging and the mode, the union of what was covered by a STATE is the table."""
     for seed in range(2):
-        shop, destination = Shop(seed), Destination()
-        shop.serve(api)
-        for _ in range(3):
-            sync(shop, api, pagination, mode, destination, shop.random.randrange(2, 24), workers)
-            destination.crash()
-        sync(shop, api, pagination, mode, destination, None, workers)
-        assert destination.complete
+        shop, destination = killed(api, seed, (pagination, mode, workers), 0)
         got = {row["id"] for row in destination.durable}
         assert got == set(shop.rows)
         assert destination.duplicates <= 3 * PAGE * workers
@@ -38,14 +47,7 @@ def test_no_row_is_lost(pagination: str, mode: str, workers: int, api: Api) -> N
 def test_changes_between_runs_lose_nothing(pagination: str, mode: str, workers: int, api: Api) -> None:
     """Rows inserted, updated and deleted between the runs: the last version of each has arrived."""
     for seed in range(3):
-        shop, destination = Shop(seed), Destination()
-        shop.serve(api)
-        for _ in range(3):
-            sync(shop, api, pagination, mode, destination, shop.random.randrange(2, 24), workers)
-            destination.crash()
-            shop.change(shop.random.randrange(1, 12))
-        sync(shop, api, pagination, mode, destination, None, workers)
-        assert destination.complete
+        shop, destination = killed(api, seed, (pagination, mode, workers), 12)
         if mode == "full_refresh":  # it goes on where it was: what changed meanwhile is for the next one
             destination.durable = []
         sync(shop, api, pagination, mode, destination, None, workers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import json
 import subprocess
 import sys
 import zlib
@@ -17,6 +16,7 @@ from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.requester import Requester
 from source_rest_api.stream import Stream
 from tests.api import Answer, Api
+from tests.reading import sampled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,10 +40,7 @@ def read(api: Api, answer: Answer, attempts: int = 1, **decoder: Any) -> list[An
         "retry": {"max_attempts": attempts},
         "endpoints": [{"name": "sales_data", "path": "sales", "decoder": decoder}],
     }
-    loaded = config.load(raw)
-    with Requester(loaded, api.url, jitter=lambda: 0.0) as requester:
-        stream = Stream(loaded, loaded.streams[0], requester, raw)
-        return [json.loads(bytes(record)) for batch in stream.sample() for record in batch.records]
+    return sampled(raw, jitter=lambda: 0.0)
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import pytest
 
-from source_rest_api import config as configs
 from source_rest_api.errors import ConfigError
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Stream
 from tests.api import JSON, Answer, Api, Call
+from tests.reading import sampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from msgspec import Raw
 
 ROWS = [{"id": n} for n in range(1, 8)]
 
@@ -32,12 +28,7 @@ def api() -> Iterator[Api]:
 def read(api: Api, endpoint: dict[str, Any], **settings: Any) -> list[Any]:
     """Read all records of an endpoint."""
     raw = {"url_base": api.url, "endpoints": [{"name": "items", "path": "/items", **endpoint}], **settings}
-    config = configs.load(raw)
-    with Requester(config, api.url) as requester:
-        found: list[Raw] = []
-        for batch in Stream(config, config.streams[0], requester, raw).sample():
-            found += batch.records
-        return [json.loads(bytes(record)) for record in found]
+    return sampled(raw)
 
 
 # Methods and bodies

@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import config
 from source_rest_api.errors import ConfigError
-from source_rest_api.requester import Requester
 from source_rest_api.selectors import RecordSelector
-from source_rest_api.stream import Stream
+from tests.reading import sampled
 
 if TYPE_CHECKING:
     from tests.api import Api
@@ -220,10 +218,7 @@ def read(api: Api, body: Any, **endpoint: Any) -> list[Any]:
         "name": "data.items",
         "endpoints": [{"name": "items", "path": "items", **endpoint}],
     }
-    loaded = config.load(raw)
-    with Requester(loaded, api.url) as requester:
-        items = Stream(loaded, loaded.streams[0], requester, raw).sample()
-        return [json.loads(bytes(r)) for item in items for r in item.records]
+    return sampled(raw)
 
 
 @pytest.mark.usefixtures("no_proxy")

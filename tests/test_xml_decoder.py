@@ -12,14 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import config
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.page import Response
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Stream
 from source_rest_api.xml_decoder import Xml
 from tests.api import Answer
 from tests.process import MAIN
+from tests.reading import sampled
 
 if TYPE_CHECKING:
     from tests.api import Api, Call
@@ -48,10 +46,7 @@ def read(api: Api, **endpoint: Any) -> list[Any]:
         "retry": {"max_attempts": 1},
         "endpoints": [{"name": "orders", "path": "orders", "decoder": decoder, **endpoint}],
     }
-    loaded = config.load(raw)
-    with Requester(loaded, api.url) as requester:
-        items = Stream(loaded, loaded.streams[0], requester, raw).sample()
-        return [json.loads(bytes(r)) for item in items for r in item.records]
+    return sampled(raw)
 
 
 def test_records(api: Api) -> None:
