@@ -205,7 +205,7 @@ class FieldCursor(Model):
             *kept,
             newest=None if newest is None else self._mark(newest, records[values.index(newest)]),
             unreadable=unreadable,
-            example=self._reader.example(records[values.index(None)]) if unreadable else None,
+            examples=self._reader.unreadable(records, values) if unreadable else (),
             ascending=not unreadable and known == sorted(known),
             passed=passed,
         )

@@ -7,6 +7,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from source_rest_api.page import End
 
 
@@ -17,6 +19,7 @@ class Ledger:
         self._lock = Lock()
         self._counts: dict[str, float] = {}
         self._ends: Counter[str] = Counter()
+        self._examples: list[str] = []
 
     def add(self, **counts: float) -> float:
         """Count something: `pages`, `records`, `partitions`, ...; what the last of them comes to."""
@@ -24,6 +27,15 @@ class Ledger:
             for name, count in counts.items():
                 self._counts[name] = self._counts.get(name, 0) + count
             return self._counts[next(reversed(counts))]
+
+    def unreadable(self, count: int, examples: Iterable[str]) -> list[str]:
+        """Count records without a readable cursor; what of the examples is new, of some that are kept."""
+        if count:
+            self.add(unreadable=count)
+        with self._lock:
+            new = [example for example in examples if example not in self._examples][: _EXAMPLES - len(self._examples)]
+            self._examples += new
+        return new
 
     def end(self, end: End) -> None:
         """Note how the end of a slice was recognised."""
@@ -42,13 +54,16 @@ class Ledger:
     def summary(self, seconds: float) -> str:
         """One line."""
         ends = ", ".join(f"{reason} ({count}x)" if count > 1 else reason for reason, count in self._ends.items())
-        extra = "".join(f", {self[name]:g} {text}" for name, text in _EXTRAS.items() if self[name])
+        found = {"unreadable": f" ({', '.join(self._examples)})"}
+        extra = "".join(f", {self[name]:g} {text}{found.get(name, '')}" for name, text in _EXTRAS.items() if self[name])
         return (
             f"{self['records']} records{extra}, {self['pages']} pages, {self['partitions']} partitions, "
             f"{seconds:.1f} s; end: {ends or 'nothing to ask for'}"
         )
 
 
+_EXAMPLES = 5
+"""Unreadable cursor values that are told."""
 _EXTRAS = {
     "left_out": "of them left out by filters",
     "unreadable": "without a readable cursor",

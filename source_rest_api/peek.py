@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _EXAMPLE = 80
 """Characters of an unreadable value that are shown."""
+_EXAMPLES = 5
+_LOOKED_AT = 100
 
 
 class Peek:
@@ -77,10 +80,14 @@ class FieldReader:
         found = raw_json.find(record, self._path)
         return None if found is None else raw_json.text(found)
 
-    def example(self, record: Raw) -> str | None:
-        """A record's value as it stands, cut to a few words; None where it is absent."""
+    def unreadable(self, records: list[Raw], values: list[Any | None]) -> tuple[str, ...]:
+        """What stands where there is no value, each once, of the first records that have none; cut to a few words."""
+        unread = islice((record for record, value in zip(records, values, strict=True) if value is None), _LOOKED_AT)
+        return tuple(dict.fromkeys(map(self._example, unread)))[:_EXAMPLES]
+
+    def _example(self, record: Raw) -> str:
         found = raw_json.find(record, self._path)
-        return None if found is None else bytes(found)[:_EXAMPLE].decode("utf-8", "replace")
+        return "nothing" if found is None else bytes(found)[:_EXAMPLE].decode("utf-8", "replace")
 
     def _parsed(self, texts: list[str | None]) -> list[Any | None]:
         return list(map(self._value, texts))

@@ -87,7 +87,7 @@ class Requester:
         self._pace = Pace(config.max_requests_per_second, clock)
         self._gates = Gates(clock)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
-        """Called before an endpoint's requests wait for its rate limit, with its name and how many seconds."""
+        """Called with an endpoint's name and the seconds until its rate limit ends, waited for or not."""
         self._policies = {e.name: ErrorPolicy([*e.errors, *config.errors]) for e in config.streams}
         self._policy = ErrorPolicy(config.errors)
         self._ignored: set[tuple[str, int]] = set()
@@ -143,6 +143,8 @@ class Requester:
                 return outcome.value
             wait = patience.wait(outcome, self._jitter())
             if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
+                if outcome.limited and outcome.wait:
+                    self.on_limit(request.endpoint, outcome.wait)
                 raise self._given_up(request, outcome, patience)
             _LOG.info("%s: %s Trying again in %.1f s.", request, outcome.error.message, wait)
             if not outcome.limited:

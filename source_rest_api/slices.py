@@ -37,8 +37,8 @@ class Observation(NamedTuple):
     """The largest cursor value of the page; of tokens, the one that counts."""
     unreadable: int = 0
     """Records whose cursor value is missing, null or in no form that was expected. They are emitted."""
-    example: str | None = None
-    """The first unreadable value as JSON, cut to a few words; None where there is none, or the field is missing."""
+    examples: tuple[str, ...] = ()
+    """Some of what stood there instead, each once: JSON, cut to a few words, or that the field is missing."""
     ascending: bool = True
     """Whether each value was readable, and none smaller than the one before it."""
     passed: bool = False

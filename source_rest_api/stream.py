@@ -225,12 +225,13 @@ class Stream:
         if incremental is None:
             return None
         observation = incremental.observe(page, interval)
-        if observation.unreadable and self.ledger.add(unreadable=observation.unreadable) == observation.unreadable:
+        new = self.ledger.unreadable(observation.unreadable, observation.examples)
+        if new:
             _LOG.warning(
-                "Stream %s: records without a readable `%s`, such as %s; they are emitted, and do not move the state.",
+                "Stream %s: records without a readable `%s`, with %s there: emitted, but they do not move the state.",
                 self.name,
                 ".".join(incremental.cursor_field or ()),
-                observation.example,
+                ", ".join(new),
             )
         return observation
 

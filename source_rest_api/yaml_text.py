@@ -1,7 +1,7 @@
 """YAML as people mean it.
 
 Dates stay text, only true and false are booleans, numbers are those of JSON (so `0123` and `12:30` stay text), keys
-are text, and a key that stands there twice is an error.
+are text, and a key that stands there twice is an error. What aliases stand for is counted before it is built.
 """
 
 from __future__ import annotations
@@ -18,10 +18,36 @@ _NAMING = (
     "found undefined tag handle",
 )
 """Problems that the parser tells with what stands there; it may be a secret that begins with `*`, `&` or `!`."""
+_MOST_ALIASED = 100_000
+"""Values that all aliases of a text may stand for."""
 
 
 class _Loader(yaml.SafeLoader):
     """The safe loader without YAML 1.1's surprises."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._values = 0
+        self._aliased = 0
+        self._sizes: dict[yaml.Node | None, int] = {}
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A value, of which an alias is as many as it stands for."""
+        is_alias, mark = self.check_event(yaml.AliasEvent), self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        before = self._values
+        node = super().compose_node(parent, index)
+        if not is_alias:
+            self._values += 1
+            self._sizes[node] = self._values - before
+            return node
+        if node not in self._sizes:
+            raise yaml.constructor.ConstructorError(None, None, "an alias stands in its own value", mark)
+        self._values += self._sizes[node]
+        self._aliased += self._sizes[node]
+        if self._aliased > _MOST_ALIASED:
+            problem = f"its aliases stand for more than {_MOST_ALIASED:,} values"
+            raise yaml.constructor.ConstructorError(None, None, problem, mark)
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)

@@ -144,7 +144,7 @@ def test_this_connector_filters_where_the_api_cannot() -> None:
     interval = Slice(Mark(NOW, "2024-06-01T12:00:00Z"))
     seen = observe(cursor(), page, interval)
     assert (seen.records, seen.newest) == (page[1:], Mark(NOW + timedelta(hours=12), "2024-06-02"))
-    assert (seen.unreadable, seen.example) == (1, '"?"')
+    assert (seen.unreadable, seen.examples) == (1, ('"?"',))
     assert observe(cursor(mode="server_filter"), page, interval).records == page
     assert observe(cursor(), page, Slice()).records == page
 

@@ -190,6 +190,18 @@ def test_the_end_of_a_limit_is_told(api: Api) -> None:
     assert timedelta(seconds=-1) <= told - tomorrow <= timedelta(minutes=10)
 
 
+def test_a_limit_that_is_not_waited_out_is_told_before_it_fails(api: Api) -> None:
+    """The stream's status can say until when, although the wait is beyond the budget."""
+    api.get("/e")(lambda _: Answer(status=429, headers={"Retry-After": "100000"}))
+    told: list[tuple[str, float]] = []
+    clock = Clock()
+    with requester(api.url, clock) as asking:
+        asking.on_limit = lambda endpoint, seconds: told.append((endpoint, seconds))
+        with pytest.raises(TransientError, match="rate_limit_seconds"):
+            asking.fetch(Request("GET", f"{api.url}/e", endpoint="e"), lambda _: None)
+    assert (told, clock.waits) == ([("e", 100_000.0)], [])
+
+
 def test_an_error_of_a_rate_limit_in_a_success_is_waited_out(api: Api) -> None:
     """`{"error": "ratelimited"}` with status 200 is a rate limit, and no empty page."""
     api.get("/e")(failing(*[{"ok": False, "error": "ratelimited"}] * 9))

@@ -217,13 +217,25 @@ def test_the_state_never_goes_back(api: Api) -> None:
 
 
 def test_rows_without_a_cursor_are_emitted_and_counted(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Missing, null and unreadable values lose no row; one warning and the summary tell."""
+    """Missing, null and unreadable values lose no row; one warning and the summary show each of them."""
     api.get("/items")(lambda _: [{"at": None}, {}, {"at": "soon"}, {"at": 5}, {"at": "2024-01-01T00:00:00Z"}])
     with caplog.at_level(logging.WARNING):
         reading = Reading(api.url, {"incremental": SINCE})
     assert len(reading.records) == 5
-    assert caplog.text.count("without a readable `at`") == 1
-    assert "5 records, 4 without a readable cursor" in reading.stream.ledger.summary(0)
+    assert caplog.text.count('without a readable `at`, with null, nothing, "soon", 5 there') == 1
+    assert '5 records, 4 without a readable cursor (null, nothing, "soon", 5)' in reading.stream.ledger.summary(0)
+
+
+def test_what_is_told_of_unreadable_cursors_is_bounded(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """What a later page shows is told too, until five values are, each cut to a few words."""
+    pages = [[{"at": None}] * 2, [{"at": None}, {"at": "soon" * 50}], [{"at": f"t{n}"} for n in range(9)], []]
+    api.get("/items")(lambda call: pages[call.number])
+    with caplog.at_level(logging.WARNING):
+        reading = Reading(api.url, {"incremental": SINCE, "pagination": {"type": "page_number"}})
+    told = [record.getMessage() for record in caplog.records if "without a readable" in record.getMessage()]
+    assert [message.partition("with ")[2].partition(" there")[0].count(",") for message in told] == [0, 0, 2]
+    assert all(len(message) < 250 for message in told)
+    assert "13 without a readable cursor (null, " in reading.stream.ledger.summary(0)
 
 
 def test_a_failure_keeps_the_state_where_it_was(api: Api) -> None:

@@ -126,3 +126,28 @@ def test_any_text_is_a_value_or_a_value_error(text: str) -> None:
     """Nothing else comes out."""
     with suppress(ValueError):
         yaml_text.load(text)
+
+
+def test_aliases_stand_for_what_they_name() -> None:
+    """A part that is written once may stand in many places, as the whole or merged with more."""
+    text = "a: &a {x: 1, y: [1, 2]}\nb: *a\nc: {<<: *a, z: 3}\nd: [*a, *a]"
+    value = {"x": 1, "y": [1, 2]}
+    assert yaml_text.load(text) == {"a": value, "b": value, "c": {**value, "z": 3}, "d": [value, value]}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+            + "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)),
+            r"line 6, column 10: its aliases stand for more than 100,000 values",
+        ),
+        ("a: &a [1, *a]", "line 1, column 11: an alias stands in its own value"),
+        ("a: &a {b: {<<: *a}}", "an alias stands in its own value"),
+    ],
+)
+def test_aliases_without_end_are_refused_while_they_are_read(text: str, problem: str) -> None:
+    """A few lines that stand for millions of values, or for themselves, are an error that names the aliases."""
+    with pytest.raises(ValueError, match=problem):
+        yaml_text.load(text)

@@ -101,7 +101,6 @@ def _(case: Case) -> None:
     "T-07",
     "429 with `Retry-After: 100000`",
     "transient_error at once; the status says RATE_LIMITED until when",
-    waits_for="`quota_reset` is not told",
 )
 def _(case: Case) -> None:
     case.answer("rows", Answer({"error": "quota"}, 429, {"Retry-After": "100000"}))
