@@ -89,6 +89,7 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
         ("errors", form["properties"]["errors"]["items"]),
         ("retry", form["properties"]["retry"]),
         ("place", _token_place(form)),
+        ("allowed_origins", form["properties"]["allowed_origins"]["items"]),
         ("tls", form["properties"]["tls"]),
     ):
         yield f"## `{place}`"

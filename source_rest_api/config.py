@@ -18,6 +18,7 @@ from source_rest_api.error_policy import Retry
 from source_rest_api.error_rules import ErrorRule
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
+from source_rest_api.origin import AllowedOrigin
 from source_rest_api.paginators import NoPagination, Paginator
 from source_rest_api.record_templates import RECORD
 
@@ -84,6 +85,8 @@ class Config(Model):
     """Seconds to wait for the next bytes of an answer."""
     request_timeout: PositiveFloat = 600
     """Seconds that one request may take in all."""
+    allowed_origins: list[AllowedOrigin] = []
+    """Further origins to which next links and redirects of the API may lead, such as one that serves files."""
     tls: Tls | None = None
     """Certificates for TLS."""
     proxy_url: ProxyUrl | None = None

@@ -137,13 +137,18 @@ class Connections:
             except OSError as error:
                 raise ConfigError(f"The certificates of `tls` cannot be written to a file: {error.strerror}.") from None
 
-    def settings(self, url: str) -> dict[str, Any]:
-        """What `requests` wants to know for sending to a URL. The environment is asked once for each origin."""
+    def settings(self, url: str, *, trusted: bool = True) -> dict[str, Any]:
+        """What `requests` wants to know for sending to a URL. The environment is asked once for each origin.
+
+        Args:
+            url: Where to.
+            trusted: Whether the client certificate may be shown there. It is the same for all URLs of an origin.
+        """
         origin = urlsplit(url)[:2]
         if origin not in self._settings:
             verify = self._files.ca_bundle if self._files else None
             settings = self.session.merge_environment_settings(url, dict(self._proxies), True, verify, None)
-            client = self._files.client if self._files else None
+            client = self._files.client if self._files and trusted else None
             self._settings[origin] = {**settings, "cert": client or settings["cert"]}
         return self._settings[origin]
 

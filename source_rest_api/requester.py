@@ -58,7 +58,7 @@ class Requester:
 
     Args:
         config: The API.
-        url_base: Its URL, filled; requests go to its origin only.
+        url_base: Its URL, filled; credentials are its origin's.
         stop: Set from outside to end all waiting.
         clock: Seconds, for deadlines.
         jitter: Uniform between 0 and 1, for waits.
@@ -66,7 +66,7 @@ class Requester:
         permits: Of which the calling thread holds one, which is given back while it waits.
 
     Raises:
-        ConfigError: `url_base` is not a URL.
+        ConfigError: `url_base` is not a URL, or `allowed_origins` do not go with it.
     """
 
     def __init__(

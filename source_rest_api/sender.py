@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -12,17 +14,18 @@ import requests
 from source_rest_api import compression, rate_limits
 from source_rest_api.connections import Connections
 from source_rest_api.errors import ConfigError
-from source_rest_api.origin import Origin
+from source_rest_api.origin import Origin, Origins
 from source_rest_api.page import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from source_rest_api.concurrency import Permits
     from source_rest_api.config import Config
     from source_rest_api.credentials import Auth, Credentials
     from source_rest_api.transfer import Transfer
 
+_LOG = logging.getLogger("airbyte.source_rest_api.sender")
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset(
     {
@@ -40,7 +43,7 @@ class Sender:
 
     Args:
         config: The API.
-        url_base: Its URL, filled; requests go to its origin only.
+        url_base: Its URL, filled; credentials are its origin's.
         credentials: Those of this session.
         transfer: Reads bodies.
         clock: Seconds, for deadlines.
@@ -48,7 +51,7 @@ class Sender:
         refuses: Whether an answer says that the credentials are refused.
 
     Raises:
-        ConfigError: `url_base` is not a URL.
+        ConfigError: `url_base` is not a URL, or `allowed_origins` do not go with it.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Sender:
         refuses: Callable[[Request, Response], bool],
     ) -> None:
         self.connections = Connections(config)
-        self._home = _home(url_base)
+        self.origins = Origins(url_base, config.allowed_origins)
         self._credentials = credentials
         self._timeouts = (config.connect_timeout, config.read_timeout)
         self._request_timeout = config.request_timeout
@@ -70,9 +73,10 @@ class Sender:
         self._clock = clock
         self._permits = permits
         self._refuses = refuses
+        self._secured: set[Origin] = set()
 
     def send(self, request: Request, *, streamed: bool) -> Response:
-        """Send it, and follow redirects (RFC 9110, section 15.4), within the origin of `url_base`.
+        """Send it, and follow redirects (RFC 9110, section 15.4), to allowed origins only.
 
         Args:
             request: What to ask for.
@@ -92,26 +96,28 @@ class Sender:
 
     def _authorized(self, request: Request, streamed: bool) -> Response:
         """Send it, and once more if its credentials are refused and there are newer ones."""
+        prepared = self.prepared(request)
+        if not self._origins_trust(prepared):
+            alone = self.prepared(_alone(request, prepared))
+            alone.headers.pop("Cookie", None)
+            return self._exchange(request, alone, None, streamed)
         auth = self._credentials.current()
-        response = self._exchange(request, auth, streamed)
+        response = self._exchange(request, prepared, auth, streamed)
         if self._refuses(request, response) and self._credentials.renew(auth, response):
-            response = self._exchange(request, self._credentials.current(), streamed)
+            response = self._exchange(request, self.prepared(request), self._credentials.current(), streamed)
         return response
 
-    def _exchange(self, request: Request, auth: Auth, streamed: bool) -> Response:
+    def _exchange(
+        self, request: Request, prepared: requests.PreparedRequest, auth: Auth | None, streamed: bool
+    ) -> Response:
+        """Send it with credentials, or without any to an origin that gets none."""
         began = self._clock()
         deadline = began + self._request_timeout
-        try:
-            prepared = self.prepared(request, auth)
-            settings = self.connections.settings(str(prepared.url))
+        settings = self.connections.settings(str(prepared.url), trusted=auth is not None)
+        with _as_http():
+            if auth is not None:
+                prepared.prepare_auth(auth)
             answer = self.connections.session.send(prepared, timeout=self._timeouts, allow_redirects=False, **settings)
-        except requests.RequestException:
-            raise
-        except ValueError:
-            raise ConfigError(
-                "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line "
-                "breaks and unusual characters."
-            ) from None
         if self._permits is not None and answer.ok:
             self._permits.succeeded(self._clock() - began, request.endpoint)
             remaining, reset = rate_limits.allowance(answer.headers)
@@ -125,36 +131,67 @@ class Sender:
                 answer.status_code, answer.headers, self.transfer.whole(answer, deadline), str(prepared.url)
             )
 
-    def prepared(self, request: Request, auth: Auth) -> requests.PreparedRequest:
-        """As it will be sent.
+    def prepared(self, request: Request) -> requests.PreparedRequest:
+        """As it will be sent, but for the credentials.
 
-        A blank in a parameter is `%20`, which all servers read; some OData servers refuse `+`. The origin is checked
-        here, because parsers differ in how they read odd URLs.
+        A blank in a parameter is `%20`, which all servers read; some OData servers refuse `+`.
         """
-        prepared = self.connections.session.prepare_request(
-            requests.Request(
-                request.method,
-                request.url,
-                params=urlencode(request.params, doseq=True, quote_via=quote),
-                headers=_headers(request),
-                data=None if request.body is None else request.body.encode(),
-                auth=auth,
+        with _as_http():
+            prepared = self.connections.session.prepare_request(
+                requests.Request(
+                    request.method,
+                    request.url,
+                    params=urlencode(request.params, doseq=True, quote_via=quote),
+                    headers=_headers(request),
+                    data=None if request.body is None else request.body.encode(),
+                    auth=_unsigned,
+                )
             )
-        )
-        origin = Origin.of(prepared.url)
-        if origin != self._home:
-            raise ConfigError(
-                f"The API leads to another origin, {origin}: nothing is sent there, credentials least of all. "
-                "If that is where the API lives, set `url_base` to it."
-            )
-        return prepared
+        secured = self.origins.secured(str(prepared.url))
+        return prepared if secured is None else self.prepared(self._secure(request, secured))
+
+    def _secure(self, request: Request, url: str) -> Request:
+        origin = Origin.of(url)
+        if origin not in self._secured:
+            self._secured.add(origin)
+            _LOG.info("%s: The API gives http:// URLs for a host that is asked over TLS; %s is asked.", request, origin)
+        return request.at_url(url)
+
+    def _origins_trust(self, prepared: requests.PreparedRequest) -> bool:
+        """Whether the credentials go with it. It is asked of what is sent: parsers differ in how they read odd URLs."""
+        return self.origins.trusts(Origin.of(prepared.url))
 
 
-def _home(url_base: str) -> Origin:
+@contextmanager
+def _as_http() -> Iterator[None]:
     try:
-        return Origin.of(requests.Request("GET", url_base).prepare().url)
+        yield
+    except requests.RequestException:
+        raise
     except ValueError:
-        raise ConfigError("`url_base` is not a valid URL.") from None
+        raise ConfigError(
+            "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line breaks and "
+            "unusual characters."
+        ) from None
+
+
+def _unsigned(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    """In place of credentials; without it `requests` would look for some in a `.netrc`."""
+    return prepared
+
+
+def _alone(request: Request, prepared: requests.PreparedRequest) -> Request:
+    """The request for an origin that gets nothing of the config: its URL.
+
+    Raises:
+        ConfigError: There is more to it.
+    """
+    if request.body is not None or request.params:
+        raise ConfigError(
+            f"The API leads to {Origin.of(prepared.url)} with a body or parameters, which go only where credentials "
+            "may go: set `credentials` of this origin in `allowed_origins`, if it may have them."
+        )
+    return replace(request, headers={})
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from source_rest_api import credentials
 from source_rest_api.credentials import Desk, Static
+from source_rest_api.origin import Origins
 from source_rest_api.requester import Requester
 from source_rest_api.transfer import Transfer
 
@@ -32,8 +33,10 @@ class _TokenRequester(Requester):
     def __init__(
         self, config: Config, url: str, auth: Auth, judge: Callable[[Response], Verdict | None], stop: Event | None
     ) -> None:
-        retry = config.retry.model_copy(update={"post": True})
-        super().__init__(config.model_copy(update={"retry": retry}), url, stop, credentials=Static(auth))
+        own = {"retry": config.retry.model_copy(update={"post": True}), "allowed_origins": []}
+        super().__init__(config.model_copy(update=own), url, stop, credentials=Static(auth))
+        advice = "If that is where tokens are given, correct the URL in `authentication`."
+        self.sender.origins = Origins(url, (), advice)
         self.sender.transfer = Transfer(config.request_timeout, Event(), time.monotonic)
         self._judge = judge
 

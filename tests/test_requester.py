@@ -26,6 +26,7 @@ from source_rest_api.decoders import Json
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.keeper import Keeper
 from source_rest_api.masking import Mask
+from source_rest_api.origin import Origin
 from source_rest_api.page import Request, Response
 from source_rest_api.payload import JsonPayload
 from source_rest_api.requester import Requester
@@ -392,7 +393,7 @@ def test_nothing_is_sent_to_another_origin(api: Api, way: str, target: str) -> N
 def test_one_origin_may_be_written_in_several_ways(base: str, url: str) -> None:
     """Case, default ports and international names do not make another origin."""
     with requester(base) as asking:
-        asking.sender.prepared(Request("GET", url), asking.sender._credentials.current())
+        assert asking.sender.origins.trusts(Origin.of(asking.sender.prepared(Request("GET", url)).url))
 
 
 @pytest.mark.parametrize("url_base", ["http://", "http://[::1", "http://a:99999999/", "http://*.example.com"])
