@@ -88,6 +88,7 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
         ("flatten", endpoint["properties"]["flatten"]),
         ("errors", form["properties"]["errors"]["items"]),
         ("retry", form["properties"]["retry"]),
+        ("limits", form["properties"]["limits"]),
         ("place", _token_place(form)),
         ("allowed_origins", form["properties"]["allowed_origins"]["items"]),
         ("tls", form["properties"]["tls"]),

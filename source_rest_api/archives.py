@@ -64,7 +64,7 @@ class Zip(Model):
             size = _spool(response.chunks, file)
             try:
                 with zipfile.ZipFile(file) as archive:
-                    yield from self._records(_Archive(archive, size), select)
+                    yield from self._records(_Archive(archive, size, response.largest), select)
             except (zipfile.BadZipFile, EOFError, zlib.error) as error:
                 what = f"{response.content_type or 'no content type'}, {size} bytes"
                 raise BrokenAnswerError(
@@ -73,15 +73,15 @@ class Zip(Model):
 
     def _records(self, archive: _Archive, select: Callable[[Raw], list[Raw]]) -> Iterator[list[Raw]]:
         for member in archive.chosen(self.members):
-            yield from self._records_of(archive.read(member), member.filename, select)
+            yield from self._records_of(archive.read(member), member.filename, archive.largest, select)
 
     def _records_of(
-        self, contents: Iterator[bytes], name: str, select: Callable[[Raw], list[Raw]]
+        self, contents: Iterator[bytes], name: str, largest: int, select: Callable[[Raw], list[Raw]]
     ) -> Iterator[list[Raw]]:
+        chunks = compression.plain(contents, "")
         try:
-            chunks = compression.plain(contents, "")
             if isinstance(self.decoder, WholeBody):
-                yield select(self.decoder.decode(Response(200, {}, compression.joined(chunks), "")))
+                yield select(self.decoder.decode(Response(200, {}, compression.joined(chunks, largest), "")))
             else:
                 yield from self.decoder.pages(Response(200, {}, b"", "", chunks))
         except SourceError as error:
@@ -94,9 +94,11 @@ class _Archive:
     Args:
         archive: It.
         size: Its bytes.
+        largest: Bytes that a file may come to which is held at once.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+    def __init__(self, archive: zipfile.ZipFile, size: int, largest: int) -> None:
+        self.largest = largest
         self._archive = archive
         self._size = size
         self._given = 0
@@ -129,7 +131,7 @@ class _Archive:
         with file:
             while chunk := file.read(_CHUNK):
                 self._given += len(chunk)
-                compression.check_growth(self._size, self._given)
+                compression.check_growth(self._size, self._given, self.largest)
                 yield chunk
 
 

@@ -12,22 +12,28 @@ if TYPE_CHECKING:
 
 _GZIP = b"\x1f\x8b\x08"
 _STEP = 1 << 18
-_FREE = 10 << 20
 _RATIO = 100
-LARGEST_BODY = 1 << 29
-"""Bytes, inflated. More at once would not leave memory for anything else."""
 _UNREADABLE = frozenset({"br", "zstd", "compress"})
 
 
-def plain(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
+def plain(chunks: Iterator[bytes], coding: str, *, lenient: bool = False) -> Iterator[bytes]:
     """A body's bytes without the coding of its `Content-Encoding`, and without gzip where it begins like that.
+
+    They come in steps of 256 kB at most, so who takes them can tell how much it becomes.
+
+    Args:
+        chunks: The body as it came.
+        coding: The header; empty if there is none.
+        lenient: Whether a coding that is not known is left as it is.
 
     Raises:
         BrokenAnswerError: It is cut or damaged.
-        ConfigError: It was not asked for in that coding, or inflates to more than 100 times its size.
+        ConfigError: It was not asked for in that coding.
     """
     for name in reversed([name.strip().lower() for name in coding.split(",")]):
         if name in _UNREADABLE:
+            if lenient:
+                break
             raise ConfigError(f"The API compresses with {name}: set the header `Accept-Encoding: gzip`.")
         if name in {"gzip", "x-gzip"}:
             chunks = _inflated(chunks, zlib.MAX_WBITS | 16)
@@ -39,43 +45,44 @@ def plain(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
     yield from _inflated(chunks, zlib.MAX_WBITS | 16) if start == _GZIP else chunks
 
 
-def whole(body: bytes) -> bytes:
-    """A whole body without gzip, where it begins like that.
-
-    Raises:
-        BrokenAnswerError: It is cut or damaged.
-        ConfigError: It inflates to more than 100 times its size, or to more than may be held at once.
-    """
-    return joined(plain(iter((body,)), "")) if body.startswith(_GZIP) else body
-
-
-def joined(chunks: Iterator[bytes]) -> bytes:
+def joined(chunks: Iterator[bytes], largest: int) -> bytes:
     """All of a body at once.
 
+    Args:
+        chunks: It, plain.
+        largest: Bytes that it may come to.
+
     Raises:
-        ConfigError: It is more than may be held at once.
+        ConfigError: It is more.
     """
     parts, size = [], 0
     for part in chunks:
         parts.append(part)
         size += len(part)
-        if size > LARGEST_BODY:
-            raise ConfigError(f"The answer is larger than {LARGEST_BODY >> 20} MB: ask for smaller pages.")
-    return b"".join(parts)
+        if size > largest:
+            raise ConfigError(
+                f"The answer is larger than {largest >> 20} MB: ask for smaller pages, or raise "
+                "`limits.body_megabytes`."
+            )
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def check_growth(taken: int, given: int) -> None:
-    """Let nothing grow for ever.
+def check_growth(taken: int, given: int, free: int) -> None:
+    """Tell bombs from bodies that are packed well, as most of 20 to 100 times their size are.
 
     Args:
         taken: Bytes that came.
         given: Bytes that came of them.
+        free: Bytes up to which nothing is a bomb.
 
     Raises:
-        ConfigError: They are more than 100 times as many, beyond 10 MB.
+        ConfigError: They are more than 100 times as many.
     """
-    if given > max(_FREE, taken * _RATIO):
-        raise ConfigError(f"The answer inflates to more than {_RATIO} times its size, so it is not read on.")
+    if given > max(free, taken * _RATIO):
+        raise ConfigError(
+            f"The answer inflates to more than {_RATIO} times its size, beyond {free >> 20} MB, so it is not read on: "
+            "ask for less at once, or raise `limits.body_megabytes`."
+        )
 
 
 def _peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
@@ -96,25 +103,25 @@ def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 def _inflated(chunks: Iterator[bytes], window: int) -> Iterator[bytes]:
     inflater = zlib.decompressobj(window)
-    taken = given = 0
+    empty = True
     for chunk in chunks:
-        taken += len(chunk)
+        empty = False
         waiting = chunk
         while waiting:
-            if inflater.eof:  # gzip files may stand one after the other
+            if inflater.eof:
+                if waiting[:1] != _GZIP[:1]:  # gzip files may stand one after the other; anything else is padding
+                    break
                 inflater = zlib.decompressobj(window)
             try:
                 out = inflater.decompress(waiting, _STEP)
             except zlib.error as error:
                 raise BrokenAnswerError("The answer's compression is broken.", str(error)) from None
-            given += len(out)
-            check_growth(taken, given)
             if out:
                 yield out
             waiting = inflater.unconsumed_tail or inflater.unused_data.lstrip(b"\0")
             if not waiting and len(out) == _STEP:  # it may hold back what was over the step
                 yield from _held_back(inflater)
-    if taken and not inflater.eof:
+    if not empty and not inflater.eof:
         raise BrokenAnswerError("The answer's compressed body was cut.")
 
 

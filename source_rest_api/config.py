@@ -17,6 +17,7 @@ from source_rest_api.endpoint import Endpoint
 from source_rest_api.error_policy import Retry
 from source_rest_api.error_rules import ErrorRule
 from source_rest_api.errors import ConfigError
+from source_rest_api.limits import Limits
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
 from source_rest_api.origin import AllowedOrigin
 from source_rest_api.paginators import NoPagination, Paginator
@@ -94,6 +95,8 @@ class Config(Model):
     environment."""
     max_concurrency: PositiveInt = 8
     """Requests at the same time, at most. It begins with fewer, and goes down where the API pushes back."""
+    limits: Limits = Limits()
+    """What a read may take at most."""
     max_requests_per_second: PositiveFloat | None = None
     """How many requests may begin in a second, for an API that allows only so many: `0.5` is one in two seconds."""
 

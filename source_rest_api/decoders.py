@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import msgspec
 from msgspec import Raw
 
-from source_rest_api import compression
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.model import Model
 
@@ -118,7 +117,7 @@ def utf8(response: Response) -> bytes:
         BrokenAnswerError: It is not text in its charset.
         ConfigError: There is no such charset.
     """
-    body = compression.whole(response.body)
+    body = response.body
     refuse_zip(body)
     charset = named_charset(response) or "utf-8"
     mark, charset = next(((bom, name) for bom, name in BOMS if body.startswith(bom)), (b"", charset))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from source_rest_api.model import Path
     from source_rest_api.payload import Payload
 
+LARGEST_BODY = 1 << 29
+"""Bytes. More at once would not leave memory for anything else."""
 Position: TypeAlias = int | str
 """Where in a slice a page stands: a page number, an offset, a token or a URL. Small, and fit for state."""
 
@@ -91,6 +93,8 @@ class Response:
     """The body in place of `body`, where it is read while it arrives."""
     close: Callable[[], None] = lambda: None
     """Ends the reading of `chunks`."""
+    largest: int = LARGEST_BODY
+    """Bytes that what is in `chunks` may come to, where it is held at once."""
     is_accepted: bool = False
     """Whether an error rule says that it is no error, whatever stands in it."""
     end: End | None = None

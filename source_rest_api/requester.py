@@ -95,7 +95,7 @@ class Requester:
             config,
             url_base,
             credentials or Static(cast("Auth", config.authentication)),
-            Transfer(config.request_timeout, self._stop, clock),
+            Transfer(config.request_timeout, config.limits.body, self._stop, clock),
             clock,
             permits,
             self._refuses,

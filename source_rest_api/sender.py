@@ -125,7 +125,8 @@ class Sender:
                 self._permits.allowed(remaining, reset)
         if streamed and answer.ok and answer.status_code not in _REDIRECTS:
             chunks = compression.plain(self.transfer.chunks(answer), answer.headers.get("Content-Encoding", ""))
-            return Response(answer.status_code, answer.headers, b"", str(prepared.url), chunks, answer.close)
+            url, largest = str(prepared.url), self.transfer.largest
+            return Response(answer.status_code, answer.headers, b"", url, chunks, answer.close, largest)
         with answer:
             return Response(
                 answer.status_code, answer.headers, self.transfer.whole(answer, deadline), str(prepared.url)

@@ -37,7 +37,7 @@ class _TokenRequester(Requester):
         super().__init__(config.model_copy(update=own), url, stop, credentials=Static(auth))
         advice = "If that is where tokens are given, correct the URL in `authentication`."
         self.sender.origins = Origins(url, (), advice)
-        self.sender.transfer = Transfer(config.request_timeout, Event(), time.monotonic)
+        self.sender.transfer = Transfer(config.request_timeout, config.limits.body, Event(), time.monotonic)
         self._judge = judge
 
     def _judged(self, request: Request, response: Response) -> Verdict | Response:  # noqa: ARG002

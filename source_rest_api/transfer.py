@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from source_rest_api.compression import LARGEST_BODY
-from source_rest_api.errors import ConfigError, TransientError
+from source_rest_api import compression
+from source_rest_api.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 18
 _MEGABYTE = 1 << 20
+_PACKED = 8
+"""The part of the largest body up to which it does not matter how small it was packed."""
 
 
 class Stopped(Exception):  # noqa: N818 -- not an error: somebody asked for it
@@ -26,12 +28,14 @@ class Transfer:
 
     Args:
         timeout: Seconds, for a whole body or, where it is read as it arrives, for each megabyte.
+        largest: Bytes that a whole body may come to, content coding undone.
         stop: Set from outside to end it.
         clock: Seconds.
     """
 
-    def __init__(self, timeout: float, stop: Event, clock: Callable[[], float]) -> None:
+    def __init__(self, timeout: float, largest: int, stop: Event, clock: Callable[[], float]) -> None:
         self._timeout = timeout
+        self.largest = largest
         self._stop = stop
         self._clock = clock
 
@@ -61,19 +65,44 @@ class Transfer:
             deadline: On the clock.
 
         Raises:
-            TransientError: It is not complete by then.
-            ConfigError: It is too large.
+            TransientError: It is not complete by then, or is broken.
+            ConfigError: It is too large, or compressed in a way that was not asked for.
         """
-        chunks = []
-        size = 0
+        coding = answer.headers.get("Content-Encoding", "")
+        arrived = _Counted(self._until(answer, deadline))
+        # What is wrong with an error is what its status says, however it is packed.
+        plain = compression.plain(arrived, coding, lenient=not answer.ok)
+        return compression.joined(arrived.in_proportion(plain, self.largest // _PACKED), self.largest)
+
+    def _until(self, answer: requests.Response, deadline: float) -> Iterator[bytes]:
         # `read1` gives what has arrived; `read`, and all that is built on it, would wait until a chunk is full.
-        while chunk := answer.raw.read1(_CHUNK, decode_content=True):
-            chunks.append(chunk)
-            size += len(chunk)
+        while chunk := answer.raw.read1(_CHUNK, decode_content=False):
             if self._stop.is_set():
                 raise Stopped
             if self._clock() > deadline:
                 raise TransientError(f"The answer was not complete after {self._timeout:g} s (`request_timeout`).")
-            if size > LARGEST_BODY:
-                raise ConfigError(f"The answer is larger than {LARGEST_BODY >> 20} MB: ask for smaller pages.")
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            yield chunk
+
+
+class _Counted:
+    """Chunks as they arrive, and the bytes that they were."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = next(self._chunks)
+        self._size += len(chunk)
+        return chunk
+
+    def in_proportion(self, inflated: Iterator[bytes], free: int) -> Iterator[bytes]:
+        """What comes of them; raises ConfigError if it is a bomb of more than `free` bytes."""
+        given = 0
+        for part in inflated:
+            given += len(part)
+            compression.check_growth(self._size, given, free)
+            yield part

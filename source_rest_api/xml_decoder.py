@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import msgspec
 from pydantic import AfterValidator
 
-from source_rest_api import compression
 from source_rest_api.decoders import BOMS, WholeBody, known_charset, named_charset, reading_as, refuse_zip, unreadable
 from source_rest_api.errors import BrokenAnswerError, ConfigError
 
@@ -45,7 +44,7 @@ class Xml(WholeBody):
         """
         from pyexpat import ExpatError, ParserCreate  # noqa: PLC0415 -- start-up counts
 
-        body = compression.whole(response.body)
+        body = response.body
         refuse_zip(body)
         parser = ParserCreate()
         tree = _Tree(frozenset(self.lists))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import json
 from typing import Any
 
@@ -255,16 +254,6 @@ def test_json_that_is_declared_as_something_else_is_read() -> None:
     """The body decides, not its label."""
     for content_type in ("text/html", "text/plain", "application/octet-stream", "application/vnd.api+json", "", None):
         assert decoded(b'{"password":1}', content_type) == b'{"password":1}'
-
-
-def test_gzip_is_undone_by_content() -> None:
-    """A file is often served as it lies there."""
-    body = b'[{"id": 1.10}]'
-    assert decoded(gzip.compress(body)) == body
-    with pytest.raises(BrokenAnswerError, match="cut"):
-        decoded(gzip.compress(body)[:-1])
-    with pytest.raises(ConfigError, match="inflates to more than 100 times"):
-        decoded(gzip.compress(b" " * 11_000_000))
 
 
 def test_an_error_describes_the_answer() -> None:

@@ -451,15 +451,6 @@ def test_a_dripping_api_is_given_up(api: Api) -> None:
     assert len(api.requests) == 1
 
 
-def test_a_body_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded, whatever the API sends and however small it is packed."""
-    monkeypatch.setattr("source_rest_api.transfer.LARGEST_BODY", 1 << 20)
-    packed = gzip.compress(b" " * (4 << 20))
-    api.get("/e")(lambda _: Answer(packed, headers={"Content-Encoding": "gzip"}))
-    with pytest.raises(ConfigError, match=r"larger than 1 MB"):
-        fetch(api)
-
-
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -178,11 +177,10 @@ def test_nothing_is_lost(tree: Any) -> None:
         '<?xml version="1.0" encoding="windows-1252"?><a>é</a>'.encode("cp1252"),
         '<?xml version="1.0"?><a>é</a>'.encode("utf-16"),
         "\ufeff<a>é</a>".encode(),
-        gzip.compress("<a>é</a>".encode(), mtime=0),
     ],
 )
 def test_charsets(body: bytes) -> None:
-    """By the byte order mark or the XML declaration; gzip by its content."""
+    """By the byte order mark or the XML declaration."""
     assert decoded(body) == {"a": "é"}
 
 

@@ -1,0 +1,23 @@
+"""What a read may take at most, where an API may need more or less. Beyond it is an error, never a silent end."""
+
+from __future__ import annotations
+
+from pydantic import PositiveInt
+
+from source_rest_api.model import Model
+from source_rest_api.page import LARGEST_BODY
+
+_MEGABYTE = 1 << 20
+
+
+class Limits(Model):
+    """What a read may take at most. Whatever is beyond it is an error that names the option."""
+
+    body_megabytes: PositiveInt = LARGEST_BODY // _MEGABYTE
+    """The largest body, its compression undone. CSV and JSON Lines are read line by line and need none. Beyond an
+    eighth of it, a body may inflate to 100 times what was sent."""
+
+    @property
+    def body(self) -> int:
+        """Bytes."""
+        return self.body_megabytes * _MEGABYTE

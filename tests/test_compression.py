@@ -1,0 +1,115 @@
+"""A body is what it was before it was packed, or it is an error; and a bomb is not inflated."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api import compression, config
+from source_rest_api.errors import BrokenAnswerError, ConfigError, TransientError
+from source_rest_api.page import Request
+from source_rest_api.requester import Requester
+from tests.api import Answer
+
+if TYPE_CHECKING:
+    from tests.api import Api
+
+BODY = b'[{"id": 1.10}]'
+GZIP = {"Content-Encoding": "gzip"}
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
+
+def whole(api: Api, answer: Answer, megabytes: int = 8) -> bytes:
+    """A body that is read at once."""
+    api.get("/e")(lambda _: answer)
+    settings = {"retry": {"max_attempts": 1}, "limits": {"body_megabytes": megabytes}}
+    loaded = config.load({"url_base": api.url, "endpoints": [{"name": "e", "path": "e"}], **settings})
+    with Requester(loaded, api.url) as requester:
+        return requester.fetch(Request("GET", f"{api.url}/e"), lambda response: response.body)
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [
+        (BODY, ""),
+        (gzip.compress(BODY), "gzip"),
+        (gzip.compress(BODY), "x-gzip"),
+        (zlib.compress(BODY), "deflate"),
+        (zlib.compress(gzip.compress(BODY)), "gzip, deflate"),
+        (gzip.compress(BODY), ""),
+        (gzip.compress(gzip.compress(BODY)), "gzip"),
+        (gzip.compress(BODY[:5]) + gzip.compress(BODY[5:]), "gzip"),
+        (gzip.compress(BODY) + b"\0" * 9, "gzip"),
+        (gzip.compress(BODY) + b"\r\n", "gzip"),
+        (b"", "gzip"),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_are_unpacked(api: Api, body: bytes, coding: str, *, chunked: bool) -> None:
+    """By header and by content, in several parts, and whatever stands behind the end: each client reads those."""
+    headers = {"Content-Encoding": coding} if coding else {}
+    assert whole(api, Answer(body, headers=headers, chunked=chunked)) == (BODY if body else b"")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (gzip.compress(BODY)[:-1], "body was cut"),
+        (gzip.compress(BODY) + gzip.compress(BODY)[:-1], "body was cut"),
+        (gzip.compress(BODY)[:-8] + b"12345678", "compression is broken"),
+        (BODY, "compression is broken"),
+    ],
+)
+def test_damage_is_noticed(api: Api, body: bytes, message: str) -> None:
+    """A second try may bring the whole body."""
+    with pytest.raises(BrokenAnswerError, match=message):
+        whole(api, Answer(body, headers=GZIP))
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress"])
+def test_codings_that_nobody_asked_for(api: Api, coding: str) -> None:
+    """The error says which setting helps; of an error's body the status alone is understood."""
+    headers = {"Content-Encoding": coding}
+    with pytest.raises(ConfigError, match=f"compresses with {coding}: set the header `Accept-Encoding: gzip`"):
+        whole(api, Answer(BODY, headers=headers))
+    with pytest.raises(TransientError, match="HTTP 503"):
+        whole(api, Answer(BODY, status=503, headers=headers))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_body_has_a_bound(api: Api, *, packed: bool) -> None:
+    """Memory is bounded, whatever the API sends."""
+    body = os.urandom((1 << 20) + 1)
+    answer = Answer(gzip.compress(body), headers=GZIP) if packed else Answer(body)
+    assert whole(api, answer, megabytes=2) == body
+    with pytest.raises(ConfigError, match=r"larger than 1 MB.*raise `limits\.body_megabytes`"):
+        whole(api, answer, megabytes=1)
+
+
+def bomb(rounds: int) -> bytes:
+    """2 MB of nothing, packed some times over."""
+    body = b" " * (2 << 20)
+    for _ in range(rounds):
+        body = gzip.compress(body)
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"), [(bomb(1), "gzip"), (bomb(1), ""), (bomb(2), "gzip"), (bomb(3), "gzip, gzip")]
+)
+def test_bombs_are_not_inflated(api: Api, body: bytes, coding: str) -> None:
+    """What inflates to more than 100 times of what was sent is not read to its end."""
+    headers = {"Content-Encoding": coding} if coding else {}
+    with pytest.raises(ConfigError, match=r"more than 100 times its size, beyond 1 MB.*`limits\.body_megabytes`"):
+        whole(api, Answer(body, headers=headers))
+    assert whole(api, Answer(body, headers=headers), megabytes=16) == b" " * (2 << 20)
+
+
+def test_a_bomb_comes_in_small_steps() -> None:
+    """However small it is packed, who takes it can stop."""
+    steps: list[Any] = [len(step) for step in compression.plain(iter([gzip.compress(bytes(50 << 20))]), "")]
+    assert (sum(steps), max(steps)) == (50 << 20, 1 << 18)
