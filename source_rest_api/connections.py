@@ -5,20 +5,22 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlsplit
 
 import requests
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from requests.adapters import HTTPAdapter
 
-from source_rest_api import egress
+from source_rest_api import deadline, egress
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Secret, SecretLines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Self
-    from urllib3.connectionpool import ConnectionPool
+    from urllib3.connectionpool import HTTPConnectionPool
 
     from source_rest_api.config import Config
 
@@ -96,19 +98,24 @@ class _Session(requests.Session):
 class _Adapter(HTTPAdapter):
     """Looks up once for each origin what holds for all requests to it; `requests` does for each of them."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(pool_connections=4, pool_maxsize=most)
-        self._pools: dict[tuple[str, str], ConnectionPool] = {}
+    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=config.max_concurrency)
+        self._seconds = config.request_timeout
+        self._clock = clock
+        self._pools: dict[tuple[str, str], HTTPConnectionPool] = {}
         if egress.is_guarded():
             egress.guard(self.poolmanager)
 
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> ConnectionPool:
+    ) -> HTTPConnectionPool:
         """The pool of connections to the request's origin. All else is the same for a session."""
         origin = urlsplit(str(request.url))[:2]
         if origin not in self._pools:
-            self._pools[origin] = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            made = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            pool = cast("HTTPConnectionPool", made)
+            deadline.bound(pool, self._seconds, self._clock)
+            self._pools[origin] = pool
         return self._pools[origin]
 
 
@@ -117,12 +124,13 @@ class Connections:
 
     Args:
         config: The API.
+        clock: Seconds, for deadlines.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
         self.session = _Session()
         self.session.headers.update({"User-Agent": "source-rest-api", "Accept-Encoding": "gzip, deflate"})
-        adapter = _Adapter(config.max_concurrency)
+        adapter = _Adapter(config, clock)
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
         proxy = None if config.proxy_url is None else config.proxy_url.get_secret_value()

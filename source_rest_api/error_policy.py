@@ -19,13 +19,15 @@ _READ = 2000
 """Bytes of an error's body in which words are looked for."""
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 _EXPECTED = "; where that is no error, say so in `errors`, with `action: ignore`"
+PROXY_CREDENTIALS = "give them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
+"""What the user may do where a proxy asks who asks."""
 _ADVICE = {
     HTTPStatus.BAD_REQUEST: "check the endpoint's `params`, `body` and `pagination`",
     HTTPStatus.UNAUTHORIZED: "check the credentials in `authentication`",
     HTTPStatus.FORBIDDEN: f"the credentials in `authentication` do not allow it{_EXPECTED}",
     HTTPStatus.NOT_FOUND: f"check `url_base` and the endpoint's `path`{_EXPECTED}",
     HTTPStatus.METHOD_NOT_ALLOWED: "check `http_method`",
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy asks for credentials",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"the proxy asks for credentials; {PROXY_CREDENTIALS}",
 }
 
 

@@ -64,7 +64,7 @@ class Sender:
         permits: Permits | None,
         refuses: Callable[[Request, Response], bool],
     ) -> None:
-        self.connections = Connections(config)
+        self.connections = Connections(config, clock)
         self.origins = Origins(url_base, config.allowed_origins)
         self._credentials = credentials
         self._timeouts = (config.connect_timeout, config.read_timeout)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from requests import exceptions as http
 from urllib3 import exceptions as wire
 
-from source_rest_api.error_policy import Verdict
+from source_rest_api.error_policy import PROXY_CREDENTIALS, Verdict
 from source_rest_api.errors import BrokenAnswerError, ConfigError, TransientError
 
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ _REASONS = (
     ("no address associated", "unknown host name"),
     ("temporary failure in name resolution", "name resolution failed"),
     ("reset", "connection reset"),
-    ("proxy", "proxy failed"),
-    ("tunnel", "proxy failed"),
 )
 
 
@@ -37,8 +37,8 @@ def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
         return Verdict(ConfigError(message, type(error).__name__))
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return _tls(causes, detail)
-    if isinstance(error, http.ProxyError) and "407" in detail:
-        return Verdict(ConfigError("The proxy asks for credentials: check `proxy_url`.", detail))
+    if isinstance(error, http.ProxyError):
+        return _proxy(causes, detail)
     if isinstance(error, http.ConnectTimeout):
         message = "No connection within `connect_timeout`: check `url_base`, network and firewall."
         return Verdict(TransientError(message, detail), retry=True, refused=True, overload=True)
@@ -57,6 +57,15 @@ def _tls(causes: list[BaseException], detail: str) -> Verdict:
         return Verdict(ConfigError("The TLS certificate of the API cannot be verified: check `url_base`.", detail))
     message = "The TLS connection failed: check `url_base` (https, or http?), network and proxy."
     return Verdict(TransientError(message, detail), retry=True)
+
+
+def _proxy(causes: list[BaseException], detail: str) -> Verdict:
+    answer = re.search(r"Tunnel connection failed: (\d+)", str(causes[-1]))
+    if answer is not None and int(answer[1]) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return Verdict(ConfigError(f"The proxy asks for credentials: {PROXY_CREDENTIALS}.", detail))
+    reason = _reason(causes[-1]) if answer is None else f"it answered {answer[1]}"
+    message = f"The proxy does not lead to the API ({reason}): check `proxy_url`, or `HTTPS_PROXY` and `NO_PROXY`."
+    return Verdict(TransientError(message, detail), retry=True, refused=True)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

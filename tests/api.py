@@ -26,7 +26,7 @@ from urllib.parse import parse_qs, unquote
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from email.message import Message
 
     from typing_extensions import Self
@@ -67,7 +67,7 @@ class Answer:
     delay: float = 0.0  # seconds before the answer starts
     cut: int | None = None  # send only so many bytes of the body, whatever the head says, then close
     reset: bool = False  # send nothing, end the connection with RST
-    drip: float | None = None  # seconds before each byte of the body
+    drip: float | None = None  # seconds before each byte of the body, or of `raw`
     chunked: bool = False  # Transfer-Encoding: chunked instead of Content-Length
     raw: bytes | None = None  # send just this, head and all, then close
 
@@ -263,7 +263,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._reset()
         elif answer.raw is not None:
             self.close_connection = True
-            self.wfile.write(answer.raw)
+            self._drip([answer.raw] if answer.drip is None else map(bytes, zip(answer.raw)), answer.drip or 0)
         else:
             self._send(answer)
 
@@ -279,8 +279,11 @@ class _Connection(BaseHTTPRequestHandler):
             self.wfile.write(answer.head() + b"".join(frames))
             return
         self.wfile.write(answer.head())
+        self._drip(frames, answer.drip)
+
+    def _drip(self, frames: Iterable[bytes], seconds: float) -> None:
         for frame in frames:
-            if self.server.stopping.wait(answer.drip):
+            if self.server.stopping.wait(seconds):
                 return
             self.wfile.write(frame)
 

@@ -12,7 +12,7 @@ import pytest
 from source_rest_api.config import load
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.masking import masker, secrets_of
-from tests.api import Api
+from tests.api import Answer, Api
 from tests.authority import Authority
 from tests.sign_in import Session, TokenApi
 
@@ -136,6 +136,22 @@ def test_a_proxy_that_fails_shows_no_password() -> None:
     basic = b64encode(b"ada:p@ss-secret").decode()
     assert "ss-secret" not in mask(f"p@ss-secret p%40ss-secret http://ada:p%40ss-secret@127.0.0.1:9 {basic}")
     assert basic not in mask(basic)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "message"),
+    [
+        (407, ConfigError, "proxy asks for credentials: give them in `proxy_url`"),
+        (403, TransientError, r"does not lead to the API \(it answered 403\): check `proxy_url`"),
+    ],
+)
+def test_a_proxy_that_refuses(status: int, kind: type[SourceError], message: str) -> None:
+    """What a proxy answers to CONNECT is told as its own, with the setting."""
+    with Api() as proxy:
+        proxy.route("CONNECT", "api.invalid:443")(lambda _: Answer("", status))
+        config = raw("https://api.invalid", proxy_url=proxy.url)
+        with Session(config) as session, pytest.raises(kind, match=message):
+            session.get()
 
 
 @pytest.mark.parametrize("url", ["proxy:3128", "socks5://proxy:1080", "http://", "ftp://a"])

@@ -63,6 +63,19 @@ def _(case: Case) -> None:
     case.failed(done, "transient_error", "request_timeout")
 
 
+@table.row(
+    "T-23",
+    "the head of the answer comes a byte every 0.2 s",
+    "transient_error by a deadline for the whole",
+    scale="not every 2 s",
+)
+def _(case: Case) -> None:
+    case.answer("rows", Answer(raw=OK + b"X-Slow: " + b"x" * 200 + b"\r\n\r\n[]", drip=0.2))
+    settings: dict[str, Any] = {"request_timeout": 1} if case.ours else {}
+    done = case.read(read_timeout=1, retry={"max_attempts": 1}, seconds=15, **settings)
+    case.failed(done, "transient_error", "request_timeout")
+
+
 @table.row("T-03", "429 with `Retry-After: 3`, twice", "3 s are waited each time")
 def _(case: Case) -> None:
     seconds = case.seconds(3, 1)
@@ -330,7 +343,7 @@ def _(case: Case) -> None:
             "no_proxy": "",
         }
         for url in (case.api.url, "https://127.0.0.1:1"):
-            case.failed(case.read(url_base=url, env=env), "config_error", "proxy")
+            case.failed(case.read(url_base=url, env=env), "config_error", "proxy_url")
         assert not case.api.requests
         asked = len(proxy.requests)
         case.complete(case.read(env={**env, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}))

@@ -1,0 +1,76 @@
+"""The head of an answer comes in time, whatever dribbles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from source_rest_api.config import load
+from source_rest_api.errors import TransientError
+from source_rest_api.page import Request
+from source_rest_api.requester import Requester
+from tests.api import Answer, Api
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.usefixtures("no_proxy")
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+
+
+class Ticks:
+    """A clock that goes on by a second whenever somebody looks."""
+
+    now = 0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def get(url: str, clock: Callable[[], float], **settings: object) -> bytes:
+    """Fetch `/x` once, in five seconds."""
+    config = load(
+        {
+            "url_base": url,
+            "endpoints": [{"name": "x", "path": "/x"}],
+            "retry": {"max_attempts": 1},
+            "request_timeout": 5,
+            **settings,
+        }
+    )
+    with Requester(config, url, clock=clock) as requester:
+        return requester.fetch(Request("GET", f"{url}/x"), lambda response: response.body)
+
+
+def test_a_head_that_dribbles_is_given_up(api: Api) -> None:
+    """Bytes one by one satisfy every timeout of a socket, but not `request_timeout`."""
+    api.get("/x")(lambda _: Answer(raw=HEAD + b"[]", drip=0.001))
+    with pytest.raises(TransientError, match=r"head was not complete after 5 s \(`request_timeout`\)"):
+        get(api.url, Ticks())
+    assert len(api.requests) == 1
+
+
+def test_a_head_that_dribbles_in_time_is_read(api: Api) -> None:
+    """However it is cut, a head is a head."""
+    api.get("/x")(lambda _: Answer(raw=HEAD + b"[]", drip=0.001))
+    assert get(api.url, lambda: 0.0) == b"[]"
+
+
+def test_a_proxy_that_dribbles_is_given_up() -> None:
+    """What a proxy answers to CONNECT has the same time."""
+    with Api() as proxy:
+        proxy.route("CONNECT", "api.invalid:443")(lambda _: Answer(raw=HEAD, drip=0.001))
+        with pytest.raises(TransientError, match="request_timeout"):
+            get("https://api.invalid", Ticks(), proxy_url=proxy.url)
+
+
+def test_connections_are_used_again(api: Api) -> None:
+    """The next answer on the same connection has its own time."""
+    api.get("/x")(lambda _: [])
+    config = load({"url_base": api.url, "endpoints": [{"name": "x", "path": "/x"}], "request_timeout": 50})
+    with Requester(config, api.url, clock=Ticks()) as requester:
+        bodies = [requester.fetch(Request("GET", f"{api.url}/x"), lambda response: response.body) for _ in range(20)]
+        (pool,) = requester.sender.connections.session.get_adapter(api.url)._pools.values()  # type: ignore[attr-defined]
+    assert (bodies, pool.num_connections) == ([b"[]"] * 20, 1)
