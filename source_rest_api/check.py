@@ -44,7 +44,7 @@ def _look(stream: Stream) -> str:
     if partition is None:
         return f"{stream.name}: not tried, its parent has no records or its `partitions` no values"
     page = stream.first_page(partition)
-    emitted = stream.completed(page.records, partition, Slice())
+    emitted = stream.emission.records(page.records, partition, Slice())
     if emitted:
         first = emitted[0]
         missing = [*_missing_fields(stream, page.records[0], first), *_missing_in_parent(stream, partition)]

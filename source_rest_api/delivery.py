@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from msgspec import Raw
 
     from source_rest_api.cursors import Mark, Slice
@@ -53,6 +55,8 @@ class Batch:
 
     records: list[Raw]
     moved: Advance
+    nulled: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """By the index of a record: its fields that are null because it was too large."""
 
 
 class Out(Protocol):

@@ -149,6 +149,13 @@ class Endpoint(Model):
         return bool(self.reshaping or self.record_texts or self.add_fields or self.cast or self.cast_all)
 
     @property
+    def known_by(self) -> list[Path]:
+        """The fields of emitted records that tell them apart, and that order them."""
+        cursor = None if self.incremental is None else self.incremental.cursor_field
+        placed = None if cursor is None else self.reshaping.place(cursor)
+        return [*self.primary_key, *([] if placed is None else [placed])]
+
+    @property
     def record_texts(self) -> list[str]:
         """All texts that may be templates which read a record."""
         conditions = [text for text in (self.filter, self.filter_after) if text is not None]

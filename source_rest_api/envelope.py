@@ -86,7 +86,7 @@ class _Cutter:
         self._where = where
         self._paths = [path for path in paths if where and not _overlap(path, where)]
         self._ambiguous = [
-            (*where[:level], key) for level in range(len(where)) for key in _spellings(where[level:])[1:]
+            (*where[:level], key) for level in range(len(where)) for key in raw_json.spellings(where[level:])[1:]
         ]
         self._decode = msgspec.json.Decoder(_kind(where, self._paths, ERROR_KEYS)).decode
 
@@ -107,16 +107,11 @@ def _overlap(path: Path, where: Path) -> bool:
     return all(key == other for key, other in zip(".".join(path).split("."), ".".join(where).split("."), strict=False))
 
 
-def _spellings(path: Path) -> list[str]:
-    """The keys that a path may begin with: keys may have dots in them."""
-    return [".".join(path[:length]) for length in range(1, len(path) + 1)]
-
-
 def _kind(where: Path, paths: Collection[Path], more: Collection[str] = ()) -> Any:
     """The type of what holds the records: an object for each key on the way, which skips whatever it does not know."""
     if not where:
         return list[Raw]
-    names = {key for path in (where, *paths) for key in _spellings(path)} | set(more)
+    names = {key for path in (where, *paths) for key in raw_json.spellings(path)} | set(more)
     inner = _kind(where[1:], [path[1:] for path in paths if path[0] == where[0]])
     keys = {f"field{index}": name for index, name in enumerate(sorted(names))}
     fields: list[Any] = [(field, inner if name == where[0] else Raw, None) for field, name in keys.items()]

@@ -68,6 +68,7 @@ _EXTRAS = {
     "left_out": "of them left out by filters",
     "unreadable": "without a readable cursor",
     "uncast": "values left uncast",
+    "nulled": "with null in their largest fields because they were too large",
     "withheld": "withheld because they were delivered before",
     "drifts": "times rows moved between pages",
     "ignored": "answers ignored by an error rule",

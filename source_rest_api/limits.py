@@ -17,7 +17,16 @@ class Limits(Model):
     """The largest body, its compression undone. CSV and JSON Lines are read line by line and need none. Beyond an
     eighth of it, a body may inflate to 100 times what was sent."""
 
+    record_megabytes: PositiveInt = 20
+    """The largest record, as JSON. Of a larger one the largest fields are null (`meta.changes` names them), but never
+    those of its `primary_key` and cursor. Airbyte's platform takes 20 MB."""
+
     @property
     def body(self) -> int:
         """Bytes."""
         return self.body_megabytes * _MEGABYTE
+
+    @property
+    def record(self) -> int:
+        """Bytes."""
+        return self.record_megabytes * _MEGABYTE

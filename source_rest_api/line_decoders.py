@@ -172,7 +172,7 @@ def _batches(records: Iterator[Raw]) -> Iterator[list[Raw]]:
     size = 0
     for record in records:
         batch.append(record)
-        size += len(memoryview(record))
+        size += len(record)
         if len(batch) >= _RECORDS or size >= _BYTES:
             yield batch
             batch, size = [], 0

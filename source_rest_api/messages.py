@@ -32,15 +32,33 @@ def line(message: dict[str, Any]) -> bytes:
     return msgspec.json.encode(message) + b"\n"
 
 
-def records(stream: str, data: Sequence[Raw], emitted_at: int) -> bytes:
-    """One RECORD line for each record, its bytes as they came; line breaks between its tokens are taken out."""
+def records(
+    stream: str, data: Sequence[Raw], emitted_at: int, nulled: Mapping[int, Sequence[str]] | None = None
+) -> bytes:
+    """One RECORD line for each record, its bytes as they came; line breaks between its tokens are taken out.
+
+    Args:
+        stream: Its name.
+        data: The records.
+        emitted_at: Milliseconds since the epoch.
+        nulled: By the index of a record: its fields that are null because it was too large.
+    """
     if not data:
         return b""
     together = b"".join(data)
     if any(character in together for character in _LINE_BREAKS):
         data = [Raw(_on_one_line(record)) for record in data]
+    if nulled:
+        data = [Raw(bytes(r) + _changes(nulled[n])) if n in nulled else r for n, r in enumerate(data)]
     head = b'{"type":"RECORD","record":{"stream":%b,"emitted_at":%d,"data":' % (msgspec.json.encode(stream), emitted_at)
     return head + (b"}}\n" + head).join(data) + b"}}\n"
+
+
+def _changes(nulled: Sequence[str]) -> bytes:
+    """What follows the data of a record that was too large."""
+    reason = "SOURCE_RECORD_SIZE_LIMITATION"
+    changes = [{"field": name, "change": "NULLED", "reason": reason} for name in nulled]
+    return b',"meta":%b' % msgspec.json.encode({"changes": changes})
 
 
 def _on_one_line(record: Raw) -> bytes:

@@ -136,6 +136,11 @@ class Page:
         return self.earlier + len(self.records)
 
     @property
+    def weight(self) -> int:
+        """Bytes of its records, at most: those of the body that holds them, if it was held at once."""
+        return len(self.root) if len(self.root) > len(b"null") else sum(map(len, self.records))
+
+    @property
     def records_so_far(self) -> int:
         """Records of the slice up to and with this page."""
         return self.records_before + len(self)

@@ -72,6 +72,11 @@ def find_in(entries: Opened, path: Sequence[str]) -> Raw | None:
     return None
 
 
+def spellings(path: Sequence[str]) -> list[str]:
+    """The keys that a path may begin with: keys may have dots in them."""
+    return [".".join(path[:length]) for length in range(1, len(path) + 1)]
+
+
 def matches(raw: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Raw | None]]:
     """Every value at `path`, in which `*` is every item of an array or every field's value of an object.
 

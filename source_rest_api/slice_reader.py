@@ -171,7 +171,7 @@ class SliceReader:
         new = self._new(continued, seen, known)
         stream.ledger.add(pages=not page.earlier, records=len(new))
         with stream.place(page):
-            records = stream.completed(new, self._partition, interval)
+            fitted = stream.emission.of(continued, new, self._partition, interval)
         moved = Advance(
             self._partition.key,
             interval,
@@ -181,7 +181,7 @@ class SliceReader:
             boundary=boundary.digests(seen) if seen is not None and stream.endpoint.primary_key else (),
             ordered=stream.in_order and page.last,
         )
-        return Batch(records, moved)
+        return Batch(fitted.records, moved, fitted.nulled)
 
     def _new(self, page: Page, seen: Observation | None, known: Boundary | None) -> list[Raw]:
         """The page's records without what is older than the slice or was delivered by an earlier sync."""

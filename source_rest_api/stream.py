@@ -12,15 +12,14 @@ from source_rest_api.boundary import Boundary
 from source_rest_api.continuation import check_end
 from source_rest_api.cursors import Slice
 from source_rest_api.delivery import Planned
+from source_rest_api.emission import Emission
 from source_rest_api.ledger import Ledger
 from source_rest_api.page import End, Next, Page, Position
 from source_rest_api.page_source import PageSource
-from source_rest_api.parent_record import Copier
 from source_rest_api.parents import Parents
 from source_rest_api.partitions import Partition, Partitions
 from source_rest_api.place import Place
 from source_rest_api.progress import Progress
-from source_rest_api.record_changes import RecordChanges
 from source_rest_api.request_builder import RequestBuilder
 from source_rest_api.resumption import Task
 from source_rest_api.slice_reader import SliceReader
@@ -68,9 +67,9 @@ class Stream:
         self.ledger = Ledger()
         self.paginator = endpoint.pagination or config.pagination
         self._config = config
-        self._requests = RequestBuilder(config, endpoint, raw_config)
-        self.pages = PageSource(endpoint, self.paginator, self._requests, requester)
-        self._changes = RecordChanges(endpoint, self.ledger) if endpoint.changes_records else None
+        requests = RequestBuilder(config, endpoint, raw_config)
+        self.pages = PageSource(endpoint, self.paginator, requests, requester)
+        self.emission = Emission(endpoint, config.limits, requests, self.ledger)
         self._raw_config = raw_config
         self._now = now
         self._mask = mask
@@ -169,17 +168,6 @@ class Stream:
     def missing_copies(self, partition: Partition) -> Iterator[str]:
         """The names in `include_from_parent` whose field the parent's record does not have."""
         return self._partitions.missing_copies(partition)
-
-    def completed(self, records: list[Raw], partition: Partition, interval: Slice) -> list[Raw]:
-        """Records as they are emitted: filtered, changed, with what is copied from parents and lists.
-
-        Raises:
-            ConfigError: Two fields would be in one place, or a template cannot be filled.
-        """
-        copy = Copier(partition.copies).copy_into if partition.copies else None
-        if self._changes is not None:
-            return self._changes.apply(records, self._requests.names(partition, interval), copy)
-        return records if copy is None else [copy(record) for record in records]
 
     def following(self, page: Page) -> Next:
         """Where to go on after a page.

@@ -166,7 +166,7 @@ class _Framed:
 
     def put(self, item: Batch) -> None:
         """Pass on records."""
-        lines = messages.records(self._read.name, item.records, int(time.time() * 1000)) if item.records else b""
+        lines = messages.records(self._read.name, item.records, int(time.time() * 1000), item.nulled)
         self._read.largest = max(self._read.largest, len(lines))
         self._pass(Item(self._read, lines, len(item.records), item.moved))
 

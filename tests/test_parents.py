@@ -174,7 +174,7 @@ def test_a_bug_is_every_childs(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
         raise ZeroDivisionError
 
     family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"))
-    monkeypatch.setattr("source_rest_api.stream.Stream.completed", broken)
+    monkeypatch.setattr("source_rest_api.emission.Emission.of", broken)
     for name in ("a", "b"):
         with pytest.raises(ZeroDivisionError):
             list(family.keys(name))
