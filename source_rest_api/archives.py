@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Annotated, Literal, TypeAlias
@@ -61,15 +61,10 @@ class Zip(Model):
                 size.
         """
         with TemporaryFile() as file:
-            size = _spool(response.chunks, file)
-            try:
-                with zipfile.ZipFile(file) as archive:
-                    yield from self._records(_Archive(archive, size, response.largest), select)
-            except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-                what = f"{response.content_type or 'no content type'}, {size} bytes"
-                raise BrokenAnswerError(
-                    f"The answer is no zip file, or it is cut or damaged ({what}).", str(error)
-                ) from None
+            what = f"{response.content_type or 'no content type'}, {_spool(response.chunks, file)} bytes"
+            with _sound(what):
+                archive = zipfile.ZipFile(file)
+            yield from self._records(_Archive(archive, file.tell(), response.largest, what), select)
 
     def _records(self, archive: _Archive, select: Callable[[Raw], list[Raw]]) -> Iterator[list[Raw]]:
         for member in archive.chosen(self.members):
@@ -95,11 +90,13 @@ class _Archive:
         archive: It.
         size: Its bytes.
         largest: Bytes that a file may come to which is held at once.
+        what: What it is called in errors.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, size: int, largest: int) -> None:
+    def __init__(self, archive: zipfile.ZipFile, size: int, largest: int, what: str) -> None:
         self.largest = largest
         self._archive = archive
+        self._what = what
         self._size = size
         self._given = 0
 
@@ -112,7 +109,8 @@ class _Archive:
         files = [
             info
             for info in self._archive.infolist()
-            if not info.is_dir() and not info.filename.startswith("__MACOSX/")  # which macOS puts beside the files
+            # A folder's name ends in a slash; macOS puts more beside the files.
+            if not info.filename.endswith("/") and not info.filename.startswith("__MACOSX/")
         ]
         chosen = [info for info in files if fnmatchcase(info.filename, pattern)]
         if not chosen:
@@ -124,19 +122,37 @@ class _Archive:
         """A file's bytes. Files may share theirs, so it is all files together that must not grow too large."""
         if member.flag_bits & _ENCRYPTED:
             raise ConfigError("The file is encrypted, and cannot be read.")
-        try:
+        with _sound(self._what):
             file = self._archive.open(member)
-        except NotImplementedError as error:
-            raise ConfigError(f"The file cannot be read: {error}.") from None
         with file:
-            while chunk := file.read(_CHUNK):
+            while chunk := self._chunk(file):
                 self._given += len(chunk)
                 compression.check_growth(self._size, self._given, self.largest)
                 yield chunk
 
+    def _chunk(self, file: IO[bytes]) -> bytes:
+        with _sound(self._what):
+            return file.read(_CHUNK)
+
 
 Decoder: TypeAlias = Annotated[Json | Jsonl | Csv | Xml | Zip, Field(discriminator="type")]
 """The formats of bodies."""
+
+
+@contextmanager
+def _sound(what: str) -> Iterator[None]:
+    """Says what is wrong with a zip file."""
+    try:
+        yield
+    except NotImplementedError as error:
+        raise ConfigError(f"The file cannot be read: {error}.") from None
+    except Exception as error:  # noqa: BLE001 -- zipfile lets errors of many kinds through, such as of indexes and seeks
+        raise BrokenAnswerError(f"The answer is no zip file, or it is cut or damaged ({what}).", str(error)) from None
+
+
+def _opened(file: IO[bytes], what: str) -> zipfile.ZipFile:
+    with _sound(what):
+        return zipfile.ZipFile(file)
 
 
 def _spool(chunks: Iterator[bytes], file: IO[bytes]) -> int:

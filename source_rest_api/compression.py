@@ -103,28 +103,35 @@ def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 def _inflated(chunks: Iterator[bytes], window: int) -> Iterator[bytes]:
     inflater = zlib.decompressobj(window)
-    empty = True
+    empty, over = True, False
     for chunk in chunks:
         empty = False
-        waiting = chunk
+        waiting = b"" if over else chunk
         while waiting:
             if inflater.eof:
-                if waiting[:1] != _GZIP[:1]:  # gzip files may stand one after the other; anything else is padding
+                waiting = waiting.lstrip(b"\0")
+                # Gzip files may stand one after the other, with zeros between them; anything else is padding.
+                over = waiting[:1] not in {b"", _GZIP[:1]}
+                if over or not waiting:
                     break
                 inflater = zlib.decompressobj(window)
-            try:
-                out = inflater.decompress(waiting, _STEP)
-            except zlib.error as error:
-                raise BrokenAnswerError("The answer's compression is broken.", str(error)) from None
+            out = _inflate(inflater, waiting)
             if out:
                 yield out
-            waiting = inflater.unconsumed_tail or inflater.unused_data.lstrip(b"\0")
+            waiting = inflater.unconsumed_tail or inflater.unused_data
             if not waiting and len(out) == _STEP:  # it may hold back what was over the step
                 yield from _held_back(inflater)
     if not empty and not inflater.eof:
         raise BrokenAnswerError("The answer's compressed body was cut.")
 
 
+def _inflate(inflater: zlib._Decompress, data: bytes) -> bytes:
+    try:
+        return inflater.decompress(data, _STEP)
+    except zlib.error as error:
+        raise BrokenAnswerError("The answer's compression is broken.", str(error)) from None
+
+
 def _held_back(inflater: zlib._Decompress) -> Iterator[bytes]:
-    while out := inflater.decompress(b"", _STEP):
+    while out := _inflate(inflater, b""):
         yield out

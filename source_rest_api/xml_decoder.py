@@ -51,7 +51,7 @@ class Xml(WholeBody):
         tree.listen(parser)
         try:
             parser.Parse(self._document(body, response), True)
-        except (ExpatError, LookupError) as error:
+        except (ExpatError, LookupError, ValueError) as error:  # expat knows no charset of several bytes but UTF
             raise unreadable(response, "XML", str(error)) from None
         return msgspec.json.encode(tree.root)
 

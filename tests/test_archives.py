@@ -113,6 +113,28 @@ def damaged() -> bytes:
     return bytes(body)
 
 
+def nameless() -> bytes:
+    """A zip file whose file has no name."""
+    body = bytearray(packed(zipfile.ZIP_STORED, a="id\n1\n"))
+    entry = body.index(b"PK\x01\x02")
+    body[entry + 28 : entry + 31 : 2] = b"\0\1"
+    return bytes(body)
+
+
+def moved() -> bytes:
+    """A zip file whose end says that its directory begins later than it can."""
+    body = bytearray(packed(zipfile.ZIP_STORED, a="id\n1\n"))
+    body[-6] += 7
+    return bytes(body)
+
+
+def packed_otherwise() -> bytes:
+    """A zip file packed in a way that nobody knows."""
+    body = bytearray(packed(zipfile.ZIP_STORED, a="id\n1\n"))
+    body[body.index(b"PK\x01\x02") + 10] = 99
+    return bytes(body)
+
+
 GOOD = packed(a="id\n1\n")
 BOMB = b"id\n" + (b"1" * 10_000 + b"\n") * 900
 
@@ -128,6 +150,9 @@ BOMB = b"id\n" + (b"1" * 10_000 + b"\n") * 900
         (b"", BrokenAnswerError, "no zip file"),
         (GOOD[:-5], BrokenAnswerError, "cut or damaged"),
         (damaged(), BrokenAnswerError, "cut or damaged"),
+        (nameless(), BrokenAnswerError, "cut or damaged"),
+        (moved(), BrokenAnswerError, "cut or damaged"),
+        (packed_otherwise(), ConfigError, "That compression method is not supported"),
         (encrypted(), ConfigError, "file a: The file is encrypted"),
         (packed(a="id\n1\n", b="id\n1,2\n"), ConfigError, "file b: Row 1"),
         (
@@ -137,7 +162,19 @@ BOMB = b"id\n" + (b"1" * 10_000 + b"\n") * 900
         ),
         (packed(a=BOMB[:5_000_000], b=BOMB[:5_000_000]), ConfigError, "file b: The answer inflates"),
     ],
-    ids=["json", "empty", "cut", "damaged", "encrypted", "not a table", "bomb", "many bombs"],
+    ids=[
+        "json",
+        "empty",
+        "cut",
+        "damaged",
+        "no name",
+        "nowhere",
+        "packed otherwise",
+        "encrypted",
+        "not a table",
+        "bomb",
+        "many bombs",
+    ],
 )
 def test_what_is_not_read(api: Api, body: bytes, error: type[SourceError], message: str) -> None:
     """What is cut, damaged, encrypted, hostile or something else."""

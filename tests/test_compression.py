@@ -70,6 +70,27 @@ def test_damage_is_noticed(api: Api, body: bytes, message: str) -> None:
         whole(api, Answer(body, headers=GZIP))
 
 
+@pytest.mark.parametrize(
+    "rest", [b"\0" * 3 + gzip.compress(b"x"), b"\3\xab\0" + gzip.compress(b"x"), b"\3\x1f\x8b\x08"]
+)
+def test_what_stands_behind_the_end_does_not_depend_on_chunks(rest: bytes) -> None:
+    """Zeros divide two parts, anything else is the end; wherever the network cuts the body."""
+    body = gzip.compress(BODY) + rest
+    cut = [[body[start : start + size] for start in range(0, len(body), size)] for size in (1, 7, len(body))]
+    told = [b"".join(compression.plain(iter(chunks), "gzip")) for chunks in cut]
+    assert told == [BODY + (b"x" if rest[0] == 0 else b"")] * 3
+
+
+def test_damage_behind_a_full_step_is_noticed() -> None:
+    """What the inflater holds back is looked at like the rest."""
+    raw = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = raw.compress(bytes(1 << 18)) + raw.flush(zlib.Z_SYNC_FLUSH) + b"\xff" * 9
+    for size in (1, len(body)):
+        chunks = iter([body[start : start + size] for start in range(0, len(body), size)])
+        with pytest.raises(BrokenAnswerError, match="compression is broken"):
+            list(compression.plain(chunks, "deflate"))
+
+
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress"])
 def test_codings_that_nobody_asked_for(api: Api, coding: str) -> None:
     """The error says which setting helps; of an error's body the status alone is understood."""

@@ -213,6 +213,7 @@ OUTSIDE = "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/hostname'>]><a>&x;</a>"
         ("<a/><b/>", BrokenAnswerError, "not complete, valid XML"),
         ("<a>" * 5000, BrokenAnswerError, "nested too deeply"),
         ("<?xml version='1.0' encoding='no-such'?><a/>", BrokenAnswerError, "not complete, valid XML"),
+        ("<?xml version='1.0' encoding='utf-7'?><a/>", BrokenAnswerError, "not complete, valid XML"),
         (b"<a>\xff</a>", BrokenAnswerError, "not complete, valid XML"),
         (b"PK\x03\x04", ConfigError, "is a zip file: set `decoder"),
     ],
