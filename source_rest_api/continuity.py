@@ -1,7 +1,8 @@
 """Holds the pages of a slice together where positions shift: offsets and page numbers, when rows come or go meanwhile.
 
 An offset is asked for one row early, so each page begins with the last row of the page before. If it does not, rows
-have moved: reading steps back until it meets a row that it knows. A later run begins in the same way.
+have moved: reading steps back until it meets a row that it knows. A later run begins in the same way. Page numbers
+cannot be asked for early, but where rows came in, a page begins with the last rows of the page before.
 """
 
 from __future__ import annotations
@@ -59,14 +60,15 @@ class Continuity:
         Raises:
             ConfigError: A page had nothing new, and the next one has not either: paging does not advance.
         """
-        fresh = 0 if page.earlier or page.response.end is not None else self._fresh(page)
-        if fresh is None:
+        new = page.records if page.earlier or page.response.end is not None else self._new(page)
+        if new is None:
             return None
+        known = len(page.records) - len(new)
         self._tail = page.records or self._tail
-        self._stale = self._stale + 1 if fresh == len(page.records) > 1 else 0
+        self._stale = self._stale + 1 if known == len(page.records) > 1 else 0
         if self._stale > 1:
             raise ConfigError(REPEATED_PAGE)
-        return replace(page, records=page.records[fresh:], earlier=page.earlier + fresh) if fresh else page
+        return replace(page, records=new, earlier=page.earlier + known) if known else page
 
     def earlier(self, page: Page) -> tuple[Position, int]:
         """A position before the page, and how many rows it lies before it.
@@ -96,27 +98,58 @@ class Continuity:
             return Bookmark(back, page.number - 1, page.records_before, anchor)
         return Bookmark(back, page.number, page.records_so_far - 1, anchor)
 
-    def _fresh(self, page: Page) -> int | None:
-        """How many rows of the page are known: those up to the last that is; None if none is."""
+    def _new(self, page: Page) -> list[Raw] | None:
+        """The page's rows that are not known; None if none of it is, so that nothing joins it to the page before."""
+        rows = page.records
         if self._resuming:
             self._resuming = False
             if self._anchor is None:
-                return 0
-            found = [index for index, row in enumerate(page.records) if self._digest(row) == self._anchor]
-            return found[-1] + 1 if found else None
+                return rows
+            anchors = [index for index, row in enumerate(rows) if self._digest(row) == self._anchor]
+            return rows[anchors[-1] + 1 :] if anchors else None
         if not self._overlaps:
-            return 0
-        if page.records and bytes(page.records[0]) == bytes(self._tail[-1]):
+            return rows[self._repeated(rows) :]
+        if rows and rows[0] == self._tail[-1]:
             self._searching = False
-            return 1
-        known = {self._stream.identity(row) for row in self._tail}
-        found = [index for index, row in enumerate(page.records) if self._stream.identity(row) in known]
-        if found != [0] and not self._searching:
+            return rows[1:]
+        known = {self._stream.identity(row): row for row in self._tail}
+        met = [index for index, row in enumerate(rows) if self._stream.identity(row) in known]
+        if met != [0] and not self._searching:
             self._note()
-        self._searching = not found
-        if found:
-            return found[-1] + 1
-        return 0 if page.position == self._paginator.first() else None
+        self._searching = not met
+        if met == [0]:
+            return rows[1:]
+        if not met:
+            return rows if page.position == self._paginator.first() else None
+        return self._unchanged_left_out(rows, known)
+
+    def _unchanged_left_out(self, rows: list[Raw], known: dict[bytes, Raw]) -> list[Raw]:
+        """Rows that moved, without those that were delivered byte for byte as they are now.
+
+        Between them may be rows that moved there from further on, and without a key two rows may be alike.
+        """
+        keyed = bool(self._stream.endpoint.primary_key)
+        new = [row for row in rows if not keyed or known.get(self._stream.identity(row)) != row]
+        asked_for = self._tail[-1] in rows and keyed  # the row before the page, which does not count
+        twice = sum(self._stream.identity(row) in known for row in new)
+        self._stream.ledger.add(withheld=len(rows) - len(new) - asked_for, twice=twice)
+        return new
+
+    def _repeated(self, rows: list[Raw]) -> int:
+        """How many rows a page by number repeats of the end of the page before, byte for byte, because rows came in.
+
+        A page that repeats all of it is the loop guard's business.
+        """
+        if self._paginator.shifts != "page" or not self._stream.endpoint.primary_key or not rows:
+            return 0
+        if rows[0] not in self._tail:
+            return 0
+        count = len(self._tail) - self._tail.index(rows[0])
+        if count == len(self._tail) or rows[:count] != self._tail[-count:]:
+            return 0
+        self._note()
+        self._stream.ledger.add(withheld=count)
+        return count
 
     def _digest(self, row: Raw) -> str:
         return state.digest(self._stream.identity(row))
@@ -124,6 +157,6 @@ class Continuity:
     def _note(self) -> None:
         if self._stream.ledger.add(drifts=1) == 1:
             _LOG.warning(
-                "Stream %s: rows came or went while pages were read; reading steps back to where it knows them.",
+                "Stream %s: rows came or went while pages were read, so that others moved from page to page.",
                 self._stream.name,
             )

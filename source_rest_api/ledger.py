@@ -70,6 +70,7 @@ _EXTRAS = {
     "uncast": "values left uncast",
     "nulled": "with null in their largest fields because they were too large",
     "withheld": "withheld because they were delivered before",
+    "twice": "of them came twice because rows moved",
     "drifts": "times rows moved between pages",
     "ignored": "answers ignored by an error rule",
 }

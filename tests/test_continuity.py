@@ -1,0 +1,100 @@
+"""Rows that move from page to page while they are read are all there, and as few of them twice as can be known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api.errors import ConfigError
+from tests.reading import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.api import Api, Call
+
+pytestmark = pytest.mark.usefixtures("no_proxy")
+OFFSET = {"type": "offset", "limit": 4}
+NUMBER = {"type": "page_number", "page_size": 4, "page_size_param": "limit"}
+KEY = {"primary_key": "id"}
+
+
+def shifting(api: Api, change: Callable[[list[Any]], object], count: int = 10) -> list[Any]:
+    """Serve rows by offset or by number; before the second request the table changes."""
+    table = [{"id": n, "seen": 0} for n in range(count)]
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.number == 1:
+            change(table)
+        begin = int(call.arg("offset") or 4 * (int(call.arg("page") or 1) - 1))
+        return table[begin : begin + int(call.arg("limit"))]
+
+    return table
+
+
+def keys(reading: Reading) -> list[int]:
+    """The keys of the records that came."""
+    assert reading.error is None
+    return [record["id"] for record in reading.records]
+
+
+def new(count: int) -> Callable[[list[Any]], object]:
+    """New rows at the head of the table."""
+
+    def change(table: list[Any]) -> None:
+        table[:0] = [{"id": 100 + n, "seen": 0} for n in range(count)]
+
+    return change
+
+
+@pytest.mark.parametrize("pagination", [OFFSET, NUMBER], ids=["offset", "number"])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_rows_that_come_twice_are_withheld_and_counted(api: Api, pagination: dict[str, Any], count: int) -> None:
+    """New rows at the head push others to the next page: they are there once, and the log says how many."""
+    shifting(api, new(count))
+    reading = Reading(api.url, {**KEY, "pagination": pagination})
+    assert keys(reading) == list(range(10))
+    assert reading.stream.ledger["withheld"] == count
+    summary = reading.stream.ledger.summary(0)
+    assert f"10 records, {count} withheld because they were delivered before, 1 times rows moved" in summary
+
+
+def test_a_row_that_changed_is_not_withheld(api: Api) -> None:
+    """It comes twice, as it was and as it is, and that is counted."""
+
+    def change(table: list[Any]) -> None:
+        new(2)(table)
+        table[4] = {"id": 2, "seen": 1}
+
+    shifting(api, change)
+    reading = Reading(api.url, {**KEY, "pagination": OFFSET})
+    assert keys(reading) == [0, 1, 2, 3, 2, *range(4, 10)]
+    assert "11 records, 1 withheld because they were delivered before, 1 of them came twice" in (
+        reading.stream.ledger.summary(0)
+    )
+
+
+def test_a_row_that_moved_forward_is_not_taken_for_a_known_one(api: Api) -> None:
+    """It comes to stand between rows that were delivered, and was not itself."""
+    shifting(api, lambda table: table.insert(3, table.pop(8)))
+    reading = Reading(api.url, {**KEY, "pagination": OFFSET})
+    assert sorted(keys(reading)) == list(range(10))
+
+
+@pytest.mark.parametrize("pagination", [{**OFFSET, "overlap": True}, NUMBER], ids=["offset", "number"])
+def test_without_a_key_nothing_is_withheld(api: Api, pagination: dict[str, Any]) -> None:
+    """Two rows that are alike may be two."""
+    shifting(api, new(2))
+    found = keys(Reading(api.url, {"pagination": pagination}))
+    assert set(found) == set(range(10))
+    assert len(found) > 10
+
+
+def test_a_page_that_comes_again_is_no_row_that_moved(api: Api) -> None:
+    """An API that does not know the page's parameter gives the same page for ever: an error, and not the end."""
+    api.get("/items")(lambda _: [{"id": n} for n in range(4)])
+    reading = Reading(api.url, {**KEY, "pagination": NUMBER})
+    assert isinstance(reading.error, ConfigError)
+    assert len(api.requests) == 2
