@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import msgspec
 from msgspec import Raw
 
-from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
+from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class WholeBody(Model):
 
         Raises:
             BrokenAnswerError: The body is cut, is not in this format, or is not text in its own charset.
-            ConfigError: It is a page for people, which asks for a login.
+            ConfigError: It is a page for people, which asks for a login, or nested too deeply.
         """
         return self.parsed(self.text(response), response)
 
@@ -68,10 +68,7 @@ class WholeBody(Model):
         except msgspec.DecodeError as error:
             raise unreadable(response, "JSON", str(error)) from None
         except RecursionError:
-            raise BrokenAnswerError(
-                f"The JSON is nested too deeply to be read ({describe(response)}).",
-                "RecursionError in the decoder",
-            ) from None
+            raise ConfigError(f"{TOO_DEEP} ({describe(response)}).") from None
 
 
 class Json(WholeBody):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+TOO_DEEP = "The answer is nested too deeply to be read: have the API leave out the field (`params`)"
 FailureType = Literal["config_error", "transient_error", "system_error"]
 
 
@@ -75,4 +76,6 @@ def as_source_error(error: BaseException) -> SourceError:
     if isinstance(error, MemoryError):
         return TransientError("The connector ran out of memory: give it more, or ask for smaller pages.")
     kind = type(error).__name__
+    if isinstance(error, RecursionError):  # nothing here is deeper than the data
+        return ConfigError(f"{TOO_DEEP}.", f"{kind}: {error}")
     return InternalError(f"Unexpected {kind} in the connector; please report it.", f"{kind}: {error}")

@@ -21,6 +21,11 @@ class Limits(Model):
     """The largest record, as JSON. Of a larger one the largest fields are null (`meta.changes` names them), but never
     those of its `primary_key` and cursor. Airbyte's platform takes 20 MB."""
 
+    pages: PositiveInt | None = None
+    """Pages of one slice (an interval of one partition). By default an API may give as many as it has."""
+    empty_pages: PositiveInt = 1000
+    """Pages of a slice without any record, one after the other, that still lead to a next page."""
+
     @property
     def body(self) -> int:
         """Bytes."""

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, model_validator
 
 from source_rest_api import raw_json
 from source_rest_api.decoders import BOMS, known_charset, named_charset, parse, reading_as, refuse_zip
-from source_rest_api.errors import BrokenAnswerError, ConfigError
+from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Jsonl(_Lines):
 
         Raises:
             BrokenAnswerError: A line is not JSON, or the text is not in its charset.
-            ConfigError: A line is not an object.
+            ConfigError: A line is not an object, or nested too deeply.
         """
         return _batches(self._records(response))
 
@@ -81,8 +81,10 @@ class Jsonl(_Lines):
                 continue
             try:
                 record = parse(line)
-            except (msgspec.DecodeError, RecursionError) as error:
+            except msgspec.DecodeError as error:
                 raise BrokenAnswerError(f"Line {number} is not complete, valid JSON.", str(error)) from None
+            except RecursionError:
+                raise ConfigError(f"{TOO_DEEP} (line {number}).") from None
             if raw_json.kind(record) != "object":
                 raise ConfigError(f"Line {number} is not an object but {raw_json.kind(record)}: check `decoder`.")
             yield record

@@ -1,4 +1,4 @@
-"""Notices paging that does not advance."""
+"""Notices paging that does not advance, or not within its limits."""
 
 from __future__ import annotations
 
@@ -7,28 +7,51 @@ from typing import TYPE_CHECKING
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
+    from source_rest_api.limits import Limits
     from source_rest_api.page import Page
 
 
 class LoopGuard:
-    """Ends paging that does not advance: a position, or a page's records, that were there before in the slice."""
+    """Ends paging that does not advance: a position, or a page's records, that were there before in the slice.
 
-    def __init__(self, repeats: str) -> None:
+    Args:
+        repeats: What shows it: `position` or `page`.
+        limits: How many pages there may be.
+    """
+
+    def __init__(self, repeats: str, limits: Limits) -> None:
         self._by_page = repeats == "page"
+        self._limits = limits
         self._seen: set[int] = set()
+        self._empty = 0
 
     def check(self, page: Page) -> None:
         """Note the page.
 
         Raises:
-            ConfigError: It was there before.
+            ConfigError: It was there before, or is one too many.
         """
+        self._count(page)
         what = self._digest(page) if self._by_page else hash(repr(page.position))
         if what is None:
             return
         if what in self._seen:
             raise ConfigError(REPEATED_PAGE if self._by_page else _REPEATED_POSITION)
         self._seen.add(what)
+
+    def _count(self, page: Page) -> None:
+        limits = self._limits
+        if limits.pages is not None and page.number > limits.pages:
+            raise ConfigError(
+                f"The API gives more than {limits.pages} pages (`limits.pages`): if they are right, raise it, or read "
+                "in shorter intervals (`incremental.step`)."
+            )
+        self._empty = 0 if len(page) else self._empty + 1
+        if self._empty > limits.empty_pages:
+            raise ConfigError(
+                f"More than {limits.empty_pages} pages one after the other held no record, and each led to a next one: "
+                "check `records_path` and `pagination`, or raise `limits.empty_pages`."
+            )
 
     def _digest(self, page: Page) -> int | None:
         return hash(tuple(map(bytes, page.records))) if page.records else None

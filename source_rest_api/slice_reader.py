@@ -14,7 +14,6 @@ from source_rest_api.continuity import Continuity
 from source_rest_api.delivery import Advance, Batch
 from source_rest_api.errors import ConfigError
 from source_rest_api.fetch import Fetch
-from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.oldest_first import OldestFirst
 from source_rest_api.page import End
 
@@ -67,7 +66,7 @@ class SliceReader:
         """Stand at the slice's start."""
         self._position = self._paginator.first()
         self._number, self._before = 1, 0
-        self._guard = LoopGuard(self._paginator.repeats)
+        self._guard = self._stream.loop_guard()
         self._continuity = Continuity(self._stream)
         self._delivered = 0
         self._size = 0
@@ -235,7 +234,7 @@ class SliceReader:
             self._asked.clear()
             self._position, back = self._continuity.earlier(page)
             self._before = max(page.records_before - back, 0)
-            self._guard = LoopGuard(self._paginator.repeats)
+            self._guard = self._stream.loop_guard()
 
     def _restart(self) -> None:
         with self._lock:

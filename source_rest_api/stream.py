@@ -14,6 +14,7 @@ from source_rest_api.cursors import Slice
 from source_rest_api.delivery import Planned
 from source_rest_api.emission import Emission
 from source_rest_api.ledger import Ledger
+from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.page import End, Next, Page, Position
 from source_rest_api.page_source import PageSource
 from source_rest_api.parents import Parents
@@ -192,6 +193,10 @@ class Stream:
         if doubt is not None:
             _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, doubt)
         return end
+
+    def loop_guard(self) -> LoopGuard:
+        """Ends the paging of one slice where it does not advance."""
+        return LoopGuard(self.paginator.repeats, self._config.limits)
 
     def place(self, page: Page) -> Place:
         """Says of errors where they happened."""

@@ -218,7 +218,7 @@ def test_any_body_is_json_or_an_error(body: bytes, declared: Any) -> None:
 @pytest.mark.parametrize("body", [b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000])
 def test_deep_nesting_is_an_error(body: bytes) -> None:
     """It does not end the process."""
-    with pytest.raises(BrokenAnswerError, match="nested too deeply"):
+    with pytest.raises(ConfigError, match="nested too deeply"):
         decoded(body)
 
 

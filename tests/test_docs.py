@@ -10,6 +10,7 @@ import pytest
 import source_rest_api
 from docs import generate
 from source_rest_api import config, yaml_text
+from source_rest_api.limits import Limits
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -35,6 +36,12 @@ def test_links_lead_to_files(path: Path) -> None:
     """Relative links in the docs exist."""
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+def test_all_limits_are_listed() -> None:
+    """Whoever meets a limit finds what else is bounded, and by which option."""
+    listed = (ROOT / "docs" / "errors.md").read_text().partition("## Limits")[2]
+    assert all(f"`limits.{name}`" in listed for name in Limits.model_fields)
 
 
 def test_public_names_are_documented() -> None:

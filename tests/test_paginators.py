@@ -18,6 +18,7 @@ from source_rest_api import raw_json
 from source_rest_api.config import Config
 from source_rest_api.decoders import Json
 from source_rest_api.errors import ConfigError
+from source_rest_api.limits import Limits
 from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.page import End, Page, Position, Request, Response
 from source_rest_api.paginators import Paginator
@@ -424,7 +425,7 @@ def test_one_page_is_all_without_pagination() -> None:
 
 def walk(paging: Paginator, answer: Callable[[Request], tuple[dict[str, Any], dict[str, str]]]) -> list[Any]:
     """Read everything that an API has, and fail where it would not end."""
-    guard = LoopGuard(paging.repeats)
+    guard = LoopGuard(paging.repeats, Limits())
     rows: list[Any] = []
     position = paging.first()
     for number in range(1, 1000):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.slice_reader import SliceReader
 from tests.api import Answer, Api
 from tests.process import catalog
 from tests.reading import Reading
 
 if TYPE_CHECKING:
+    from source_rest_api.delivery import Batch
     from tests.api import Call
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -23,6 +26,11 @@ OFFSET = {"type": "offset", "limit": 4}
 def ids(reading: Reading) -> list[int]:
     """The keys of all records, as they came."""
     return [record["id"] for record in reading.records]
+
+
+def ids_of(batch: Batch) -> list[int]:
+    """The keys of a page's records."""
+    return [json.loads(bytes(record))["id"] for record in batch.records]
 
 
 @pytest.mark.parametrize("ties", [1, 3])
@@ -163,3 +171,47 @@ def session_read(api: Api, **endpoint: Any) -> None:
     ]
     assert session.complete
     assert [m["record"]["data"]["id"] for m in messages if m["type"] == "RECORD"] == list(range(120))
+
+
+@pytest.mark.parametrize(
+    ("limits", "pages"), [({"pages": 2}, 3), ({"empty_pages": 5}, 9)], ids=["limits.pages", "limits.empty_pages"]
+)
+def test_limits_of_paging_are_errors_that_keep_what_was_read(api: Api, limits: dict[str, int], pages: int) -> None:
+    """The records before the limit are out, and the state says where they end; never a silent end."""
+    api.get("/items")(lambda call: {"rows": [{"id": call.number}] * (call.number < 3), "next": f"t{call.number}"})
+    paging = {"records_path": "rows", "pagination": {"type": "cursor", "cursor_path": "next", "cursor_param": "c"}}
+    reading = Reading(api.url, paging, limits=limits)
+    assert isinstance(reading.error, ConfigError)
+    assert f"limits.{next(iter(limits))}" in str(reading.error)
+    assert len(api.requests) == pages
+    assert ids(reading) == list(range(min(3, pages - 1)))
+    assert reading.states[-1]["reading"]["slices"][0]["page"] == pages - 1
+
+
+class _Full:
+    """Takes the first page only."""
+
+    def put(self, item: Batch) -> None:
+        """Take a page."""
+        if ids_of(item) != [0, 1, 2, 3]:
+            raise MemoryError
+
+    def changed(self) -> None:
+        """Nobody else reads."""
+
+
+def test_a_page_that_cannot_be_passed_on_ends_its_slice(api: Api) -> None:
+    """No later page of it is read, so that no state covers what was never written."""
+    moving(api, {})
+    reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
+    plan = reading.stream.plan(reading.stream.progress(None, incremental=False), 1)
+    reader = next(step for step in plan if isinstance(step, SliceReader))
+    first = reader.claim(ahead=False)
+    assert first is not None
+    first(_Full())
+    second = reader.claim(ahead=False)
+    assert second is not None
+    with pytest.raises(MemoryError):
+        second(_Full())
+    assert reader.ended
+    assert reader.claim(ahead=False) is None

@@ -189,7 +189,7 @@ def test_a_stream_that_waits_says_so() -> None:
         (ConfigError("c"), ["config_error"]),
         (TransientError("t"), ["transient_error"]),
         (ZeroDivisionError("z"), ["system_error"]),
-        (RecursionError("r"), ["system_error"]),
+        (RecursionError("r"), ["config_error"]),
         (MemoryError(), ["transient_error"]),
         (SystemExit(1), ["system_error"]),
         (Stopped(), []),
