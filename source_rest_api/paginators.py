@@ -50,6 +50,9 @@ class NoPagination(Model):
     def pages_left(self, page: Page) -> int | None:  # noqa: ARG002
         return None
 
+    def total(self, page: Page) -> int | None:  # noqa: ARG002
+        return None
+
 
 class PageNumber(Paging):
     """Pages are counted: `?page=1`, `?page=2`, ... until an empty page or a signal."""
@@ -59,6 +62,9 @@ class PageNumber(Paging):
     """Parameter for the page's number."""
     first_page: NonNegativeInt = 1
     """Number of the first page: 1 or 0."""
+    overlap: bool = False
+    """Ask for each page again after the next one, to notice rows that moved. It doubles the requests; where the API
+    says how many records there are in all, rows that went are noticed without."""
 
     repeats = "page"
     shifts = "page"

@@ -20,6 +20,12 @@ In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
 """Where in a request something goes."""
 
 
+_TOTALS = ("X-Total-Count", "X-Total", "X-WP-Total")
+"""Headers that say how many records there are in all: json-server's, GitLab's, WordPress'."""
+_LONGEST_TOTAL = 20
+"""Digits."""
+
+
 def paths(paginator: object) -> list[Path]:
     """Where a paginator looks in a body: its settings `…_path`."""
     return [value for name, value in vars(paginator).items() if name.endswith("_path") and value is not None]
@@ -100,6 +106,17 @@ class Paging(Model):
         elif self.total_path is not None and len(page):
             within.append(-(-(signals.count(page, self.total_path) - page.records_so_far) // len(page)))
         return max(min(within), 0) if within else None
+
+    def total(self, page: Page) -> int | None:
+        """How many records there are in all, if the body says so where the config names it, or a usual header does.
+
+        Raises:
+            ConfigError: What stands at `total_path` is no count.
+        """
+        if self.total_path is not None:
+            return signals.count(page, self.total_path)
+        said = next(filter(None, map(page.response.headers.get, _TOTALS)), "")
+        return int(said) if said.isdecimal() and len(said) < _LONGEST_TOTAL else None
 
     @property
     def in_body(self) -> bool:

@@ -67,7 +67,7 @@ class SliceReader:
         self._position = self._paginator.first()
         self._number, self._before = 1, 0
         self._guard = self._stream.loop_guard()
-        self._continuity = Continuity(self._stream)
+        self._continuity = Continuity(self._stream, partial(self._stream.pages.ask, self._partition, self._interval))
         self._delivered = 0
         self._size = 0
         self._left: int | None = None
@@ -196,8 +196,7 @@ class SliceReader:
         """Where to go on. A page that holds only the row before it is an empty one."""
         if passed:
             return self._stream.end(page, End("older than the cursor", said=True))
-        only_known = self._paginator.shifts == "row" and len(page) == 1 and not continued.records
-        return self._stream.following(continued if only_known else page)
+        return self._stream.following(continued if self._continuity.only_known else page)
 
     def _go_on(self, page: Page, following: Next, seen: Observation | None) -> None:
         """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
@@ -214,7 +213,8 @@ class SliceReader:
                 return
             self._left = self._paginator.pages_left(page)
             self._position, self._number, self._before = following, page.number + 1, page.records_so_far
-            if self._asked and self._asked[0].position != self._continuity.overlapping(following):
+            awaited = self._continuity.overlapping(following)
+            if self._asked and (self._continuity.moved or self._asked[0].position != awaited):
                 self._asked.clear()
 
     def _divide(self, seen: Observation | None) -> None:
@@ -232,8 +232,7 @@ class SliceReader:
             return
         with self._lock:
             self._asked.clear()
-            self._position, back = self._continuity.earlier(page)
-            self._before = max(page.records_before - back, 0)
+            self._position, self._number, self._before = self._continuity.earlier(page)
             self._guard = self._stream.loop_guard()
 
     def _restart(self) -> None:

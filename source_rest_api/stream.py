@@ -87,9 +87,9 @@ class Stream:
 
     @property
     def overlaps(self) -> bool:
-        """Whether each page is asked for with the last row of the page before, to notice rows that moved."""
-        wished = getattr(self.paginator, "overlap", None)
-        return self.paginator.shifts == "row" and (bool(self.endpoint.primary_key) if wished is None else wished)
+        """Whether the last row of each page is asked for again with the next one, to notice rows that moved."""
+        wished: bool | None = getattr(self.paginator, "overlap", None)
+        return self.paginator.shifts == "row" and bool(self.endpoint.primary_key) if wished is None else wished
 
     @cached_property
     def of(self) -> str:

@@ -97,4 +97,4 @@ def test_a_page_that_comes_again_is_no_row_that_moved(api: Api) -> None:
     api.get("/items")(lambda _: [{"id": n} for n in range(4)])
     reading = Reading(api.url, {**KEY, "pagination": NUMBER})
     assert isinstance(reading.error, ConfigError)
-    assert len(api.requests) == 2
+    assert len(api.requests) == 3

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError
 from source_rest_api.slice_reader import SliceReader
 from tests.api import Answer, Api
@@ -97,6 +99,113 @@ def test_rows_that_moved_once_are_counted_once(api: Api) -> None:
     assert (reading.error, reading.stream.ledger["drifts"]) == (None, 1)
 
 
+PAGES = {"type": "page_number", "page_size_param": "limit", "page_size": 4}
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["in turn", "ahead"])
+@pytest.mark.parametrize("said", ["total_path", "X-Total-Count", "overlap"])
+@pytest.mark.parametrize("what", [[-1], [-1, -2, -3, -4, -5], [-9, -2], [99], [99, 98]], ids=str)
+@pytest.mark.parametrize("request_number", [1, 2, 4])
+def test_counted_pages_notice_rows_that_move(
+    api: Api, request_number: int, what: list[int], said: str, *, ahead: bool
+) -> None:
+    """A total that falls, or the page before asked for again, tells that rows went: all that stay are there."""
+    table = list(range(30))
+    one_by_one = Lock()
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        with one_by_one:
+            if call.number == request_number:
+                table[:] = [n for n in what if n > 0] + [n for n in table if -n not in what]
+            rows = [{"id": n} for n in table[4 * int(call.arg("page")) - 4 :][:4]]
+            total = str(len(table))
+        body = {"data": rows, **({"total": int(total)} if said == "total_path" else {})}
+        return Answer(body, headers={"X-Total-Count": total} if said == "X-Total-Count" else {})
+
+    settings = {} if said == "X-Total-Count" else {said: "total" if said == "total_path" else True}
+    endpoint = {"primary_key": "id", "records_path": "data", "pagination": {**PAGES, **settings}}
+    if ahead:
+        found = {record["id"] for record in session_records(api, **endpoint)}
+    else:
+        reading = Reading(api.url, endpoint)
+        assert reading.error is None
+        assert reading.stream.ledger["drifts"] > 0 or what == [-9, -2] or said == "overlap"
+        found = set(ids(reading))
+    assert found >= set(table) & set(range(30))
+
+
+@pytest.mark.parametrize("late", [4, 5, 7])
+def test_what_was_asked_for_ahead_of_rows_that_came_is_asked_for_again(api: Api, late: int) -> None:
+    """A row comes in front when page n + 1 was answered and page n was not: the row between them is read."""
+    table = list(range(60))
+    turns = Condition()
+    answered: set[int] = set()
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        page = int(call.arg("page"))
+        with turns:
+            if page == late and page not in answered:
+                turns.wait_for(lambda: late + 1 in answered, timeout=2)
+                table.insert(0, 99)
+            answered.add(page)
+            turns.notify_all()
+            return {"data": [{"id": n} for n in table[4 * page - 4 : 4 * page]]}
+
+    endpoint = {"primary_key": "id", "records_path": "data", "pagination": PAGES}
+    assert {record["id"] for record in session_records(api, **endpoint)} >= set(range(60))
+    assert len([call for call in api.requests if call.arg("page") == str(late + 1)]) == 2
+
+
+def test_a_total_of_each_page_is_no_sign(api: Api) -> None:
+    """A header that counts the rows of its page falls on the last one, which is asked for once more and no further."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        rows = [{"id": n} for n in range(10)][4 * int(call.arg("page")) - 4 :][:4]
+        return Answer(rows, headers={"X-Total-Count": str(len(rows))})
+
+    reading = Reading(api.url, {"primary_key": "id", "pagination": PAGES})
+    assert (reading.error, ids(reading)) == (None, list(range(10)))
+    assert len(api.requests) == 4 + 2 * 2
+
+
+@pytest.mark.parametrize("gone", [None, 1, 3])
+@pytest.mark.parametrize("row", range(2, 10))
+@pytest.mark.parametrize("request_number", range(1, 6))
+def test_a_row_that_changed_is_no_landmark(api: Api, request_number: int, row: int, gone: int | None) -> None:
+    """An API that sorts by the last change moves a changed row to the end, behind rows that were not read yet."""
+    table = [{"id": n, "at": n} for n in range(10)]
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.number == request_number:
+            table[row]["at"] = 100
+            if gone is not None and gone != row:
+                del table[gone]
+            table.sort(key=lambda row: row["at"])
+        offset, limit = int(call.arg("offset")), int(call.arg("limit"))
+        return table[offset : offset + limit]
+
+    reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
+    assert reading.error is None
+    assert set(ids(reading)) >= {each["id"] for each in table}
+
+
+def test_rows_that_change_all_the_time_keep_their_places(api: Api) -> None:
+    """A field that differs in each answer (a counter, a signed link) does not make reading begin again."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        offset = int(call.arg("offset"))
+        return [{"id": n, "seen": call.number} for n in range(20)[offset : offset + 4]]
+
+    reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
+    assert (reading.error, ids(reading)) == (None, list(range(20)))
+    assert len(api.requests) <= 10
+
+
 def test_without_a_key_rows_are_not_asked_for_twice(api: Api) -> None:
     """The overlap is for rows that can be told apart; `overlap: true` compares whole rows."""
     moving(api, {})
@@ -161,16 +270,35 @@ def test_pages_are_asked_for_ahead(api: Api, pagination: dict[str, Any]) -> None
 
 def session_read(api: Api, **endpoint: Any) -> None:
     """Read with threads; the rows must come once each and in their order."""
-    import json  # noqa: PLC0415
+    assert [record["id"] for record in session_records(api, **endpoint)] == list(range(120))
 
-    from source_rest_api.connector import Connector  # noqa: PLC0415
 
+def session_records(api: Api, **endpoint: Any) -> list[dict[str, Any]]:
+    """All records, read with threads."""
     session = Connector().session({"url_base": api.url, "endpoints": [{"name": "items", "path": "items", **endpoint}]})
     messages = [
         json.loads(line) for block in session.read(catalog(items="full_refresh"), {}) for line in block.splitlines()
     ]
     assert session.complete
-    assert [m["record"]["data"]["id"] for m in messages if m["type"] == "RECORD"] == list(range(120))
+    return [message["record"]["data"] for message in messages if message["type"] == "RECORD"]
+
+
+@pytest.mark.parametrize("pagination", [PAGES, {**OFFSET, "limit": 1}], ids=["page_number", "offset"])
+def test_as_many_rows_as_a_page_may_come(api: Api, pagination: dict[str, Any]) -> None:
+    """The same page twice is no proof that paging stands still: others came in front of it."""
+    table = list(range(10))
+    size = pagination.get("limit", 4)
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.number == 1:
+            table[:0] = range(90, 90 + size)
+        first = int(call.arg("offset")) if "limit" in pagination else size * (int(call.arg("page")) - 1)
+        return [{"id": n} for n in table[first : first + size]]
+
+    reading = Reading(api.url, {"primary_key": "id", "pagination": pagination})
+    assert (reading.error, ids(reading)) == (None, list(range(10)))
+    assert reading.stream.ledger["drifts"] == 1
 
 
 @pytest.mark.parametrize(
