@@ -84,7 +84,7 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         """All cursor values."""
         entries = self.reading.slices if self.reading is not None else []
         inner = (text for entry in entries for text in (entry.start, entry.end, entry.newest))
-        yield from filter(None, (self.cursor, *self.cursors.values(), *inner))
+        yield from (text for text in (self.cursor, *self.cursors.values(), *inner) if text is not None)
 
     def known(self, partition: str) -> list[str]:
         """Digests of the records at a partition's cursor."""
