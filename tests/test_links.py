@@ -82,6 +82,32 @@ def test_any_quoted_text_stays_in_its_quotes(parameters: list[tuple[str, str]]) 
     assert find_link(header, "next", BASE) == (nexts[0] if nexts else None)
 
 
+RELATIVE = st.text(ascii_letters + "0123456789/?&=%._~-;,@!", max_size=20).filter(
+    lambda text: not text.startswith("//")
+)
+
+
+@given(RELATIVE)
+def test_a_relative_target_stays_at_its_origin(target: str) -> None:
+    """Nothing that is relative leads elsewhere, whatever stands in it, and what is absolute stays what it is."""
+    url = resolve(BASE, target)
+    assert url.startswith("https://api.example.com/")
+    assert resolve("https://else.example/", url) == url
+    if target.startswith("?"):
+        assert url == f"https://api.example.com/v1/items{target}" or target == "?"
+
+
+@given(st.text() | RELATIVE.map(lambda text: f"//{text}") | RELATIVE.map(lambda text: f"https:{text}"))
+def test_any_target_is_a_url_or_an_error_of_its_own(target: str) -> None:
+    """Whatever the API gives for the next page."""
+    try:
+        url = resolve(BASE, target)
+    except ConfigError as error:
+        assert "`pagination`" in error.message  # noqa: PT017
+    else:
+        assert resolve(BASE, url) == url
+
+
 @given(
     st.text()
     | st.lists(st.sampled_from(["<", ">", ";", ",", '"', "\\", "=", " ", "rel", "next", "a", "'"])).map("".join)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from source_rest_api import config
 from source_rest_api.cursors import Mark, Slice
@@ -62,6 +65,38 @@ def test_base_and_path(base: str, path: str, url: str) -> None:
     loaded = config.load(raw)
     builder = RequestBuilder(loaded, loaded.streams[0], {**raw, "v": 2, "base": "https://other"})
     assert builder.build(Partition(), Slice(), None).url == url
+
+
+SEGMENTS = st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda text: text not in {".", ".."})
+
+
+@given(SEGMENTS, SEGMENTS)
+def test_values_are_segments_of_the_path(owner: str, name: str) -> None:
+    """Whatever stands in them, the URL has the segments that the config has, and the server reads the values back."""
+    partition = Partition({"repos": {"owner": owner, "name": name}}, "key")
+    try:
+        request = build({"path": "/repos/{{ repos.owner }}/{{ repos.name }}/issues"}, partition)
+    except ConfigError:
+        assert not owner.strip() or not name.strip()
+        return
+    sent = urlsplit(str(requests.Request("GET", request.url).prepare().url))
+    assert (sent.netloc, sent.query, sent.fragment) == ("h", "", "")
+    assert list(map(unquote, sent.path.split("/"))) == ["", "v1", "repos", owner, name, "issues"]
+
+
+@given(
+    st.lists(st.sampled_from(["v1", "a b", "é", "x%20y", "~me"]), max_size=3),
+    st.lists(st.sampled_from(["items", "a:b", "x;y", "@me", "%2F"]), min_size=1, max_size=3),
+    st.integers(0, 2),
+    st.integers(0, 2),
+)
+def test_base_and_path_are_joined_by_one_slash(base: list[str], path: list[str], before: int, after: int) -> None:
+    """However many slashes the config writes where they meet."""
+    endpoint = {"name": "a", "path": "/" * after + "/".join(path)}
+    raw = {"url_base": "/".join(["https://h", *base]) + "/" * before, "endpoints": [endpoint]}
+    loaded = config.load(raw)
+    url = RequestBuilder(loaded, loaded.streams[0], raw).build(Partition(), Slice(), None).url
+    assert url == "/".join(["https://h", *base, *path])
 
 
 def test_an_endpoint_overrides_defaults() -> None:
