@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.concurrency import Permits
 
-_MOST_THREADS = 64
+MOST_THREADS = 64
 """Those to begin with, and one more for each long wait."""
 
 
@@ -129,7 +129,7 @@ class Pool(Generic[T]):
     def spare(self) -> None:
         """Somebody is going to wait for long without a permit: let another thread use it."""
         with self._changed:
-            wanted = self._threads < _MOST_THREADS and not self._closed
+            wanted = self._threads < MOST_THREADS and not self._closed
         if wanted:
             self._start()
 
