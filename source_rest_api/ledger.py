@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from source_rest_api.page import End
+
+_EXAMPLES = 5
+"""Unreadable cursor values that are told."""
+_EXTRAS = {
+    "left_out": "of them left out by filters",
+    "unreadable": "without a readable cursor",
+    "uncast": "values left uncast",
+    "nulled": "with null in their largest fields because they were too large",
+    "withheld": "withheld because they were delivered before",
+    "twice": "of them came twice because rows moved",
+    "drifts": "times rows moved between pages",
+    "ignored": "answers ignored by an error rule",
+}
+"""What is told only where it happened."""
+_NOTICED = 0.05
+"""Seconds."""
+
+
+@dataclass
+class _Wait:
+    """The time that went by while somebody waited for one thing; once, however many did."""
+
+    now: int = 0
+    since: float = 0
+    seconds: float = 0
 
 
 class Ledger:
@@ -20,6 +47,7 @@ class Ledger:
         self._counts: dict[str, float] = {}
         self._ends: Counter[str] = Counter()
         self._examples: list[str] = []
+        self._waits: dict[str, _Wait] = {}
 
     def add(self, **counts: float) -> float:
         """Count something: `pages`, `records`, `partitions`, ...; what the last of them comes to."""
@@ -27,6 +55,28 @@ class Ledger:
             for name, count in counts.items():
                 self._counts[name] = self._counts.get(name, 0) + count
             return self._counts[next(reversed(counts))]
+
+    def received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Chunks of a body, counted while they pass."""
+        for chunk in chunks:
+            self.add(bytes=len(chunk))
+            yield chunk
+
+    @contextmanager
+    def waiting(self, why: str, clock: Callable[[], float]) -> Iterator[None]:
+        """Note that somebody waits: `for rate limits`, `to try again`, ...; `clock` gives seconds."""
+        with self._lock:
+            wait = self._waits.setdefault(why, _Wait())
+            if not wait.now:
+                wait.since = clock()
+            wait.now += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                wait.now -= 1
+                if not wait.now:
+                    wait.seconds += clock() - wait.since
 
     def unreadable(self, count: int, examples: Iterable[str]) -> list[str]:
         """Count records without a readable cursor; what of the examples is new, of some that are kept."""
@@ -51,27 +101,24 @@ class Ledger:
         """How the ends of slices were recognised, and how often."""
         return dict(self._ends)
 
-    def summary(self, seconds: float) -> str:
+    def summary(self, seconds: float, *, complete: bool = True) -> str:
         """One line."""
-        ends = ", ".join(f"{reason} ({count}x)" if count > 1 else reason for reason, count in self._ends.items())
-        found = {"unreadable": f" ({', '.join(self._examples)})"}
-        extra = "".join(f", {self[name]:g} {text}{found.get(name, '')}" for name, text in _EXTRAS.items() if self[name])
+        ends = [f"{reason} ({count}x)" if count > 1 else reason for reason, count in self._ends.items()]
+        if not complete:
+            ends.append("not reached")
         return (
-            f"{self['records']} records{extra}, {self['pages']} pages, {self['partitions']} partitions, "
-            f"{seconds:.1f} s; end: {ends or 'nothing to ask for'}"
+            f"{self['records']} records{self._extras()}, {self['pages']} pages, {self['partitions']} partitions"
+            f"{self._traffic()}, {seconds:.1f} s{self._waited()}; end: {', '.join(ends) or 'nothing to ask for'}"
         )
 
+    def _extras(self) -> str:
+        shown = {"unreadable": f" ({', '.join(self._examples)})"}
+        return "".join(f", {self[name]:g} {text}{shown.get(name, '')}" for name, text in _EXTRAS.items() if self[name])
 
-_EXAMPLES = 5
-"""Unreadable cursor values that are told."""
-_EXTRAS = {
-    "left_out": "of them left out by filters",
-    "unreadable": "without a readable cursor",
-    "uncast": "values left uncast",
-    "nulled": "with null in their largest fields because they were too large",
-    "withheld": "withheld because they were delivered before",
-    "twice": "of them came twice because rows moved",
-    "drifts": "times rows moved between pages",
-    "ignored": "answers ignored by an error rule",
-}
-"""What is told only where it happened."""
+    def _traffic(self) -> str:
+        size = f", {self['bytes'] / 1000:,.1f} kB" if self["bytes"] else ""
+        return size + (f", {self['retries']:g} retries" if self["retries"] else "")
+
+    def _waited(self) -> str:
+        waits = {why: wait.seconds for why, wait in self._waits.items() if wait.seconds >= _NOTICED}
+        return f" ({', '.join(f'{seconds:.1f} s {why}' for why, seconds in waits.items())})" if waits else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.cursors import Slice
     from source_rest_api.endpoint import Endpoint
+    from source_rest_api.ledger import Ledger
     from source_rest_api.page import Position, Response
     from source_rest_api.paginators import Paginator
     from source_rest_api.partitions import Partition
@@ -30,7 +32,12 @@ class PageSource:
     """The pages of one endpoint, each by its position."""
 
     def __init__(
-        self, endpoint: Endpoint, paginator: Paginator, requests: RequestBuilder, requester: Requester
+        self,
+        endpoint: Endpoint,
+        paginator: Paginator,
+        requests: RequestBuilder,
+        requester: Requester,
+        ledger: Ledger,
     ) -> None:
         self._name = endpoint.name
         self._decoder = endpoint.decoder
@@ -39,6 +46,7 @@ class PageSource:
         self._envelope = Envelope(whole, endpoint.selector, paths(paginator))
         self._requests = requests
         self._requester = requester
+        self._ledger = ledger
 
     @property
     def streamed(self) -> bool:
@@ -67,17 +75,19 @@ class PageSource:
             if isinstance(decoder, WholeBody):
 
                 def read(response: Response) -> Page:
+                    self._ledger.add(bytes=len(response.body))
                     if response.is_empty:
                         return Page(request, response, Raw(b"null"), [], position, number, before)
                     body = self._envelope.open(response)
                     return Page(request, response, body.root, body.records, position, number, before, known=body.known)
 
-                yield self._requester.fetch(request, read)
+                yield self._requester.fetch(request, read, self._ledger)
                 return
             pages = partial(decoder.pages, select=self._selector.select) if isinstance(decoder, Zip) else decoder.pages
 
             def parts(response: Response) -> Iterator[Page]:
+                response = replace(response, chunks=self._ledger.received(response.chunks))
                 page = Page(request, response, Raw(b"null"), [], position, number, before)
                 return iter([page]) if response.is_empty else page.parts(pages(response))
 
-            yield from self._requester.stream(request, parts)
+            yield from self._requester.stream(request, parts, self._ledger)

@@ -24,6 +24,7 @@ from source_rest_api.error_policy import Verdict
 from source_rest_api.error_rules import ErrorPolicy
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError
 from source_rest_api.gates import Gates
+from source_rest_api.ledger import Ledger
 from source_rest_api.page import Response
 from source_rest_api.patience import Patience
 from source_rest_api.sender import Sender
@@ -107,7 +108,7 @@ class Requester:
     def __exit__(self, *_: object) -> None:
         self.sender.connections.close()
 
-    def stream(self, request: Request, read: Callable[[Response], Iterator[T]]) -> Iterator[T]:
+    def stream(self, request: Request, read: Callable[[Response], Iterator[T]], ledger: Ledger) -> Iterator[T]:
         """As `fetch`, for a body that is read while it arrives (`Response.chunks`).
 
         Once the first result is out, a failure is not tried again: the results would come twice.
@@ -119,25 +120,29 @@ class Requester:
                 return _begun(read(response))
 
             try:
-                yield from self.fetch(request, begin, streamed=True)
+                yield from self.fetch(request, begin, ledger, streamed=True)
             except (requests.RequestException, HTTPError) as error:
                 raise transport.judge(error).error from None
 
-    def fetch(self, request: Request, read: Callable[[Response], T], *, streamed: bool = False) -> T:
+    def fetch(
+        self, request: Request, read: Callable[[Response], T], ledger: Ledger | None = None, *, streamed: bool = False
+    ) -> T:
         """Send a request until its answer can be read, as often and as long as the policy allows.
 
         Args:
             request: What to ask for.
             read: Makes the result of a successful answer; a `BrokenAnswerError` that it raises is tried again.
+            ledger: Where retries and waits are noted.
             streamed: Whether a success is given to `read` before its body has come.
 
         Raises:
             SourceError: With the place; the last one, if it was tried more than once.
             Stopped: The read was told to stop.
         """
+        ledger = ledger or Ledger()
         patience = Patience(self.retry, self._clock())
         while True:
-            self._await_turn(request.endpoint, patience)
+            self._await_turn(request.endpoint, patience, ledger)
             outcome = self._attempt(request, read, streamed)
             if isinstance(outcome, _Success):
                 return outcome.value
@@ -147,17 +152,20 @@ class Requester:
                     self.on_limit(request.endpoint, outcome.wait)
                 raise self._given_up(request, outcome, patience)
             _LOG.info("%s: %s Trying again in %.1f s.", request, outcome.error.message, wait)
+            ledger.add(retries=1)
             if not outcome.limited:
-                over = self._pause(wait) - wait
-                patience.waited(idle=over)
+                with ledger.waiting("to try again", self._clock):
+                    patience.waited(idle=self._pause(wait) - wait)
             elif self._gates.close(request.endpoint, wait):
                 self.on_limit(request.endpoint, wait)
 
-    def _await_turn(self, endpoint: str, patience: Patience) -> None:
+    def _await_turn(self, endpoint: str, patience: Patience, ledger: Ledger) -> None:
         """Wait while the API wants no requests to the endpoint, and until the pace lets another one begin."""
         while (seconds := self._gates.wait(endpoint)) > 0:
-            patience.waited(limited=self._pause(seconds))
-        patience.waited(idle=self._pause(self._pace.wait()))
+            with ledger.waiting("for rate limits", self._clock):
+                patience.waited(limited=self._pause(seconds))
+        with ledger.waiting("for `max_requests_per_second`", self._clock):
+            patience.waited(idle=self._pause(self._pace.wait()))
 
     def _pause(self, seconds: float) -> float:
         """Wait, and let others work meanwhile; the seconds it took in all."""

@@ -168,9 +168,9 @@ class SliceReader:
                 self._go_on(page, following, seen)
             changed()
         new = self._new(continued, seen, known)
-        stream.ledger.add(pages=not page.earlier, records=len(new))
         with stream.place(page):
             fitted = stream.emission.of(continued, new, self._partition, interval)
+        stream.ledger.add(pages=not page.earlier, records=len(new))
         moved = Advance(
             self._partition.key,
             interval,

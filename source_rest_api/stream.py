@@ -69,7 +69,7 @@ class Stream:
         self.paginator = endpoint.pagination or config.pagination
         self._config = config
         requests = RequestBuilder(config, endpoint, raw_config)
-        self.pages = PageSource(endpoint, self.paginator, requests, requester)
+        self.pages = PageSource(endpoint, self.paginator, requests, requester, self.ledger)
         self.emission = Emission(endpoint, config.limits, requests, self.ledger)
         self._raw_config = raw_config
         self._now = now

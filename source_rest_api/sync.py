@@ -77,6 +77,7 @@ class Sync:
         for read in list(self._unfinished.values()):
             self._failed = True
             yield from self._state(read)
+            yield from self._told(read, complete=False)
             yield messages.stream_status(read.name, "INCOMPLETE")
         self.complete = not self._failed
 
@@ -115,13 +116,18 @@ class Sync:
         if read.progress is not None and complete:
             read.progress.complete(self._now())
         yield from self._state(read, last=complete)
-        if read.stream is not None:
-            summary = read.stream.ledger.summary(time.monotonic() - read.started)
-            yield self._out.log("INFO", f"Stream {read.name}: {summary}.")
-            if read.progress is not None and read.progress.future is not None:
-                yield self._out.log("WARNING", _FUTURE.format(read.name, read.progress.future.text))
+        yield from self._told(read, complete=complete)
         self._failed = self._failed or not complete
         yield messages.stream_status(read.name, "COMPLETE" if complete else "INCOMPLETE")
+
+    def _told(self, read: StreamRead, *, complete: bool) -> Iterator[bytes]:
+        """The closing log line of a stream."""
+        if read.stream is None:
+            return
+        summary = read.stream.ledger.summary(time.monotonic() - read.started, complete=complete)
+        yield self._out.log("INFO", f"Stream {read.name}: {summary}.")
+        if read.progress is not None and read.progress.future is not None:
+            yield self._out.log("WARNING", _FUTURE.format(read.name, read.progress.future.text))
 
     def _state(self, read: StreamRead, *, last: bool = False) -> Iterator[bytes]:
         """A stream's state, if it has moved or is the last. The protocol wants it to differ from the one before."""

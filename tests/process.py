@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -256,7 +257,17 @@ def _check_stream(done: Run, stream: str) -> bool:
         assert "RUNNING" in statuses
         assert own.index(records[0]) >= 2
     _check_counts(own)
+    if statuses[-1] == "COMPLETE":
+        _check_account(done, stream, len(records))
     return statuses[-1] == "COMPLETE"
+
+
+def _check_account(done: Run, stream: str, records: int) -> None:
+    """A stream closes with one line for people, whose number of records is that of the RECORD lines."""
+    told = [log["message"] for log in done.bodies("LOG")]
+    pattern = re.compile(rf"Stream {re.escape(stream)}: (\d+) records(?:, (\d+) of them left out)?.*; end: ", re.DOTALL)
+    [found] = filter(None, map(pattern.match, told))
+    assert int(found[1]) - int(found[2] or 0) == records, found[0]
 
 
 def _check_counts(own: list[dict[str, Any]]) -> None:

@@ -21,9 +21,7 @@ from source_rest_api.concurrency import Permits
 from source_rest_api.cursors import Slice
 from source_rest_api.delivery import Advance, Batch, Bookmark, Planned
 from source_rest_api.errors import ConfigError, TransientError
-from source_rest_api.ledger import Ledger
 from source_rest_api.messages import Messages
-from source_rest_api.page import End
 from source_rest_api.requester import Requester
 from source_rest_api.stream import Stream
 from source_rest_api.stream_read import StreamRead
@@ -308,13 +306,3 @@ def test_the_protocol_holds_whatever_streams_do(scripts: list[Any], workers: int
         assert said.count("RUNNING") == ("RECORD" in said)
         ends[said[-1]] += 1
     assert running.complete == (ends["INCOMPLETE"] == 0)
-
-
-def test_the_summary_says_how_it_ended() -> None:
-    """One line for people: what came, and how the end was recognised."""
-    ledger = Ledger()
-    ledger.add(pages=3, records=7, partitions=2)
-    for reason in ("empty page", "total reached", "empty page"):
-        ledger.end(End(reason))
-    assert ledger.summary(1.26) == "7 records, 3 pages, 2 partitions, 1.3 s; end: empty page (2x), total reached"
-    assert Ledger().summary(0).endswith("end: nothing to ask for")
