@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import contextmanager
-from threading import Condition, Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from threading import Event
 
 _START = 4
 """Requests at the same time, to begin with; a browser begins with six."""
@@ -40,8 +39,8 @@ class Permits:
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = limit
         self._clock = clock
-        self._changed = Condition()
-        self._queue: deque[object] = deque()
+        self._lock = Lock()
+        self._queue: deque[Event] = deque()
         self._held = 0
         self._limit = float(min(limit, _START))
         self._refused_at: float | None = None
@@ -57,25 +56,30 @@ class Permits:
 
     def acquire(self, stop: Event) -> bool:
         """Wait for a permit. False, without one, if `stop` is set before."""
-        ticket = object()
-        with self._changed:
-            self._queue.append(ticket)
-            try:
-                while self._queue[0] is not ticket or self._held >= self.limit:
-                    if stop.is_set():
-                        return False
-                    self._changed.wait(_POLL)
+        with self._lock:
+            if not self._queue and self._held < self.limit:
                 self._held += 1
                 return True
-            finally:
-                self._queue.remove(ticket)
-                self._changed.notify_all()
+            ticket = Event()
+            self._queue.append(ticket)
+        while not ticket.wait(0 if stop.is_set() else _POLL):
+            with self._lock:
+                self._hand_out()  # what rate headers allow changes with time
+                if stop.is_set() and not ticket.is_set():
+                    self._queue.remove(ticket)
+                    return False
+        return True
 
     def release(self) -> None:
         """Give a permit back."""
-        with self._changed:
+        with self._lock:
             self._held -= 1
-            self._changed.notify_all()
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._queue and self._held < self.limit:
+            self._held += 1
+            self._queue.popleft().set()
 
     @contextmanager
     def released(self) -> Iterator[None]:
@@ -88,7 +92,7 @@ class Permits:
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._held += 1
 
     def succeeded(self, seconds: float, endpoint: str = "") -> None:
@@ -98,7 +102,7 @@ class Permits:
             seconds: From the request to the head of its answer.
             endpoint: Which one it was; some are slower than others.
         """
-        with self._changed:
+        with self._lock:
             shortest = min(seconds, self._shortest.get(endpoint, seconds) * _FORGETTING)
             self._shortest[endpoint] = shortest
             slowness = seconds / shortest if shortest > 0 else 1.0
@@ -107,7 +111,7 @@ class Permits:
             if self._slowness <= _TOLERANCE and self._held >= int(self._limit):
                 grown = self._limit + (1.0 if self._refused_at is None else 1.0 / self._limit)
                 self._limit = min(grown, float(self._most))
-                self._changed.notify_all()
+                self._hand_out()
 
     def pushed_back(self, seconds: float) -> None:
         """Note that the API refused a request for its load; those that began before the last such note count with it.
@@ -115,7 +119,7 @@ class Permits:
         Args:
             seconds: How long ago the request began.
         """
-        with self._changed:
+        with self._lock:
             now = self._clock()
             if self._refused_at is None or now - seconds >= self._refused_at:
                 self._refused_at = now
@@ -123,7 +127,7 @@ class Permits:
 
     def allowed(self, remaining: int, seconds: float) -> None:
         """Note how many more requests the API allows, and for how long that holds."""
-        with self._changed:
+        with self._lock:
             self._remaining = (max(remaining, 1), self._clock() + seconds)
 
 

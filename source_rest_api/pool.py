@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from threading import Condition, Event, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -87,7 +87,11 @@ class Pool(Generic[T]):
         self._max_bytes = max_bytes
         self._grace = grace
         self._tick = tick
-        self._changed = Condition()
+        self._lock = Lock()
+        self._work = Condition(self._lock)
+        self._items_came = Condition(self._lock)
+        self._items_left = Condition(self._lock)
+        self._changes = 0
         self._items: deque[T] = deque()
         self._bytes = 0
         self._threads = 0
@@ -103,45 +107,47 @@ class Pool(Generic[T]):
             while not self._over():
                 yield self._take()
         finally:
-            with self._changed:
+            with self._lock:
                 self._closed = True
-                self._changed.notify_all()
+                self._items_left.notify_all()
+                self._work.notify_all()
         if self._failure is not None:
             raise self._failure
 
     def put(self, item: T) -> bool:
         """Pass on an item; waits while the queue is full. False when nobody wants it any more."""
-        with self._changed:
+        with self._lock:
             while self._bytes and self._bytes + item.size > self._max_bytes and not self._closed:
-                self._changed.wait()
+                self._items_left.wait()
             if self._closed:
                 return False
             self._items.append(item)
             self._bytes += item.size
-            self._changed.notify_all()
+            self._items_came.notify()
             return True
 
     def changed(self) -> None:
         """Tell the workers that there may be new work."""
-        with self._changed:
-            self._changed.notify_all()
+        with self._lock:
+            self._changes += 1
+            self._work.notify()
 
     def spare(self) -> None:
         """Somebody is going to wait for long without a permit: let another thread use it."""
-        with self._changed:
+        with self._lock:
             wanted = self._threads < MOST_THREADS and not self._closed
         if wanted:
             self._start()
 
     def _start(self) -> None:
-        with self._changed:
+        with self._lock:
             self._threads += 1
             name = f"reader-{self._threads}"
-        Thread(target=self._work, daemon=True, name=name).start()
+        Thread(target=self._run, daemon=True, name=name).start()
 
     def _over(self) -> bool:
         """Whether everything has been taken, and nothing more will come."""
-        with self._changed:
+        with self._lock:
             if self._stop.is_set():
                 self._deadline = self._deadline or time.monotonic() + self._grace
                 return time.monotonic() > self._deadline or not (self._items or self._busy)
@@ -153,25 +159,26 @@ class Pool(Generic[T]):
         return any(not source.finished for source in self._sources)
 
     def _take(self) -> T | None:
-        with self._changed:
+        with self._lock:
             if not self._items:
-                self._changed.wait(self._tick)
+                self._items_came.wait(self._tick)
             if not self._items:
                 return None
             item = self._items.popleft()
             self._bytes -= item.size
-            self._changed.notify_all()
+            self._items_left.notify_all()
             return item
 
-    def _work(self) -> None:
+    def _run(self) -> None:
+        """What a thread does: work as long as there is some."""
         while self._permits.acquire(self._stop):
             try:
-                work = self._claim()
+                work, changes = self._claim()
                 if work is not None:
                     self._do(work)
             finally:
                 self._permits.release()
-            if work is None and not self._wait():
+            if work is None and not self._wait(changes):
                 return
 
     def _do(self, work: Callable[[Out[T]], None]) -> None:
@@ -180,15 +187,21 @@ class Pool(Generic[T]):
         except BaseException as error:  # noqa: BLE001 -- sources handle their errors: this is a bug; the others go on
             self._failure = error
         finally:
-            with self._changed:
+            with self._lock:
                 self._busy -= 1
-                self._changed.notify_all()
+                if not self._busy:  # it may be the end, for the others and for the reader
+                    self._work.notify_all()
+                    self._items_came.notify()
 
-    def _claim(self) -> Callable[[Out[T]], None] | None:
-        """The next piece of work, the sources taking turns; what may be needless only if there is no other."""
-        with self._changed:
+    def _claim(self) -> tuple[Callable[[Out[T]], None] | None, int]:
+        """The next piece of work, the sources taking turns; what may be needless only if there is no other.
+
+        Returns:
+            The work, and how many changes had been told of before it was looked for.
+        """
+        with self._lock:
             if self._closed or self._stop.is_set():
-                return None
+                return None, self._changes
             for ahead in (False, True):
                 for _ in range(len(self._sources)):
                     source = self._sources[0]
@@ -196,13 +209,19 @@ class Pool(Generic[T]):
                     work = source.claim(ahead=ahead)
                     if work is not None:
                         self._busy += 1
-                        return work
-            return None
+                        self._work.notify()  # where there was one, there may be another
+                        return work, self._changes
+            return None, self._changes
 
-    def _wait(self) -> bool:
-        """Wait for new work; False if there will be none."""
-        with self._changed:
+    def _wait(self, changes: int) -> bool:
+        """Wait for new work; False if there will be none.
+
+        Args:
+            changes: Those that this thread knows of.
+        """
+        with self._lock:
             if self._closed or self._stop.is_set() or not (self._busy or self._unfinished()):
                 return False
-            self._changed.wait(self._tick)
+            if self._changes == changes:
+                self._work.wait(self._tick)
             return not self._closed
