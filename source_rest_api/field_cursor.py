@@ -206,7 +206,6 @@ class FieldCursor(Model):
             newest=None if newest is None else self._mark(newest, records[values.index(newest)]),
             unreadable=unreadable,
             examples=self._reader.unreadable(records, values) if unreadable else (),
-            ascending=not unreadable and known == sorted(known),
             passed=passed,
         )
 

@@ -54,7 +54,7 @@ class LoopGuard:
             )
 
     def _digest(self, page: Page) -> int | None:
-        return hash(tuple(map(bytes, page.records))) if page.records else None
+        return hash(b"".join(page.records)) if page.records else None
 
 
 REPEATED_PAGE = (

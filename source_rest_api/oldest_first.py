@@ -22,9 +22,9 @@ class OldestFirst:
         Raises:
             ConfigError: One of its records is older than one before it, or has no readable cursor.
         """
-        first = min((value for value in seen.values if value is not None), default=None)
-        behind = first is not None and self.newest is not None and first < self.newest.value
-        if not seen.ascending or behind:
+        known = [] if self.newest is None else [self.newest.value]
+        known += [value for value in seen.values if value is not None]
+        if None in seen.values or known != sorted(known):
             raise ConfigError(
                 "`incremental.sorted` says that records come oldest first, and they do not. Remove it, or have the API "
                 "sort by the cursor field (`params`)."

@@ -76,7 +76,7 @@ class Pool(Generic[T]):
         permits: Permits,
         threads: int,
         stop: Event,
-        max_bytes: int = 16 << 20,
+        max_bytes: int = 4 << 20,
         grace: float = 3.0,
         tick: float = 0.2,
     ) -> None:

@@ -101,7 +101,8 @@ class SliceReader:
 
     def _ahead(self) -> Fetch | None:
         """The page after the last that was asked for, where its position is known without an answer."""
-        reach = min(self._most, 2 * (self._delivered - 1), *([] if self._left is None else [self._left]))
+        # Some may be past the end, unless the API says how many are left: as many as were not, so far.
+        reach = min(self._most, 2 * (self._delivered - 1) if self._left is None else self._left)
         if self.ended or self._stream.pages.streamed or not self._asked or len(self._asked) >= reach:
             return None
         last = self._asked[-1]

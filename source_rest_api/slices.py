@@ -39,7 +39,5 @@ class Observation(NamedTuple):
     """Records whose cursor value is missing, null or in no form that was expected. They are emitted."""
     examples: tuple[str, ...] = ()
     """Some of what stood there instead, each once: JSON, cut to a few words, or that the field is missing."""
-    ascending: bool = True
-    """Whether each value was readable, and none smaller than the one before it."""
     passed: bool = False
     """Whether all that follows this page is older than the interval, so that paging may stop."""

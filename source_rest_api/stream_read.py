@@ -14,7 +14,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.transfer import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from source_rest_api.catalog import ConfiguredStream
@@ -35,7 +35,8 @@ class Item:
     """Whole lines of one stream, and what they move."""
 
     read: StreamRead
-    lines: bytes = b""
+    lines: Sequence[bytes] = ()
+    """In blocks."""
     records: int = 0
     moved: Advance | Planned | None = None
     error: BaseException | None = None
@@ -45,7 +46,7 @@ class Item:
     @property
     def size(self) -> int:
         """Bytes."""
-        return len(self.lines)
+        return sum(map(len, self.lines))
 
 
 class StreamRead:
@@ -167,12 +168,13 @@ class _Framed:
     def put(self, item: Batch) -> None:
         """Pass on records."""
         lines = messages.records(self._read.name, item.records, int(time.time() * 1000), item.nulled)
-        self._read.largest = max(self._read.largest, len(lines))
-        self._pass(Item(self._read, lines, len(item.records), item.moved))
+        framed = Item(self._read, lines, len(item.records), item.moved)
+        self._read.largest = max(self._read.largest, framed.size)
+        self._pass(framed)
 
     def lines(self, lines: bytes) -> None:
         """Pass on a message."""
-        self._pass(Item(self._read, lines))
+        self._pass(Item(self._read, [lines]))
 
     def moved(self, planned: Planned) -> None:
         """Pass on what is planned."""

@@ -54,6 +54,8 @@ class Sync:
         self._out = out
         self._now = now
         self._checkpoints = {read.name: Checkpoint(pause, time.monotonic()) for read in reads}
+        self._pause = pause
+        self._look = 0.0
         self._running: set[str] = set()
         self._unfinished = {read.name: read for read in reads}
         self._pool: Pool[Item] = Pool(reads, permits, workers, stop)
@@ -63,7 +65,7 @@ class Sync:
         read = self._unfinished.get(stream)
         if read is not None:
             self._pool.spare()
-            self._pool.put(Item(read, messages.rate_limited(stream, time.time() + seconds)))
+            self._pool.put(Item(read, [messages.rate_limited(stream, time.time() + seconds)]))
 
     def run(self) -> Iterator[bytes]:
         """Blocks of lines. Every configured stream gets exactly one terminal status."""
@@ -89,8 +91,7 @@ class Sync:
         if item.records and read.name not in self._running:
             self._running.add(read.name)
             yield messages.stream_status(read.name, "RUNNING")
-        if item.lines:
-            yield item.lines
+        yield from item.lines
         self._checkpoints[read.name].count(item.records)
         if item.moved is not None and read.progress is not None:
             if isinstance(item.moved, Planned):
@@ -103,8 +104,11 @@ class Sync:
             yield from self._ended(read)
 
     def _due(self) -> Iterator[bytes]:
-        """States of streams that have moved, each at its time."""
+        """States of streams that have moved, each at its time; there may be many streams, so it is not always asked."""
         now = time.monotonic()
+        if now < self._look:
+            return
+        self._look = now + self._pause / 10
         for read in self._unfinished.values():
             progress = read.progress
             if progress is not None and progress.changed and self._checkpoints[read.name].due(now):

@@ -98,9 +98,7 @@ class TokenCursor(Model):
     def observe(self, page: Page, interval: Slice) -> Observation:  # noqa: ARG002
         """The page's token; its records have none."""
         text = self._token(page)
-        return Observation(
-            page.records, [None] * len(page.records), Mark(text, text) if text else None, ascending=False
-        )
+        return Observation(page.records, [None] * len(page.records), Mark(text, text) if text else None)
 
     def _token(self, page: Page) -> str | None:
         if self.token_path is None:

@@ -64,7 +64,7 @@ OBJECTS = json_object(st.recursive(SCALARS, lambda inner: array(inner) | json_ob
 @given(st.lists(OBJECTS), st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**53))
 def test_records_arrive_as_sent(texts: list[str], stream: str, emitted_at: int) -> None:
     """One valid line each, in order, however the API formats its JSON; not a digit is lost."""
-    block = messages.records(stream, [Raw(text.encode()) for text in texts], emitted_at)
+    block = b"".join(messages.records(stream, [Raw(text.encode()) for text in texts], emitted_at))
     lines = block.split(b"\n")
     assert lines.pop() == b""
     assert b"\r" not in block
@@ -81,13 +81,13 @@ def test_records_arrive_as_sent(texts: list[str], stream: str, emitted_at: int) 
 def test_a_record_on_one_line_is_not_touched() -> None:
     """Spaces, escapes and duplicate keys stay, byte for byte."""
     text = rb'{ "a" :1.10,"a":1E+2,  "b":"\u00fc\/\n\ud83d\ude00", "c":-0.0, "d":12345678901234567890123}'
-    block = messages.records("s", [Raw(text)], 7)
+    block = b"".join(messages.records("s", [Raw(text)], 7))
     assert block == b'{"type":"RECORD","record":{"stream":"s","emitted_at":7,"data":' + text + b"}}\n"
 
 
 def test_only_records_with_line_breaks_are_compacted() -> None:
     """The others of the page stay as they are."""
-    block = messages.records("s", [Raw(b'{ "a": 1.0 }'), Raw(b'{\r\n  "a": 1.0,\n  "b": "\\n"\r}')], 7)
+    block = b"".join(messages.records("s", [Raw(b'{ "a": 1.0 }'), Raw(b'{\r\n  "a": 1.0,\n  "b": "\\n"\r}')], 7))
     assert [line.partition(b'"data":')[2] for line in block.splitlines()] == [
         b'{ "a": 1.0 }}}',
         b'{"a":1.0,"b":"\\n"}}}',
@@ -98,22 +98,35 @@ def test_only_records_with_line_breaks_are_compacted() -> None:
 def test_nested_records(depth: int) -> None:
     """As deep as the decoder goes, the writer goes too."""
     text = b'{"a":\n' * depth + b"1" + b"}" * depth
-    block = messages.records("s", [Raw(text)], 7)
+    block = b"".join(messages.records("s", [Raw(text)], 7))
     assert (block.count(b"\n"), block.count(b'{"a":1}')) == (1, 1)
 
 
 @pytest.mark.parametrize(("data", "block"), [([], b""), ([b"{}"], b"{}"), ([b"{\n}"], b"{}"), ([b"{ }"], b"{ }")])
 def test_empty(data: list[bytes], block: bytes) -> None:
     """No records are no lines; a record without fields is one."""
-    written = messages.records("s", [Raw(text) for text in data], 7)
+    written = b"".join(messages.records("s", [Raw(text) for text in data], 7))
     assert written.partition(b'"data":')[2].removesuffix(b"}}\n") == block
+
+
+@given(st.lists(st.integers(0, 1 << 17), min_size=1, max_size=12))
+def test_blocks_are_whole_lines_of_bounded_size(sizes: list[int]) -> None:
+    """Many records are cut into blocks of some 64 kB each, whatever their sizes; none of them is lost between two."""
+    data = [Raw(b'{"a":"%b"}' % (b"x" * size)) for size in sizes]
+    blocks = messages.records("s", data, 7)
+    assert all(block.endswith(b"}}\n") for block in blocks)
+    assert [json.loads(line)["record"]["data"] for line in b"".join(blocks).splitlines()] == [
+        json.loads(bytes(record)) for record in data
+    ]
+    small = messages.records("s", [Raw(b'{"a":"%b"}' % (b"x" * 1000))] * 1000, 7)
+    assert max(map(len, small)) < 1 << 17
 
 
 def test_a_stream_may_have_any_name() -> None:
     """Quotes, percent signs and line breaks in it harm nothing."""
     name = 'a"b%s\n%d\\ü'
     for block in (
-        messages.records(name, [Raw(b'{"a": 1}')], 7),
+        *messages.records(name, [Raw(b'{"a": 1}')], 7),
         messages.state(name, {}, 0),
         messages.stream_status(name, "STARTED"),
         OUT.error(ConfigError("x"), name),

@@ -27,7 +27,7 @@ def fitted(records: list[Raw], largest: int, *kept: tuple[str, ...]) -> Fitted:
 
 def line_of(fit: Fitted, index: int = 0) -> dict[str, Any]:
     """The RECORD message of a record."""
-    lines = messages.records("s", fit.records, 1, fit.nulled).splitlines()
+    lines = b"".join(messages.records("s", fit.records, 1, fit.nulled)).splitlines()
     record: dict[str, Any] = json.loads(lines[index])["record"]
     return record
 
