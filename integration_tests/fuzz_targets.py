@@ -146,15 +146,35 @@ def _text(found: Raw | None) -> bytes | None:
     return None if found is None else bytes(found)
 
 
-_CHARSETS = ["", "utf-8", "utf-16", "iso-8859-1", "utf-7", "idna", "punycode", "unicode_escape", "hz", "rot13", "zlib"]
+_CHARSETS = [
+    "",
+    "utf-8",
+    "utf-16",
+    "iso-8859-1",
+    "utf-7",
+    "idna",
+    "punycode",
+    "unicode_escape",
+    "hz",
+    "rot13",
+    "zlib",
+    "utf-32",
+    "\0",
+    "undefined",
+    "mbcs",
+    "x" * 3000,
+]
 
 
 def _charset(data: bytes) -> None:
     charset, body = _chosen(data, _CHARSETS)
-    response = _response(body, Content_Type=f"application/json; charset={charset}")
-    text = _tried(lambda: Json().decode(response))
-    if text is not None:
-        parse(bytes(text))
+    kind = {"Content-Type": f"application/x-data; charset={charset}"}
+    for decoder in (Json(), Xml()):
+        text = _tried(lambda: decoder.decode(_response(body, **kind)))  # noqa: B023
+        if text is not None:
+            parse(bytes(text))
+    for lines in (Jsonl(), Csv()):
+        _tried(lambda: [parse(bytes(r)) for page in lines.pages(_arriving(body, 7, **kind)) for r in page])  # noqa: B023
 
 
 # Lines ---------------------------------------------------------------------------------------------------------------

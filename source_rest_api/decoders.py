@@ -36,6 +36,14 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+_NO_CHARSETS = frozenset(
+    {
+        *("base64", "bz2", "hex", "quopri", "rot-13", "uu", "zlib"),
+        *("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"),
+    }
+)
+"""Python's own codecs, which no API means; some inflate what they are given."""
+
 
 class WholeBody(Model):
     """A format whose bodies are one value each, which is read as JSON."""
@@ -123,7 +131,7 @@ def utf8(response: Response) -> bytes:
             text = body[len(mark) :] if mark else body
             _check_utf8(text)
             return text
-        return body[len(mark) :].decode(charset).encode()
+        return body[len(mark) :].decode(checked_charset(charset)).encode()
     except LookupError:
         raise ConfigError(f"The API declares the unknown charset {charset!r} ({describe(response)}).") from None
     except UnicodeError as error:
@@ -149,10 +157,21 @@ def _whole(escape: re.Match[bytes]) -> bytes:
     return b"\\ufffd" if escape[1] else escape[0]
 
 
+def checked_charset(name: str) -> str:
+    """The name of a charset; raises LookupError if there is none of that name."""
+    try:
+        found = codecs.lookup(name).name
+    except ValueError:
+        raise LookupError(name) from None
+    if found in _NO_CHARSETS:
+        raise LookupError(name)
+    return name
+
+
 def known_charset(value: str) -> str:
     """A charset that a user names; raises ValueError if there is none of that name."""
     try:
-        codecs.getincrementaldecoder(value)
+        checked_charset(value)
     except LookupError:
         raise ValueError("unknown encoding; known are `utf-8`, `utf-16`, `iso-8859-1`, `windows-1252`, …") from None
     return value.lower()

@@ -11,7 +11,7 @@ from msgspec import Raw
 from pydantic import AfterValidator, model_validator
 
 from source_rest_api import raw_json
-from source_rest_api.decoders import BOMS, known_charset, named_charset, parse, reading_as, refuse_zip
+from source_rest_api.decoders import BOMS, checked_charset, known_charset, named_charset, parse, reading_as, refuse_zip
 from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError
 from source_rest_api.model import Model
 
@@ -193,7 +193,7 @@ def _utf8(response: Response, encoding: str | None) -> Iterator[bytes]:
     charset = encoding or named_charset(response) or "utf-8"
     mark, charset = next(((bom, name) for bom, name in BOMS if head.startswith(bom)), (b"", charset))
     with reading_as(charset):
-        decoder = codecs.getincrementaldecoder(charset)()
+        decoder = codecs.getincrementaldecoder(checked_charset(charset))()
         yield decoder.decode(head[len(mark) :]).encode()
         for chunk in response.chunks:
             yield decoder.decode(chunk).encode()

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import msgspec
 from pydantic import AfterValidator
 
-from source_rest_api.decoders import BOMS, WholeBody, known_charset, named_charset, reading_as, refuse_zip, unreadable
+from source_rest_api.decoders import (
+    BOMS,
+    WholeBody,
+    checked_charset,
+    known_charset,
+    named_charset,
+    reading_as,
+    refuse_zip,
+    unreadable,
+)
 from source_rest_api.errors import BrokenAnswerError, ConfigError
 
 if TYPE_CHECKING:
@@ -62,7 +71,7 @@ class Xml(WholeBody):
         if marked or charset is None:
             return body
         with reading_as(charset):
-            return body.decode(charset)
+            return body.decode(checked_charset(charset))
 
 
 class _Element(NamedTuple):

@@ -88,6 +88,17 @@ def test_csv_that_cannot_be_read(api: Api, body: bytes, message: str) -> None:
     assert "Stream sales_data" in str(caught.value)
 
 
+@pytest.mark.parametrize("charset", ["rot13", "zlib", "idna", "no-such"])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_charset_that_is_none(api: Api, form: str, charset: str) -> None:
+    """A codec of Python's own is no charset, whoever names it."""
+    answer = Answer(zlib.compress(b"id\n1\n"), headers={"Content-Type": f"text/x; charset={charset}"})
+    with pytest.raises(ConfigError, match=f"unknown charset '{charset}': set `decoder.encoding`"):
+        read(api, answer, type=form)
+    with pytest.raises(ConfigError, match="unknown encoding"):
+        read(api, answer, type=form, encoding=charset)
+
+
 @pytest.mark.parametrize("kind", ["text/html", "application/json"])
 def test_an_error_page_is_no_table(api: Api, kind: str) -> None:
     """An error with status 200 is not taken for a header without rows."""
