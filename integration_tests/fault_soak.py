@@ -228,6 +228,7 @@ class Outcome:
                 f"{self.server.requests} requests, {faults} of them with one of {len(self.server.played)} faults",
                 f"{rows} rows, lost {self.arrived.lost(self.server.most)}, delivered twice {self.arrived.twice}",
                 f"second tenth of the time: {_told(early)}; last: {_told(late)}; at the most {peak:.0f} MB",
+                f"memory in each tenth: {', '.join(f'{self._tenth(number).megabytes:.0f}' for number in range(10))} MB",
                 *self.arrived.errors,
             ]
         )
