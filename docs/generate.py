@@ -84,6 +84,7 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
             yield ""
             yield from _table(branch, without="type")
     for place, inner in (
+        ("deletions", endpoint["properties"]["deletions"]),
         ("explode", endpoint["properties"]["explode"]),
         ("flatten", endpoint["properties"]["flatten"]),
         ("errors", form["properties"]["errors"]["items"]),

@@ -9,6 +9,7 @@ from source_rest_api import raw_json
 from source_rest_api.cursors import Slice
 from source_rest_api.errors import ConfigError, SourceError, as_source_error
 from source_rest_api.page import End
+from source_rest_api.place import Place
 from source_rest_api.transfer import Stopped
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ def _look(stream: Stream) -> str:
         if missing:
             keys = ", ".join(list(raw_json.fields(first))[:20])
             raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
+    if stream.sweep is not None:
+        with Place(stream.name, "`deletions`"):
+            stream.sweep.first_page(partition)
     left_out = "" if len(emitted) == len(page.records) else f" ({len(emitted)} after filters)"
     return f"{stream.name}: {len(page)} records on the first page{left_out}, {_more(stream, page)}"
 

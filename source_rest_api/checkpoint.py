@@ -6,6 +6,8 @@ from typing import Any
 
 _ENTRIES = 5000
 """Entries of a state for each of which it is written half as often: writing a large one takes its time."""
+_ENTRY = 45
+"""Bytes of an entry, in which the keys of rows are counted too."""
 
 
 class Checkpoint:
@@ -41,4 +43,6 @@ class Checkpoint:
         self._last, self.records = state, 0
         reading = state.get("reading", {})
         entries = sum(map(len, (state.get("cursors", ()), reading.get("done", ()), reading.get("slices", ()))))
+        rows = state.get("rows", {})
+        entries += sum(len(rows.get(name, "")) for name in ("keys", "added", "missing")) // _ENTRY
         self._next = now + self._pause * (1 + entries / _ENTRIES)

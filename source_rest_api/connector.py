@@ -182,6 +182,8 @@ def _described(stream: Stream) -> dict[str, Any]:
         if not sample:
             _LOG.warning("Stream %s has no records to infer a schema from; declare one as `schema`.", stream.name)
         declared = schema.infer(sample)
+    if stream.endpoint.deletions is not None:
+        declared = schema.with_deletions(declared)
     return catalog.stream(stream.endpoint, declared)
 
 

@@ -26,6 +26,10 @@ _OWN = re.compile(r"%(?:%|s_as_float|epoch_microseconds|us|ms|s|_ms|Y)")
 """Directives that strftime does not know, or does not write alike everywhere."""
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
 _FRACTION = re.compile(r"(\.\d{6})\d+")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DIGITS = re.compile(r"[.,](\d+)")
+_ZONE = re.compile(r"[Zz]|[+-]\d\d:?\d\d")
+_OF_MILLISECONDS = 3
 _LARGEST = 20
 """Digits of a number of microseconds that is a date."""
 
@@ -155,6 +159,21 @@ class DateFormat:
 def compiled(form: str) -> DateFormat:
     """The format that a text stands for."""
     return DateFormat(form)
+
+
+def shape(text: str) -> str:
+    """The format of an ISO 8601 text in UTC, as far as its precision goes."""
+    if _DATE.fullmatch(text):
+        return "%Y-%m-%d"
+    fraction = _DIGITS.search(text)
+    if fraction is None:
+        return "%Y-%m-%dT%H:%M:%SZ"
+    return "%Y-%m-%dT%H:%M:%S.%_msZ" if len(fraction[1]) <= _OF_MILLISECONDS else "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def local_shape(text: str) -> str:
+    """The same; without a zone where the text has none."""
+    return shape(text) if _ZONE.search(text, len("YYYY-MM-DD")) else shape(text).removesuffix("Z")
 
 
 def _written(directive: str, moment: datetime) -> str:

@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
+import msgspec
+from msgspec import Raw
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from source_rest_api import date_formats, datetimes, moments, templates
@@ -18,18 +20,15 @@ from source_rest_api.slices import Mark, Slice
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from msgspec import Raw
-
     from source_rest_api.date_formats import DateFormat, Unit
     from source_rest_api.page import Position
     from source_rest_api.peek import FieldReader
 
 _FIRST = datetime(1, 1, 1, tzinfo=timezone.utc)
 _SHORTEST_MONTH = datetime(2023, 2, 1, tzinfo=timezone.utc)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _FRACTION = re.compile(r"[.,](\d+)")
 _DAY = timedelta(days=1)
-_MILLI, _MICRO = 3, 6
+_MICRO = 6
 """Digits of the fraction of a second."""
 
 
@@ -154,6 +153,17 @@ class DatetimeCursor(FieldCursor):
         """The mark, but never after now, or the beginning of its second or day where values have no finer parts."""
         return mark if mark.value <= now else _at(self._unit(mark).floor(now))
 
+    def at_deletion(self, now: datetime, newest: Mark | None) -> Raw:
+        """What the field holds for a row that is gone by now: no earlier than what any row had, in their format."""
+        latest = now if newest is None else max(now, newest.value)
+        form = next(iter(self.record_format), None)
+        if form is None:
+            form = None if newest is None else date_formats.local_shape(newest.text)
+            text = newest.text if newest is not None and latest > now else datetimes.write(latest, form)
+        else:
+            text = datetimes.write(latest, form)
+        return Raw(text.encode() if form in date_formats.EPOCHS else msgspec.json.encode(text))
+
     def _borders(self, whole: Slice) -> Iterator[Mark]:
         if self.step is None or whole.start is None or whole.end is None:
             return
@@ -179,7 +189,7 @@ class DatetimeCursor(FieldCursor):
 
     def _unit(self, mark: Mark) -> Unit:
         """The smallest step in which a mark can be asked for."""
-        form = self._form or date_formats.compiled(_shape(mark.text))
+        form = self._form or date_formats.compiled(date_formats.shape(mark.text))
         assert form.unit is not None  # noqa: S101 -- it is checked when the config is loaded
         return form.unit
 
@@ -189,7 +199,7 @@ class DatetimeCursor(FieldCursor):
             moment = unit.below(unit.floor(mark.value))
         except OverflowError:
             return mark
-        return Mark(moment, datetimes.write(moment, _shape(mark.text)))
+        return Mark(moment, datetimes.write(moment, date_formats.shape(mark.text)))
 
     def _written(self, mark: Mark) -> Position:
         if self._form is None:
@@ -227,16 +237,6 @@ class DatetimeCursor(FieldCursor):
 
 def _at(moment: datetime) -> Mark:
     return Mark(moment, datetimes.write(moment))
-
-
-def _shape(text: str) -> str:
-    """The format of an ISO 8601 text, as far as its precision goes."""
-    if _DATE.fullmatch(text):
-        return "%Y-%m-%d"
-    fraction = _FRACTION.search(text)
-    if fraction is None:
-        return "%Y-%m-%dT%H:%M:%SZ"
-    return "%Y-%m-%dT%H:%M:%S.%_msZ" if len(fraction[1]) <= _MILLI else "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def _moment(name: str, given: str | None, context: Mapping[str, Any]) -> Mark | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from msgspec import Raw
 
@@ -39,6 +41,8 @@ class Advance:
     """Digests of the page's records that have it."""
     ordered: bool = False
     """Whether everything up to `newest` has been delivered."""
+    keys: Sequence[bytes] = ()
+    """Keys of the records, where `deletions` follows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,37 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Swept:
+    """Rows that a sweep met."""
+
+    keys: Sequence[bytes]
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds, about."""
+        return sum(map(sys.getsizeof, self.keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was planned before has to have ended well before the plan goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepEnd:
+    """All of a sweep has been delivered, or it counts for nothing."""
+
+    began_at: datetime
+    doubt: str | None = None
+    """Why it counts for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Records ready to be emitted, and what they move."""
 
     records: list[Raw]
-    moved: Advance
+    moved: Advance | Swept
     nulled: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """By the index of a record: its fields that are null because it was too large."""
 

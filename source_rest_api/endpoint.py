@@ -12,6 +12,7 @@ from source_rest_api.bodies import Body, GraphqlBody
 from source_rest_api.casts import Kinds
 from source_rest_api.cursors import Cursor
 from source_rest_api.decoders import Json
+from source_rest_api.deletions import Deletions
 from source_rest_api.error_rules import ErrorRule
 from source_rest_api.model import Json as JsonText
 from source_rest_api.model import (
@@ -87,6 +88,8 @@ class Endpoint(Model):
     one, 5xx, 408, 425, 429 and lost connections are tried again, and other errors end the stream."""
     incremental: Annotated[Cursor | None, Own] = None
     """How only what is new is asked for."""
+    deletions: Deletions | None = None
+    """Whether rows that are gone are told in incremental syncs, by a record with `_ab_cdc_deleted_at`."""
     partitions: PartitionLists = ()
     """Lists of values to read the stream for: once for each value, and for each combination where there are several. In
     a file, `partitions: {repo: [a, b]}` will do, for a path such as `repos/{{ repo }}/issues`."""
@@ -164,7 +167,8 @@ class Endpoint(Model):
     @property
     def texts(self) -> list[str]:
         """All texts that may be templates of requests."""
-        return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ())]
+        swept = self.deletions.texts if self.deletions else ()
+        return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ()), *swept]
 
     def filled(self, raw_config: Mapping[str, Any]) -> Endpoint:
         """The endpoint with the templates filled that read the config: those of its cursor and of its paths.
@@ -189,6 +193,8 @@ class Endpoint(Model):
         for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
             yield f"records_path: its template reads `{name}`, and may read `config` only"
         paging = self.pagination or default
+        if self.deletions is not None:
+            yield from self.deletions.problems(self, paging)
         if not isinstance(paging, Paging):
             return
         if paging.result_cap is not None and not (self.incremental and self.incremental.in_order):

@@ -14,6 +14,7 @@ from source_rest_api.slices import Mark, Observation, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from msgspec import Raw
     from typing_extensions import Self
@@ -153,6 +154,15 @@ class FieldCursor(Model):
 
     def _borders(self, whole: Slice) -> Iterable[Mark]:
         """Where intervals touch: each within the whole, and larger than the one before."""
+        raise NotImplementedError
+
+    def at_deletion(self, now: datetime, newest: Mark | None) -> Raw | None:
+        """What the field holds for a row that is gone by now, as JSON, so that it is no earlier than any row.
+
+        Args:
+            now: When it was found gone.
+            newest: The largest value of all rows so far.
+        """
         raise NotImplementedError
 
     def later(self, one: Mark | None, other: Mark | None) -> Mark | None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
+from msgspec import Raw
 from pydantic import BeforeValidator
 
 from source_rest_api import templates
@@ -17,8 +18,6 @@ from source_rest_api.slices import Mark, Slice
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
-
-    from msgspec import Raw
 
     from source_rest_api.page import Position
 
@@ -111,6 +110,10 @@ class IntegerCursor(FieldCursor):
     def clamp(self, mark: Mark, now: datetime) -> Mark:  # noqa: ARG002
         """The mark: numbers have no now."""
         return mark
+
+    def at_deletion(self, now: datetime, newest: Mark | None) -> Raw | None:  # noqa: ARG002
+        """What the field holds for a row that is gone: the largest number of all rows so far."""
+        return None if newest is None else Raw(newest.text.encode())
 
     def _borders(self, whole: Slice) -> Iterator[Mark]:
         if self.step is None or whole.start is None or whole.end is None:

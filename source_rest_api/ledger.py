@@ -17,6 +17,7 @@ _EXAMPLES = 5
 """Unreadable cursor values that are told."""
 _EXTRAS = {
     "left_out": "of them left out by filters",
+    "told": "of them tell of deleted rows",
     "unreadable": "without a readable cursor",
     "uncast": "values left uncast",
     "nulled": "with null in their largest fields because they were too large",
@@ -24,6 +25,9 @@ _EXTRAS = {
     "twice": "of them came twice because rows moved",
     "drifts": "times rows moved between pages",
     "ignored": "answers ignored by an error rule",
+    "keyless": "without a primary key, whose deletion cannot be told",
+    "sweeps": "sweeps for deleted rows",
+    "followed": "rows followed",
 }
 """What is told only where it happened."""
 _NOTICED = 0.05
@@ -113,7 +117,8 @@ class Ledger:
 
     def _extras(self) -> str:
         shown = {"unreadable": f" ({', '.join(self._examples)})"}
-        return "".join(f", {self[name]:g} {text}{shown.get(name, '')}" for name, text in _EXTRAS.items() if self[name])
+        told = {name: text for name, text in _EXTRAS.items() if self[name]}
+        return "".join(f", {self[name]:.15g} {text}{shown.get(name, '')}" for name, text in told.items())
 
     def _traffic(self) -> str:
         size = f", {self['bytes'] / 1000:,.1f} kB" if self["bytes"] else ""

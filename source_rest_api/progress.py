@@ -7,7 +7,6 @@ records before it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,11 @@ from source_rest_api.state import Reading, SliceState, StreamState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from source_rest_api.cursors import Cursor, Mark
     from source_rest_api.delivery import Advance, Planned
-
-_FORGOTTEN = timedelta(days=30)
-"""After which a partition that is not met any more is dropped from the state."""
+    from source_rest_api.inventory import Inventory
 
 
 @dataclass
@@ -42,14 +40,23 @@ class Progress:
         cursor: The stream's cursor, if the sync is incremental.
         of: Digest of what positions depend on.
         began: When the read began.
+        inventory: The rows that the destination has, if deleted ones are to be told.
 
     Attributes:
         earlier: What earlier runs of the same sync delivered, by partition.
     """
 
-    def __init__(self, saved: StreamState, cursor: Cursor | None, of: str, began: datetime) -> None:
+    def __init__(
+        self,
+        saved: StreamState,
+        cursor: Cursor | None,
+        of: str,
+        began: datetime,
+        inventory: Inventory | None = None,
+    ) -> None:
         self._state = saved
         self._cursor = cursor
+        self.inventory = inventory
         mode = "full_refresh" if cursor is None else "incremental"
         before = saved.reading
         if before is None or (before.mode, before.of) != (mode, of):
@@ -72,7 +79,7 @@ class Progress:
     @property
     def changed(self) -> bool:
         """Whether something has moved since the last `dump`."""
-        return self._changed
+        return self._changed or (self.inventory is not None and self.inventory.changed)
 
     def is_done(self, partition: str) -> bool:
         """Whether an earlier run of this full refresh has read the partition."""
@@ -97,6 +104,8 @@ class Progress:
         """Note what has been delivered."""
         partition = self._partition(moved.partition)
         self._observe(partition, moved)
+        if self.inventory is not None:
+            self.inventory.deliver(moved.keys, moved.newest)
         key = (moved.partition, None if moved.interval.start is None else moved.interval.start.text)
         entry = self._slices.get(key) or self._entry(moved)
         if moved.done:
@@ -119,7 +128,9 @@ class Progress:
         """Note that the stream came to its end: partitions that it did not meet are missing."""
         self._slices.clear()
         self._done.clear()
-        self._forget(now)
+        self._state.forget(self._met, now)
+        if self.inventory is not None:
+            self.inventory.close()
         if self._cursor is None:
             self.stamp(now)
         self._changed = True
@@ -136,21 +147,10 @@ class Progress:
         if slices or self._done:
             self._reading.slices, self._reading.done = slices, sorted(self._done)
             self._state.reading = self._reading
+        self._state.rows = None if self.inventory is None else self.inventory.dump()
         dumped = self._state.dump()
         self._state.reading = None
         return dumped
-
-    def _forget(self, now: datetime) -> None:
-        """Note partitions that are missing, and drop those that have been for long."""
-        saved = self._state
-        for name in list(saved.cursors):
-            if state.short(name) in self._met:
-                saved.missing.pop(name, None)
-                continue
-            since = saved.missing.setdefault(name, now.date().isoformat())
-            if now - datetimes.parse(since) > _FORGOTTEN:
-                del saved.cursors[name], saved.missing[name]
-                saved.boundaries.pop(name, None)
 
     def _partition(self, key: str) -> _Partition:
         return self._partitions.setdefault(key, _Partition())

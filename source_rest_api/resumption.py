@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from source_rest_api import state
 from source_rest_api.cursors import Slice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from source_rest_api.config import Config
     from source_rest_api.cursors import Cursor, Mark
+    from source_rest_api.endpoint import Endpoint
+    from source_rest_api.paginators import Paginator
     from source_rest_api.state import SliceState
 
 
@@ -18,6 +22,12 @@ class Task(NamedTuple):
 
     interval: Slice
     saved: SliceState | None = None
+
+
+def depends_on(config: Config, endpoint: Endpoint, paginator: Paginator) -> str:
+    """Digest of all that positions in the state depend on."""
+    parts = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.body, paginator, config.params)
+    return state.digest(repr((config.url_base, endpoint.incremental, *parts)))
 
 
 def tasks(whole: Slice, entries: Iterable[SliceState], cursor: Cursor | None) -> Iterator[Task]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from source_rest_api.deletions import DELETED_AT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -40,6 +42,12 @@ def infer(records: Iterable[Raw]) -> dict[str, Any]:
         "additionalProperties": True,
         "properties": properties,
     }
+
+
+def with_deletions(declared: dict[str, Any]) -> dict[str, Any]:
+    """The schema of records some of which tell that a row is gone."""
+    properties = {**declared["properties"], DELETED_AT: {"type": ["null", "string"], **_ZONED}}
+    return {**declared, "properties": properties}
 
 
 @dataclass

@@ -180,6 +180,7 @@ class SliceReader:
             newest=seen.newest if seen is not None else None,
             boundary=boundary.digests(seen) if seen is not None and stream.endpoint.primary_key else (),
             ordered=stream.in_order and page.last,
+            keys=() if stream.sweep is None else stream.sweep.delivered(fitted.records),
         )
         return Batch(fitted.records, moved, fitted.nulled)
 

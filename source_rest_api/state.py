@@ -6,25 +6,32 @@ r"""What the last sync reached, as it stands in STATE messages.
 
 While a sync is unfinished, `reading` holds what it has delivered beyond that: the intervals that are done, and for each
 slice in flight the page to go on with. A partition that never had a record has no entry: it begins at its start, as a
-new one does. From a thousand partitions on, their names are 64-bit digests (`#` and 11 characters).
+new one does. From a thousand partitions on, their names are 64-bit digests (`#` and 11 characters). `rows` holds the
+keys of all rows, where deleted ones are to be told.
 """
 
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from datetime import timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from source_rest_api import datetimes
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
 
 VERSION = 2
 READABLE = 1000
 """Partitions whose names are kept as they are."""
+_FORGOTTEN = timedelta(days=30)
+"""After which a partition that is not met any more is dropped."""
 
 
 class SliceState(msgspec.Struct, omit_defaults=True):
@@ -60,6 +67,24 @@ class Reading(msgspec.Struct, omit_defaults=True):
     slices: list[SliceState] = []
 
 
+class RowsState(msgspec.Struct, omit_defaults=True):
+    """The rows that the destination has, where `deletions` follows them. Keys are texts as `keys` writes them."""
+
+    of: str
+    """Digest of what the keys depend on."""
+    swept_at: str
+    """When the last sweep that was complete began, or the first read."""
+    keys: str = ""
+    added: str = ""
+    """Keys beside `keys`."""
+    missing: str = ""
+    """Those that the last sweep did not have."""
+    newest: str | None = None
+    """The largest cursor value ever delivered, be it in the future."""
+    too_many: bool = False
+    """There are more rows than can be followed."""
+
+
 class StreamState(msgspec.Struct, omit_defaults=True):
     """The state of one stream."""
 
@@ -73,6 +98,7 @@ class StreamState(msgspec.Struct, omit_defaults=True):
     """Partitions that a complete sync did not meet, and the date from which they are missing."""
     completed_at: str | None = None
     reading: Reading | None = None
+    rows: RowsState | None = None
 
     def get(self, partition: str) -> str | None:
         """The cursor of a partition (its key; empty for a stream that is read once)."""
@@ -111,6 +137,22 @@ class StreamState(msgspec.Struct, omit_defaults=True):
             self.boundaries[name] = boundary
         if len(self.cursors) == READABLE:
             self._shorten()
+
+    def forget(self, met: AbstractSet[str], now: datetime) -> None:
+        """Note partitions that a complete sync did not meet, and drop those that have been missing for long.
+
+        Args:
+            met: Digests of those that it met.
+            now: Today.
+        """
+        for name in list(self.cursors):
+            if short(name) in met:
+                self.missing.pop(name, None)
+                continue
+            since = self.missing.setdefault(name, now.date().isoformat())
+            if now - datetimes.parse(since) > _FORGOTTEN:
+                del self.cursors[name], self.missing[name]
+                self.boundaries.pop(name, None)
 
     def _shorten(self) -> None:
         self.cursors = {short(name): cursor for name, cursor in self.cursors.items()}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timezone
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api import raw_json, resumption, state
+from source_rest_api import keys, resumption, state
 from source_rest_api.boundary import Boundary
 from source_rest_api.continuation import check_end
 from source_rest_api.cursors import Slice
@@ -24,6 +23,7 @@ from source_rest_api.progress import Progress
 from source_rest_api.request_builder import RequestBuilder
 from source_rest_api.resumption import Task
 from source_rest_api.slice_reader import SliceReader
+from source_rest_api.sweep import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from source_rest_api.delivery import Batch
     from source_rest_api.endpoint import Endpoint
     from source_rest_api.requester import Requester
+    from source_rest_api.sweep import Step
 
 _LOG = logging.getLogger("airbyte.source_rest_api.stream")
 
@@ -75,10 +76,14 @@ class Stream:
         self._now = now
         self._mask = mask
 
-        def above(parent: Endpoint, shared: Parents) -> Stream:
-            return Stream(config, parent, requester, raw_config, now, mask, shared)
+        def other(endpoint: Endpoint, parents: Parents) -> Stream:
+            return Stream(config, endpoint, requester, raw_config, now, mask, parents)
 
-        self._partitions = Partitions(config, endpoint, raw_config, parents or Parents(config, above))
+        shared = parents or Parents(config, other)
+        self._partitions = Partitions(config, endpoint, raw_config, shared)
+        self.sweep = (
+            None if endpoint.deletions is None else Sweep(endpoint, lambda swept: other(swept, shared), self.ledger)
+        )
 
     @property
     def in_order(self) -> bool:
@@ -91,20 +96,6 @@ class Stream:
         wished: bool | None = getattr(self.paginator, "overlap", None)
         return self.paginator.shifts == "row" and bool(self.endpoint.primary_key) if wished is None else wished
 
-    @cached_property
-    def of(self) -> str:
-        """Digest of all that positions in the state depend on."""
-        endpoint = self.endpoint
-        parts = (
-            endpoint.path,
-            endpoint.http_method,
-            endpoint.params,
-            endpoint.body,
-            self.paginator,
-            self._config.params,
-        )
-        return state.digest(repr((self._config.url_base, endpoint.incremental, *parts)))
-
     def progress(self, saved: Mapping[str, Any] | None, *, incremental: bool) -> Progress:
         """The progress of a read that goes on from a state.
 
@@ -112,17 +103,20 @@ class Stream:
             ConfigError: The state is not one of this stream.
         """
         loaded = state.load(self.name, saved)
-        cursor = self.endpoint.incremental
+        cursor, now, inventory = self.endpoint.incremental, self._now(), None
         if cursor is not None:
             try:
                 for text in loaded.texts():
                     cursor.mark(text)
+                if self.sweep is not None and incremental:
+                    inventory = self.sweep.inventory(loaded, now)
             except ValueError as error:
                 raise state.foreign(self.name, saved, str(error)) from None
-        return Progress(loaded, cursor if incremental else None, self.of, self._now())
+        of = resumption.depends_on(self._config, self.endpoint, self.paginator)
+        return Progress(loaded, cursor if incremental else None, of, now, inventory)
 
-    def plan(self, progress: Progress, reach: int) -> Iterator[SliceReader | Planned]:
-        """The slices to read, and for each partition their number after the last.
+    def plan(self, progress: Progress, reach: int) -> Iterator[Step]:
+        """The slices to read, and for each partition their number after the last; then a sweep, if it is due.
 
         Args:
             progress: Where earlier syncs came.
@@ -142,6 +136,8 @@ class Stream:
                 count += 1
                 yield SliceReader(self, partition, task, known, reach)
             yield Planned(partition.key, count)
+        if self.sweep is not None and progress.inventory is not None:
+            yield from self.sweep.steps(progress.inventory, self._now, reach)
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
         """All records of one slice, page after page."""
@@ -191,6 +187,7 @@ class Stream:
             return end
         doubt = check_end(page, end, paged=self.paginator.type != "none")
         if doubt is not None:
+            self.ledger.add(doubts=1)
             _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, doubt)
         return end
 
@@ -204,9 +201,7 @@ class Stream:
 
     def identity(self, record: Raw) -> bytes:
         """What tells a record from others: its primary key, or all of it."""
-        if not self.endpoint.primary_key:
-            return bytes(record)
-        return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in self.endpoint.primary_key)
+        return keys.identity(record, self.endpoint.primary_key)
 
     def may_keep(self, position: Position) -> bool:
         """Whether a position may stand in the state: it holds no secret."""

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from source_rest_api import messages
-from source_rest_api.delivery import Planned
+from source_rest_api.delivery import Planned, Settled, SweepEnd, Swept
 from source_rest_api.errors import ConfigError
 from source_rest_api.transfer import Stopped
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from source_rest_api.progress import Progress
     from source_rest_api.slice_reader import SliceReader
     from source_rest_api.stream import Stream
+    from source_rest_api.sweep import Step, SweepReader
 
 _MOST_BYTES = 16 << 20
 """What pages that are asked for at the same time may come to, by the largest so far; one may always be asked for."""
@@ -38,7 +39,7 @@ class Item:
     lines: Sequence[bytes] = ()
     """In blocks."""
     records: int = 0
-    moved: Advance | Planned | None = None
+    moved: Advance | Planned | Swept | SweepEnd | None = None
     error: BaseException | None = None
     last: bool = False
     """Whether nothing of the stream comes after it."""
@@ -46,7 +47,7 @@ class Item:
     @property
     def size(self) -> int:
         """Bytes."""
-        return sum(map(len, self.lines))
+        return sum(map(len, self.lines)) + (self.moved.size if isinstance(self.moved, Swept) else 0)
 
 
 class StreamRead:
@@ -77,10 +78,11 @@ class StreamRead:
         self._saved = saved
         self._reach = reach
         self._lock = Lock()
-        self._plan: Iterator[SliceReader | Planned] | None = None
+        self._plan: Iterator[Step] | None = None
         self._planning = False
         self._planned = False
-        self._readers: list[SliceReader] = []
+        self._settling = False
+        self._readers: list[SliceReader | SweepReader] = []
         self._active = 0
         self.largest = 0
         """Bytes of the largest page so far."""
@@ -103,6 +105,8 @@ class StreamRead:
             if work is not None:
                 return work
         if ahead or self._planning or self._planned or len(self._readers) >= self._reach:
+            return None
+        if self._settling and (self._readers or self._active):
             return None
         self._planning = True
         return self._open if self._plan is None else self._extend
@@ -147,13 +151,14 @@ class StreamRead:
     def _extend(self, out: _Framed) -> None:
         """Plan the next slice."""
         assert self._plan is not None  # noqa: S101 -- it is open
-        step = next(self._plan, None)
-        if isinstance(step, Planned):
+        step = None if self._settling and self.failures else next(self._plan, None)
+        if isinstance(step, Planned | SweepEnd):
             out.moved(step)
         with self._lock:
             self._planned = self._planned or step is None
             self._planning = False
-            if step is not None and not isinstance(step, Planned):
+            self._settling = isinstance(step, Settled)
+            if step is not None and not isinstance(step, Planned | Settled | SweepEnd):
                 self._readers.append(step)
         out.changed()
 
@@ -176,9 +181,9 @@ class _Framed:
         """Pass on a message."""
         self._pass(Item(self._read, [lines]))
 
-    def moved(self, planned: Planned) -> None:
+    def moved(self, step: Planned | SweepEnd) -> None:
         """Pass on what is planned."""
-        self._pass(Item(self._read, moved=planned))
+        self._pass(Item(self._read, moved=step))
 
     def changed(self) -> None:
         """Tell the workers that there may be new work."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from source_rest_api import messages
 from source_rest_api.checkpoint import Checkpoint
-from source_rest_api.delivery import Planned
+from source_rest_api.delivery import Advance, Planned, SweepEnd, Swept
 from source_rest_api.errors import InternalError, as_source_error
 from source_rest_api.pool import Pool
 from source_rest_api.stream_read import Item
+from source_rest_api.tombstones import tombstones
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from source_rest_api.concurrency import Permits
+    from source_rest_api.inventory import Inventory
     from source_rest_api.messages import Messages
     from source_rest_api.stream_read import StreamRead
 
@@ -88,20 +90,44 @@ class Sync:
         read = item.read
         if read.name not in self._unfinished:  # a wait for its rate limit, of a stream that reads it as its parent
             return
-        if item.records and read.name not in self._running:
-            self._running.add(read.name)
-            yield messages.stream_status(read.name, "RUNNING")
-        yield from item.lines
-        self._checkpoints[read.name].count(item.records)
-        if item.moved is not None and read.progress is not None:
-            if isinstance(item.moved, Planned):
-                read.progress.plan(item.moved)
-            else:
-                read.progress.advance(item.moved)
+        yield from self._delivered(read, item.lines, item.records)
+        if item.moved is not None:
+            yield from self._moved(read, item.moved)
         if item.error is not None:
             yield self._error(item.error, read.name)
         if item.last:
             yield from self._ended(read)
+
+    def _delivered(self, read: StreamRead, lines: Sequence[bytes], records: int) -> Iterator[bytes]:
+        """Lines, and the status that has to come before the first record."""
+        if records and read.name not in self._running:
+            self._running.add(read.name)
+            yield messages.stream_status(read.name, "RUNNING")
+        yield from lines
+        self._checkpoints[read.name].count(records)
+
+    def _moved(self, read: StreamRead, moved: Advance | Planned | Swept | SweepEnd) -> Iterator[bytes]:
+        """Note what an item moves; at the end of a sweep, tell what is gone."""
+        progress = read.progress
+        assert progress is not None  # noqa: S101 -- what moves it was planned by it
+        if isinstance(moved, Planned):
+            progress.plan(moved)
+        elif isinstance(moved, Advance):
+            progress.advance(moved)
+        elif progress.inventory is not None and isinstance(moved, Swept):
+            progress.inventory.meet(moved.keys)
+        elif progress.inventory is not None and isinstance(moved, SweepEnd):
+            yield from self._tombstones(read, progress.inventory, moved)
+
+    def _tombstones(self, read: StreamRead, inventory: Inventory, end: SweepEnd) -> Iterator[bytes]:
+        """A record for each row that a sweep found gone; only then a state may forget it."""
+        assert read.stream is not None  # noqa: S101 -- it was swept
+        for keys in inventory.conclude(end):
+            records = tombstones(read.stream.endpoint, keys, end.began_at, inventory.newest)
+            lines = messages.records(read.name, records, int(time.time() * 1000))
+            yield from self._delivered(read, lines, len(records))
+            inventory.forget(keys)
+            yield from self._due()
 
     def _due(self) -> Iterator[bytes]:
         """States of streams that have moved, each at its time; there may be many streams, so it is not always asked."""

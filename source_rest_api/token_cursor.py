@@ -75,6 +75,9 @@ class TokenCursor(Model):
         """The mark: tokens have no now."""
         return mark
 
+    def at_deletion(self, now: datetime, newest: Mark | None) -> None:
+        """What its field holds for a row that is gone: it has no field."""
+
     def later(self, one: Mark | None, other: Mark | None) -> Mark | None:
         """The mark that counts of two that were seen one after the other: the last."""
         return other or one

@@ -7,13 +7,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api import config as configs
-from source_rest_api.delivery import Planned
+from source_rest_api.delivery import Planned, Settled, SweepEnd, Swept
 from source_rest_api.errors import SourceError
 from source_rest_api.requester import Requester
 from source_rest_api.stream import Stream
 
 if TYPE_CHECKING:
-    from source_rest_api.delivery import Batch
+    from source_rest_api.delivery import Advance, Batch
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 ONCE = {"max_attempts": 1}
@@ -37,6 +37,8 @@ class Reading:
         self.error: SourceError | None = None
         self.batches: list[Batch] = []
         self.states: list[dict[str, Any]] = []
+        self.gone: list[bytes] = []
+        self.moves: list[Advance] = []
         with Requester(loaded, url) as requester:
             self.stream = Stream(loaded, loaded.streams[-1], requester, raw, lambda: NOW)
             try:
@@ -47,6 +49,11 @@ class Reading:
     def _read(self, saved: Any, *, incremental: bool) -> None:
         self.progress = self.stream.progress(saved, incremental=incremental)
         for step in self.stream.plan(self.progress, 1):
+            if isinstance(step, Settled):
+                continue
+            if isinstance(step, SweepEnd):
+                self._conclude(step)
+                continue
             if isinstance(step, Planned):
                 self.progress.plan(step)
                 self._note()
@@ -58,9 +65,21 @@ class Reading:
 
     def put(self, item: Batch) -> None:
         """Take a page."""
+        if isinstance(item.moved, Swept):
+            assert self.progress.inventory is not None
+            self.progress.inventory.meet(item.moved.keys)
+            return
         self.batches.append(item)
+        self.moves.append(item.moved)
         self.progress.advance(item.moved)
         self._note()
+
+    def _conclude(self, end: SweepEnd) -> None:
+        inventory = self.progress.inventory
+        assert inventory is not None
+        for keys in inventory.conclude(end):
+            self.gone += keys
+            inventory.forget(keys)
 
     def changed(self) -> None:
         """Whoever reads in one thread knows."""

@@ -86,16 +86,17 @@ class Shop:
                 self._put(self.random.choice(list(self.rows)), self.clock)
             else:
                 del self.rows[self.random.choice(list(self.rows))]
-        self.clock = self._later(timedelta(minutes=1))
+        self.clock = self._later(timedelta(minutes=1 if times else 0))
 
     def _later(self, pause: timedelta) -> datetime:
         return datetime.now(timezone.utc) if self.real else self.clock + pause
 
-    def serve(self, api: Api) -> None:
-        """Answer `/rows`, sorted by id."""
+    def serve(self, api: Api, *, restless: bool = False) -> None:
+        """Answer `/rows`, sorted by id; what is restless changes before each answer."""
 
         @api.get("/rows")
         def rows(call: Call) -> Answer:
+            self.change(restless)
             found = [row for _, row in sorted(dict(self.rows).items())]
             if call.arg("since"):
                 found = [row for row in found if row["at"] >= call.arg("since")]

@@ -37,6 +37,26 @@ def test_it_says_what_it_saw(api: Api) -> None:
     assert seen == ("SUCCEEDED", expected)
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer([{"id": 1}]), "SUCCEEDED: items: 2 records"),
+        (
+            Answer([{"name": "a"}]),
+            "FAILED: `deletions`, Stream items, GET {url}/keys, page 1: Rows without the fields",
+        ),
+        (Answer(status=404), "FAILED: `deletions`, Stream items, page 1, GET {url}/keys: "),
+    ],
+)
+def test_the_sweep_for_deleted_rows_is_tried(answer: Answer, told: str, api: Api) -> None:
+    """What is wrong with its question is said now, and not by a warning a day after the first sync."""
+    api.get("/items")(lambda _: [{"id": 1, "at": "2024-01-01"}, {"id": 2, "at": "2024-01-01"}])
+    api.get("/keys")(lambda _: answer)
+    option = {"primary_key": "id", "incremental": {"cursor_field": "at"}, "deletions": {"every": "P1D", "path": "keys"}}
+    seen = ": ".join(check(api, {**ITEMS, **option}))
+    assert seen.startswith(told.format(url=api.url))
+
+
 def test_one_page_of_each_endpoint_is_asked_for(api: Api) -> None:
     """A check is quick, however long the stream is."""
     api.get("/items")(lambda call: [{"id": call.number}])

@@ -18,8 +18,9 @@ MANY = [str(number) for number in range(100_000)]
         ({"cursors": dict.fromkeys(MANY, "a")}, 10.5),
         ({"reading": {"done": MANY, "slices": []}}, 10.5),
         ({"reading": {"slices": [{"partition": name} for name in MANY]}}, 10.5),
+        ({"rows": {"of": "#", "keys": "k" * 4_000_000, "added": "a" * 500_000}}, 10.5),
     ],
-    ids=["one", "cursors", "done", "slices"],
+    ids=["one", "cursors", "done", "slices", "rows"],
 )
 def test_the_pause_grows_with_the_state(state: dict[str, Any], pause: float) -> None:
     """Half a second, and for 100,000 partitions twenty times as long, whatever holds them."""

@@ -175,7 +175,7 @@ def test_the_state_is_the_newest_cursor_as_the_api_wrote_it(api: Api) -> None:
     times = ["2024-01-02T00:00:00Z", "2024-01-03T01:00:00+02:00", "2024-01-01T00:00:00Z", None, "2024-01-02T22:30:00Z"]
     api.get("/items")(lambda _: [{"at": at} for at in times])
     reading = Reading(api.url, {"incremental": SINCE})
-    assert [batch.moved.done for batch in reading.batches] == [True]
+    assert [moved.done for moved in reading.moves] == [True]
     assert reading.covered == [{"version": 2, "cursor": "2024-01-03T01:00:00+02:00"}]
     assert len(reading.records) == 5
 

@@ -1,0 +1,83 @@
+"""The option to tell which rows are gone, in an API that does not say so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
+
+from source_rest_api import datetimes, templates
+from source_rest_api.model import Model, NamedTexts, Text, texts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from source_rest_api.endpoint import Endpoint
+    from source_rest_api.paginators import Paginator
+
+DELETED_AT = "_ab_cdc_deleted_at"
+"""The field by which Airbyte's destinations know a row that is gone."""
+_INTERVALS = frozenset({"stream_interval", "stream_slice"})
+
+
+def _check_duration(text: str) -> str:
+    datetimes.duration(text)
+    return text
+
+
+class Deletions(Model):
+    """Tells which rows are gone: now and then a sweep asks for all rows once more, and keeps only their keys.
+
+    It works in incremental syncs, and needs `primary_key` and `incremental`.
+    """
+
+    every: Annotated[str, AfterValidator(_check_duration)]
+    """How much time lies between two sweeps, as an ISO 8601 duration such as `P1D`. A row is told as gone when two
+    sweeps in succession did not have it."""
+    path: Text | None = None
+    """Path that a sweep asks; by default that of the endpoint."""
+    params: NamedTexts = {}  # noqa: RUF012 -- pydantic copies defaults
+    """Query parameters of a sweep, beside or in place of the endpoint's, such as `fields: id`; an empty list leaves one
+    out."""
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts that may be templates."""
+        return [*([] if self.path is None else [self.path]), *texts_of(self.params)]
+
+    def due(self, last: datetime, now: datetime) -> bool:
+        """Whether it is time for a sweep, that much after the last."""
+        return now >= datetimes.add(last, self.every)
+
+    def swept(self, endpoint: Endpoint) -> Endpoint:
+        """What a sweep reads: all rows, whatever their cursor, as far as their keys need.
+
+        A row that does not pass the filters is there all the same.
+        """
+        keys = {".".join(path) for path in endpoint.primary_key}
+        return endpoint.model_copy(
+            update={
+                "path": endpoint.path if self.path is None else self.path,
+                "params": {**endpoint.params, **self.params},
+                "incremental": None,
+                "deletions": None,
+                "filter": None,
+                "filter_after": None,
+                "add_fields": {name: value for name, value in endpoint.add_fields.items() if name in keys},
+            }
+        )
+
+    def problems(self, endpoint: Endpoint, paginator: Paginator) -> Iterator[str]:
+        """What is wrong with it beside the rest of the endpoint."""
+        for needed in ("primary_key", "incremental"):
+            if not getattr(endpoint, needed):
+                yield f"deletions: needs `{needed}`"
+        if getattr(paginator, "first_page_only", False):
+            yield "deletions: a sweep has to see all rows, and `pagination.first_page_only` leaves most of them out"
+        reads = sorted({name for text in self.swept(endpoint).texts for name in templates.names(text)} & _INTERVALS)
+        if reads:
+            yield (
+                f"deletions: a sweep asks for all rows, and a template reads `{reads[0]}`; give the parameter in "
+                "`deletions.params` another value, or an empty list to leave it out"
+            )

@@ -1,0 +1,69 @@
+"""The record that tells that a row is gone wins over the row in every destination."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from source_rest_api import config
+from source_rest_api.tombstones import tombstones
+
+AT = datetime(2024, 6, 1, 12, 30, 15, 250_000, tzinfo=timezone.utc)
+LATER = "2024-06-01T15:00:00.5+02:00"
+
+
+def tombstone(incremental: Any, newest: str | None, key: bytes = b"[7]", **endpoint: Any) -> dict[str, Any]:
+    """The record for one key."""
+    given = {"name": "e", "path": "e", "primary_key": "id", "incremental": incremental, "deletions": {"every": "P1D"}}
+    loaded = config.load({"url_base": "http://h", "endpoints": [{**given, **endpoint}]}).streams[0]
+    assert loaded.incremental
+    mark = None if newest is None else loaded.incremental.mark(newest)
+    [made] = tombstones(loaded, [key], AT, mark)
+    record: dict[str, Any] = json.loads(bytes(made))
+    assert record.pop("_ab_cdc_deleted_at") == "2024-06-01T12:30:15.250000Z"
+    return record
+
+
+@pytest.mark.parametrize(
+    ("given", "newest", "value"),
+    [
+        ({}, None, "2024-06-01T12:30:15.250000Z"),
+        ({}, "2024-05-01T00:00:00Z", "2024-06-01T12:30:15Z"),
+        ({}, "2024-05-01T00:00:00.000+02:00", "2024-06-01T12:30:15.250Z"),
+        ({}, "2024-05-01 00:00:00", "2024-06-01T12:30:15"),
+        ({}, "2024-05-01", "2024-06-01"),
+        ({}, LATER, LATER),
+        ({"record_format": "%s"}, "2024-05-01T00:00:00Z", 1717245015),
+        ({"record_format": "%ms"}, "2024-05-01T00:00:00Z", 1717245015250),
+        ({"record_format": "%s"}, "2030-01-01T00:00:00Z", 1893456000),
+        ({"record_format": ["%d/%m/%Y", "%s"]}, "2024-05-01T00:00:00Z", "01/06/2024"),
+        ({"type": "integer"}, "41", 41),
+        ({"type": "integer"}, "123456789012345678901234567890", 123456789012345678901234567890),
+    ],
+)
+def test_its_cursor_is_the_largest(given: dict[str, Any], newest: str | None, value: Any) -> None:
+    """As records write it: the moment of the sweep, or what any row had if that is more; of numbers the largest."""
+    assert tombstone({"cursor_field": "at", **given}, newest) == {"id": 7, "at": value}
+
+
+def test_without_a_field_it_has_none() -> None:
+    """A token is in no record, and a number of which none was ever seen is not invented."""
+    assert tombstone({"type": "token", "token_path": "next", "start_param": "t"}, "token") == {"id": 7}
+    assert tombstone({"type": "integer", "cursor_field": "n"}, None) == {"id": 7}
+
+
+def test_the_key_is_the_rows_own() -> None:
+    """Also where the cursor is the key, or lies in the same object; every digit of it."""
+    assert tombstone({"type": "integer", "cursor_field": "id"}, "9") == {"id": 7}
+    made = tombstone({"cursor_field": "a.at"}, None, b'["x\\ty",1.50]', primary_key=["a.id", "n"], filter="record.zzz")
+    assert made == {"a": {"at": "2024-06-01T12:30:15.250000Z", "id": "x\ty"}, "n": 1.5}
+
+
+def test_it_has_the_names_and_kinds_of_records() -> None:
+    """What changes the shape of records changes it too."""
+    shape: dict[str, Any] = {"snake_case": True, "flatten": True, "cast": {"a_changed_at": "date"}}
+    made = tombstone({"cursor_field": "a.changedAt"}, None, primary_key="a_id", **shape)
+    assert made == {"a_id": 7, "a_changed_at": "2024-06-01"}
