@@ -51,13 +51,20 @@ class _Lines(Model):
                 f"The API answered with {response.content_type} where the `decoder` expects another format: check "
                 "`authentication`, `path` and `decoder`."
             )
-        rest = b""
+        parts: list[bytes] = []
+        size = 0
         for text in _utf8(response, self.encoding):
-            *lines, rest = (rest + text).split(b"\n")
-            yield from lines
-            if len(rest) > _LONGEST_LINE:
+            begin, *lines = text.split(b"\n")
+            parts.append(begin)
+            size += len(begin)
+            if lines:
+                yield b"".join(parts)
+                *lines, rest = lines
+                yield from lines
+                parts, size = [rest], len(rest)
+            if size > _LONGEST_LINE:
                 raise ConfigError(f"A line is longer than {_LONGEST_LINE >> 20} MB: check `decoder`.")
-        if rest:
+        if rest := b"".join(parts):
             yield rest
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import json
 import subprocess
 import sys
 import zlib
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from source_rest_api import config
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
+from source_rest_api.line_decoders import Jsonl
+from source_rest_api.page import Response
 from source_rest_api.requester import Requester
 from source_rest_api.stream import Stream
 from tests.api import Answer, Api
@@ -163,6 +169,17 @@ def test_a_table_may_be_packed_to_nothing(api: Api) -> None:
     body = gzip.compress(b"id,n\n" + b"1,0\n" * 100_000)
     assert len(body) * 200 < 400_000
     assert len(read(api, Answer(body, headers=CSV), type="csv")) == 100_000
+
+
+@given(st.lists(st.text("ab€ \\", max_size=5)), st.lists(st.integers(0, 60)), st.booleans())
+def test_lines_are_whole_however_they_arrive(texts: list[str], cuts: list[int], ended: bool) -> None:
+    """Chunks may end anywhere: inside a line, at its end, inside a character."""
+    body = b"\n".join(b'{"t": %s}' % json.dumps(text, ensure_ascii=False).encode() for text in texts)
+    body += b"\n" * ended
+    places = [0, *sorted(cuts), len(body)]
+    chunks = iter([body[begin:end] for begin, end in pairwise(places)])
+    pages = Jsonl().pages(Response(200, {}, b"", "", chunks))
+    assert [json.loads(bytes(record))["t"] for page in pages for record in page] == texts
 
 
 @pytest.mark.parametrize(("form", "headers"), [("csv", CSV), ("jsonl", NDJSON)])
