@@ -14,7 +14,7 @@ from msgspec import Raw
 from pydantic import ValidationError
 
 from source_rest_api import datetimes
-from source_rest_api.cursors import DatetimeCursor, Mark, Observation, Slice
+from source_rest_api.cursors import DatetimeCursor, IntegerCursor, Mark, Observation, Slice
 from source_rest_api.page import Page, Request, Response
 
 UTC = timezone.utc
@@ -32,7 +32,7 @@ def records(*values: bytes) -> list[Raw]:
     return [Raw(b'{"id":%d,"at":%b}' % (n, value)) for n, value in enumerate(values)]
 
 
-def observe(cursor: DatetimeCursor, records: list[Raw], interval: Slice) -> Observation:
+def observe(cursor: DatetimeCursor | IntegerCursor, records: list[Raw], interval: Slice) -> Observation:
     """Let a cursor see a page with these records."""
     return cursor.observe(Page(REQUEST, Response(200, {}, b"", "https://h"), Raw(b"null"), records), interval)
 
