@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from datetime import datetime, timedelta, timezone
+from threading import Barrier, Event, Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -301,3 +302,68 @@ def test_children_that_are_gone_are_left_out_where_a_rule_says_so(api: Api, tmp_
     logs = [log["message"] for log in done.bodies("LOG")]
     for begin in ("Stream repos:", "Stream repos, for the streams below it:"):
         assert [log for log in logs if log.startswith(f"{begin} 3 records, 1 answers ignored by an error rule")], logs
+
+
+@pytest.mark.parametrize("moment", ["while its children are asked for", "after its page"])
+def test_a_parent_that_changes_while_its_children_are_read_is_asked_again(api: Api, moment: str) -> None:
+    """Parents and children in one read with four threads: what comes below a parent after it was asked is read next."""
+    lock, clock = Lock(), [datetime(2024, 6, 1, tzinfo=timezone.utc)]
+    parents: dict[int, dict[str, Any]] = {n: {"id": n, "at": f"2024-01-{n:02d}T00:00:00Z"} for n in range(1, 13)}
+    children = {n: [{"id": f"{n}a", "at": f"2024-01-{n:02d}T00:00:00Z"}] for n in parents}
+    changed: set[int] = set()
+
+    def change(number: int) -> None:
+        if number in changed or number % 3:
+            return
+        changed.add(number)
+        clock[0] += timedelta(seconds=1)
+        at = clock[0].isoformat().replace("+00:00", "Z")
+        parents[number]["at"] = at
+        children[number].append({"id": f"{number}b", "at": at})
+
+    @api.get("/orgs")
+    def orgs(call: Call) -> Any:
+        with lock:
+            first = 3 * int(call.arg("page")) - 3
+            found = [dict(parents[n]) for n in sorted(parents) if parents[n]["at"] >= call.arg("since")]
+            if moment == "after its page":
+                for row in found[max(first - 3, 0) : first]:
+                    change(row["id"])
+            return found[first : first + 3]
+
+    @api.get("/orgs/{id}/repos")
+    def repos(call: Call) -> Any:
+        with lock:
+            number = int(call.path_params["id"])
+            found = [dict(row) for row in children[number] if row["at"] >= call.arg("since")]
+            change(number)
+            return found
+
+    cursor = {"primary_key": "id", "incremental": {"cursor_field": "at", "start_param": "since"}}
+    config = {
+        "url_base": api.url,
+        "start_date": "2024-01-01",
+        "max_concurrency": 4,
+        "endpoints": [
+            {**ORGS, **cursor, "pagination": {"type": "page_number"}},
+            {**REPOS, **cursor, "include_from_parent": {"org": "id"}},
+        ],
+    }
+    states: dict[str, Any] = {}
+    arrived: set[tuple[str, str, str]] = set()
+    for _ in range(2):
+        session = Connector().session(config)
+        began = clock[0]
+        session.now = lambda: began  # noqa: B023 -- a read ends within its turn
+        blocks = session.read(catalog(orgs="incremental", repos="incremental"), states)
+        for message in (json.loads(line) for block in blocks for line in block.splitlines()):
+            if message["type"] == "RECORD":
+                row = message["record"]["data"]
+                arrived.add((message["record"]["stream"], str(row["id"]), row["at"]))
+            if message["type"] == "STATE":
+                stream = message["state"]["stream"]
+                states[stream["stream_descriptor"]["name"]] = stream["stream_state"]
+        assert session.complete
+    assert changed == {3, 6, 9, 12}
+    assert arrived >= {("orgs", str(row["id"]), row["at"]) for row in parents.values()}
+    assert arrived >= {("repos", row["id"], row["at"]) for rows in children.values() for row in rows}

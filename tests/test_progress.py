@@ -183,3 +183,40 @@ def test_the_order_in_which_slices_end_does_not_matter(order: list[int]) -> None
         progress.advance(Advance("", day(number), done=True, newest=mark(number), boundary=(f"#{number}",)))
         assert begun(progress.dump()).dump() == progress.dump()
     assert progress.dump() == {"version": 2, "cursor": mark(5).text, "boundary": ["#5"]}
+
+
+MARKS = st.none() | st.integers(-50, 200).map(mark)
+
+
+@given(MARKS, MARKS, MARKS)
+def test_which_mark_counts_depends_on_no_order(one: Mark | None, two: Mark | None, three: Mark | None) -> None:
+    """The later of marks is associative, commutative and idempotent, and none is the least."""
+    later = CURSOR.later
+    assert later(later(one, two), three) == later(one, later(two, three))
+    assert later(one, two) == later(two, one)
+    assert (later(one, one), later(one, None)) == (one, one)
+
+
+@given(MARKS, st.lists(st.tuples(st.integers(0, 5), MARKS, st.booleans()), max_size=20))
+def test_the_cursor_moves_forward_only_and_not_past_now(
+    saved: Mark | None, steps: list[tuple[int, Mark | None, bool]]
+) -> None:
+    """Whatever comes, in whatever order, and with a crash after each step."""
+    before = saved if saved is None else CURSOR.clamp(saved, NOW)
+    dumped: Any = {"version": 2, **({} if before is None else {"cursor": before.text})}
+    done: set[int] = set()
+    for number, newest, ends in steps:
+        if number in done:
+            continue
+        progress = begun(dumped)
+        done |= {number} if ends else set()
+        bookmark = None if ends else Bookmark("t", 1, 1)
+        progress.advance(Advance("", day(number), done=ends, bookmark=bookmark, newest=newest))
+        if len(done) == 6:
+            progress.plan(Planned("", 1))
+        dumped = progress.dump()
+        assert begun(dumped).dump() == dumped
+        after = progress.saved("")
+        assert before is None or (after is not None and after.value >= before.value)
+        assert after is None or after.value <= NOW
+        before = after
