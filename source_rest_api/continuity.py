@@ -155,11 +155,13 @@ class Continuity:
     def _is_repeated(self, page: Page) -> bool:
         """Whether a page is the one before it again: as many rows came in front, or, the second time, paging stands.
 
+        Without a key it may as well be other rows that are alike, which the loop guard takes for an error.
+
         Raises:
             ConfigError: It is the second time.
         """
-        awaited = self._searching or self._resuming or self._paginator.shifts is None
-        if awaited or not page.records or _texts(page.records) != _texts(self._tail):
+        keyed = self._stream.endpoint.primary_key and self._paginator.shifts is not None
+        if not keyed or self._searching or self._resuming or not page.records or page.records != self._tail:
             if self._stale:
                 self._note()
             self._stale = 0
@@ -204,14 +206,13 @@ class Continuity:
 
     def _repeated(self, rows: list[Raw]) -> int:
         """How many rows at the head of a counted page were on the one before, because others came in front."""
-        if not self._stream.endpoint.primary_key:
+        if not rows or not self._stream.endpoint.primary_key:
             return 0
-        known = set(_texts(self._tail))
-        if known.isdisjoint(_texts(rows)):
+        if self._tail[-1] not in rows and rows[0] not in self._tail:
             return 0
         self._note()
         self.moved = True
-        count = next((index for index, row in enumerate(rows) if bytes(row) not in known), len(rows))
+        count = next((index for index, row in enumerate(rows) if row not in self._tail), len(rows))
         self._stream.ledger.add(withheld=count)
         return count
 
@@ -243,7 +244,3 @@ class Continuity:
                 "Stream %s: rows came, went or changed while pages were read; reading goes on from one that it knows.",
                 self._stream.name,
             )
-
-
-def _texts(rows: list[Raw]) -> list[bytes]:
-    return list(map(bytes, rows))

@@ -98,3 +98,16 @@ def test_a_page_that_comes_again_is_no_row_that_moved(api: Api) -> None:
     reading = Reading(api.url, {**KEY, "pagination": NUMBER})
     assert isinstance(reading.error, ConfigError)
     assert len(api.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "pagination", [OFFSET, NUMBER, {**OFFSET, "overlap": True}], ids=["offset", "number", "overlap"]
+)
+def test_without_a_key_pages_that_are_alike_are_an_error(api: Api, pagination: dict[str, Any]) -> None:
+    """They may be other rows, which are not withheld in silence."""
+    table = [{"v": 1}] * 12
+    api.get("/items")(
+        lambda call: table[int(call.arg("offset") or 4 * int(call.arg("page") or 1) - 4) :][: int(call.arg("limit"))]
+    )
+    reading = Reading(api.url, {"pagination": pagination})
+    assert isinstance(reading.error, ConfigError)

@@ -122,11 +122,14 @@ def test_tokens_that_come_again_end_the_read(api: Api, tokens: list[str]) -> Non
 
 @pytest.mark.parametrize("kind", ["page_number", "offset"])
 def test_a_parameter_that_the_api_does_not_know_is_noticed(api: Api, kind: str) -> None:
-    """An API that answers with page 1 for ever is asked three times: the second time as many rows may have come."""
+    """An API that answers with page 1 for ever is asked twice; where rows have a key, once more."""
     api.get("/items")(lambda _: {"data": numbered(3)})
     reading = Reading(api.url, pagination={"type": kind})
     assert "Check the names of the parameters in `pagination`" in str(reading.error)
-    assert len(api.requests) == 3
+    assert len(api.requests) == 2
+    keyed = Reading(api.url, {"primary_key": "id"}, pagination={"type": kind})
+    assert "Check the names of the parameters in `pagination`" in str(keyed.error)
+    assert len(api.requests) == 2 + 3
 
 
 def test_an_empty_page_with_a_token_is_not_the_end(api: Api) -> None:
