@@ -10,7 +10,7 @@ from source_rest_api import datetimes, templates
 from source_rest_api.model import Model, NamedTexts, Text, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from source_rest_api.endpoint import Endpoint
@@ -24,6 +24,11 @@ _INTERVALS = frozenset({"stream_interval", "stream_slice"})
 def _check_duration(text: str) -> str:
     datetimes.duration(text)
     return text
+
+
+def _names(texts: Iterable[str]) -> set[str]:
+    """All names that templates read."""
+    return {name for text in texts for name in templates.names(text)}
 
 
 class Deletions(Model):
@@ -75,7 +80,10 @@ class Deletions(Model):
                 yield f"deletions: needs `{needed}`"
         if getattr(paginator, "first_page_only", False):
             yield "deletions: a sweep has to see all rows, and `pagination.first_page_only` leaves most of them out"
-        reads = sorted({name for text in self.swept(endpoint).texts for name in templates.names(text)} & _INTERVALS)
+        own = endpoint.model_copy(update={"deletions": None}).texts
+        if templates.TOKEN in _names(self.texts) - _names(own):
+            yield f"deletions: a template reads `{templates.TOKEN}`, and none of the endpoint's own does"
+        reads = sorted(_names(self.swept(endpoint).texts) & _INTERVALS)
         if reads:
             yield (
                 f"deletions: a sweep asks for all rows, and a template reads `{reads[0]}`; give the parameter in "

@@ -65,7 +65,10 @@ class Sweep:
         assert endpoint.incremental is not None  # noqa: S101 -- the config is checked
         of = state.digest(repr((endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)))
         first = saved.cursor is None and not saved.cursors and saved.reading is None
-        return Inventory(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)
+        inventory = Inventory(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)
+        for text in saved.texts():  # where rows were delivered before their keys were kept
+            inventory.deliver((), endpoint.incremental.mark(text))
+        return inventory
 
     def steps(self, inventory: Inventory, now: Callable[[], datetime], reach: int) -> Iterator[Step]:
         """The slices of a sweep, if it is due, and its end; once the read before it has ended well."""

@@ -38,6 +38,7 @@ def load(**endpoint: Any) -> config.Config:
         ({"deletions": {"every": "P1D", "parms": {}}}, "did you mean `params`?"),
         ({"deletions": {"every": "P1D", "params": {"a": "{{ confg.b }}"}}}, "the unknown name `confg`"),
         ({"params": {"from": "{{ stream_interval.start_time }}"}}, "a template reads `stream_interval`"),
+        ({"deletions": {"every": "P1D", "params": {"p": "{{ next_page_token or 1 }}"}}}, "none of the endpoint's own"),
         ({"path": "e/{{ stream_slice.start_time }}"}, "`deletions.params`"),
     ],
 )

@@ -498,6 +498,20 @@ def test_a_number_that_counts_upwards(api: Api) -> None:
     assert [record["n"] for record in records(copy.messages)] == [50, 50]
 
 
+def test_a_number_from_before_it_was_switched_on(api: Api) -> None:
+    """The state's cursor counts as well: a tombstone without a number would lose against the row."""
+    rows = [{"id": number, "n": 10 * number} for number in range(6)]
+    api.get("/items")(lambda call: [row for row in rows if row["n"] >= int(call.arg("after", "0"))])
+    incremental = {"type": "integer", "cursor_field": "n", "start_param": "after"}
+    copy = Copy(api, pagination=None, incremental=incremental, deletions=None)
+    copy.sync()
+    copy.endpoint["deletions"] = {"every": "P1D"}
+    copy.sync()
+    del rows[2]
+    assert [copy.sync(), copy.sync()] == [[], [2]]
+    assert records(copy.messages)[0]["n"] == 50
+
+
 def test_a_token_of_the_api(api: Api) -> None:
     """A sweep asks without the token, which gives everything."""
 
