@@ -79,7 +79,6 @@ class Histories(RuleBasedStateMachine):
     """A table, its changes, and reads of it that end or break off."""
 
     api: Api
-    paging: str
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,10 +86,8 @@ class Histories(RuleBasedStateMachine):
         self.destination = Destination()
         self.still = False
 
-    @initialize(data=st.data(), count=st.sampled_from([0, 1, 12, 20, 28]))
-    def begin(self, data: st.DataObject, count: int) -> None:
+    def begin(self, way: Way, count: int) -> None:
         """Choose how the table is read."""
-        way = data.draw(ways(self.paging))
         self.way, self.table = way, Table(way)
         self.table.fill(count)
         self.table.serve(self.api)
@@ -125,8 +122,14 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.still)
     @rule()
     def again(self) -> None:
-        """Nothing happened since the last read: at most what is as new as that read comes again."""
+        """Nothing happened since the last read: at most what is as new as that read comes again, or as the cursor.
+
+        Of a read that broke off, it is not known which of the rows at the cursor were delivered.
+        """
         had = len(self.destination.durable)
+        saved = self.destination.state["rows"]
+        cursors = [*saved.get("cursors", {}).values(), *filter(None, [saved.get("cursor")])]
+        oldest = min([written(self.ended), *(cursors if self.way.mode != "token" else [])])
         self._read({}, None)
         new = self.destination.durable[had:]
         self.began = None
@@ -134,7 +137,7 @@ class Histories(RuleBasedStateMachine):
             new = self.destination.durable
             assert sorted(row["id"] for row in new) == sorted(self.table.rows)
         else:
-            assert all(row["at"] >= written(self.ended) for row in new), (self.way, new)
+            assert all(row["at"] >= oldest for row in new), (self.way, oldest, new)
 
     def _read(self, between: dict[int, list[Change]], after: int | None) -> None:
         if self.began is None:
@@ -160,9 +163,11 @@ def test_histories(paging: str, api: Api) -> None:
     """Inserts, updates, deletes, crashes and reads in any order lose nothing, and deliver little twice."""
 
     class OfPaging(Histories):
-        pass
+        @initialize(way=ways(paging), count=st.sampled_from([0, 1, 12, 20, 28]))
+        def begin(self, way: Way, count: int) -> None:
+            super().begin(way, count)
 
-    OfPaging.api, OfPaging.paging = api, paging
+    OfPaging.api = api
     run_state_machine_as_test(
         OfPaging,
         settings=settings(max_examples=EXAMPLES, stateful_step_count=6, suppress_health_check=list(HealthCheck)),
