@@ -5,31 +5,35 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from bench.server import WINDOWS, Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Mode: TypeAlias = Literal["full_refresh", "incremental", "transformed", "windows"]
+
 ROOT = Path(__file__).parent.parent
 RUNTIME = ROOT / ".venv-runtime/bin"
 CDK_ENVIRONMENT = ROOT / ".venv-cdk/bin"
 PEERS = ROOT / ".venv-bench/bin"
 _START = "2020-01-01T00:00:00Z"
+_FILTER = "record.status == 'paid'"
+_ADDED = {"buyer": "{{ record.customer.name }}", "reference": "{{ record.currency }}-{{ record.number }}"}
 
 
 @dataclass(frozen=True)
 class Task:
     """One read of some orders.
 
-    The mode `windows` asks for thirty days at a time. A transformed read (a filter and two added fields) will be one
-    more field here, and one more setting in each config below.
+    The mode `windows` asks for thirty days at a time; `transformed` is a full refresh with a filter, which all orders
+    pass, and two added fields.
     """
 
     orders: Orders
     base: str
-    mode: Literal["full_refresh", "incremental", "windows"] = "full_refresh"
+    mode: Mode = "full_refresh"
     paging: Literal["token", "number"] = "token"
     concurrency: int = 1
 
@@ -67,6 +71,8 @@ def ours(task: Task, folder: Path, verb: str = "read") -> list[str]:
     }
     if task.mode == "incremental":
         endpoint["incremental"] = {"cursor_field": "updated_at", "start_param": "since"}
+    if task.mode == "transformed":
+        endpoint |= {"filter": _FILTER, "add_fields": _ADDED}
     if task.mode == "windows":
         endpoint["incremental"] = {
             "cursor_field": "updated_at",
@@ -103,7 +109,7 @@ def dlt(task: Task, _: Path) -> list[str]:
         endpoint["incremental"] = {"cursor_path": "updated_at", "start_param": "since", "initial_value": _START}
     resource = {"name": "orders", "primary_key": "id", "endpoint": endpoint}
     config = {"client": {"base_url": f"{task.base}/"}, "resources": [resource]}
-    return [str(PEERS / "python"), "-m", "bench.dlt_source", json.dumps(config)]
+    return [str(PEERS / "python"), "-m", "bench.dlt_source", json.dumps(config), task.mode]
 
 
 def singer(task: Task, folder: Path) -> list[str]:
@@ -155,7 +161,14 @@ def _manifest(task: Task) -> dict[str, Any]:
             },
         },
     }
-    if task.mode != "full_refresh":
+    if task.mode == "transformed":
+        stream["retriever"]["record_selector"]["record_filter"] = {
+            "type": "RecordFilter",
+            "condition": f"{{{{ {_FILTER} }}}}",
+        }
+        fields = [{"type": "AddedFieldDefinition", "path": [name], "value": text} for name, text in _ADDED.items()]
+        stream["transformations"] = [{"type": "AddFields", "fields": fields}]
+    if task.mode in {"incremental", "windows"}:
         since = {"type": "RequestOption", "inject_into": "request_parameter", "field_name": "since"}
         by_day = {
             "start_time_option": since,
@@ -198,7 +211,7 @@ def _arguments(verb: str, task: Task, config: dict[str, Any], folder: Path) -> l
 
 
 def _catalog(task: Task) -> dict[str, Any]:
-    mode = "full_refresh" if task.mode == "full_refresh" else "incremental"
+    mode = "incremental" if task.mode in {"incremental", "windows"} else "full_refresh"
     stream = {
         "name": "orders",
         "json_schema": {"type": "object", "properties": {}},

@@ -6,7 +6,7 @@ Start-up is the same command on an endpoint with one record; what is left is div
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench import rig
 from bench.contenders import ALL, CDK, DLT, FLOOR, OURS, Contender, Task
@@ -16,11 +16,11 @@ from bench.server import Orders
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench.contenders import Mode
     from bench.server import Server
 
 _ONE = Orders(pages=1, page_size=1)
-_Mode: TypeAlias = Literal["full_refresh", "incremental"]
-_MODES: tuple[_Mode, ...] = ("full_refresh", "incremental")
+_CONTENDERS: dict[Mode, list[Contender]] = {"full_refresh": ALL, "incremental": ALL, "transformed": [OURS, CDK, DLT]}
 _SIZES = [Orders(400, 1000), Orders(1500, 100), Orders(100, 1000, 3000), Orders(800, 100, 3000)]
 _QUICK = [Orders(300, 1000)]
 _HEADER = ["mode", "page", "record", "", "records", "µs CPU a record", "records a CPU s", "wall s", "peak MB"]
@@ -29,7 +29,7 @@ _HEADER = ["mode", "page", "record", "", "records", "µs CPU a record", "records
 class _Run(NamedTuple):
     """What is measured; `orders` is None for start-up."""
 
-    mode: _Mode
+    mode: Mode
     orders: Orders | None
     contender: str
 
@@ -39,9 +39,9 @@ def measure(api: Server, *, quick: bool = False) -> Report:
     sizes = _QUICK if quick else _SIZES
     jobs = {
         _Run(mode, orders, contender.name): _job(api, contender, orders, mode)
-        for mode in _MODES
+        for mode, contenders in _CONTENDERS.items()
         for orders in [None, *sizes]
-        for contender in ALL
+        for contender in contenders
     }
     rig.in_turn(1, {run: job for run, job in jobs.items() if run.orders is None})  # fills caches
     usages = rig.in_turn(2 if quick else 5, jobs)
@@ -50,25 +50,29 @@ def measure(api: Server, *, quick: bool = False) -> Report:
         "CPU per record beyond start-up, one request after the other",
         [*_HEADER, "to ours", "to floor", "to CDK"],
     )
-    medians = {mode: {orders: _rows(report, usages, mode, orders) for orders in sizes} for mode in _MODES}
-    cases = [case for by_size in medians.values() for case in by_size.values()]
+    medians = {mode: {orders: _rows(report, usages, mode, orders) for orders in sizes} for mode in _CONTENDERS}
+    cases = [case for mode in ("full_refresh", "incremental") for case in medians[mode].values()]
     report.claim("CDK to ours", [case[CDK.name] / case[OURS.name] for case in cases], ">= 20")
     report.claim("dlt to ours", [case[DLT.name] / case[OURS.name] for case in cases], ">= 8")
     report.claim("ours to floor", [case[OURS.name] / case[FLOOR.name] for case in cases], "<= 1.5")
-    report.values = {f"{mode} {orders.name}": case for mode in _MODES for orders, case in medians[mode].items()}
+    transformed = [case[CDK.name] / case[OURS.name] for case in medians["transformed"].values()]
+    report.claim("transformed, CDK to ours", transformed, ">= 3")
+    report.values = {
+        f"{mode} {orders.name}": case for mode, by_size in medians.items() for orders, case in by_size.items()
+    }
     return report
 
 
-def _job(api: Server, contender: Contender, orders: Orders | None, mode: _Mode) -> Callable[[], Usage]:
+def _job(api: Server, contender: Contender, orders: Orders | None, mode: Mode) -> Callable[[], Usage]:
     own = _ONE if orders is None else contender.orders(orders)
     api.serve(own)
     return partial(rig.read, contender, Task(own, api.base(), mode))
 
 
-def _rows(report: Report, usages: dict[_Run, list[Usage]], mode: _Mode, orders: Orders) -> dict[str, float]:
+def _rows(report: Report, usages: dict[_Run, list[Usage]], mode: Mode, orders: Orders) -> dict[str, float]:
     """The rows of one case; each contender's median."""
     spreads = {}
-    for contender in ALL:
+    for contender in _CONTENDERS[mode]:
         start = Spread.of([usage.cpu for usage in usages[_Run(mode, None, contender.name)]])
         runs = usages[_Run(mode, orders, contender.name)]
         spreads[contender.name] = Spread.of([(run.cpu - start.median) / (run.records - 1) * 1e6 for run in runs])
@@ -85,7 +89,11 @@ def _rows(report: Report, usages: dict[_Run, list[Usage]], mode: _Mode, orders: 
                 f"{1e6 / spread.median:,.0f}",
                 f"{Spread.of([run.wall for run in runs]).median:.2f}",
                 f"{Spread.of([run.peak for run in runs]).median:.0f}",
-                *(f"{spread.median / spreads[other.name].median:.2f}" for other in (OURS, FLOOR, CDK)),
+                *(_ratio(spread, spreads.get(other.name)) for other in (OURS, FLOOR, CDK)),
             ]
         )
     return {name: spread.median for name, spread in spreads.items()}
+
+
+def _ratio(spread: Spread, other: Spread | None) -> str:
+    return "" if other is None else f"{spread.median / other.median:.2f}"

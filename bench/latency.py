@@ -12,17 +12,15 @@ from bench.server import LATENCY, WINDOWS, Orders, Server
 
 _PAGES = 200
 _AT_ONCE = 8
-_WINDOWS = False
-"""Whether this connector cuts windows (`incremental.step`); then they are measured too."""
 _TITLES = {"full_refresh": "pages by number", "windows": f"{len(WINDOWS)} windows, pages by token"}
 
 
 def measure(api: Server, *, quick: bool = False) -> Report:
     """Pages by number, and date windows whose pages have tokens."""
     pages = 40 if quick else _PAGES
-    tasks = [Task(Orders(pages, 100), api.base(slow=True), paging="number")]
-    if _WINDOWS:
-        tasks.append(Task(Orders(pages, 100, windows=True), api.base(slow=True), mode="windows"))
+    slow = api.base(slow=True)
+    windows = Task(Orders(pages, 100, windows=True), slow, mode="windows")
+    tasks = [Task(Orders(pages, 100), slow, paging="number"), windows]
     runs: list[tuple[Contender, Task]] = []
     for task in tasks:
         api.serve(task.orders)
