@@ -112,7 +112,7 @@ class Progress:
             entry = self._entry(moved, done=True, newest=_newer(self._cursor, entry.newest, moved.newest))
             partition.done += 1
         elif moved.ordered and moved.newest is not None and moved.interval.start is not None:
-            self._split(moved, key)
+            self._split(moved, entry, key)
             return
         elif moved.bookmark is not None:
             mark = moved.bookmark
@@ -173,11 +173,13 @@ class Progress:
             if len(partition.boundary) > boundaries.LARGEST:
                 partition.boundary = None
 
-    def _split(self, moved: Advance, key: tuple[str, str | None]) -> None:
+    def _split(self, moved: Advance, before: SliceState, key: tuple[str, str | None]) -> None:
         """Records come in order: what lies before the last of them is done, and needs no position."""
         assert self._cursor is not None  # noqa: S101 -- order is a cursor's
         assert moved.newest is not None  # noqa: S101 -- asked by the caller
         newest = self._cursor.clamp(moved.newest, self._began)
+        if before.newest is not None and self._cursor.mark(before.newest).value > newest.value:
+            return  # a page that was read again
         entry = self._entry(moved, done=True, newest=newest.text)
         entry.end = newest.text
         self._slices[key] = entry

@@ -236,6 +236,7 @@ class SliceReader:
             self._asked.clear()
             self._position, self._number, self._before = self._continuity.earlier(page)
             self._guard = self._stream.loop_guard()
+            self._order.step_back()
 
     def _restart(self) -> None:
         with self._lock:

@@ -92,6 +92,30 @@ def test_rows_that_move_are_noticed(api: Api, request_number: int, what: list[in
         assert reading.stream.ledger["drifts"] > 0
 
 
+@pytest.mark.parametrize("request_number", range(1, 6))
+@pytest.mark.parametrize("changed", range(0, 14, 2))
+def test_rows_that_move_are_no_disorder(api: Api, request_number: int, changed: int) -> None:
+    """Oldest first, a row that changes goes to the end: pages that are read again for it may be older than others."""
+    table = {n: f"2024-01-{1 + n:02d}" for n in range(14)}
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.number == request_number:
+            table[changed] = "2024-01-14"
+        found = sorted((at, n) for n, at in table.items() if at >= call.arg("since"))
+        offset, limit = int(call.arg("offset")), int(call.arg("limit"))
+        return [{"id": n, "at": at} for at, n in found[offset : offset + limit]]
+
+    cursor = {"cursor_field": "at", "start_param": "since", "sorted": True}
+    reading = Reading(
+        api.url, {"primary_key": "id", "pagination": OFFSET, "incremental": cursor}, start_date="2023-12-31T00:00:00Z"
+    )
+    assert reading.error is None
+    assert set(ids(reading)) == set(table)
+    cursors = [state["reading"]["slices"][0]["newest"] for state in reading.states if state.get("reading")]
+    assert cursors == sorted(cursors)
+
+
 def test_rows_that_moved_once_are_counted_once(api: Api) -> None:
     """Two rows before the page are gone: the page does not begin as expected, one step back finds the place."""
     moving(api, {2: [-1, -2]})
