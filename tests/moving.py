@@ -69,11 +69,11 @@ class Way:
         }
         return modes[self.mode]
 
-    def config(self, url: str) -> dict[str, Any]:
+    def config(self, url: str, path: str) -> dict[str, Any]:
         """The config that reads the table."""
         endpoint: dict[str, Any] = {
             "name": "rows",
-            "path": "rows",
+            "path": path,
             "primary_key": "id",
             "records_path": "data",
             "pagination": self.pagination,
@@ -96,6 +96,7 @@ class Table:
     """Rows, each with the time and number of its last change, and a clock that changes move."""
 
     way: Way
+    path: str = "rows"
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)
     clock: datetime = START + timedelta(days=20)
     between: dict[int, list[Change]] = field(default_factory=dict)  # before the request of this number
@@ -135,9 +136,9 @@ class Table:
             del self.rows[keys[change.row % len(keys)]]
 
     def serve(self, api: Api) -> None:
-        """Answer `/rows`, one request after the other."""
+        """Answer its path, one request after the other."""
 
-        @api.get("/rows")
+        @api.get(f"/{self.path}")
         def rows(call: Call) -> Answer:
             with self._lock:
                 for change in self.between.get(self.requests, ()):
@@ -163,9 +164,9 @@ class Table:
             arguments = {name: values[0] for name, values in call.query.items()}
             query = "&".join(f"{name}={value}" for name, value in {**arguments, "after": token}.items())
             if self.way.paging == "link_header":
-                headers["Link"] = f'<{api.url}/rows?{query}>; rel="next"'
+                headers["Link"] = f'<{api.url}/{self.path}?{query}>; rel="next"'
             else:
-                body |= {"next": token} if self.way.paging == "cursor" else {"next_url": f"/rows?{query}"}
+                body |= {"next": token} if self.way.paging == "cursor" else {"next_url": f"/{self.path}?{query}"}
         else:
             body["delta"] = str(upto)
         return Answer(body, headers=headers)

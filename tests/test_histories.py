@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from copy import deepcopy
+from itertools import count as numbers
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.usefixtures("no_proxy")
 
 EXAMPLES = int(os.environ.get("HISTORIES", "10"))
 """For each paging."""
+NUMBERS = numbers()
 UNORDERED = ["full_refresh", "server_filter", "client_filter", "windows"]
 ORDERED = {"newest_first": "-at", "sorted": "at"}
 CHANGES = st.builds(
@@ -88,7 +90,8 @@ class Histories(RuleBasedStateMachine):
 
     def begin(self, way: Way, count: int) -> None:
         """Choose how the table is read."""
-        self.way, self.table = way, Table(way)
+        self.way = way
+        self.table = Table(way, f"rows-{next(NUMBERS)}")  # apart from what a read of another history still asks for
         self.table.fill(count)
         self.table.serve(self.api)
 
@@ -145,7 +148,7 @@ class Histories(RuleBasedStateMachine):
             if self.way.mode == "full_refresh":
                 self.destination.durable = []
         self.table.between, self.table.requests = noticed(self.way, between), 0
-        session = Connector().session(self.way.config(self.api.url))
+        session = Connector().session(self.way.config(self.api.url, self.table.path))
         session.now = lambda: self.table.clock
         session.pause = 0
         sync_mode = "full_refresh" if self.way.mode == "full_refresh" else "incremental"
