@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DELETED_AT = "_ab_cdc_deleted_at"
 """The field by which Airbyte's destinations know a row that is gone."""
+_DECISIVE = ("path", "http_method", "params", "body", "selector", "partitions", "filter", "filter_after")
+"""What of an endpoint decides which rows it has."""
 _INTERVALS = frozenset({"stream_interval", "stream_slice"})
 
 
@@ -52,8 +54,8 @@ class Deletions(Model):
         return [*([] if self.path is None else [self.path]), *texts_of(self.params)]
 
     def due(self, last: datetime, now: datetime) -> bool:
-        """Whether it is time for a sweep, that much after the last."""
-        return now >= datetimes.add(last, self.every)
+        """Whether it is time for a sweep, that much after the last; at once where the clock has been put back."""
+        return not last <= now < datetimes.add(last, self.every)
 
     def swept(self, endpoint: Endpoint) -> Endpoint:
         """What a sweep reads: all rows, whatever their cursor, as far as their keys need.
@@ -72,6 +74,17 @@ class Deletions(Model):
                 "add_fields": {name: value for name, value in endpoint.add_fields.items() if name in keys},
             }
         )
+
+    def question(self, endpoint: Endpoint, above: Iterable[Endpoint]) -> str:
+        """What decides which rows a sweep is to meet, as a text that changes with it.
+
+        Args:
+            endpoint: Whose rows they are.
+            above: The streams that are read for it.
+        """
+        own = {name: value for name, value in endpoint.params.items() if name not in self.params}
+        asked = [endpoint.model_copy(update={"params": own, "filter": None, "filter_after": None}), *above]
+        return repr([[getattr(each, name) for name in _DECISIVE] for each in asked])
 
     def problems(self, endpoint: Endpoint, paginator: Paginator) -> Iterator[str]:
         """What is wrong with it beside the rest of the endpoint."""

@@ -126,7 +126,8 @@ class Inventory:
         elif self._learning:
             self._learn()
         else:
-            gone = sorted(unmet & self._missing)
+            self._missing &= unmet
+            gone = sorted(self._missing)
             for start in range(0, len(gone), _AT_ONCE):
                 yield gone[start : start + _AT_ONCE]
             self._missing = unmet.difference(gone)

@@ -28,6 +28,8 @@ _EXTRAS = {
     "keyless": "without a primary key, whose deletion cannot be told",
     "sweeps": "sweeps for deleted rows",
     "followed": "rows followed",
+    "met": "rows met by a sweep",
+    "asked": "pages of it",
 }
 """What is told only where it happened."""
 _NOTICED = 0.05

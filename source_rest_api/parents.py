@@ -54,6 +54,7 @@ class Parents:
         self._config = config
         self._make_stream = make_stream
         self._reads: dict[str, _SharedRead] = {}
+        self._ledgers: dict[str, Ledger] = {}
         self._lock = Lock()
 
     def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
@@ -71,9 +72,19 @@ class Parents:
         for row in read:
             yield parent_record.decode(row)
 
+    def above(self, endpoint: Endpoint) -> list[Endpoint]:
+        """All streams that are read for an endpoint."""
+        return relations.reached_from(self._config, endpoint)
+
+    def ledgers(self, endpoint: Endpoint) -> dict[str, Ledger]:
+        """What the reads of those came to so far, by their names."""
+        names = [other.name for other in self.above(endpoint)]
+        return {name: self._ledgers[name] for name in names if name in self._ledgers}
+
     def _rows(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
         began = time.monotonic()
         stream = self._make_stream(endpoint, self)
+        self._ledgers[endpoint.name] = stream.ledger
         fields = relations.fields_for_children(self._config, endpoint)
         bounded = _needs_bounds(endpoint)
         for partition in stream.partitions():

@@ -82,7 +82,9 @@ class Stream:
         shared = parents or Parents(config, other)
         self._partitions = Partitions(config, endpoint, raw_config, shared)
         self.sweep = (
-            None if endpoint.deletions is None else Sweep(endpoint, lambda swept: other(swept, shared), self.ledger)
+            None
+            if endpoint.deletions is None
+            else Sweep(endpoint, lambda swept: other(swept, shared), self.ledger, shared)
         )
 
     @property

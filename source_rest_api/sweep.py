@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from source_rest_api.delivery import Out, Planned
     from source_rest_api.endpoint import Endpoint
     from source_rest_api.ledger import Ledger
+    from source_rest_api.parents import Parents
     from source_rest_api.partitions import Partition
     from source_rest_api.state import StreamState
     from source_rest_api.stream import Stream
@@ -39,14 +40,18 @@ class Sweep:
         endpoint: The stream's endpoint.
         make_stream: Makes the stream of another endpoint.
         ledger: The stream's.
+        parents: Knows the streams above.
     """
 
-    def __init__(self, endpoint: Endpoint, make_stream: Callable[[Endpoint], Stream], ledger: Ledger) -> None:
+    def __init__(
+        self, endpoint: Endpoint, make_stream: Callable[[Endpoint], Stream], ledger: Ledger, parents: Parents
+    ) -> None:
         assert endpoint.deletions is not None  # noqa: S101 -- asked by the caller
         self._endpoint = endpoint
         self._deletions = endpoint.deletions
         self._make_stream = make_stream
         self._ledger = ledger
+        self._parents = parents
         self._reader = KeyReader(endpoint.primary_key)
         self.doubt: str | None = None
         """Why it counts for nothing."""
@@ -63,7 +68,8 @@ class Sweep:
         """
         endpoint = self._endpoint
         assert endpoint.incremental is not None  # noqa: S101 -- the config is checked
-        of = state.digest(repr((endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)))
+        shape = (endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)
+        of = state.digest(repr(shape) + self._deletions.question(endpoint, self._parents.above(endpoint)))
         first = saved.cursor is None and not saved.cursors and saved.reading is None
         inventory = Inventory(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)
         for text in saved.texts():  # where rows were delivered before their keys were kept
@@ -86,11 +92,17 @@ class Sweep:
         except SourceError as error:
             self.fail(str(error))
         yield Settled()
-        ledger = self._stream.ledger
-        for name, what in _DOUBTS.items():
-            if ledger[name]:
-                self.fail(what)
+        self._account()
         yield SweepEnd(began, self.doubt)
+
+    def _account(self) -> None:
+        """Tell what it cost, and what speaks against it."""
+        own = self._stream.ledger
+        self._ledger.add(met=own["records"], asked=own["pages"], bytes=own["bytes"], retries=own["retries"])
+        for stream, ledger in {"": own, **self._parents.ledgers(self._stream.endpoint)}.items():
+            for name, what in _DOUBTS.items():
+                if ledger[name]:
+                    self.fail(f"{what}, in the stream {stream} above it" if stream else what)
 
     def first_page(self, partition: Partition) -> None:
         """Try the first page of a sweep.
@@ -125,7 +137,7 @@ _DOUBTS = {
     "doubts": "it ended beside signs of more",
     "ignored": "an error was ignored by a rule in `errors`, and what it stands for may have rows",
 }
-"""What a sweep's ledger may count, and what that says of it."""
+"""What the ledger of a sweep, or of a stream above, may count, and what that says of the sweep."""
 
 
 class SweepReader:

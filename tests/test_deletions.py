@@ -69,9 +69,10 @@ def test_a_sweep_has_neither_cursor_nor_filters() -> None:
 
 
 def test_it_is_due_after_its_time() -> None:
-    """Months are the calendar's."""
+    """Months are the calendar's. A sweep that is yet to come, by a clock that was put back, holds nothing up."""
     deletions = load(deletions={"every": "P1M"}).streams[0].deletions
     assert deletions
     last = datetime(2024, 1, 31, tzinfo=timezone.utc)
     assert not deletions.due(last, datetime(2024, 2, 28, 23, tzinfo=timezone.utc))
     assert deletions.due(last, datetime(2024, 2, 29, tzinfo=timezone.utc))
+    assert deletions.due(last, datetime(2024, 1, 30, tzinfo=timezone.utc))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from logging.handlers import MemoryHandler
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from source_rest_api.stream_read import Item, StreamRead
 from tests.api import Answer
 from tests.process import catalog, run, start
 from tests.reading import NOW
-from tests.shop import PAGINATION, Destination, Shop, catalog_for, config_for, sync
+from tests.shop import PAGINATION, Destination, Shop, catalog_for, config_for, sync, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -229,7 +229,7 @@ def test_a_row_is_gone_when_two_sweeps_did_not_have_it(api: Api) -> None:
     assert copy.sync() == [3, 8]
     data = records(copy.messages)
     assert data[0] == {"id": 3, "at": "2024-06-04T12:00:00Z", "_ab_cdc_deleted_at": "2024-06-04T12:00:00Z"}
-    assert "1 sweeps for deleted rows, 8 rows followed" in copy.logs
+    assert "1 sweeps for deleted rows, 8 rows followed, 8 rows met by a sweep, 5 pages of it" in copy.logs
     assert copy.sync() == []
 
 
@@ -552,6 +552,73 @@ def test_partitions_share_their_keys_and_vanish_with_them(api: Api) -> None:
     assert [copy.sync(), copy.sync(), copy.sync()] == [[], [6], []]
 
 
+def test_an_ignored_answer_above_counts_for_nothing(api: Api) -> None:
+    """Streams above that a rule in `errors` left incomplete hide whole partitions: their rows are not told."""
+    hidden: list[str] = []
+
+    @api.get("/orgs/{org}/lists")
+    def lists(call: Call) -> Any:
+        org = call.path_params["org"]
+        return Answer(status=403) if org in hidden else [{"name": name} for name in orgs[org]]
+
+    orgs = {"x": ["a"], "y": ["b"]}
+    rows, at = {"a": [1, 2, 3], "b": [4]}, "2024-01-01T00:00:00Z"
+    api.get("/orgs")(lambda _: [{"org": org} for org in orgs])
+    api.get("/lists/{name}")(lambda call: [{"id": row, "at": at} for row in rows[call.path_params["name"]]])
+    copy = Copy(api, path="lists/{{ lists.name }}", pagination=None)
+    ignore = [{"status": 403, "action": "ignore"}]
+    above = [{"name": "orgs", "path": "orgs"}, {"name": "lists", "path": "orgs/{{ orgs.org }}/lists", "errors": ignore}]
+    copy.config["endpoints"][:0] = above
+    copy.sync()
+    hidden.append("y")
+    assert [copy.sync(), copy.sync(), copy.sync()] == [[], [], []]
+    assert "may have rows, in the stream lists above it" in copy.logs
+    hidden.clear()
+    rows["b"].clear()
+    assert [copy.sync(), copy.sync()] == [[], [4]]
+
+
+def test_another_question_begins_anew(api: Api) -> None:
+    """Rows that the config does not ask for any more are not gone; what only a sweep's own parameters change is."""
+    table, copy = synced(api)
+    answer = table._answer
+    api.get("/items")(lambda call: [row for row in answer(call) if call.arg("state") != "open" or row["id"] != 3])
+    copy.endpoint["params"] = {"state": "open"}
+    assert copy.sync() == []
+    assert "9 rows are there" in copy.logs
+    assert [copy.sync(), copy.sync()] == [[], []]
+    del table.rows[4]
+    copy.sync()
+    copy.endpoint["deletions"] = {"every": "P1D", "params": {"fields": "id"}}
+    assert copy.sync() == [4]
+
+
+def test_a_clock_that_was_put_back(api: Api) -> None:
+    """A sweep that is dated in the future does not put off the next until then."""
+    table, copy = synced(api)
+    copy.day = 3000
+    copy.sync()
+    copy.day = 5
+    del table.rows[3]
+    assert [copy.sync(), copy.sync(), copy.sync()] == [[], [3], []]
+
+
+def test_killed_while_it_tells_a_row_that_was_met_is_clear(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the second sweep did meet is suspected no more, also where its other rows are not all told yet."""
+    monkeypatch.setattr(inventory, "_AT_ONCE", 1)
+    table, copy = synced(api)
+    hidden = table.rows.pop(10)
+    del table.rows[2], table.rows[4]
+    copy.sync()
+    table.rows[10] = hidden
+    assert copy.sync() == [2, 4]
+    first = next(index for index in range(len(copy.messages)) if tombs(copy.messages[:index]))
+    state = next(message["state"] for message in copy.messages[first:] if message["type"] == "STATE")
+    copy.state = {"items": state["stream"]["stream_state"]}
+    del table.rows[10]
+    assert 10 not in copy.sync()
+
+
 @pytest.mark.parametrize("messages", [8, 9, 10])
 def test_killed_while_it_tells(messages: int, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A state forgets only rows that were told before it: the rest follows in the next sync, none is lost."""
@@ -575,7 +642,7 @@ def test_killed_while_it_tells(messages: int, api: Api, monkeypatch: pytest.Monk
 
 
 def test_the_story_as_a_process(tmp_path: Path, api: Api) -> None:
-    """Sync, delete and insert, sync twice, of which one is killed by SIGKILL: the tombstones of the table's truth."""
+    """Sync, delete, sync twice, one of them killed: the tombstones of the truth; a key used again is shown."""
     shop = Shop(3, real=True)
     shop.serve(api)
     config = config_for(api, "cursor", "server_filter", 2, deletions={"every": "PT0.001S", "params": {"fields": "id"}})
@@ -605,3 +672,11 @@ def test_the_story_as_a_process(tmp_path: Path, api: Api) -> None:
     assert set(tombs(done.messages)) == dead
     assert view(records(messages)) == shop.rows
     assert re.search(r"3 records, 3 of them tell of deleted rows, .*, 57 rows followed", logs(done.messages))
+    shop.rows[30] = {"id": 30, "at": written(datetime.now(timezone.utc)), "version": 1}
+    done = run(tmp_path, "read", config=config, catalog=catalog_, state=done.states[-1:])
+    messages += done.messages
+    assert not tombs(done.messages)
+    assert view(records(messages)) == shop.rows
+    done = run(tmp_path, "read", config=config, catalog=catalog_, state=done.states[-1:])
+    assert not tombs(done.messages)
+    assert "58 rows followed" in logs(done.messages)
