@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import inventory
+from source_rest_api import datetimes, inventory
 from source_rest_api.catalog import ConfiguredStream
 from source_rest_api.connector import Connector
 from source_rest_api.delivery import Swept
@@ -36,9 +36,9 @@ def view(records: Iterable[Mapping[str, Any]], cursor: str = "at") -> dict[int, 
     """What a destination shows: of each key the record with the largest cursor, the last of several, unless deleted."""
     best: dict[int, tuple[Any, Any]] = {}
     for record in records:
-        before = best.get(record["id"])
-        if before is None or record[cursor] >= before[0]:
-            best[record["id"]] = (record[cursor], record)
+        before, moment = best.get(record["id"]), datetimes.parse(record[cursor])
+        if before is None or moment >= before[0]:
+            best[record["id"]] = (moment, record)
     return {key: record for key, (_, record) in best.items() if record.get("_ab_cdc_deleted_at") is None}
 
 
