@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.connector import Connector
+from source_rest_api.deletions import Deletions
+from source_rest_api.record_shapes import Explode
 from tests.faults import results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from source_rest_api.model import Model
 
 ROOT = Path(__file__).parent.parent
 INTRODUCTION = """\
@@ -84,8 +88,8 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
             yield ""
             yield from _table(branch, without="type")
     for place, inner in (
-        ("deletions", endpoint["properties"]["deletions"]),
-        ("explode", endpoint["properties"]["explode"]),
+        ("deletions", {**endpoint["properties"]["deletions"], "required": _required(Deletions)}),
+        ("explode", {**endpoint["properties"]["explode"], "required": _required(Explode)}),
         ("flatten", endpoint["properties"]["flatten"]),
         ("errors", form["properties"]["errors"]["items"]),
         ("retry", form["properties"]["retry"]),
@@ -99,6 +103,12 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
         yield inner["description"]
         yield ""
         yield from _table(inner)
+
+
+def _required(group: type[Model]) -> list[str]:
+    """What a group of fields needs where it is there at all; the form does not say so."""
+    required: list[str] = group.model_json_schema()["required"]
+    return required
 
 
 def _token_place(form: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from source_rest_api import templates
 from source_rest_api.archives import Decoder
@@ -46,6 +46,12 @@ def _check_schema(value: Any) -> Any:
     return value
 
 
+def _filled_in(value: object) -> object:
+    """A group of fields as it is, or None where nothing is filled in, as a form may send it."""
+    empty = isinstance(value, dict) and all(inner in ([], {}, "") for inner in value.values())
+    return None if empty else value
+
+
 class Endpoint(Model):
     """An endpoint: where its records are, how they are paged, what they are known by."""
 
@@ -73,7 +79,7 @@ class Endpoint(Model):
     """The records are the values of the object at `records_path`; the name of the field to add for their key."""
     columns_path: Path | None = None
     """The records are arrays of values; where the body holds the names of their columns, such as `columns`."""
-    explode: Explode | None = None
+    explode: Annotated[Explode | None, BeforeValidator(_filled_in)] = None
     """The records are the items of an array inside what `records_path` leads to."""
     wrap_scalars_as: str | None = None
     """Texts and numbers among the records become objects with this one field."""
@@ -88,7 +94,7 @@ class Endpoint(Model):
     one, 5xx, 408, 425, 429 and lost connections are tried again, and other errors end the stream."""
     incremental: Annotated[Cursor | None, Own] = None
     """How only what is new is asked for."""
-    deletions: Deletions | None = None
+    deletions: Annotated[Deletions | None, BeforeValidator(_filled_in)] = None
     """Whether rows that are gone are told in incremental syncs, by a record with `_ab_cdc_deleted_at`."""
     partitions: PartitionLists = ()
     """Lists of values to read the stream for: once for each value, and for each combination where there are several. In

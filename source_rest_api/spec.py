@@ -82,7 +82,15 @@ def _inlined(schema: dict[str, Any], definitions: dict[str, Any], *, branch: boo
             name: {"order": order, **_inlined(field, definitions)}
             for order, (name, field) in enumerate(result["properties"].items())
         }
+        for name in result["properties"].keys() - result.get("required", ()):
+            _let_alone(result["properties"][name])
     return result
+
+
+def _let_alone(field: dict[str, Any]) -> None:
+    """A group of fields that is not required demands none: the form would not be sent without them."""
+    if field.get("type") == "object":
+        field.pop("required", None)
 
 
 def _order(schema: dict[str, Any], *, branch: bool) -> None:

@@ -33,7 +33,7 @@ def load(**endpoint: Any) -> config.Config:
             {"pagination": {"type": "none", "first_page_only": True}},
             "`pagination.first_page_only` leaves most of them out",
         ),
-        ({"deletions": {}}, "deletions.every: is missing"),
+        ({"deletions": {"path": "p"}}, "deletions.every: is missing"),
         ({"deletions": {"every": "daily"}}, "deletions.every: not an ISO 8601 duration"),
         ({"deletions": {"every": "P1D", "parms": {}}}, "did you mean `params`?"),
         ({"deletions": {"every": "P1D", "params": {"a": "{{ confg.b }}"}}}, "the unknown name `confg`"),

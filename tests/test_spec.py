@@ -214,6 +214,17 @@ FILLED: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("name", ["deletions", "explode"])
+def test_a_group_that_is_left_alone_is_unset(name: str) -> None:
+    """The form demands no field of a group that is not required, and may send it with nothing in it."""
+    assert "required" not in ALL[f".endpoints[].{name}"]
+    group: dict[str, Any]
+    for group in ({}, {"params": []} if name == "deletions" else {"keep": []}):
+        filled = {"url_base": "http://h", "endpoints": [{"name": "e", "path": "e", name: group}]}
+        jsonschema.validate(filled, FORM)
+        assert getattr(config.load(filled).streams[0], name) is None
+
+
 def test_a_filled_form_is_a_config() -> None:
     """What the form gives passes the platform's check and ours."""
     jsonschema.validate(FILLED, FORM)
