@@ -95,6 +95,11 @@ class DateFormat:
         """Whether it writes nothing but an integer since the epoch."""
         return self.form in EPOCHS and self.form != "%s_as_float"
 
+    @property
+    def is_zoned(self) -> bool:
+        """Whether what it writes says in which zone it is, or needs none."""
+        return self.counted is not None or "z" in self.form.lower()
+
     @cached_property
     def unit(self) -> Unit | None:
         """The smallest step that it can write, or None if it writes no time at all."""

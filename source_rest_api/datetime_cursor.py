@@ -155,13 +155,12 @@ class DatetimeCursor(FieldCursor):
 
     def at_deletion(self, now: datetime, newest: Mark | None) -> Raw:
         """What the field holds for a row that is gone by now: no earlier than what any row had, in their format."""
-        latest = now if newest is None else max(now, newest.value)
-        form = next(iter(self.record_format), None)
-        if form is None:
-            form = None if newest is None else date_formats.local_shape(newest.text)
-            text = newest.text if newest is not None and latest > now else datetimes.write(latest, form)
-        else:
-            text = datetimes.write(latest, form)
+        given = next(iter(self.record_format), None)
+        form = given or (None if newest is None else date_formats.local_shape(newest.text))
+        text = datetimes.write(now, form)
+        # A local time may be hours behind now, and a row that comes back has to be later than its end.
+        if newest is not None and form and (newest.value > now or not date_formats.compiled(form).is_zoned):
+            text = datetimes.write(newest.value, form) if given else newest.text
         return Raw(text.encode() if form in date_formats.EPOCHS else msgspec.json.encode(text))
 
     def _borders(self, whole: Slice) -> Iterator[Mark]:

@@ -55,7 +55,10 @@ class Deletions(Model):
 
     def due(self, last: datetime, now: datetime) -> bool:
         """Whether it is time for a sweep, that much after the last; at once where the clock has been put back."""
-        return not last <= now < datetimes.add(last, self.every)
+        try:
+            return not last <= now < datetimes.add(last, self.every)
+        except OverflowError:
+            return False
 
     def swept(self, endpoint: Endpoint) -> Endpoint:
         """What a sweep reads: all rows, whatever their cursor, as far as their keys need.

@@ -76,3 +76,4 @@ def test_it_is_due_after_its_time() -> None:
     assert not deletions.due(last, datetime(2024, 2, 28, 23, tzinfo=timezone.utc))
     assert deletions.due(last, datetime(2024, 2, 29, tzinfo=timezone.utc))
     assert deletions.due(last, datetime(2024, 1, 30, tzinfo=timezone.utc))
+    assert not deletions.model_copy(update={"every": "P9000Y"}).due(last, datetime(2999, 1, 1, tzinfo=timezone.utc))

@@ -538,6 +538,22 @@ def test_a_row_dated_in_the_future_goes_too(api: Api) -> None:
     assert records(copy.messages)[0]["at"] == "2030-01-01T00:00:00Z"
 
 
+def test_a_key_is_used_again_by_an_api_of_local_times(api: Api) -> None:
+    """Hours behind UTC, a row that is created after its key was told as gone is later than its tombstone."""
+    table, copy = synced(api)
+    for row in table.rows.values():
+        row["at"] = row["at"].removesuffix("Z")
+    copy.state.clear()
+    copy.sync()
+    del table.rows[3]
+    copy.sync()
+    assert copy.sync() == [3]
+    [tombstone] = records(copy.messages)
+    table.rows[3] = {"id": 3, "at": (NOW + copy.day * DAY - timedelta(hours=8)).strftime("%Y-%m-%dT%H:%M:%S")}
+    copy.sync()
+    assert view([tombstone, *records(copy.messages)])[3] == table.rows[3]
+
+
 def test_partitions_share_their_keys_and_vanish_with_them(api: Api) -> None:
     """A row that moves to another partition is there; those of a partition that is gone are gone."""
     lists = {"a": [1, 2, 3, 4], "b": [5], "c": [6]}

@@ -33,19 +33,21 @@ def tombstone(incremental: Any, newest: str | None, key: bytes = b"[7]", **endpo
         ({}, None, "2024-06-01T12:30:15.250000Z"),
         ({}, "2024-05-01T00:00:00Z", "2024-06-01T12:30:15Z"),
         ({}, "2024-05-01T00:00:00.000+02:00", "2024-06-01T12:30:15.250Z"),
-        ({}, "2024-05-01 00:00:00", "2024-06-01T12:30:15"),
-        ({}, "2024-05-01", "2024-06-01"),
+        ({}, "2024-05-01 00:00:00", "2024-05-01 00:00:00"),
+        ({}, "2024-05-01", "2024-05-01"),
         ({}, LATER, LATER),
         ({"record_format": "%s"}, "2024-05-01T00:00:00Z", 1717245015),
         ({"record_format": "%ms"}, "2024-05-01T00:00:00Z", 1717245015250),
         ({"record_format": "%s"}, "2030-01-01T00:00:00Z", 1893456000),
-        ({"record_format": ["%d/%m/%Y", "%s"]}, "2024-05-01T00:00:00Z", "01/06/2024"),
+        ({"record_format": ["%d/%m/%Y", "%s"]}, "2024-05-01T00:00:00Z", "01/05/2024"),
+        ({"record_format": "%d/%m/%Y %H:%M%z"}, "2024-05-01T00:00:00Z", "01/06/2024 12:30+0000"),
+        ({"record_format": "DD/MM/YYYY HH:mm"}, "2024-05-01T00:00:00Z", "01/05/2024 00:00"),
         ({"type": "integer"}, "41", 41),
         ({"type": "integer"}, "123456789012345678901234567890", 123456789012345678901234567890),
     ],
 )
 def test_its_cursor_is_the_largest(given: dict[str, Any], newest: str | None, value: Any) -> None:
-    """As records write it: the moment of the sweep, or what any row had if that is more; of numbers the largest."""
+    """As records write it: the moment of the sweep, or what any row had if that is more or local; numbers the last."""
     assert tombstone({"cursor_field": "at", **given}, newest) == {"id": 7, "at": value}
 
 
