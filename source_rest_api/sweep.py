@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Step: TypeAlias = "SliceReader | SweepReader | Planned | Settled | SweepEnd"
     """What a plan consists of."""
 
-_KEYLESS = "Rows without the fields of `primary_key` were met: `deletions.params` has to ask for them."
+_KEYLESS = "Rows were met whose `primary_key` is absent or null: `deletions.params` has to ask for its fields."
 
 
 class Sweep:
