@@ -44,7 +44,7 @@ def measure(api: Server, *, quick: bool = False) -> Report:
         for contender in contenders
     }
     rig.in_turn(1, {run: job for run, job in jobs.items() if run.orders is None})  # fills caches
-    usages = rig.in_turn(2 if quick else 5, jobs)
+    usages = rig.in_turn(2 if quick else 3, jobs)
     report = Report(
         "cpu",
         "CPU per record beyond start-up, one request after the other",
