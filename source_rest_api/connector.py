@@ -68,7 +68,7 @@ class Connector:
 
         Args:
             raw_config: The config as the user wrote it.
-            stop: Set from outside to end early.
+            stop: Set from outside to end early, and when a read is given up by who took it.
             pass_on: Takes the whole config when it changes (a new refresh token), and returns when it is safe.
 
         Raises:
@@ -85,7 +85,7 @@ class Session:
     Args:
         config: The API.
         raw_config: The config as the user wrote it, for templates.
-        stop: Set from outside to end early.
+        stop: Set from outside to end early, and when a read is given up by who took it.
         secrets: What must not be printed, beside the secrets of `config`.
         pass_on: Takes the whole config when it changes, and returns when it is safe.
     """
@@ -154,6 +154,9 @@ class Session:
             requester.on_limit = sync.limited
             try:
                 yield from sync.run()
+            except GeneratorExit:
+                self._stop.set()  # nobody reads on: threads that wait to try again end too
+                raise
             finally:
                 self.complete = sync.complete
 

@@ -146,6 +146,7 @@ class Requester:
             outcome = self._attempt(request, read, streamed)
             if isinstance(outcome, _Success):
                 return outcome.value
+            self._wait(0)
             wait = patience.wait(outcome, self._jitter())
             if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
                 if outcome.limited and outcome.wait:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from threading import Event
+from threading import enumerate as threads
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -158,3 +160,18 @@ def test_a_config_is_not_changed_by_its_use(api: Api) -> None:
     for verb in (session.check(), session.discover(), session.read(catalog("items"), {})):
         list(verb)
     assert json.dumps(raw) == before
+
+
+def test_a_read_that_is_given_up_leaves_no_threads(api: Api) -> None:
+    """Who takes no more messages is not tried for any longer: threads that wait for another attempt end at once."""
+    api.get("/rows")(lambda _: Answer("", 503))
+    others = set(threads())
+    blocks = Connector().session({**config(api, {"name": "rows"}), "retry": {}}).read(catalog("rows"), {})
+    next(blocks)
+    while not api.requests:
+        time.sleep(0.01)
+    blocks.close()  # type: ignore[attr-defined]
+    deadline = time.monotonic() + 5
+    while any(thread.name.startswith("reader-") for thread in set(threads()) - others):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
