@@ -49,6 +49,7 @@ class Model(BaseModel):
 
     model_config = ConfigDict(
         allow_inf_nan=False,
+        defer_build=True,  # a validator of its own only for who is asked; parts belong to that of the whole
         extra="forbid",
         field_title_generator=_title,
         frozen=True,
