@@ -61,10 +61,11 @@ class Zip(Model):
                 size.
         """
         with TemporaryFile() as file:
-            what = f"{response.content_type or 'no content type'}, {_spool(response.chunks, file)} bytes"
+            size = _spool(response.chunks, file)
+            what = f"{response.content_type or 'no content type'}, {size} bytes"
             with _sound(what):
                 archive = zipfile.ZipFile(file)
-            yield from self._records(_Archive(archive, file.tell(), response.largest, what), select)
+            yield from self._records(_Archive(archive, size, response.largest, what), select)
 
     def _records(self, archive: _Archive, select: Callable[[Raw], list[Raw]]) -> Iterator[list[Raw]]:
         for member in archive.chosen(self.members):
@@ -148,11 +149,6 @@ def _sound(what: str) -> Iterator[None]:
         raise ConfigError(f"The file cannot be read: {error}.") from None
     except Exception as error:  # noqa: BLE001 -- zipfile lets errors of many kinds through, such as of indexes and seeks
         raise BrokenAnswerError(f"The answer is no zip file, or it is cut or damaged ({what}).", str(error)) from None
-
-
-def _opened(file: IO[bytes], what: str) -> zipfile.ZipFile:
-    with _sound(what):
-        return zipfile.ZipFile(file)
 
 
 def _spool(chunks: Iterator[bytes], file: IO[bytes]) -> int:
