@@ -21,6 +21,7 @@ from urllib.parse import quote, quote_plus
 
 from airbyte_cdk.models import AirbyteMessageSerializer
 
+from tests import forks
 from tests.watch import Watch
 
 if TYPE_CHECKING:
@@ -120,8 +121,10 @@ def arguments(folder: Path, command: str, *options: str, **files: Any) -> list[s
 
 
 def launch(command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Begin a process, with `env` beside our own environment."""
+    """Begin a process, with `env` beside our own environment; `main.py` is forked where that makes no difference."""
     environment = {**os.environ, **(env or {})}
+    if tuple(command[: len(PROGRAM)]) == PROGRAM and forks.suit(env or {}):
+        return forks.Fork(command[1:], environment)
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
