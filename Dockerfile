@@ -13,6 +13,9 @@ WORKDIR /airbyte/integration_code
 COPY requirements-image.lock ./
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r requirements-image.lock
 
+# Else pydantic looks for plugins in every package at each start; there are none.
+ENV PYDANTIC_DISABLE_PLUGINS=__all__
+
 # The root file system may be read-only, so the bytecode is written here.
 COPY main.py ./
 COPY source_rest_api ./source_rest_api

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from source_rest_api import catalog, masking, messages, schema, spec, templates
+from source_rest_api import catalog, masking, messages, templates
 from source_rest_api import config as configs
-from source_rest_api.check import Probe
 from source_rest_api.concurrency import Permits
 from source_rest_api.config import Config
 from source_rest_api.errors import InternalError
@@ -51,6 +49,8 @@ class Connector:
 
     def specification(self) -> dict[str, Any]:
         """The ConnectorSpecification."""
+        from source_rest_api import spec  # noqa: PLC0415 -- start-up counts, and a read shows no form
+
         return spec.specification(self.config_model, self.documentation_url)
 
     def api(self, config: Any) -> Config:
@@ -114,6 +114,10 @@ class Session:
 
     def check(self) -> Iterator[bytes]:
         """The CONNECTION_STATUS message, after trying the first page of every endpoint."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
+
+        from source_rest_api.check import Probe  # noqa: PLC0415 -- start-up counts, and a read tries nothing
+
         with self._requester(_hasty(self.config.retry)) as requester:
             streams = list(map(self._streams(requester), [endpoint.name for endpoint in self.config.streams]))
             with ThreadPoolExecutor(self.config.max_concurrency) as pool:
@@ -131,6 +135,8 @@ class Session:
         Raises:
             SourceError: The first pages of a stream cannot be read.
         """
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
+
         with (
             self._requester(_hasty(self.config.retry)) as requester,
             ThreadPoolExecutor(self.config.max_concurrency) as pool,
@@ -178,6 +184,8 @@ class Session:
 
 
 def _described(stream: Stream) -> dict[str, Any]:
+    from source_rest_api import schema  # noqa: PLC0415 -- start-up counts, and a read infers nothing
+
     declared = stream.endpoint.json_schema
     if declared is None:
         batches = islice((batch for batch in stream.sample() if batch.records), _SAMPLED_PAGES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from source_rest_api import relations, templates
@@ -93,6 +92,8 @@ def _problems_of_copies(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 def _unknown(texts: Iterable[str], known: AbstractSet[str]) -> Iterator[str]:
     for name in sorted({name for text in texts for name in templates.names(text)} - known):
+        from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most names are right
+
         close = get_close_matches(name, known, n=1)
         hint = f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(sorted(known))}"
         yield f"a template reads the unknown name `{name}`{hint}"

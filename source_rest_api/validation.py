@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
@@ -39,6 +38,8 @@ _MESSAGES = {
 
 
 def _did_you_mean(given: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most configs are right
+
     close = get_close_matches(given, known, n=1, cutoff=0.6)
     return f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(f'`{name}`' for name in known)}"
 

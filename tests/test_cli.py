@@ -684,3 +684,32 @@ def test_a_read_imports_only_what_it_needs(api: Api, tmp_path: Path) -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
     assert "pydantic" in imported
     assert not imported & {"airbyte_cdk", "cryptography", "jinja2", "jsonschema", "jwt", "pendulum", "regex", "yaml"}
+    assert not imported & {"concurrent.futures", "difflib", "sqlite3"}
+    verbs = {"check", "docstrings", "scaffold", "schema", "source", "spec"}
+    assert not imported & {f"source_rest_api.{module}" for module in verbs}
+
+
+def test_start_up_looks_for_no_garbage_and_the_read_does(api: Api, tmp_path: Path) -> None:
+    """The collector is off while the modules are imported and the config is loaded, and on when records are read."""
+    program = f"""
+import gc, runpy, sys
+from source_rest_api import connector
+
+told = []
+class Watched(connector.Session):
+    def __init__(self, *more):
+        told.append(gc.isenabled())
+        super().__init__(*more)
+    def read(self, *more):
+        told.append(gc.isenabled())
+        return super().read(*more)
+connector.Session = Watched
+try:
+    runpy.run_path({str(MAIN)!r}, run_name="__main__")
+finally:
+    sys.stderr.write(str((told, gc.get_freeze_count() > 0)))
+"""
+    more = arguments(tmp_path, "read", config=config(api), catalog=FULL)
+    command = [sys.executable, "-c", program, *more]
+    done = subprocess.run(command, cwd=MAIN.parent, check=True, capture_output=True, timeout=60)
+    assert done.stderr.decode() == "([False, True], True)"
