@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from source_rest_api.page import Page, Position
 
@@ -18,7 +18,7 @@ class Fetch:
     position: Position | None
     number: int
     before: int
-    pages: Iterator[Page] = field(default_factory=lambda: iter(()))
+    pages: Iterable[Page] = ()
     error: BaseException | None = None
     ready: bool = False
 

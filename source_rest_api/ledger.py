@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from source_rest_api.page import End
 
@@ -36,13 +35,27 @@ _NOTICED = 0.05
 """Seconds."""
 
 
-@dataclass
 class _Wait:
-    """The time that went by while somebody waited for one thing; once, however many did."""
+    """The time that goes by while somebody waits for one thing; once, however many do."""
 
-    now: int = 0
-    since: float = 0
-    seconds: float = 0
+    def __init__(self, lock: Lock, clock: Callable[[], float]) -> None:
+        self.seconds = 0.0
+        self._lock = lock
+        self._clock = clock
+        self._waiting = 0
+        self._since = 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._waiting:
+                self._since = self._clock()
+            self._waiting += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._waiting -= 1
+            if not self._waiting:
+                self.seconds += self._clock() - self._since
 
 
 class Ledger:
@@ -68,21 +81,12 @@ class Ledger:
             self.add(bytes=len(chunk))
             yield chunk
 
-    @contextmanager
-    def waiting(self, why: str, clock: Callable[[], float]) -> Iterator[None]:
+    def waiting(self, why: str, clock: Callable[[], float]) -> AbstractContextManager[None]:
         """Note that somebody waits: `for rate limits`, `to try again`, ...; `clock` gives seconds."""
         with self._lock:
-            wait = self._waits.setdefault(why, _Wait())
-            if not wait.now:
-                wait.since = clock()
-            wait.now += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                wait.now -= 1
-                if not wait.now:
-                    wait.seconds += clock() - wait.since
+            if why not in self._waits:
+                self._waits[why] = _Wait(self._lock, clock)
+            return self._waits[why]
 
     def unreadable(self, count: int, examples: Iterable[str]) -> list[str]:
         """Count records without a readable cursor; what of the examples is new, of some that are kept."""

@@ -70,7 +70,7 @@ class PageSource:
         """
         with Place(self._name):
             request = self._requests.build(partition, interval, position)
-        with Place(self._name, str(request), f"page {number}"):
+        with Place(self._name, request, f"page {number}"):
             decoder = self._decoder
             if isinstance(decoder, WholeBody):
 

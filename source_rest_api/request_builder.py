@@ -36,6 +36,9 @@ class RequestBuilder:
         self._shared = config.context(raw_config)
         texts = [*endpoint.texts, *texts_of(self._params, self._headers), config.url_base]
         self._templated = any(templates.TOKEN in templates.names(text) for text in texts)
+        varies = endpoint.body is not None or any(map(templates.has_holes, texts))
+        self._plain = None if varies else self._filled({})
+        """The request of every slice and page, before they are placed, if nothing in it depends on them."""
 
     def build(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
         """The request for one page.
@@ -43,10 +46,15 @@ class RequestBuilder:
         Raises:
             ConfigError: A template cannot be filled.
         """
-        context = {**self.names(partition, interval), templates.TOKEN: position}
+        request = self._plain or self._filled({**self.names(partition, interval), templates.TOKEN: position})
+        if self._endpoint.incremental is not None:
+            request = self._endpoint.incremental.place(request, interval)
+        return self._paginator.place(request, position, templated=self._templated)
+
+    def _filled(self, context: Mapping[str, Any]) -> Request:
         endpoint = self._endpoint
         path = templates.render(endpoint.path, context, for_path=True)
-        request = Request(
+        return Request(
             method=endpoint.http_method,
             url=_joined(templates.render(self._url_base, context), path),
             params=blanks.named(self._params, context),
@@ -54,9 +62,6 @@ class RequestBuilder:
             body=None if endpoint.body is None else endpoint.body.render(context),
             endpoint=endpoint.name,
         )
-        if endpoint.incremental is not None:
-            request = endpoint.incremental.place(request, interval)
-        return self._paginator.place(request, position, templated=self._templated)
 
     def names(self, partition: Partition, interval: Slice) -> dict[str, Any]:
         """What templates read, but for the position."""

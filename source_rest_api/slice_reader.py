@@ -123,7 +123,7 @@ class SliceReader:
         """Ask for a page, then give all that have their turn."""
         pages = self._stream.pages.ask(self._partition, self._interval, fetch.position, fetch.number, fetch.before)
         try:
-            fetch.pages = pages if self._stream.pages.streamed else iter(list(pages))
+            fetch.pages = pages if self._stream.pages.streamed else list(pages)
         except BaseException as error:  # noqa: BLE001 -- raised when its turn comes, if it does
             fetch.error = error
         fetch.ready = True

@@ -199,7 +199,7 @@ class Stream:
 
     def place(self, page: Page) -> Place:
         """Says of errors where they happened."""
-        return Place(self.name, str(page.request), f"page {page.number}")
+        return Place(self.name, page.request, f"page {page.number}")
 
     def identity(self, record: Raw) -> bytes:
         """What tells a record from others: its primary key, or all of it."""

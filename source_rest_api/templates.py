@@ -79,9 +79,14 @@ def _without_words(quoted: re.Match[str]) -> str:
     return text if text.startswith("'end of ") or not re.search(r"\w", text) else "'…'"
 
 
+def has_holes(text: str) -> bool:
+    """Whether there is anything to fill."""
+    return _HOLE.search(text) is not None
+
+
 def check(text: str) -> None:
     """Raise ValueError, with the place, if the text is not a valid template."""
-    if not _HOLE.search(text):
+    if not has_holes(text):
         return
     from jinja2 import TemplateAssertionError, TemplateSyntaxError  # noqa: PLC0415
 
@@ -97,7 +102,7 @@ def check(text: str) -> None:
 @cache
 def names(text: str) -> frozenset[str]:
     """The names that a template reads, without functions: `config`, parent streams, ..."""
-    if not _HOLE.search(text):
+    if not has_holes(text):
         return frozenset()
     from jinja2.meta import find_undeclared_variables  # noqa: PLC0415
 
@@ -110,7 +115,7 @@ def render(text: str, context: Mapping[str, Any], *, for_path: bool = False) -> 
     Raises:
         ConfigError: A name or key is missing and has no default, or the sandbox refuses the expression.
     """
-    if not _HOLE.search(text):
+    if not has_holes(text):
         return text
     with Filling(text):
         return joined(_compile(text, for_path=for_path).generate(context))
@@ -206,7 +211,7 @@ def variable(name: str) -> str:
 @cache
 def references(text: str) -> frozenset[tuple[str, ...]]:
     """What a template reads, each as name and keys: `{{ repos.owner['login'] }}` gives `(repos, owner, login)`."""
-    if not _HOLE.search(text):
+    if not has_holes(text):
         return frozenset()
     from jinja2 import nodes  # noqa: PLC0415
 
