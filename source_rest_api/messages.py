@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from source_rest_api.errors import SourceError
@@ -54,6 +54,25 @@ def records(
     head = b'{"type":"RECORD","record":{"stream":%b,"emitted_at":%d,"data":' % (msgspec.json.encode(stream), emitted_at)
     step = max(1, _BLOCK * len(data) // (sum(map(len, data)) + 1))
     return [_block(head, data[start : start + step]) for start in range(0, len(data), step)]
+
+
+def together(blocks: Iterable[bytes | None]) -> Iterator[bytes]:
+    """Small blocks as one, because each write lets another thread run, and wakes who reads.
+
+    Args:
+        blocks: None where nothing more comes for now, so that nothing may be held back.
+    """
+    held: list[bytes] = []
+    size = 0
+    for block in blocks:
+        if held and (block is None or size + len(block) > 2 * _BLOCK):
+            yield b"".join(held)
+            held, size = [], 0
+        if block is not None:
+            held.append(block)
+            size += len(block)
+    if held:
+        yield b"".join(held)
 
 
 def _block(head: bytes, data: Sequence[Raw]) -> bytes:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 MOST_THREADS = 64
 """Those to begin with, and one more for each long wait."""
+_MOMENT = 0.02
+"""Seconds for which the reader waits for more, once something has come."""
+_PLENTY = 1 << 18
+"""Bytes for which it is woken before."""
 
 
 class Sized(Protocol):
@@ -57,8 +61,10 @@ class Source(Protocol[T_co]):
 class Pool(Generic[T]):
     """Lets every source have its turn, one piece of work at a time; the items of one piece keep their order.
 
-    The queue between is bounded in bytes, so a slow reader slows the work down. When `stop` is set the work has `grace`
-    seconds to end by itself; what it gives later is dropped. When the reader goes away work ends at its next item.
+    The queue between is bounded in bytes, so a slow reader slows the work down. The reader is not woken for each item,
+    but a moment after the first, for all that have come by then: waking costs both threads about what a small page
+    does. When `stop` is set the work has `grace` seconds to end by itself; what it gives later is dropped. When the
+    reader goes away work ends at its next item.
 
     Args:
         sources: Who has work.
@@ -67,7 +73,7 @@ class Pool(Generic[T]):
         stop: Set from outside to end.
         max_bytes: What may wait for the reader.
         grace: Seconds.
-        tick: Seconds after which the reader is given None if nothing has come.
+        tick: Seconds after which the reader is given None if nothing has come; before, it is given None once.
     """
 
     def __init__(
@@ -105,7 +111,10 @@ class Pool(Generic[T]):
             for _ in range(self._wanted):
                 self._start()
             while not self._over():
-                yield self._take()
+                item = self._take()
+                yield item
+                if item is None:
+                    self._await()
         finally:
             with self._lock:
                 self._closed = True
@@ -123,7 +132,8 @@ class Pool(Generic[T]):
                 return False
             self._items.append(item)
             self._bytes += item.size
-            self._items_came.notify()
+            if len(self._items) == 1 or self._bytes >= _PLENTY:
+                self._items_came.notify()
             return True
 
     def changed(self) -> None:
@@ -150,8 +160,13 @@ class Pool(Generic[T]):
         with self._lock:
             if self._stop.is_set():
                 self._deadline = self._deadline or time.monotonic() + self._grace
-                return time.monotonic() > self._deadline or not (self._items or self._busy)
-            return not (self._items or self._busy or self._unfinished())
+                if time.monotonic() > self._deadline:
+                    return True
+            return not self._items and self._ended()
+
+    def _ended(self) -> bool:
+        """Whether no more will come."""
+        return not self._busy and (self._stop.is_set() or not self._unfinished())
 
     def _unfinished(self) -> bool:
         while self._sources and self._sources[0].finished:
@@ -161,13 +176,19 @@ class Pool(Generic[T]):
     def _take(self) -> T | None:
         with self._lock:
             if not self._items:
-                self._items_came.wait(self._tick)
-            if not self._items:
                 return None
             item = self._items.popleft()
             self._bytes -= item.size
             self._items_left.notify_all()
             return item
+
+    def _await(self) -> None:
+        """Wait until something has come, and for what comes with it."""
+        with self._lock:
+            if not self._items and not self._ended():
+                self._items_came.wait(self._tick)
+            if self._items and self._bytes < _PLENTY and not self._ended():
+                self._items_came.wait(_MOMENT)
 
     def _run(self) -> None:
         """What a thread does: work as long as there is some."""
@@ -189,7 +210,7 @@ class Pool(Generic[T]):
         finally:
             with self._lock:
                 self._busy -= 1
-                if not self._busy:  # it may be the end, for the others and for the reader
+                if self._ended():
                     self._work.notify_all()
                     self._items_came.notify()
 
@@ -220,7 +241,7 @@ class Pool(Generic[T]):
             changes: Those that this thread knows of.
         """
         with self._lock:
-            if self._closed or self._stop.is_set() or not (self._busy or self._unfinished()):
+            if self._closed or self._stop.is_set() or self._ended():
                 return False
             if self._changes == changes:
                 self._work.wait(self._tick)

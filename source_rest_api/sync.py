@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from source_rest_api import messages
@@ -15,7 +16,7 @@ from source_rest_api.stream_read import Item
 from source_rest_api.tombstones import tombstones
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from datetime import datetime
     from threading import Event
 
@@ -71,11 +72,19 @@ class Sync:
 
     def run(self) -> Iterator[bytes]:
         """Blocks of lines. Every configured stream gets exactly one terminal status."""
+        with closing(self._lines()) as lines:
+            yield from messages.together(lines)
+        self.complete = not self._failed
+
+    def _lines(self) -> Generator[bytes | None, None, None]:
+        """The same block by block, and None where nothing more comes for now."""
         try:
             for item in self._pool:
                 if item is not None:
                     yield from self._passed(item)
                 yield from self._due()
+                if item is None:
+                    yield None
         except Exception as error:  # noqa: BLE001 -- statuses are owed all the same
             yield self._error(error)
         for read in list(self._unfinished.values()):
@@ -83,7 +92,6 @@ class Sync:
             yield from self._state(read)
             yield from self._told(read, complete=False)
             yield messages.stream_status(read.name, "INCOMPLETE")
-        self.complete = not self._failed
 
     def _passed(self, item: Item) -> Iterator[bytes]:
         """The lines of an item, and what they bring about."""

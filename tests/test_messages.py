@@ -7,8 +7,9 @@ import json
 import logging
 import os
 from decimal import Decimal
+from itertools import groupby
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airbyte_cdk.models import AirbyteMessage, AirbyteMessageSerializer, AirbyteStateStats, FailureType, Type
@@ -19,6 +20,9 @@ from msgspec import Raw
 from source_rest_api import masking, messages
 from source_rest_api.errors import BrokenAnswerError, ConfigError, InternalError, TransientError
 from source_rest_api.messages import LogHandler, Messages, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OUT = Messages(masking.masker(["zq7 hush"]))
 
@@ -120,6 +124,27 @@ def test_blocks_are_whole_lines_of_bounded_size(sizes: list[int]) -> None:
     ]
     small = messages.records("s", [Raw(b'{"a":"%b"}' % (b"x" * 1000))] * 1000, 7)
     assert max(map(len, small)) < 1 << 17
+
+
+@given(st.lists(st.none() | st.integers(1, 1 << 18), max_size=20))
+def test_small_blocks_are_written_together(sizes: list[int | None]) -> None:
+    """Nothing is lost, or held back where nothing more comes; what is together is no larger than two blocks or one."""
+    blocks = [None if size is None else bytes([65 + index]) * size for index, size in enumerate(sizes)]
+    given: list[bytes] = []
+
+    def coming() -> Iterator[bytes | None]:
+        for index, block in enumerate(blocks):
+            yield block
+            if block is None:
+                assert b"".join(given) == b"".join(filter(None, blocks[:index]))
+
+    for block in messages.together(coming()):
+        given += [block]
+    assert b"".join(given) == b"".join(filter(None, blocks))
+    assert all(len(block) <= 1 << 17 or block in blocks for block in given)
+    runs = [len(list(run)) for some, run in groupby(blocks, lambda block: block is not None) if some]
+    if all(size is None or size <= 5000 for size in sizes):
+        assert len(given) == len(runs)
 
 
 def test_a_stream_may_have_any_name() -> None:
