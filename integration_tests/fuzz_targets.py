@@ -14,13 +14,25 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Raw
 from requests.structures import CaseInsensitiveDict
+from urllib3 import exceptions as wire
 
-from source_rest_api import compression, date_formats, datetimes, links, moments, rate_limits, raw_json, state, states
+from source_rest_api import (
+    compression,
+    date_formats,
+    datetimes,
+    http1,
+    links,
+    moments,
+    rate_limits,
+    raw_json,
+    state,
+    states,
+)
 from source_rest_api import config as configs
 from source_rest_api.archives import Zip
 from source_rest_api.decoders import Json, parse
@@ -255,6 +267,39 @@ def _inflate(data: bytes) -> None:
 _ZIPS = [Zip(), Zip(decoder=Csv()), Zip(decoder=Jsonl(), members="*.jsonl"), Zip(decoder=Xml())]
 
 
+class _Line:
+    """A socket on which an answer comes in pieces of some size."""
+
+    def __init__(self, said: bytes, size: int) -> None:
+        self._pieces = _cut(said, size)
+
+    def sendall(self, _: bytes) -> None:
+        """Take a request."""
+
+    def recv(self, _: int) -> bytes:
+        """The next piece; it is never more than what is asked for."""
+        return next(self._pieces, b"")
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _http(data: bytes) -> None:
+    """An answer means the same however the network cuts it, and never more than what came."""
+
+    def read(size: int) -> tuple[int, bytes] | None:
+        def whole() -> tuple[int, bytes]:
+            connection = http1.Connection(cast("Any", _Line(data, size)), 1, lambda: 0.0, lambda _: None)
+            with connection.ask(b"", "GET") as answer:
+                return answer.status_code, b"".join(answer.chunks)
+
+        return _tried(whole, wire.HTTPError)
+
+    found = read(1)
+    assert found is None or len(found[1]) <= len(data)
+    assert read(1000) == found
+
+
 def _zip(data: bytes) -> None:
     decoder, body = _chosen(data, _ZIPS)
     select = RecordSelector(records_path="data", allow_missing_records=True).select
@@ -395,6 +440,15 @@ _READING = (
 _MESSAGE = b'[{"type":"STREAM","stream":{"stream_descriptor":{"name":"dates"},"stream_state":' + _CURSOR + b"}}]"
 
 TARGETS = {
+    "http": Target(
+        _http,
+        [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX: a\r\n b\r\n\r\nabc",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\nTransfer-Encoding: chunked\n\n3;x=y\r\nabc\r\n0\r\nT: x\r\n\r\n",
+            b"HTTP/1.0 404 No\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\nabc",
+            b"HTTP/1.1 204 None\r\nContent-Length: 1, 1\r\nConnection: close\r\n\r\n",
+        ],
+    ),
     "json": Target(
         _json,
         [

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, Posi
 
 from source_rest_api import partition_problems, templates, validation
 from source_rest_api.authenticators import Authenticator, NoAuth
-from source_rest_api.connections import ProxyUrl, Tls
+from source_rest_api.certificates import Tls
+from source_rest_api.connections import ProxyUrl
 from source_rest_api.cursors import DatetimeText
 from source_rest_api.endpoint import Endpoint
 from source_rest_api.error_policy import Retry

@@ -1,10 +1,9 @@
-"""Bounds the time in which the head of an answer comes: a byte now and then would keep every socket's timeout away."""
+"""Bounds the time in which a proxy answers to CONNECT: a byte now and then would keep every socket's timeout away."""
 
 from __future__ import annotations
 
 import io
 from http.client import HTTPResponse
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import TransientError
@@ -24,14 +23,14 @@ class _Timed(io.RawIOBase):
         self._raw = raw
         self._seconds = seconds
         self._clock = clock
-        self.ends = clock() + seconds
+        self._ends = clock() + seconds
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Buffer, /) -> int | None:
-        if self._clock() > self.ends:
-            raise TransientError(f"The answer's head was not complete after {self._seconds:g} s (`request_timeout`).")
+        if self._clock() > self._ends:
+            raise TransientError(f"The proxy's answer was not complete after {self._seconds:g} s (`request_timeout`).")
         return self._raw.readinto(buffer)
 
     def fileno(self) -> int:
@@ -43,7 +42,7 @@ class _Timed(io.RawIOBase):
 
 
 def bound(pool: HTTPConnectionPool, seconds: float, clock: Callable[[], float]) -> None:
-    """Let every answer of a pool's connections have its head within a time; that of a proxy to CONNECT too.
+    """Let the proxy of a pool answer within a time.
 
     Args:
         pool: Whose connections are yet to be made.
@@ -54,12 +53,7 @@ def bound(pool: HTTPConnectionPool, seconds: float, clock: Callable[[], float]) 
     class Answer(HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
             super().__init__(sock, *args, **more)
-            self._timed = _Timed(self.fp.detach(), seconds, clock)
-            self.fp = io.BufferedReader(self._timed)
-
-        def begin(self) -> None:
-            super().begin()
-            self._timed.ends = inf  # of the body `Transfer` takes care, which may be read for hours
+            self.fp = io.BufferedReader(_Timed(self.fp.detach(), seconds, clock))
 
     kind: Any = pool.ConnectionCls
     pool.ConnectionCls = type(kind.__name__, (kind,), {"response_class": Answer})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
-import requests
 from pydantic import AfterValidator, model_validator
+from requests import PreparedRequest
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PORTS = {"http": 80, "https": 443}
+_START = re.compile(r"[^/?#]*//[^/?#]*")
+"""Of a URL, up to its path."""
 _ADVICE = "If it is a part of the API, list it in `allowed_origins`; if the API lives there, set `url_base` to it."
 
 
@@ -32,8 +36,8 @@ class Origin(NamedTuple):
         Raises:
             ValueError: It is not a valid URL.
         """
-        parts = urlsplit(url or "")
-        return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme))
+        start = _START.match(url or "")
+        return _origin(start[0] if start else "")
 
     @property
     def secure(self) -> Origin:
@@ -43,6 +47,12 @@ class Origin(NamedTuple):
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" + ("" if self.port == _PORTS.get(self.scheme) else f":{self.port}")
+
+
+@lru_cache(256)
+def _origin(start: str) -> Origin:
+    parts = urlsplit(start)
+    return Origin(parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme))
 
 
 def _check(value: str) -> str:
@@ -120,6 +130,17 @@ class Origins:
         return parts._replace(scheme="https", netloc=parts.netloc.removesuffix(f":{_PORTS['http']}")).geturl()
 
 
+@lru_cache(256)
+def canonical(url: str) -> str:
+    """A URL as it is sent: host name in lower case and ASCII, unusual characters percent-encoded.
+
+    Raises:
+        requests.exceptions.InvalidURL, MissingSchema: It is none.
+    """
+    prepared = PreparedRequest()
+    prepared.prepare_url(url, None)
+    return str(prepared.url)
+
+
 def _canonical(url: str) -> Origin:
-    """The origin as requests that are sent have it: host names in lower case and ASCII."""
-    return Origin.of(requests.Request("GET", url).prepare().url)
+    return Origin.of(canonical(url))

@@ -9,20 +9,23 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urljoin
 
-import requests
+from requests import RequestException
 
 from source_rest_api import compression, rate_limits
 from source_rest_api.connections import Connections
 from source_rest_api.errors import ConfigError
-from source_rest_api.origin import Origin, Origins
+from source_rest_api.origin import Origin, Origins, canonical
 from source_rest_api.page import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from requests import PreparedRequest
 
     from source_rest_api.concurrency import Permits
     from source_rest_api.config import Config
     from source_rest_api.credentials import Auth, Credentials
+    from source_rest_api.page import ParamValue
     from source_rest_api.transfer import Transfer
 
 _LOG = logging.getLogger("airbyte.source_rest_api.sender")
@@ -67,7 +70,6 @@ class Sender:
         self.connections = Connections(config, clock)
         self.origins = Origins(url_base, config.allowed_origins)
         self._credentials = credentials
-        self._timeouts = (config.connect_timeout, config.read_timeout)
         self._request_timeout = config.request_timeout
         self.transfer = transfer
         self._clock = clock
@@ -107,17 +109,14 @@ class Sender:
             response = self._exchange(request, self.prepared(request), self._credentials.current(), streamed)
         return response
 
-    def _exchange(
-        self, request: Request, prepared: requests.PreparedRequest, auth: Auth | None, streamed: bool
-    ) -> Response:
+    def _exchange(self, request: Request, prepared: PreparedRequest, auth: Auth | None, streamed: bool) -> Response:
         """Send it with credentials, or without any to an origin that gets none."""
         began = self._clock()
         deadline = began + self._request_timeout
-        settings = self.connections.settings(str(prepared.url), trusted=auth is not None)
         with _as_http():
             if auth is not None:
                 prepared.prepare_auth(auth)
-            answer = self.connections.session.send(prepared, timeout=self._timeouts, allow_redirects=False, **settings)
+            answer = self.connections.send(prepared, trusted=auth is not None)
         if self._permits is not None and answer.ok:
             self._permits.succeeded(self._clock() - began, request.endpoint)
             remaining, reset = rate_limits.allowance(answer.headers)
@@ -132,23 +131,16 @@ class Sender:
                 answer.status_code, answer.headers, self.transfer.whole(answer, deadline), str(prepared.url)
             )
 
-    def prepared(self, request: Request) -> requests.PreparedRequest:
+    def prepared(self, request: Request) -> PreparedRequest:
         """As it will be sent, but for the credentials.
 
         A blank in a parameter is `%20`, which all servers read; some OData servers refuse `+`.
         """
         with _as_http():
-            prepared = self.connections.session.prepare_request(
-                requests.Request(
-                    request.method,
-                    request.url,
-                    params=urlencode(request.params, doseq=True, quote_via=quote),
-                    headers=_headers(request),
-                    data=None if request.body is None else request.body.encode(),
-                    auth=_unsigned,
-                )
-            )
-        secured = self.origins.secured(str(prepared.url))
+            url = _with_query(canonical(request.url), request.params)
+            body = None if request.body is None else request.body.encode()
+            prepared = self.connections.prepare(request.method, url, _headers(request), body)
+        secured = self.origins.secured(url)
         return prepared if secured is None else self.prepared(self._secure(request, secured))
 
     def _secure(self, request: Request, url: str) -> Request:
@@ -158,7 +150,7 @@ class Sender:
             _LOG.info("%s: The API gives http:// URLs for a host that is asked over TLS; %s is asked.", request, origin)
         return request.at_url(url)
 
-    def _origins_trust(self, prepared: requests.PreparedRequest) -> bool:
+    def _origins_trust(self, prepared: PreparedRequest) -> bool:
         """Whether the credentials go with it. It is asked of what is sent: parsers differ in how they read odd URLs."""
         return self.origins.trusts(Origin.of(prepared.url))
 
@@ -167,7 +159,7 @@ class Sender:
 def _as_http() -> Iterator[None]:
     try:
         yield
-    except requests.RequestException:
+    except RequestException:
         raise
     except ValueError:
         raise ConfigError(
@@ -176,12 +168,16 @@ def _as_http() -> Iterator[None]:
         ) from None
 
 
-def _unsigned(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-    """In place of credentials; without it `requests` would look for some in a `.netrc`."""
-    return prepared
+def _with_query(url: str, params: Mapping[str, ParamValue]) -> str:
+    """A URL with parameters after those that it has."""
+    if not params:
+        return url
+    url, mark, fragment = url.partition("#")
+    joint = "&" if "?" in url else "?"
+    return f"{url}{joint}{urlencode(params, doseq=True, quote_via=quote)}{mark}{fragment}"
 
 
-def _alone(request: Request, prepared: requests.PreparedRequest) -> Request:
+def _alone(request: Request, prepared: PreparedRequest) -> Request:
     """The request for an origin that gets nothing of the config: its URL.
 
     Raises:

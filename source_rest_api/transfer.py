@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from source_rest_api import compression
+from source_rest_api import compression, http1
 from source_rest_api.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import Event
 
-    import requests
+    from source_rest_api.connections import Answer
 
 _CHUNK = 1 << 18
 _MEGABYTE = 1 << 20
@@ -39,13 +40,14 @@ class Transfer:
         self._stop = stop
         self._clock = clock
 
-    def chunks(self, answer: requests.Response) -> Iterator[bytes]:
+    def chunks(self, answer: Answer) -> Iterator[bytes]:
         """The body as it arrives. `request_timeout` bounds the wait for each megabyte, not the time of who reads it."""
         waited, size = 0.0, 0
         with answer:
+            arriving = _arriving(answer)
             while True:
                 before = self._clock()
-                chunk = answer.raw.read1(_CHUNK, decode_content=False)
+                chunk = next(arriving, b"")
                 waited, size = waited + self._clock() - before, size + len(chunk)
                 if not chunk:
                     return
@@ -57,7 +59,7 @@ class Transfer:
                     waited, size = 0.0, 0
                 yield chunk
 
-    def whole(self, answer: requests.Response, deadline: float) -> bytes:
+    def whole(self, answer: Answer, deadline: float) -> bytes:
         """The body, content coding undone.
 
         Args:
@@ -74,14 +76,19 @@ class Transfer:
         plain = compression.plain(arrived, coding, lenient=not answer.ok)
         return compression.joined(arrived.in_proportion(plain, self.largest // _PACKED), self.largest)
 
-    def _until(self, answer: requests.Response, deadline: float) -> Iterator[bytes]:
-        # `read1` gives what has arrived; `read`, and all that is built on it, would wait until a chunk is full.
-        while chunk := answer.raw.read1(_CHUNK, decode_content=False):
+    def _until(self, answer: Answer, deadline: float) -> Iterator[bytes]:
+        for chunk in _arriving(answer):
             if self._stop.is_set():
                 raise Stopped
             if self._clock() > deadline:
                 raise TransientError(f"The answer was not complete after {self._timeout:g} s (`request_timeout`).")
             yield chunk
+
+
+def _arriving(answer: Answer) -> Iterator[bytes]:
+    if isinstance(answer, http1.Answer):
+        return answer.chunks
+    return iter(partial(answer.raw.read1, _CHUNK, decode_content=False), b"")
 
 
 class _Counted:

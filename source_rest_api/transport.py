@@ -26,8 +26,15 @@ _REASONS = (
 
 
 def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
-    """The verdict on a request that got no whole answer. What urllib3 and requests say is not shown: it holds URLs."""
+    """The verdict on a request that got no whole answer. What urllib3 and requests say is not shown: it holds URLs.
+
+    Errors of requests come from what prepares requests, and from adapters that somebody else has mounted.
+    """
     causes = list(_causes(error))
+
+    def caused(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
     detail = f"{type(error).__name__}: {_told(causes[-1])}"
     if isinstance(error, http.InvalidURL | http.MissingSchema | http.InvalidSchema | wire.LocationValueError):
         message = "The URL is not valid: check `url_base`, `path`, and what the API gives as the next URL."
@@ -35,20 +42,20 @@ def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
     if isinstance(error, http.InvalidHeader):
         message = "A header is not valid: check `headers` and `authentication`."
         return Verdict(ConfigError(message, type(error).__name__))
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+    if caused(ssl.SSLError, wire.SSLError):
         return _tls(causes, detail)
-    if isinstance(error, http.ProxyError):
+    if caused(http.ProxyError, wire.ProxyError):
         return _proxy(causes, detail)
-    if isinstance(error, http.ConnectTimeout):
+    refused = caused(wire.NewConnectionError)
+    if caused(http.ConnectTimeout, wire.ConnectTimeoutError) and not refused:
         message = "No connection within `connect_timeout`: check `url_base`, network and firewall."
         return Verdict(TransientError(message, detail), retry=True, refused=True, overload=True)
-    if any(isinstance(cause, wire.ReadTimeoutError) for cause in causes):
+    if caused(http.ReadTimeout, wire.ReadTimeoutError):
         message = "The API sent nothing within `read_timeout`."
         return Verdict(TransientError(message, detail), retry=True, overload=True)
-    if any(isinstance(cause, wire.IncompleteRead | wire.DecodeError | wire.InvalidChunkLength) for cause in causes):
-        return Verdict(BrokenAnswerError("The answer's body was cut or its compression is broken.", detail), retry=True)
+    if caused(wire.IncompleteRead, wire.DecodeError):
+        return Verdict(BrokenAnswerError("The answer's body was cut or its framing is broken.", detail), retry=True)
     message = f"The API cannot be reached ({_reason(causes[-1])}): check `url_base`, network and firewall."
-    refused = any(isinstance(cause, wire.NewConnectionError) for cause in causes)
     return Verdict(TransientError(message, detail), retry=True, refused=refused)
 
 

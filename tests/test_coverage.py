@@ -11,8 +11,8 @@ from pydantic import Field
 
 from source_rest_api import yaml_text
 from source_rest_api.authenticators import Bearer
+from source_rest_api.certificates import Tls
 from source_rest_api.config import Config, load
-from source_rest_api.connections import Tls
 from source_rest_api.cursors import DatetimeText
 from source_rest_api.endpoint import Endpoint
 from source_rest_api.model import Model, Secret

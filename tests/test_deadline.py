@@ -72,5 +72,5 @@ def test_connections_are_used_again(api: Api) -> None:
     config = load({"url_base": api.url, "endpoints": [{"name": "x", "path": "/x"}], "request_timeout": 50})
     with Requester(config, api.url, clock=Ticks()) as requester:
         bodies = [requester.fetch(Request("GET", f"{api.url}/x"), lambda response: response.body) for _ in range(20)]
-        (pool,) = requester.sender.connections.session.get_adapter(api.url)._pools.values()  # type: ignore[attr-defined]
-    assert (bodies, pool.num_connections) == ([b"[]"] * 20, 1)
+        (route,) = requester.sender.connections.routes.by_origin.values()
+    assert (bodies, route.pool.num_connections) == ([b"[]"] * 20, 1)

@@ -461,8 +461,8 @@ def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:
     with requester(api.url) as asking:
         for _ in range(3):
             assert asking.fetch(Request("GET", f"{api.url}/e"), lambda response: response.body) == body
-        pools = asking.sender.connections.session.get_adapter(api.url).poolmanager.pools  # type: ignore[attr-defined]
-        assert [pools.get(key).num_connections for key in list(pools.keys())] == [1]
+        (route,) = asking.sender.connections.routes.by_origin.values()
+        assert route.pool.num_connections == 1
 
 
 def test_stopping_ends_a_wait(api: Api) -> None:

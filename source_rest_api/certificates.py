@@ -1,0 +1,73 @@
+"""Certificates for TLS: whom to trust, and how the connector shows who it is."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, SecretStr, model_validator
+
+from source_rest_api.model import Model, SecretLines
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_PEM = "-----BEGIN "
+Lines = Annotated[str, Field(json_schema_extra={"multiline": True})]
+
+
+class Tls(Model):
+    """Certificates for TLS, each as PEM text or as the path of a PEM file."""
+
+    ca_bundle: Lines | None = None
+    """Authorities to trust, in place of the public ones."""
+    client_certificate: Lines | None = None
+    """The certificate by which the connector shows who it is, with those between it and its authority."""
+    client_key: SecretLines = SecretStr("")
+    """Its private key, without a password."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        key = self.client_key.get_secret_value()
+        if bool(self.client_certificate) != bool(key):
+            raise ValueError("`client_certificate` and `client_key` belong together")
+        try:
+            with TemporaryDirectory() as folder:
+                files = CertificateFiles(self, Path(folder))
+                if files.ca_bundle:
+                    ssl.create_default_context(cafile=files.ca_bundle)
+                if files.client:
+                    # A key with a password would otherwise ask for it at the terminal.
+                    ssl.create_default_context().load_cert_chain(*files.client, password="")
+        except (OSError, ValueError) as error:  # of which SSLError is one
+            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+            raise ValueError(
+                f"what stands there is neither PEM text nor the path of a PEM file, or the key does not fit ({reason})"
+            ) from None
+        return self
+
+
+class CertificateFiles:
+    """The paths that `requests` takes. Text is written to files that only we can read.
+
+    Args:
+        tls: The certificates.
+        folder: Where to.
+    """
+
+    def __init__(self, tls: Tls, folder: Path) -> None:
+        key = tls.client_key.get_secret_value()
+        self.ca_bundle = _path(tls.ca_bundle, folder / "ca.pem") if tls.ca_bundle else None
+        self.client: tuple[str, str] | None = None
+        if tls.client_certificate:
+            self.client = _path(tls.client_certificate, folder / "client.pem"), _path(key, folder / "key.pem")
+
+
+def _path(text: str, file: Path) -> str:
+    if _PEM not in text:
+        return text
+    file.touch(0o600)
+    file.write_text(text.replace("\\n", "\n"))
+    return str(file)

@@ -1,0 +1,306 @@
+"""HTTP/1.1 on one connection (RFC 9112): a request is written, the head of its answer read, its body given as it comes.
+
+`requests` and urllib3 find the connection, with its proxy and certificates. What they and `http.client` do for each
+request beyond that costs more than all else that is done for a page.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+from requests.structures import CaseInsensitiveDict
+from urllib3 import exceptions as wire
+from urllib3.util.wait import wait_for_read
+
+from source_rest_api.errors import BrokenAnswerError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from socket import socket
+
+    from typing_extensions import Self
+
+_CHUNK = 1 << 16
+"""Bytes that are taken from the system at once. More would be memory that is fresh each time."""
+_LONGEST_HEAD = 1 << 18
+"""Bytes, of a head or of a line between chunks."""
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_STATUS = re.compile(r"HTTP/1\.(\d) +(\d{3})(?:\s|$)")
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?\r?", re.DOTALL)
+_VISIBLE = re.compile(r"[!-~]+")
+_WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+
+
+class Head(NamedTuple):
+    """What stands before a body."""
+
+    version: int
+    """1 for HTTP/1.1."""
+    status: int
+    headers: CaseInsensitiveDict[str]
+    """Those that come several times are one, with commas between (RFC 9110, section 5.3)."""
+    cookies: list[str]
+    """Each `Set-Cookie`, which commas would spoil."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the connection may be used again (RFC 9112, section 9.3)."""
+        options = {option.strip().lower() for option in self.headers.get("Connection", "").split(",")}
+        return "close" not in options and (self.version > 0 or "keep-alive" in options)
+
+
+class Answer:
+    """An answer whose head has come. What it shares with a `requests.Response` has the same names.
+
+    Args:
+        head: Its head.
+        connection: Where it comes from.
+        chunks: Its body as it comes, content coding left on. It ends when the body is complete.
+    """
+
+    def __init__(self, head: Head, connection: Connection, chunks: Iterator[bytes]) -> None:
+        self.status_code = head.status
+        self.headers = head.headers
+        self.cookies = head.cookies
+        self.chunks = chunks
+        self._connection = connection
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is no error."""
+        return self.status_code < HTTPStatus.BAD_REQUEST
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Read no more of it. A connection that holds the rest of a body is of no further use."""
+        self._connection.abandon(self)
+
+
+class Connection:
+    """A connection, for one request at a time.
+
+    Args:
+        sock: Connected, its timeout set.
+        seconds: In which the head of an answer has to come, from the end of its request on.
+        clock: Seconds.
+        free: Is told when an answer has been read and the connection can be used again.
+    """
+
+    def __init__(
+        self, sock: socket, seconds: float, clock: Callable[[], float], free: Callable[[Connection], None]
+    ) -> None:
+        self._sock = sock
+        self._seconds = seconds
+        self._clock = clock
+        self._free = free
+        self._came = b""
+        self._answer: Answer | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the other side waits for a request. One that closes it becomes readable."""
+        return not wait_for_read(self._sock, timeout=0)
+
+    def close(self) -> None:
+        """End it."""
+        self._answer = None
+        self._sock.close()
+
+    def abandon(self, answer: Answer) -> None:
+        """Close it if the answer is the one that is under way."""
+        if answer is self._answer:
+            self.close()
+
+    def ask(self, request: bytes, method: str) -> Answer:
+        """Send a request; the answer, when its head has come.
+
+        Args:
+            request: As `written`.
+            method: Its method. An answer to HEAD has no body.
+
+        Raises:
+            TransientError: The head did not come in time.
+            BrokenAnswerError: It says in no clear way where the body ends.
+            urllib3.exceptions.HTTPError: There is no answer.
+        """
+        try:
+            self._send(request)
+            head = self._head(self._clock() + self._seconds)
+            self._answer = Answer(head, self, self._body(head, method))
+        except BaseException:
+            self.close()
+            raise
+        return self._answer
+
+    def _send(self, request: bytes) -> None:
+        try:
+            self._sock.sendall(request)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it may have answered before it had read all, as to a body that is too large
+        except OSError as error:
+            raise _lost(error) from error
+
+    def _receive(self, size: int) -> bytes:
+        """What has come, so many bytes at most; empty at the end of the connection."""
+        try:
+            return self._sock.recv(size)
+        except OSError as error:
+            raise _lost(error) from error
+
+    def _head(self, ends: float) -> Head:
+        """The next head that is not an interim one (RFC 9110, section 15.2)."""
+        while (head := _parsed(self._text(ends))).status < HTTPStatus.OK:
+            pass
+        return head
+
+    def _text(self, ends: float) -> str:
+        """What stands before the next empty line."""
+        seen = 0
+        while (end := _HEAD_END.search(self._came, max(0, seen - 3))) is None:
+            seen = len(self._came)
+            if self._clock() > ends:
+                raise TransientError(
+                    f"The answer's head was not complete after {self._seconds:g} s (`request_timeout`)."
+                )
+            more = self._receive(_CHUNK)
+            if not more or seen > _LONGEST_HEAD:
+                raise wire.ProtocolError("There is no end of the head.")
+            self._came += more
+        text = self._came[: end.start()].decode("latin-1")
+        self._came = self._came[end.end() :]
+        return text
+
+    def _line(self) -> bytes:
+        """The next line, without its end."""
+        while (end := self._came.find(b"\n")) < 0:
+            more = self._receive(_CHUNK)
+            if not more or len(self._came) > _LONGEST_HEAD:
+                raise wire.IncompleteRead(0, 0)
+            self._came += more
+        line, self._came = self._came[:end], self._came[end + 1 :]
+        return line
+
+    def _body(self, head: Head, method: str) -> Iterator[bytes]:
+        """The body by the rules of RFC 9112, section 6.3; then the connection is free, or closed."""
+        coded = head.headers.get("Transfer-Encoding", "").lower().rpartition(",")[2].strip()
+        length = head.headers.get("Content-Length")
+        if method == "HEAD" or head.status in _WITHOUT_BODY:
+            parts: Iterator[bytes] = iter(())
+        elif coded == "chunked":
+            parts = self._chunked()
+        elif length is None or coded:
+            return self._ended(self._all(), keeps=False)
+        else:
+            parts = self._sized(_length(length))
+        return self._ended(parts, keeps=head.keeps)
+
+    def _ended(self, parts: Iterator[bytes], *, keeps: bool) -> Iterator[bytes]:
+        yield from parts
+        if keeps and not self._came:
+            self._answer = None
+            self._free(self)
+        else:
+            self.close()
+
+    def _all(self) -> Iterator[bytes]:
+        """Until the other side closes."""
+        if self._came:
+            yield self._came
+            self._came = b""
+        yield from iter(partial(self._receive, _CHUNK), b"")
+
+    def _sized(self, size: int) -> Iterator[bytes]:
+        left = size
+        while left:
+            if self._came:
+                part, self._came = self._came[:left], self._came[left:]
+            else:
+                part = self._receive(min(left, _CHUNK))
+            if not part:
+                raise wire.IncompleteRead(size - left, left)
+            left -= len(part)
+            yield part
+
+    def _chunked(self) -> Iterator[bytes]:
+        """Without the framing of RFC 9112, section 7.1."""
+        while True:
+            said = _CHUNK_SIZE.fullmatch(self._line())
+            if said is None:
+                raise wire.IncompleteRead(0, 0)
+            size = int(said[1], 16)
+            if not size:
+                break
+            yield from self._sized(size)
+            if self._line().strip():
+                raise wire.IncompleteRead(0, 0)
+        while self._line().strip():
+            pass  # trailers
+
+
+def written(method: str, target: str, headers: Mapping[str, str | bytes], body: bytes | str | None) -> bytes:
+    """A request as it is sent.
+
+    Args:
+        method: Its method.
+        target: What stands between method and version (RFC 9112, section 3.2).
+        headers: With `Host`, and `Content-Length` if there is a body.
+        body: Its body.
+
+    Raises:
+        ValueError: There is something in it that HTTP cannot carry.
+    """
+    lines = [f"{n}: {v if isinstance(v, str) else v.decode('latin-1')}\r\n" for n, v in headers.items()]
+    head = f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n"
+    if not _VISIBLE.fullmatch(f"{method}{target}") or not head.count("\r") == head.count("\n") == len(lines) + 2:
+        raise ValueError("a blank or a line break where there can be none")
+    content = body.encode() if isinstance(body, str) else body or b""
+    return head.encode("latin-1") + content
+
+
+def _parsed(text: str) -> Head:
+    """The parts of a head. What is no header is left out, as other clients do."""
+    first, *lines = text.split("\n")
+    status = _STATUS.match(first)
+    if status is None:
+        raise wire.ProtocolError("What came is not HTTP.")
+    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+    cookies = []
+    name = ""
+    for line in lines:
+        if line[:1] in {" ", "\t"} and name:  # a value that goes on (RFC 9112, section 5.2)
+            headers[name] = f"{headers[name]} {line.strip()}"
+            continue
+        name, colon, value = line.partition(":")
+        name, value = name.strip(), value.strip()
+        if not colon or not name:
+            name = ""
+            continue
+        if name.lower() == "set-cookie":
+            cookies.append(value)
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Head(int(status[1]), int(status[2]), headers, cookies)
+
+
+def _length(text: str) -> int:
+    """What `Content-Length` says; several that say the same are one."""
+    said = {part.strip() for part in text.split(",")}
+    value = said.pop()
+    if said or not _LENGTH.fullmatch(value):
+        raise BrokenAnswerError("The answer does not say clearly how long it is (`Content-Length`).")
+    return int(value)
+
+
+def _lost(error: OSError) -> wire.HTTPError:
+    """What urllib3 would raise."""
+    if isinstance(error, TimeoutError):
+        return wire.ReadTimeoutError(None, "", "Read timed out.")  # type: ignore[arg-type]
+    return wire.ProtocolError("Connection aborted.", error)

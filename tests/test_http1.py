@@ -1,0 +1,334 @@
+"""HTTP/1.1 as RFC 9112 has it: what is sent, where an answer begins and ends, and what becomes of the connection."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from itertools import pairwise
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from urllib3 import exceptions as wire
+
+from source_rest_api import http1
+from source_rest_api.errors import BrokenAnswerError, SourceError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from typing_extensions import Self
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+class Line:
+    """A connection whose other side has said some bytes, and is closed after them unless it is kept."""
+
+    def __init__(self, said: bytes, *, kept: bool = False, clock: Callable[[], float] = lambda: 0.0) -> None:
+        near, self.far = socket.socketpair()
+        near.settimeout(0.2)
+        self._kept = kept
+        self._speaker = Thread(target=self._say, args=(said,), daemon=True)
+        self._speaker.start()
+        self.freed: list[http1.Connection] = []
+        self.connection = http1.Connection(near, 5, clock, self.freed.append)
+
+    def _say(self, said: bytes) -> None:
+        with suppress(OSError):
+            self.far.sendall(said)
+            if not self._kept:
+                self.far.shutdown(socket.SHUT_WR)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+        self._speaker.join()
+        self.far.close()
+
+    def ask(self, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the next answer."""
+        with self.connection.ask(b"?", method) as answer:
+            return answer.status_code, dict(answer.headers), b"".join(answer.chunks)
+
+
+def body(said: bytes, method: str = "GET", *, kept: bool = False) -> bytes:
+    """The body of the only answer."""
+    with Line(said, kept=kept) as line:
+        return line.ask(method)[2]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (OK + b"Content-Length: 3\r\n\r\nabc", b"abc"),
+        (OK + b"Content-Length: 3, 3\r\n\r\nabc", b"abc"),
+        (OK + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", b"abc"),
+        (OK + b"Content-Length: 0\r\n\r\n", b""),
+        (OK + b'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x="y"\r\nde\r\n0\r\n\r\n', b"abcde"),
+        (OK + b"transfer-encoding:Chunked\r\n\r\n3\nabc\nA\n0123456789\n0\nTrailer: x\n\n", b"abc0123456789"),
+        (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", b"a"),
+        (OK + b"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n2\r\nab\r\n0\r\n\r\n", b"ab"),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n", b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", b""),
+        (
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\na",
+            b"a",
+        ),
+        (b"HTTP/1.1 200\nContent-Length: 1\n\na", b"a"),
+    ],
+)
+def test_a_body_ends_where_its_framing_says(said: bytes, expected: bytes) -> None:
+    """The other side may keep the connection open: nobody waits for more."""
+    assert body(said, kept=True) == expected
+
+
+@pytest.mark.parametrize(
+    "head",
+    [OK + b"\r\n", b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\n\n", OK + b"Transfer-Encoding: identity\r\n\r\n"],
+)
+def test_a_body_without_framing_ends_with_the_connection(head: bytes) -> None:
+    """So does one whose coding is not known; the connection is of no further use."""
+    with Line(head + b"abc") as line:
+        assert line.ask()[2] == b"abc"
+        assert line.freed == []
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    """Whatever its length would be."""
+    assert body(OK + b"Content-Length: 9\r\n\r\n", "HEAD", kept=True) == b""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        OK + b"Content-Length: 4\r\n\r\nabc",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n4\r\nabc",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n-3\r\nabc\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1" * 300_000,
+    ],
+)
+def test_a_body_that_is_cut_is_never_taken_for_whole(said: bytes) -> None:
+    """Less than was said is an error, and so is framing that is none."""
+    with pytest.raises(wire.IncompleteRead):
+        body(said)
+
+
+@pytest.mark.parametrize("length", ["3, 4", "-1", "3.0", "abc", "", "1" * 30, "٣"])
+def test_a_length_that_is_not_clear_is_an_error(length: str) -> None:
+    """Nothing is guessed about where a body ends."""
+    with pytest.raises(BrokenAnswerError, match="Content-Length"):
+        body(OK + f"Content-Length: {length}\r\n\r\nabc".encode())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(b"", b"HTTP/1.1 200 OK\r\nContent-", b"220 mail.example.com ESMTP\r\n\r\n", b"HTTP/2 200\r\n\r\n"),
+        *(b"\r\n\r\n", b"HTTP/1.1 20 OK\r\n\r\n", b"HTTP/1.1 2000 OK\r\n\r\n", b"[]\r\n\r\n"),
+        OK + b"X: " + b"x" * 400_000,
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+    ],
+)
+def test_what_is_no_head_is_no_answer(said: bytes) -> None:
+    """What came instead is not read on."""
+    with pytest.raises(wire.ProtocolError):
+        body(said)
+
+
+def test_headers_are_read_as_others_read_them() -> None:
+    """In any case, joined where they come twice, unfolded; what is no header is left out; cookies stay apart."""
+    said = (
+        b"HTTP/1.1 200 OK\r\n folded into nothing\r\nLink: <a>\r\nlink: <b>\r\nX-Long: one\r\n\t two\r\nnonsense\r\n"
+        b": nameless\r\nX-Latin: caf\xe9\r\nSet-Cookie: a=1; Expires=Wed, 21 Oct\r\nSet-Cookie: b=2\r\n"
+        b"Content-Length:0\r\n\r\n"
+    )
+    with Line(said, kept=True) as line:
+        answer = line.connection.ask(b"?", "GET")
+        assert dict(answer.headers) == {
+            "link": "<a>, <b>",
+            "X-Long": "one two",
+            "X-Latin": "café",
+            "Set-Cookie": "a=1; Expires=Wed, 21 Oct, b=2",
+            "Content-Length": "0",
+        }
+        assert (answer.headers["LINK"], answer.cookies) == ("<a>, <b>", ["a=1; Expires=Wed, 21 Oct", "b=2"])
+
+
+@pytest.mark.parametrize(
+    ("head", "free"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", True),
+        (b"HTTP/1.1 500 Oh\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: keep-alive, Close\r\n", False),
+        (b"HTTP/1.0 200 OK\r\n", False),
+        (b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n", True),
+    ],
+)
+def test_a_connection_is_free_when_its_answer_has_been_read(head: bytes, *, free: bool) -> None:
+    """Unless the other side is going to close it."""
+    with Line(head + b"Content-Length: 1\r\n\r\na", kept=True) as line:
+        assert line.ask()[2] == b"a"
+        assert line.freed == [line.connection] * free
+        assert not free or line.connection.is_open
+
+
+def test_one_answer_comes_after_another() -> None:
+    """On the same connection, each with its own framing."""
+    with Line(OK + b"Content-Length: 1\r\n\r\na", kept=True) as line:
+        assert line.ask()[2] == b"a"
+        line.far.sendall(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n\r\n")
+        assert line.ask()[2] == b"b"
+        assert line.freed == [line.connection] * 2
+        assert line.far.recv(9) == b"??"
+
+
+def test_more_than_the_answer_spoils_the_connection() -> None:
+    """What nobody asked for must not become the next answer."""
+    with Line(OK + b"Content-Length: 1\r\n\r\na" + OK + b"Content-Length: 1\r\n\r\nb", kept=True) as line:
+        assert line.ask()[2] == b"a"
+        assert line.freed == []
+
+
+def test_an_answer_that_is_left_closes_its_connection() -> None:
+    """The rest of its body would be in the way of the next one."""
+    with Line(OK + b"Content-Length: 100000\r\n\r\nabc", kept=True) as line:
+        with line.connection.ask(b"?", "GET") as answer:
+            assert next(answer.chunks) == b"abc"
+        line.far.recv(9)
+        assert line.far.recv(9) == b""
+        assert line.freed == []
+
+
+def test_an_answer_that_was_read_leaves_the_next_one_alone() -> None:
+    """Closing it late does nothing to who has the connection now."""
+    with Line(OK + b"Content-Length: 1\r\n\r\na", kept=True) as line:
+        first = line.connection.ask(b"?", "GET")
+        assert list(first.chunks) == [b"a"]
+        line.far.sendall(OK + b"Content-Length: 1\r\n\r\nb")
+        second = line.connection.ask(b"?", "GET")
+        first.close()
+        assert list(second.chunks) == [b"b"]
+
+
+def test_a_connection_that_was_closed_meanwhile_is_not_open() -> None:
+    """It is found before a request is lost on it."""
+    with Line(OK + b"Content-Length: 1\r\n\r\na", kept=True) as line:
+        line.ask()
+        line.far.close()
+        assert not line.connection.is_open
+
+
+def test_silence_has_a_bound() -> None:
+    """That of the socket, before the head and in the body."""
+    for said in (b"", OK + b"Content-Length: 2\r\n\r\na"):
+        with pytest.raises(wire.ReadTimeoutError):
+            body(said, kept=True)
+
+
+def test_interim_answers_do_not_go_on_for_ever() -> None:
+    """They all have the time of one head."""
+    ticks = iter(range(1000))
+    with (
+        Line(b"HTTP/1.1 102 Processing\r\n\r\n" * 40_000, kept=True, clock=lambda: float(next(ticks))) as line,
+        pytest.raises(TransientError, match=r"head was not complete after 5 s \(`request_timeout`\)"),
+    ):
+        line.ask()
+
+
+def test_an_answer_to_half_a_request_counts() -> None:
+    """A server may answer, and close, before it has read all."""
+    with Line(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n") as line:
+        line.far.shutdown(socket.SHUT_RD)
+        with line.connection.ask(b"?" * 10_000_000, "POST") as answer:
+            assert answer.status_code == 413
+
+
+def test_a_request_is_written() -> None:
+    """As RFC 9112 has it, with headers in latin-1 and the body as it is."""
+    written = http1.written("POST", "/a?b=c", {"Host": "h", "X": "é", "Y": b"\xff"}, "ü")
+    assert written == b"POST /a?b=c HTTP/1.1\r\nHost: h\r\nX: \xe9\r\nY: \xff\r\n\r\n\xc3\xbc"
+    assert http1.written("GET", "/", {}, None) == b"GET / HTTP/1.1\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "header"),
+    [
+        *(
+            ("GET", "/", "a\r\nX: y"),
+            ("GET", "/", "a\ny"),
+            ("GET", "/", "a\ry"),
+            ("GET", "/", "a\r\n"),
+            ("GET", "/", "☃"),
+        ),
+        *(("GET", "/ HTTP/1.1\r\nX: y", ""), ("GET", "/a b", ""), ("GET", "/é", ""), ("G T", "/", "")),
+    ],
+)
+def test_nothing_is_smuggled_into_a_request(method: str, target: str, header: str) -> None:
+    """What HTTP cannot carry is refused, and no value becomes a header or a request of its own."""
+    with pytest.raises(ValueError, match=r"blank or a line break|latin-1"):
+        http1.written(method, target, {"X": header}, None)
+
+
+class Pieces:
+    """A socket that gives what the other side said in pieces."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def sendall(self, data: bytes) -> None:
+        """Take it."""
+
+    def recv(self, size: int) -> bytes:
+        """At most so much of a piece."""
+        self._rest = self._rest or next(self._pieces, b"")
+        part, self._rest = self._rest[:size], self._rest[size:]
+        return part
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def received(said: bytes, cuts: list[int]) -> tuple[int, bytes] | type[Exception]:
+    """Status and body, or what kind of error comes, if it comes in pieces."""
+    edges = [0, *sorted(min(cut, len(said)) for cut in cuts), len(said)]
+    pieces = (said[a:b] for a, b in pairwise(edges) if a < b)
+    connection = http1.Connection(Pieces(pieces), 5, lambda: 0.0, lambda _: None)  # type: ignore[arg-type]
+    try:
+        with connection.ask(b"?", "GET") as answer:
+            return answer.status_code, b"".join(answer.chunks)
+    except (SourceError, wire.HTTPError) as error:
+        return type(error)
+
+
+CUTS = some.lists(some.integers(0, 400), max_size=20)
+
+
+@given(some.lists(some.binary(min_size=1, max_size=50), max_size=6), some.booleans(), CUTS)
+def test_a_body_arrives_whole_however_it_is_cut(parts: list[bytes], chunked: bool, cuts: list[int]) -> None:
+    """Pieces of the network are not those of the framing."""
+    whole = b"".join(parts)
+    if chunked:
+        framed = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
+        said = OK + b"Transfer-Encoding: chunked\r\n\r\n" + framed + b"0\r\n\r\n"
+    else:
+        said = OK + b"Content-Length: %d\r\n\r\n" % len(whole) + whole
+    assert received(said, cuts) == (200, whole)
+    for length in range(len(said)):
+        assert isinstance(received(said[:length], cuts), type)
+
+
+@given(some.binary(max_size=60), some.sampled_from([b"", OK, OK + b"Transfer-Encoding: chunked\r\n\r\n"]), CUTS)
+def test_any_bytes_mean_the_same_however_they_are_cut(tail: bytes, start: bytes, cuts: list[int]) -> None:
+    """And nothing but the errors that are documented comes out."""
+    assert received(start + tail, cuts) == received(start + tail, [])

@@ -1,0 +1,150 @@
+"""How requests reach their origin: connections that are kept, and proxies."""
+
+from __future__ import annotations
+
+import socket
+from base64 import b64encode
+from contextlib import closing, contextmanager, suppress
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests_mock
+from requests import ConnectTimeout
+
+from source_rest_api.config import load
+from source_rest_api.errors import TransientError
+from source_rest_api.page import Request
+from source_rest_api.requester import Requester
+from tests.api import Answer, Api
+from tests.authority import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AUTHORITY = Authority()
+
+
+def requester(url: str, **more: Any) -> Requester:
+    """Ask an API without patience."""
+    raw = {"url_base": url, "endpoints": [{"name": "x", "path": "/x"}], "retry": {"max_attempts": 1}, **more}
+    return Requester(load(raw), url)
+
+
+def get(asking: Requester, url: str, **headers: str) -> bytes:
+    """Fetch a URL."""
+    return asking.fetch(Request("GET", url, headers=headers), lambda response: response.body)
+
+
+class Tunnel:
+    """A proxy that leads to one port, whatever it is asked for, and keeps what it was asked."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://ada:pw@127.0.0.1:{self._server.getsockname()[1]}"
+        self.asked: list[str] = []
+        Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        client, _ = self._server.accept()
+        with client, socket.create_connection(("127.0.0.1", self._port)) as api:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(1)
+            self.asked.append(head.decode())
+            client.sendall(b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n")
+            back = Thread(target=_pass_on, args=(api, client), daemon=True)
+            back.start()
+            _pass_on(client, api)
+            back.join()
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._server.close()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):  # either side may close first
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def tls_api() -> Iterator[Api]:
+    """Run an API over TLS."""
+    api = Api(tls=AUTHORITY.server())
+    api.get("/x")(lambda call: Answer(str(call.number)))
+    with api:
+        yield api
+
+
+def test_a_proxy_leads_to_an_api_over_tls() -> None:
+    """Its credentials are for the proxy alone, the certificate is the API's, and the connection is used again."""
+    with tls_api() as api, closing(Tunnel(api.port)) as proxy:
+        url = f"https://127.0.0.1:{api.port}"
+        with requester(url, proxy_url=proxy.url, tls={"ca_bundle": AUTHORITY.pem}) as asking:
+            assert [get(asking, f"{url}/x") for _ in range(3)] == [b"0", b"1", b"2"]
+    [head] = proxy.asked
+    assert head.startswith(f"CONNECT 127.0.0.1:{api.port} HTTP/1.")
+    assert f"Proxy-Authorization: Basic {b64encode(b'ada:pw').decode()}\r\n" in head
+    assert {call.headers["Proxy-Authorization"] for call in api.requests} == {None}
+
+
+def test_a_proxy_gets_the_whole_url_of_plain_http() -> None:
+    """With the host's name for the API, and no fragment."""
+    with Api() as proxy:
+        proxy.get("http://api.invalid:8000/x")(lambda _: "[]")
+        with requester("http://api.invalid:8000", proxy_url=proxy.url) as asking:
+            assert get(asking, "http://api.invalid:8000/x?a=1#end") == b"[]"
+    [call] = proxy.requests
+    assert (call.target, call.headers["Host"]) == ("http://api.invalid:8000/x?a=1", "api.invalid:8000")
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_the_config_may_name_another_host(api: Api) -> None:
+    """A `Host` header of its own goes in place of the URL's."""
+    api.get("/x")(lambda _: [])
+    with requester(api.url) as asking:
+        get(asking, f"{api.url}/x")
+        get(asking, f"{api.url}/x", host="tenant.example.com")
+    assert [call.headers.get_all("Host") for call in api.requests] == [
+        [f"127.0.0.1:{api.port}"],
+        ["tenant.example.com"],
+    ]
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_connection_that_the_api_closed_is_replaced() -> None:
+    """Between two requests a server may close what it keeps for too long: nothing fails."""
+    with Api() as api:
+        api.get("/x")(lambda _: [])
+        with requester(api.url) as asking:
+            get(asking, f"{api.url}/x")
+            api.stop()
+            api.start()
+            assert get(asking, f"{api.url}/x") == b"[]"
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_an_answer_without_an_end_is_closed(api: Api) -> None:
+    """A body that ends with its connection is read, and the next request has a connection of its own."""
+    api.get("/x")(lambda _: Answer(raw=b"HTTP/1.1 200 OK\r\n\r\n[]"))
+    with requester(api.url) as asking:
+        assert [get(asking, f"{api.url}/x") for _ in range(2)] == [b"[]", b"[]"]
+        (route,) = asking.sender.connections.routes.by_origin.values()
+        assert route.pool.num_connections == 2
+
+
+def test_what_others_mount_is_asked() -> None:
+    """Tests of connectors use requests-mock, which answers in place of the network: headers, body and failures."""
+    url = "https://api.example.com"
+    with requests_mock.Mocker() as mock, requester(url, authentication={"type": "bearer", "token": "t"}) as asking:
+        mock.get(f"{url}/x", [{"text": "[1]", "headers": {"X-A": "b"}}, {"exc": ConnectTimeout}])
+        body, header = asking.fetch(Request("GET", f"{url}/x", {"q": "a b"}), lambda r: (r.body, r.headers["x-a"]))
+        assert (body, header) == (b"[1]", "b")
+        assert mock.last_request is not None
+        assert (mock.last_request.url, mock.last_request.headers["Authorization"]) == (f"{url}/x?q=a%20b", "Bearer t")
+        with pytest.raises(TransientError, match="connect_timeout"):
+            get(asking, f"{url}/x")
