@@ -444,7 +444,7 @@ TARGETS = {
         _http,
         [
             b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX: a\r\n b\r\n\r\nabc",
-            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\nTransfer-Encoding: chunked\n\n3;x=y\r\nabc\r\n0\r\nT: x\r\n\r\n",
+            b"HTTP/1.1 100 \r\n\r\nHTTP/1.1 200\nTransfer-Encoding: chunked\n\n3;x=y\r\nabc\r\n0\r\nT: x\r\n\r\n",
             b"HTTP/1.0 404 No\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n\r\nabc",
             b"HTTP/1.1 204 None\r\nContent-Length: 1, 1\r\nConnection: close\r\n\r\n",
         ],

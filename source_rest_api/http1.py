@@ -9,48 +9,29 @@ from __future__ import annotations
 import re
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from requests.structures import CaseInsensitiveDict
 from urllib3 import exceptions as wire
 from urllib3.util.wait import wait_for_read
 
-from source_rest_api.errors import BrokenAnswerError, TransientError
+from source_rest_api.errors import TransientError
+from source_rest_api.http_head import parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from socket import socket
 
     from typing_extensions import Self
+
+    from source_rest_api.http_head import Head
 
 _CHUNK = 1 << 16
 """Bytes that are taken from the system at once. More would be memory that is fresh each time."""
 _LONGEST_HEAD = 1 << 18
 """Bytes, of a head or of a line between chunks."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_STATUS = re.compile(r"HTTP/1\.(\d) +(\d{3})(?:\s|$)")
-_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?\r?", re.DOTALL)
-_VISIBLE = re.compile(r"[!-~]+")
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-
-
-class Head(NamedTuple):
-    """What stands before a body."""
-
-    version: int
-    """1 for HTTP/1.1."""
-    status: int
-    headers: CaseInsensitiveDict[str]
-    """Those that come several times are one, with commas between (RFC 9110, section 5.3)."""
-    cookies: list[str]
-    """Each `Set-Cookie`, which commas would spoil."""
-
-    @property
-    def keeps(self) -> bool:
-        """Whether the connection may be used again (RFC 9112, section 9.3)."""
-        options = {option.strip().lower() for option in self.headers.get("Connection", "").split(",")}
-        return "close" not in options and (self.version > 0 or "keep-alive" in options)
 
 
 class Answer:
@@ -158,7 +139,7 @@ class Connection:
 
     def _head(self, ends: float) -> Head:
         """The next head that is not an interim one (RFC 9110, section 15.2)."""
-        while (head := _parsed(self._text(ends))).status < HTTPStatus.OK:
+        while (head := parsed(self._text(ends))).status < HTTPStatus.OK:
             pass
         return head
 
@@ -191,16 +172,14 @@ class Connection:
 
     def _body(self, head: Head, method: str) -> Iterator[bytes]:
         """The body by the rules of RFC 9112, section 6.3; then the connection is free, or closed."""
-        coded = head.headers.get("Transfer-Encoding", "").lower().rpartition(",")[2].strip()
-        length = head.headers.get("Content-Length")
         if method == "HEAD" or head.status in _WITHOUT_BODY:
             parts: Iterator[bytes] = iter(())
-        elif coded == "chunked":
+        elif head.coding == "chunked":
             parts = self._chunked()
-        elif length is None or coded:
+        elif head.coding or (length := head.length) is None:
             return self._ended(self._all(), keeps=False)
         else:
-            parts = self._sized(_length(length))
+            parts = self._sized(length)
         return self._ended(parts, keeps=head.keeps)
 
     def _ended(self, parts: Iterator[bytes], *, keeps: bool) -> Iterator[bytes]:
@@ -244,59 +223,6 @@ class Connection:
                 raise wire.IncompleteRead(0, 0)
         while self._line().strip():
             pass  # trailers
-
-
-def written(method: str, target: str, headers: Mapping[str, str | bytes], body: bytes | str | None) -> bytes:
-    """A request as it is sent.
-
-    Args:
-        method: Its method.
-        target: What stands between method and version (RFC 9112, section 3.2).
-        headers: With `Host`, and `Content-Length` if there is a body.
-        body: Its body.
-
-    Raises:
-        ValueError: There is something in it that HTTP cannot carry.
-    """
-    lines = [f"{n}: {v if isinstance(v, str) else v.decode('latin-1')}\r\n" for n, v in headers.items()]
-    head = f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n"
-    if not _VISIBLE.fullmatch(f"{method}{target}") or not head.count("\r") == head.count("\n") == len(lines) + 2:
-        raise ValueError("a blank or a line break where there can be none")
-    content = body.encode() if isinstance(body, str) else body or b""
-    return head.encode("latin-1") + content
-
-
-def _parsed(text: str) -> Head:
-    """The parts of a head. What is no header is left out, as other clients do."""
-    first, *lines = text.split("\n")
-    status = _STATUS.match(first)
-    if status is None:
-        raise wire.ProtocolError("What came is not HTTP.")
-    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
-    cookies = []
-    name = ""
-    for line in lines:
-        if line[:1] in {" ", "\t"} and name:  # a value that goes on (RFC 9112, section 5.2)
-            headers[name] = f"{headers[name]} {line.strip()}"
-            continue
-        name, colon, value = line.partition(":")
-        name, value = name.strip(), value.strip()
-        if not colon or not name:
-            name = ""
-            continue
-        if name.lower() == "set-cookie":
-            cookies.append(value)
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Head(int(status[1]), int(status[2]), headers, cookies)
-
-
-def _length(text: str) -> int:
-    """What `Content-Length` says; several that say the same are one."""
-    said = {part.strip() for part in text.split(",")}
-    value = said.pop()
-    if said or not _LENGTH.fullmatch(value):
-        raise BrokenAnswerError("The answer does not say clearly how long it is (`Content-Length`).")
-    return int(value)
 
 
 def _lost(error: OSError) -> wire.HTTPError:

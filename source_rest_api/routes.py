@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as wire
 
-from source_rest_api import deadline, egress, http1
+from source_rest_api import deadline, egress, http1, http_head
 from source_rest_api.origin import Origin
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Routes:
         path = url[url.index("/", url.index("//") + 2) :].partition("#")[0]
         target = f"{origin}{path}" if route.is_forwarded else path
         headers = request.headers if "Host" in request.headers else {**route.headers, **request.headers}
-        written = http1.written(method, target, headers, request.body)
+        written = http_head.written(method, target, headers, request.body)
         connection = route.take()
         if connection is None:
             sock = _connected(route, *self._timeouts)

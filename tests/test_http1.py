@@ -253,32 +253,6 @@ def test_an_answer_to_half_a_request_counts() -> None:
             assert answer.status_code == 413
 
 
-def test_a_request_is_written() -> None:
-    """As RFC 9112 has it, with headers in latin-1 and the body as it is."""
-    written = http1.written("POST", "/a?b=c", {"Host": "h", "X": "é", "Y": b"\xff"}, "ü")
-    assert written == b"POST /a?b=c HTTP/1.1\r\nHost: h\r\nX: \xe9\r\nY: \xff\r\n\r\n\xc3\xbc"
-    assert http1.written("GET", "/", {}, None) == b"GET / HTTP/1.1\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("method", "target", "header"),
-    [
-        *(
-            ("GET", "/", "a\r\nX: y"),
-            ("GET", "/", "a\ny"),
-            ("GET", "/", "a\ry"),
-            ("GET", "/", "a\r\n"),
-            ("GET", "/", "☃"),
-        ),
-        *(("GET", "/ HTTP/1.1\r\nX: y", ""), ("GET", "/a b", ""), ("GET", "/é", ""), ("G T", "/", "")),
-    ],
-)
-def test_nothing_is_smuggled_into_a_request(method: str, target: str, header: str) -> None:
-    """What HTTP cannot carry is refused, and no value becomes a header or a request of its own."""
-    with pytest.raises(ValueError, match=r"blank or a line break|latin-1"):
-        http1.written(method, target, {"X": header}, None)
-
-
 class Pieces:
     """A socket that gives what the other side said in pieces."""
 
