@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -227,14 +226,14 @@ def _config(arguments: Any) -> Any:
 def strict(line: bytes) -> dict[str, Any]:
     """One message, by RFC 8259 and by the protocol."""
     message: dict[str, Any] = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse)
-    AirbyteMessageSerializer.load(json.loads(line))
+    AirbyteMessageSerializer.load(message)
     return message
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = Counter(name for name, _ in pairs)
-    assert not names or max(names.values()) == 1, names
-    return dict(pairs)
+    found = dict(pairs)
+    assert len(found) == len(pairs), [name for name, _ in pairs]
+    return found
 
 
 def _refuse(constant: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ ARCHITECTURE = (PACKAGE.parent / "docs/architecture.md").read_text()
 LARGEST = 250
 
 
+@cache
 def imports(module: str, *, at_run_time: bool = True) -> set[str]:
     """The modules of the package that a module imports; those for types only are left out."""
     tree = MODULES[module]
@@ -35,6 +37,7 @@ def imports(module: str, *, at_run_time: bool = True) -> set[str]:
     return found & MODULES.keys()
 
 
+@cache
 def reached(module: str) -> set[str]:
     """Everything that importing a module brings in."""
     seen: set[str] = set()

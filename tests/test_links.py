@@ -142,11 +142,11 @@ def test_no_header_is_too_odd(header: str) -> None:
 )
 @pytest.mark.parametrize("rest", ["", ";", " ", "; ", "=", '"', "\\", "a", "<"])
 def test_a_hostile_header_is_read_in_linear_time(piece: str, rest: str) -> None:
-    """A megabyte of what makes patterns backtrack takes no more than moments."""
+    """40,000 of what makes patterns backtrack take no more than moments; each of them for each would be a minute."""
     started = time.process_time()
-    find_link(piece + rest * 100_000, "next", BASE)
-    find_link((piece + rest) * 100_000, "next", BASE)
-    assert time.process_time() - started < 5
+    find_link(piece + rest * 40_000, "next", BASE)
+    find_link((piece + rest) * 40_000, "next", BASE)
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("target", ["http://[", "http://[::1", "http://h:port/", "http://h:99999/"])
