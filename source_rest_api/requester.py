@@ -165,8 +165,10 @@ class Requester:
         while (seconds := self._gates.wait(endpoint)) > 0:
             with ledger.waiting("for rate limits", self._clock):
                 patience.waited(limited=self._pause(seconds))
-        with ledger.waiting("for `max_requests_per_second`", self._clock):
-            patience.waited(idle=self._pause(self._pace.wait()))
+        if (seconds := self._pace.wait()) > 0:
+            with ledger.waiting("for `max_requests_per_second`", self._clock):
+                patience.waited(idle=self._pause(seconds))
+        self._wait(0)
 
     def _pause(self, seconds: float) -> float:
         """Wait, and let others work meanwhile; the seconds it took in all."""
