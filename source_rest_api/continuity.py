@@ -43,6 +43,8 @@ class Continuity:
     def __init__(self, stream: Stream, ask: Callable[[Position | None, int, int], Iterator[Page]]) -> None:
         self._stream = stream
         self._paginator = stream.paginator
+        self._by_row = stream.paginator.shifts == "row"
+        self._by_row_overlaps = self._by_row and stream.overlaps
         self._ask = ask
         self._tail: list[Raw] = []
         self._anchor: str | None = None
@@ -69,11 +71,7 @@ class Continuity:
     @property
     def _overlaps(self) -> bool:
         """Pages of one row cannot overlap: the next one would be the same."""
-        return not self._resuming and len(self._tail) > 1 and self._by_row and self._stream.overlaps
-
-    @property
-    def _by_row(self) -> bool:
-        return self._paginator.shifts == "row"
+        return self._by_row_overlaps and not self._resuming and len(self._tail) > 1
 
     def check(self, page: Page) -> Page | None:
         """The page without the rows that are known; None if an earlier page is needed, because rows have moved.

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from source_rest_api.page import Response
 
 _VALUE = msgspec.json.Decoder(Raw)
-_Utf8 = codecs.getincrementaldecoder("utf-8")
 _STEP = 1 << 14
 _SNIPPET = 80
 _HEX = rb"[0-9a-fA-F]{2}"
@@ -35,6 +34,7 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARKS = tuple(bom for bom, _ in BOMS)
 
 _NO_CHARSETS = frozenset(
     {
@@ -125,7 +125,9 @@ def utf8(response: Response) -> bytes:
     body = response.body
     refuse_zip(body)
     charset = named_charset(response) or "utf-8"
-    mark, charset = next(((bom, name) for bom, name in BOMS if body.startswith(bom)), (b"", charset))
+    mark = b""
+    if body.startswith(_MARKS):
+        mark, charset = next((bom, name) for bom, name in BOMS if body.startswith(bom))
     try:
         if charset == "utf-8":
             text = body[len(mark) :] if mark else body
@@ -143,12 +145,11 @@ def _check_utf8(text: bytes) -> None:
     """Raise UnicodeDecodeError if it is not UTF-8. In steps, because a large string would be made to be thrown away."""
     if text.isascii():
         return
-    decoder = _Utf8()
-    view = memoryview(text)
+    view, start = memoryview(text), 0
     try:
-        for start in range(0, len(text), _STEP):
-            decoder.decode(view[start : start + _STEP])
-        decoder.decode(b"", final=True)
+        while start < len(text):
+            end = start + _STEP  # a character that is cut there belongs to the next step
+            start += codecs.utf_8_decode(view[start:end], "strict", end >= len(text))[1]
     except UnicodeDecodeError:
         text.decode()  # to say where
 

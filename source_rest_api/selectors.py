@@ -151,8 +151,7 @@ class RecordSelector(Model):
         """
         for key in ERROR_KEYS:
             value = fields.get(key)
-            own = any(path[0] == key for path in self._paths)
-            if isinstance(value, Raw) and not own and not raw_json.is_nothing(value):
+            if isinstance(value, Raw) and not raw_json.is_nothing(value) and not self._is_own(key):
                 said = bytes(value)[:200].decode("utf-8", "replace")
                 limited = rate_limits.named_in(said)
                 kind = RateLimitedError if limited else ConfigError
@@ -160,6 +159,10 @@ class RecordSelector(Model):
                     f"The API answered with an error although the status is a success: `{key}` is {said}."
                     + ("" if limited else " If it is none, say so in `errors`, with `action: accept`.")
                 )
+
+    def _is_own(self, key: str) -> bool:
+        """Whether records are below a key of the body."""
+        return any(path[0] == key for path in self._paths)
 
 
 def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:

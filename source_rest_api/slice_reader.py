@@ -134,7 +134,8 @@ class SliceReader:
     def _results(self, fetch: Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
         try:
             for page in fetch.taken():
-                batch = self._batch(page, changed)
+                with self._stream.place(page):
+                    batch = self._batch(page, changed)
                 if batch is not None:
                     yield batch
         except ConfigError as error:
@@ -151,26 +152,23 @@ class SliceReader:
     def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
         """What is new on a page; None if an earlier one has to be asked for again."""
         stream, interval, known = self._stream, self._interval, self._known
-        with stream.place(page):
-            continued = self._continuity.check(page)
-            if continued is None:
-                self._step_back(page)
-                changed()
-                return None
-            if not page.earlier and (continued is page or continued.records):
-                self._guard.check(page)
-            seen = stream.observe(continued, interval)
-            if seen is not None and stream.in_order:
-                self._order.check(seen)
+        continued = self._continuity.check(page)
+        if continued is None:
+            self._step_back(page)
+            changed()
+            return None
+        if not page.earlier and (continued is page or continued.records):
+            self._guard.check(page)
+        seen = stream.observe(continued, interval)
+        if seen is not None and stream.in_order:
+            self._order.check(seen)
         following: Next | None = None
         if page.last:
             following = self._next(page, continued, passed=seen is not None and seen.passed)
-            with stream.place(page):
-                self._go_on(page, following, seen)
+            self._go_on(page, following, seen)
             changed()
         new = self._new(continued, seen, known)
-        with stream.place(page):
-            fitted = stream.emission.of(continued, new, self._partition, interval)
+        fitted = stream.emission.of(continued, new, self._partition, interval)
         stream.ledger.add(pages=not page.earlier, records=len(new))
         moved = Advance(
             self._partition.key,
