@@ -1,13 +1,19 @@
-"""`python -m bench [--quick] [--write] [memory startup latency cpu]`; without names it is all of them."""
+"""`python -m bench [--quick] [--write] [memory parents startup latency cpu]`; without names it is all of them."""
 
 from __future__ import annotations
 
 import argparse
 
-from bench import cpu, latency, memory, rig, startup
+from bench import cpu, latency, memory, parents, rig, startup
 
 # Memory first: a child's peak begins with what its parent holds, which grows a little with all that is measured.
-_BENCHES = {"memory": memory.measure, "startup": startup.measure, "latency": latency.measure, "cpu": cpu.measure}
+_BENCHES = {
+    "memory": memory.measure,
+    "parents": parents.measure,
+    "startup": startup.measure,
+    "latency": latency.measure,
+    "cpu": cpu.measure,
+}
 
 
 def main() -> None:

@@ -115,7 +115,7 @@ def dlt(task: Task, _: Path) -> list[str]:
 def singer(task: Task, folder: Path) -> list[str]:
     """A tap on singer-sdk's `RESTStream`."""
     start = {"start_date": _START} if task.mode == "incremental" else {}
-    config = _file(folder, "tap.json", {"url": task.url, **start})
+    config = written(folder, "tap.json", {"url": task.url, **start})
     return [str(PEERS / "python"), "-m", "bench.singer_tap", "--config", config]
 
 
@@ -206,8 +206,8 @@ def _arguments(verb: str, task: Task, config: dict[str, Any], folder: Path) -> l
     """The command line of an Airbyte connector."""
     if verb == "spec":
         return [verb]
-    arguments = [verb, "--config", _file(folder, "config.json", config)]
-    return [*arguments, "--catalog", _file(folder, "catalog.json", _catalog(task))] if verb == "read" else arguments
+    arguments = [verb, "--config", written(folder, "config.json", config)]
+    return [*arguments, "--catalog", written(folder, "catalog.json", _catalog(task))] if verb == "read" else arguments
 
 
 def _catalog(task: Task) -> dict[str, Any]:
@@ -221,7 +221,8 @@ def _catalog(task: Task) -> dict[str, Any]:
     return {"streams": [{"stream": stream, "sync_mode": mode, "destination_sync_mode": "append", **by_cursor}]}
 
 
-def _file(folder: Path, name: str, value: object) -> str:
+def written(folder: Path, name: str, value: object) -> str:
+    """The path of a JSON file of a command."""
     path = folder / name
     path.write_text(json.dumps(value))
     return str(path)

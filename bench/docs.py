@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 PAGE = ROOT / "docs/performance.md"
 PLOT = ROOT / "docs/performance.png"
+_DRAWN = {"cpu", "latency", "memory"}
 _OURS, _OTHERS = "#2b6cb0", "#a0aec0"
 
 
 def write() -> None:
-    """Each part between `<!-- measured: NAME -->` and `<!-- end -->`, as far as there are results."""
+    """Each part between `<!-- measured: NAME -->` and `<!-- end -->`, as far as there are results.
+
+    The plot is drawn if what it shows has been measured.
+    """
     results = {path.stem: json.loads(path.read_text()) for path in sorted(rig.RESULTS.glob("*.json"))}
     text = PAGE.read_text()
     for name, result in {**results, "machine": {"text": f"{rig.machine()}.\n"}}.items():
@@ -27,7 +31,8 @@ def write() -> None:
         _, end, tail = rest.partition("<!-- end -->")
         text = f"{head}{begin}{result['text']}{end}{tail}"
     PAGE.write_text(text)
-    _draw({name: result["values"] for name, result in results.items()})
+    if results.keys() >= _DRAWN:
+        _draw({name: result["values"] for name, result in results.items()})
 
 
 def _draw(values: dict[str, Any]) -> None:

@@ -131,8 +131,13 @@ def read(contender: Contender, task: Task) -> Usage:
     return usage
 
 
-def run(command: list[str], folder: Path) -> Usage:
+def run(command: list[str], folder: Path, look: Callable[[bytes], object] = len) -> Usage:
     """Run a process, in an environment that holds nothing of ours, and read what it prints to the end.
+
+    Args:
+        command: What to run.
+        folder: Where it runs.
+        look: Called with each piece of what it prints.
 
     Raises:
         RuntimeError: Its exit code is not 0.
@@ -156,6 +161,7 @@ def run(command: list[str], folder: Path) -> Usage:
             if found and not records:
                 first = time.monotonic() - started
             records += found
+            look(chunk)
             tail = (tail + chunk)[-_TAIL:]
         _, status, used = os.wait4(process.pid, 0)
         wall = time.monotonic() - started

@@ -2,6 +2,7 @@
 
 `GET /now/NAME?page=2` answers a page at once, `GET /slow/NAME?page=2` after 50 ms. Without `page` it is the first.
 Where a data set has windows, `since=2024-01-31` picks one. All other parameters are ignored.
+`GET /now/children/ID` answers the two children of any parent.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ LATENCY = 0.05
 """Seconds, below `/slow`."""
 MARKER = b'"EUR"'
 """Stands in each record once and nowhere else, so that whatever a tool prints can be counted."""
+CHILDREN = 2
+"""Records below `children/ID`."""
 WINDOWS = [datetime.now(timezone.utc).date() - timedelta(days=239 - 30 * n) for n in range(8)]
 """First days of the thirty days that each window has; the last one holds today."""
 _FIRST = date(2020, 1, 1)
@@ -38,7 +41,8 @@ _LINE = (
     '{"sku":"SKU-%04d","title":"Cotton shirt, long sleeves","quantity":2,"price":49.95,"discount":0.1,'
     '"warehouse":{"id":7,"name":"Hamburg"},"gift":false}'
 )
-_CONFIG = """
+_CHILD = '{"id":"$1-%d","currency":"EUR","updated_at":"2024-01-01T00:00:0%dZ"}'
+_CONFIG = r"""
 daemon off; pid {folder}/pid; error_log {folder}/error.log warn; worker_processes 1;
 load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
 events {{ worker_connections 512; }}
@@ -49,6 +53,7 @@ http {{
   map $arg_page $page {{ "" 1; default $arg_page; }}
   server {{
     listen 127.0.0.1:{port}; root {folder}/pages;
+    location ~ ^/now/children/(\d+)$ {{ return 200 '{children}'; }}
     location ~ ^/now/(.+)$ {{ try_files /$1/$arg_since/$page.json /$1/$page.json =404; }}
     location ~ ^/slow/(.+)$ {{ echo_sleep {latency}; echo_exec /now/$1 page=$page&since=$arg_since; }}
   }}
@@ -110,7 +115,8 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
         config = folder / "nginx.conf"
-        config.write_text(_CONFIG.format(folder=folder, port=self._port, latency=LATENCY))
+        children = f'{{"data":[{",".join(_CHILD % (n, n) for n in range(CHILDREN))}]}}'
+        config.write_text(_CONFIG.format(folder=folder, port=self._port, latency=LATENCY, children=children))
         program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
         self._process = subprocess.Popen([program, "-c", config, "-e", folder / "error.log"])
 
