@@ -15,6 +15,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from datetime import timedelta
 from hashlib import blake2b
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
+# msgspec learns what a type is when it is first used, and crashes if two threads have it do so at the same time.
+_LEARNING = Lock()
 VERSION = 2
 READABLE = 1000
 """Partitions whose names are kept as they are."""
@@ -198,7 +201,8 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
     try:
         if version is None:
             raise ValueError("it has no `version`")  # noqa: TRY301 -- told with the other reasons
-        state = msgspec.convert(value, StreamState)
+        with _LEARNING:
+            state = msgspec.convert(value, StreamState)
     except (msgspec.ValidationError, ValueError) as error:
         raise foreign(stream, value, str(error)) from None
     state.version = VERSION

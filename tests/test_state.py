@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +21,30 @@ CURSORS = st.builds(
     st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),  # noqa: DTZ001 -- it gets one
     st.integers(-12, 14),
 )
+TOGETHER = """
+import importlib, sys, threading
+from source_rest_api import state
+
+sys.setswitchinterval(1e-6)
+saved = {"version": 2, "reading": {"mode": "incremental", "of": "#", "began_at": "2024-01-01T00:00:00Z"}}
+for _ in range(100):
+    importlib.reload(state)
+    together = threading.Barrier(2)
+    threads = [threading.Thread(target=lambda: (together.wait(), state.load("rows", saved))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+"""Two streams whose states are the first that a process loads, 100 times."""
 PARTITIONS = st.sampled_from(["", '{"r.id":1}', '{"r.id":"ü\\n"}'])
+
+
+def test_two_streams_may_load_the_first_states_at_once() -> None:
+    """Streams begin in threads: the process does not crash while the library learns what a state is."""
+    root = Path(state.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", TOGETHER], cwd=root, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_first_sync_has_no_state() -> None:
