@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from source_rest_api import raw_json
 from source_rest_api.cursors import Slice
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from source_rest_api.stream import Stream
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """What the first page of a stream told."""
 
     seen: str = ""

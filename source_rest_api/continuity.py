@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from source_rest_api import state
 from source_rest_api.delivery import Bookmark

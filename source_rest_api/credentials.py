@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 import msgspec
+from msgspec import Struct
 
 from source_rest_api import raw_json, templates
 from source_rest_api.errors import ConfigError
@@ -42,8 +42,7 @@ class Credentials(Protocol):
         """After a 401: whether `current` has now something else to try than what was used."""
 
 
-@dataclass(frozen=True)
-class Static:
+class Static(Struct, frozen=True):
     """Credentials that stay what they are."""
 
     auth: Auth
@@ -73,8 +72,7 @@ class Exchange(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """What a session does for its authenticator."""
 
     context: Mapping[str, Any]

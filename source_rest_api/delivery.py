@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from source_rest_api.page import Position
 
 
-@dataclass(frozen=True, slots=True)
-class Bookmark:
+class Bookmark(Struct, frozen=True):
     """Where to go on inside a slice."""
 
     at: Position
@@ -26,8 +26,7 @@ class Bookmark:
     anchor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True):
     """What one page of a slice moves."""
 
     partition: str
@@ -45,16 +44,14 @@ class Advance:
     """Keys of the records, where `deletions` follows them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A partition has this many slices."""
 
     partition: str
     slices: int
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Struct, frozen=True):
     """Rows that a sweep met."""
 
     keys: Sequence[bytes]
@@ -65,13 +62,11 @@ class Swept:
         return sum(map(sys.getsizeof, self.keys))
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What was planned before has to have ended well before the plan goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class SweepEnd:
+class SweepEnd(Struct, frozen=True):
     """All of a sweep has been delivered, or it counts for nothing."""
 
     began_at: datetime
@@ -79,13 +74,12 @@ class SweepEnd:
     """Why it counts for nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Records ready to be emitted, and what they move."""
 
     records: list[Raw]
     moved: Advance | Swept
-    nulled: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    nulled: Mapping[int, tuple[str, ...]] = {}
     """By the index of a record: its fields that are null because it was too large."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Raw
+from msgspec.structs import replace
 from pydantic import BeforeValidator, PositiveFloat, WithJsonSchema, model_validator
 
 from source_rest_api import error_policy, rate_limits, raw_json, templates

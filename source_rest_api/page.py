@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from source_rest_api import raw_json
 from source_rest_api.payload import JsonPayload
@@ -24,8 +26,7 @@ Position: TypeAlias = int | str
 """Where in a slice a page stands: a page number, an offset, a token or a URL. Small, and fit for state."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """Why a slice has no further page."""
 
     reason: str
@@ -42,16 +43,15 @@ Next: TypeAlias = Position | End
 ParamValue: TypeAlias = str | list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One HTTP request before credentials are put on it, so it can be shown and logged."""
 
     method: str
     url: str
-    params: Mapping[str, ParamValue] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, ParamValue] = {}
+    headers: Mapping[str, str] = {}
     body: Payload | None = None
-    endpoint: str = field(default="", compare=False)
+    endpoint: str = ""
     """For whom it is; requests of one endpoint share what is known of its rate limit."""
 
     def with_params(self, /, **params: ParamValue) -> Request:
@@ -80,8 +80,7 @@ class Request:
         return f"{self.method} {urlunsplit((parts.scheme, host, parts.path, '', ''))}"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """What came back: a whole body, content coding undone."""
 
     status: int
@@ -111,8 +110,7 @@ class Response:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """The records of one response, and what paginators ask of it."""
 
     request: Request
@@ -129,7 +127,7 @@ class Page:
     """Records of earlier parts of the same answer, where it is read while it arrives."""
     last: bool = True
     """Whether the answer ends with this part."""
-    known: Mapping[Path, Raw | None] = field(default_factory=dict)
+    known: Mapping[Path, Raw | None] = {}
     """Values of the body that have been read."""
 
     def __len__(self) -> int:

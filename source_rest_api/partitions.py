@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from source_rest_api import parent_record, relations, templates
 from source_rest_api.errors import ConfigError
@@ -22,15 +22,14 @@ if TYPE_CHECKING:
     from source_rest_api.relations import Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(Struct, frozen=True):
     """One set of parent records, and of values from lists, to read a stream for."""
 
-    records: Mapping[str, Any] = field(default_factory=dict)
+    records: Mapping[str, Any] = {}
     """Each parent's record (as far as templates use it) and each value, by their names in templates."""
     key: str = ""
     """What tells it from others, in state and logs: what the endpoint uses of it, as JSON."""
-    copies: Mapping[str, Any] = field(default_factory=dict)
+    copies: Mapping[str, Any] = {}
     """What is added to each record."""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from source_rest_api.errors import ConfigError
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-@dataclass(frozen=True, slots=True)
-class JsonPayload:
+class JsonPayload(Struct, frozen=True):
     """A JSON value."""
 
     value: Any
@@ -38,8 +38,7 @@ class JsonPayload:
         return _encode(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class FormPayload:
+class FormPayload(Struct, frozen=True):
     """Form fields, each with one value or several."""
 
     fields: Mapping[str, str | list[str]]
@@ -54,8 +53,7 @@ class FormPayload:
         return urlencode(self.fields, doseq=True).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class TextPayload:
+class TextPayload(Struct, frozen=True):
     """Text as it stands."""
 
     text: str

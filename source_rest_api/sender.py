@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urljoin
 
+from msgspec.structs import replace
 from requests import RequestException
 
 from source_rest_api import compression, rate_limits

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from msgspec import Raw
@@ -18,8 +19,7 @@ class Mark(NamedTuple):
     """As it stands in the state, and in requests unless they have a format of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """One interval of the cursor to read; without a cursor, or a start, it is everything."""
 
     start: Mark | None = None

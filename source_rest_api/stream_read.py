@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from source_rest_api import messages
 from source_rest_api.delivery import Planned, Settled, SweepEnd, Swept
@@ -31,8 +32,7 @@ _MOST_FAILURES = 3
 """Slices of a stream that may fail before no further one is begun."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """Whole lines of one stream, and what they move."""
 
     read: StreamRead

@@ -41,7 +41,7 @@ def build(
 
 def test_a_plain_request() -> None:
     """A path is enough."""
-    assert build({}) == Request("GET", "https://h/v1/a")
+    assert build({}) == Request("GET", "https://h/v1/a", endpoint="a")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,7 @@ def test_templates_read_the_parents_records() -> None:
         {"id": "12345678901234567890123", "same": "12345678901234567890123"},
         {"X-Repo": "a/b?"},
         JsonPayload({"repo": "a/b?", "n": 1}),
+        endpoint="a",
     )
 
 
