@@ -200,12 +200,11 @@ class Connection:
     def _sized(self, size: int) -> Iterator[bytes]:
         left = size
         while left:
-            if self._came:
-                part, self._came = self._came[:left], self._came[left:]
-            else:
-                part = self._receive(min(left, _CHUNK))
-            if not part:
+            # Not just what is left: bytes beyond it must be seen, lest they become the next answer.
+            came = self._came or self._receive(_CHUNK)
+            if not came:
                 raise wire.IncompleteRead(size - left, left)
+            part, self._came = came[:left], came[left:]
             left -= len(part)
             yield part
 

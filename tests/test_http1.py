@@ -199,6 +199,15 @@ def test_more_than_the_answer_spoils_the_connection() -> None:
         assert line.freed == []
 
 
+def test_more_than_the_answer_is_seen_when_it_comes_late() -> None:
+    """Over TLS it would be hidden from who looks at the socket."""
+    freed: list[http1.Connection] = []
+    pieces = Pieces(iter([OK + b"Content-Length: 2\r\n\r\na", b"bc"]))
+    connection = http1.Connection(pieces, 5, lambda: 0.0, freed.append)  # type: ignore[arg-type]
+    assert list(connection.ask(b"?", "GET").chunks) == [b"a", b"b"]
+    assert freed == []
+
+
 def test_an_answer_that_is_left_closes_its_connection() -> None:
     """The rest of its body would be in the way of the next one."""
     with Line(OK + b"Content-Length: 100000\r\n\r\nabc", kept=True) as line:
