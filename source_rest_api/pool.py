@@ -16,7 +16,7 @@ MOST_THREADS = 64
 """Those to begin with, and one more for each long wait."""
 _MOMENT = 0.02
 """Seconds for which the reader waits for more, once something has come."""
-_PLENTY = 1 << 18
+_PLENTY = 1 << 20
 """Bytes for which it is woken before."""
 
 

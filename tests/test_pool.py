@@ -116,6 +116,23 @@ def test_a_slow_reader_slows_the_jobs_down(size: int, most: int) -> None:
     pool.close()  # type: ignore[attr-defined]
 
 
+def test_what_has_come_is_given_without_a_pause() -> None:
+    """The reader writes what it holds back where it is given None, so that comes only where there is nothing."""
+    made: list[Item] = []
+
+    def quick() -> Iterator[Item]:
+        for number in range(50):
+            made.append(Item(0, number))
+            yield made[-1]
+
+    pool = iter(pooled([quick()], 1, Event()))
+    given = [next(pool)]
+    assert eventually(lambda: len(made) == 50)
+    given += [next(pool) for _ in range(49)]
+    assert list(filter(None, [*given, *pool])) == made
+    assert None not in given[1:]
+
+
 def test_no_more_threads_than_workers() -> None:
     """Many jobs share few threads."""
     names = set()
