@@ -28,7 +28,7 @@ from tests.process import catalog
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROWS = int(os.environ.get("CSV_ROWS", "200000"))
 COLUMNS = ["id", "customer", "note", "amount"]

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 settings.register_profile("no test depends on time", deadline=None)
 settings.load_profile("no test depends on time")
 
+LONG = {"image", "real_server", "slow"}
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly, whose order is kept within both kinds
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests, so that no worker waits at the end for another that began one late."""
+    items.sort(key=lambda item: LONG.isdisjoint(mark.name for mark in item.iter_markers()))
+
 
 @pytest.fixture
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
