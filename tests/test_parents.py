@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from threading import Barrier, Event, Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -38,13 +38,24 @@ def child(name: str, path: str, **settings: Any) -> dict[str, Any]:
     return {"name": name, "path": path, **settings}
 
 
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Close what families have opened."""
+    yield
+    while Family.requesters:
+        Family.requesters.pop().sender.connections.close()
+
+
 class Family:
-    """The streams of one command."""
+    """The streams of one command, whose connections are closed after the test."""
+
+    requesters: ClassVar[list[Requester]] = []
 
     def __init__(self, api: Api, *endpoints: dict[str, Any], **config: Any) -> None:
         self._raw = {"url_base": api.url, "retry": {"max_attempts": 1}, "endpoints": list(endpoints), **config}
         self._config = configs.load(self._raw)
         self._requester = Requester(self._config, api.url)
+        self.requesters.append(self._requester)
         self.parents = Parents(self._config, self.make)
 
     def make(self, endpoint: Endpoint, parents: Parents) -> Stream:
