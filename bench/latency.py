@@ -25,6 +25,9 @@ def measure(api: Server, *, quick: bool = False) -> Report:
     for task in tasks:
         api.serve(task.orders)
         runs += [(FLOOR, task), (OURS, task), (OURS, _parallel(task)), (CDK, task), (CDK, _parallel(task)), (DLT, task)]
+    begun = Task(Orders(1, 100), api.base(), paging="number")
+    api.serve(begun.orders)
+    runs.append((OURS, begun))
     runs = [run for run in runs if run[0] is not DLT or run[1].mode != "windows"]  # it has none
     usages = rig.in_turn(1 if quick else 3, {run: partial(rig.read, *run) for run in runs})
     report = Report(
@@ -33,8 +36,9 @@ def measure(api: Server, *, quick: bool = False) -> Report:
         ["", "", "at once", "wall s", "CPU s", "wall / latency", "to ours, one at a time"],
     )
     walls = {run: Spread.of([usage.wall for usage in usages[run]]) for run in runs}
+    startup = walls.pop((OURS, begun)).median
     for (contender, task), wall in walls.items():
-        alone = walls[OURS, replace(task, concurrency=1)]
+        single = walls[OURS, replace(task, concurrency=1)]
         report.rows.append(
             [
                 _TITLES[task.mode],
@@ -43,13 +47,15 @@ def measure(api: Server, *, quick: bool = False) -> Report:
                 wall.text(),
                 Spread.of([usage.cpu for usage in usages[contender, task]]).text(),
                 f"{wall.median / (pages * LATENCY):.2f}",
-                f"{wall.median / alone.median:.2f}",
+                f"{wall.median / single.median:.2f}",
             ]
         )
         report.values[f"{contender.name} {task.mode} {task.concurrency}"] = wall.median
     for task in tasks:
-        gain = walls[OURS, task].median / walls[OURS, _parallel(task)].median
-        report.claim(f"{_TITLES[task.mode]}: one to {_AT_ONCE} at once", [gain], ">= 7")
+        alone, parallel = walls[OURS, task].median, walls[OURS, _parallel(task)].median
+        what = f"{_TITLES[task.mode]}: one to {_AT_ONCE} at once"
+        report.claim(f"{what}, beyond start-up ({startup:.2f} s)", [(alone - startup) / (parallel - startup)], ">= 7")
+        report.claim(f"{what}, whole processes", [alone / parallel], ">= 7")
     return report
 
 
