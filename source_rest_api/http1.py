@@ -84,6 +84,7 @@ class Connection:
         self._clock = clock
         self._free = free
         self._came = b""
+        self._at = 0
         self._answer: Answer | None = None
 
     @property
@@ -130,10 +131,10 @@ class Connection:
         except OSError as error:
             raise _lost(error) from error
 
-    def _receive(self, size: int) -> bytes:
-        """What has come, so many bytes at most; empty at the end of the connection."""
+    def _receive(self) -> bytes:
+        """What comes next; empty at the end of the connection."""
         try:
-            return self._sock.recv(size)
+            return self._sock.recv(_CHUNK)
         except OSError as error:
             raise _lost(error) from error
 
@@ -145,30 +146,38 @@ class Connection:
 
     def _text(self, ends: float) -> str:
         """What stands before the next empty line."""
-        seen = 0
-        while (end := _HEAD_END.search(self._came, max(0, seen - 3))) is None:
-            seen = len(self._came)
-            if self._clock() > ends:
-                raise TransientError(
-                    f"The answer's head was not complete after {self._seconds:g} s (`request_timeout`)."
-                )
-            more = self._receive(_CHUNK)
-            if not more or seen > _LONGEST_HEAD:
+        while (end := _HEAD_END.search(self._came, self._at)) is None:
+            if not self._more(ends, "head"):
                 raise wire.ProtocolError("There is no end of the head.")
-            self._came += more
-        text = self._came[: end.start()].decode("latin-1")
-        self._came = self._came[end.end() :]
+        text = self._came[self._at : end.start()].decode("latin-1")
+        self._at = end.end()
         return text
 
-    def _line(self) -> bytes:
-        """The next line, without its end."""
-        while (end := self._came.find(b"\n")) < 0:
-            more = self._receive(_CHUNK)
-            if not more or len(self._came) > _LONGEST_HEAD:
+    def _line(self, ends: float) -> bytes:
+        """What stands before the next line break."""
+        while (end := self._came.find(b"\n", self._at)) < 0:
+            if not self._more(ends, "framing"):
                 raise wire.IncompleteRead(0, 0)
-            self._came += more
-        line, self._came = self._came[:end], self._came[end + 1 :]
+        line = self._came[self._at : end]
+        self._at = end + 1
         return line
+
+    def _more(self, ends: float, what: str) -> bool:
+        """Whether more has come to what was not enough. It is an error if it is too late."""
+        if self._clock() > ends:
+            raise TransientError(f"The answer's {what} was not complete after {self._seconds:g} s (`request_timeout`).")
+        more = self._receive()
+        self._came, self._at = self._came[self._at :] + more, 0
+        return bool(more) and len(self._came) <= _LONGEST_HEAD
+
+    def _take(self, size: int) -> bytes:
+        """So many bytes at most; empty at the end of the connection."""
+        if self._at == len(self._came):
+            # Not just what is wanted: bytes beyond an answer must be seen, lest they become the next one.
+            self._came, self._at = self._receive(), 0
+        part = self._came[self._at : self._at + size]
+        self._at += len(part)
+        return part
 
     def _body(self, head: Head, method: str) -> Iterator[bytes]:
         """The body by the rules of RFC 9112, section 6.3; then the connection is free, or closed."""
@@ -184,7 +193,8 @@ class Connection:
 
     def _ended(self, parts: Iterator[bytes], *, keeps: bool) -> Iterator[bytes]:
         yield from parts
-        if keeps and not self._came:
+        if keeps and self._at == len(self._came):
+            self._came, self._at = b"", 0
             self._answer = None
             self._free(self)
         else:
@@ -192,36 +202,32 @@ class Connection:
 
     def _all(self) -> Iterator[bytes]:
         """Until the other side closes."""
-        if self._came:
-            yield self._came
-            self._came = b""
-        yield from iter(partial(self._receive, _CHUNK), b"")
+        return iter(partial(self._take, _CHUNK), b"")
 
     def _sized(self, size: int) -> Iterator[bytes]:
         left = size
         while left:
-            # Not just what is left: bytes beyond it must be seen, lest they become the next answer.
-            came = self._came or self._receive(_CHUNK)
-            if not came:
+            part = self._take(left)
+            if not part:
                 raise wire.IncompleteRead(size - left, left)
-            part, self._came = came[:left], came[left:]
             left -= len(part)
             yield part
 
     def _chunked(self) -> Iterator[bytes]:
-        """Without the framing of RFC 9112, section 7.1."""
-        while True:
-            said = _CHUNK_SIZE.fullmatch(self._line())
-            if said is None:
-                raise wire.IncompleteRead(0, 0)
-            size = int(said[1], 16)
-            if not size:
-                break
+        """Without the framing of RFC 9112, section 7.1. Each line has the time of a head, as all trailers have."""
+        while size := self._chunk_size():
             yield from self._sized(size)
-            if self._line().strip():
+            if self._line(self._clock() + self._seconds).strip():
                 raise wire.IncompleteRead(0, 0)
-        while self._line().strip():
-            pass  # trailers
+        ends = self._clock() + self._seconds
+        while self._line(ends).strip():
+            pass
+
+    def _chunk_size(self) -> int:
+        said = _CHUNK_SIZE.fullmatch(self._line(self._clock() + self._seconds))
+        if said is None:
+            raise wire.IncompleteRead(0, 0)
+        return int(said[1], 16)
 
 
 def _lost(error: OSError) -> wire.HTTPError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from itertools import pairwise
+from itertools import chain, pairwise
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -242,6 +242,20 @@ def test_silence_has_a_bound() -> None:
     for said in (b"", OK + b"Content-Length: 2\r\n\r\na"):
         with pytest.raises(wire.ReadTimeoutError):
             body(said, kept=True)
+
+
+@pytest.mark.parametrize("said", [b"5;" + b"x" * 500, b"0\r\n" + b"T: x\r\n" * 500], ids=["size", "trailers"])
+def test_framing_does_not_dribble_for_ever(said: bytes) -> None:
+    """A line between chunks has the time of a head, and so have all trailers together."""
+    ticks = iter(range(1000))
+    start = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+    pieces = Pieces(chain([start], (said[at : at + 9] for at in range(0, len(said), 9))))
+    connection = http1.Connection(pieces, 5, lambda: float(next(ticks)), lambda _: None)  # type: ignore[arg-type]
+    with (
+        connection.ask(b"?", "GET") as answer,
+        pytest.raises(TransientError, match=r"framing was not complete after 5 s \(`request_timeout`\)"),
+    ):
+        list(answer.chunks)
 
 
 def test_interim_answers_do_not_go_on_for_ever() -> None:
