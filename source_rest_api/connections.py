@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 from pydantic import AfterValidator, SecretStr
+from requests.adapters import HTTPAdapter
 from requests.cookies import MockRequest, MockResponse
 
 from source_rest_api import http1
@@ -35,7 +36,7 @@ def _check_proxy(secret: SecretStr) -> SecretStr:
 ProxyUrl = Annotated[Secret, AfterValidator(_check_proxy)]
 Answer: TypeAlias = http1.Answer | requests.Response
 """An answer whose head has come. One of `requests` comes from what has been put in place of the network."""
-_SEND = requests.Session.send
+_SENDERS = (requests.Session.send, HTTPAdapter.send)
 
 
 class _Session(requests.Session):
@@ -95,14 +96,14 @@ class Connections:
         """Send a request; the answer, when its head has come.
 
         The session is passed over: it looks for redirects, hooks and more, at the cost of a small page. But where
-        something has been put in place of how sessions send, as requests-mock does in tests, that is asked.
+        something has been put in place of how `requests` sends, that is asked: requests-mock or responses, in tests.
 
         Args:
             prepared: With its credentials.
             trusted: Whether the client certificate may be shown there. It is the same for all URLs of an origin.
         """
         settings = partial(self.settings, str(prepared.url), trusted=trusted)
-        if requests.Session.send is not _SEND:
+        if (requests.Session.send, HTTPAdapter.send) != _SENDERS:
             timeout = self._timeouts
             return self.session.send(prepared, stream=True, allow_redirects=False, timeout=timeout, **settings())
         answer = self.routes.send(prepared, settings)

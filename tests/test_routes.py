@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 from base64 import b64encode
 from contextlib import closing, contextmanager, suppress
+from io import BytesIO
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests_mock
-from requests import ConnectTimeout
+from requests import ConnectTimeout, PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
 
 from source_rest_api.config import load
 from source_rest_api.errors import TransientError
@@ -148,3 +151,17 @@ def test_what_others_mount_is_asked() -> None:
         assert (mock.last_request.url, mock.last_request.headers["Authorization"]) == (f"{url}/x?q=a%20b", "Bearer t")
         with pytest.raises(TransientError, match="connect_timeout"):
             get(asking, f"{url}/x")
+
+
+def test_what_is_put_in_place_of_adapters_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the library responses does it."""
+
+    def send(_: HTTPAdapter, request: PreparedRequest, **_more: object) -> Response:
+        answer = Response()
+        answer.status_code, answer.url, answer.request = 200, str(request.url), request
+        answer.raw = HTTPResponse(BytesIO(b"[]"), preload_content=False)
+        return answer
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    with requester("https://api.example.com") as asking:
+        assert get(asking, "https://api.example.com/x") == b"[]"
