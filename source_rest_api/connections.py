@@ -13,6 +13,8 @@ import requests
 from pydantic import AfterValidator, SecretStr
 from requests.adapters import HTTPAdapter
 from requests.cookies import MockRequest, MockResponse
+from requests.structures import CaseInsensitiveDict
+from requests.utils import check_header_validity
 
 from source_rest_api import http1
 from source_rest_api.certificates import CertificateFiles
@@ -36,6 +38,13 @@ def _check_proxy(secret: SecretStr) -> SecretStr:
 ProxyUrl = Annotated[Secret, AfterValidator(_check_proxy)]
 Answer: TypeAlias = http1.Answer | requests.Response
 """An answer whose head has come. One of `requests` comes from what has been put in place of the network."""
+_HEADERS = {
+    "User-Agent": "source-rest-api",
+    "Accept-Encoding": "gzip, deflate",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+}
+"""Of all requests, unless they say otherwise."""
 _SENDERS = (requests.Session.send, HTTPAdapter.send)
 
 
@@ -56,7 +65,6 @@ class Connections:
 
     def __init__(self, config: Config, clock: Callable[[], float]) -> None:
         self.session = _Session()
-        self.session.headers.update({"User-Agent": "source-rest-api", "Accept-Encoding": "gzip, deflate"})
         self.routes = Routes(config, clock)
         self._timeouts = (config.connect_timeout, config.read_timeout)
         proxy = None if config.proxy_url is None else config.proxy_url.get_secret_value()
@@ -73,7 +81,7 @@ class Connections:
     def prepare(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> requests.PreparedRequest:
-        """A request with the headers and cookies of the session, for an authenticator to put credentials on.
+        """A request with the usual headers and the session's cookies, for an authenticator to put credentials on.
 
         Args:
             method: In upper case.
@@ -86,7 +94,9 @@ class Connections:
         """
         prepared = requests.PreparedRequest()
         prepared.method, prepared.url = method, url
-        prepared.prepare_headers({**self.session.headers, **headers})
+        for header in headers.items():
+            check_header_validity(header)
+        prepared.headers = CaseInsensitiveDict({**_HEADERS, **headers})
         if self.session.cookies:
             prepared.prepare_cookies(self.session.cookies)
         prepared.prepare_body(body, None)

@@ -33,7 +33,9 @@ class Route:
         self.pool = pool
         self.is_forwarded = pool.proxy is not None and origin.scheme == "http"
         """Whether a proxy is told the whole URL, and does not just lead on what is sent."""
-        self.headers = {"Host": str(origin).partition("//")[2], **(pool.proxy_headers if self.is_forwarded else {})}
+        self.host = str(origin).partition("//")[2]
+        """For the `Host` header."""
+        self.proxy_headers = tuple(pool.proxy_headers.items()) if self.is_forwarded else ()
         self._free: list[http1.Connection] = []
         self._closed = False
 
@@ -95,7 +97,8 @@ class Routes:
         route = self.by_origin.get(origin) or self._found(origin, request, **settings())
         path = url[url.index("/", url.index("//") + 2) :].partition("#")[0]
         target = f"{origin}{path}" if route.is_forwarded else path
-        headers = request.headers if "Host" in request.headers else {**route.headers, **request.headers}
+        host = () if "Host" in request.headers else (("Host", route.host),)
+        headers = (*host, *route.proxy_headers, *request.headers.items())
         written = http_head.written(method, target, headers, request.body)
         connection = route.take()
         if connection is None:

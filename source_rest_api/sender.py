@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urljoin
@@ -18,7 +17,7 @@ from source_rest_api.origin import Origin, Origins, canonical
 from source_rest_api.page import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from requests import PreparedRequest
 
@@ -113,7 +112,7 @@ class Sender:
         """Send it with credentials, or without any to an origin that gets none."""
         began = self._clock()
         deadline = began + self._request_timeout
-        with _as_http():
+        with _AsHttp():
             if auth is not None:
                 prepared.prepare_auth(auth)
             answer = self.connections.send(prepared, trusted=auth is not None)
@@ -136,7 +135,7 @@ class Sender:
 
         A blank in a parameter is `%20`, which all servers read; some OData servers refuse `+`.
         """
-        with _as_http():
+        with _AsHttp():
             url = _with_query(canonical(request.url), request.params)
             body = None if request.body is None else request.body.encode()
             prepared = self.connections.prepare(request.method, url, _headers(request), body)
@@ -155,17 +154,18 @@ class Sender:
         return self.origins.trusts(Origin.of(prepared.url))
 
 
-@contextmanager
-def _as_http() -> Iterator[None]:
-    try:
-        yield
-    except RequestException:
-        raise
-    except ValueError:
-        raise ConfigError(
-            "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line breaks and "
-            "unusual characters."
-        ) from None
+class _AsHttp:
+    """Says of what cannot be written as HTTP where it comes from."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ValueError) and not isinstance(error, RequestException):
+            raise ConfigError(
+                "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line breaks "
+                "and unusual characters."
+            ) from None
 
 
 def _with_query(url: str, params: Mapping[str, ParamValue]) -> str:

@@ -151,14 +151,16 @@ class StreamRead:
     def _extend(self, out: _Framed) -> None:
         """Plan the next slice."""
         assert self._plan is not None  # noqa: S101 -- it is open
-        step = None if self._settling and self.failures else next(self._plan, None)
-        if isinstance(step, Planned | SweepEnd):
+        plan = self._plan
+        step = None if self._settling and self.failures else next(plan, None)
+        while isinstance(step, Planned | SweepEnd):
             out.moved(step)
+            step = next(plan, None)
         with self._lock:
             self._planned = self._planned or step is None
             self._planning = False
             self._settling = isinstance(step, Settled)
-            if step is not None and not isinstance(step, Planned | Settled | SweepEnd):
+            if step is not None and not isinstance(step, Settled):
                 self._readers.append(step)
         out.changed()
 

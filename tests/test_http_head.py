@@ -9,9 +9,9 @@ from source_rest_api.http_head import written
 
 def test_a_request_is_written() -> None:
     """As RFC 9112 has it, with headers in latin-1 and the body as it is."""
-    sent = written("POST", "/a?b=c", {"Host": "h", "X": "é", "Y": b"\xff"}, "ü")
+    sent = written("POST", "/a?b=c", [("Host", "h"), ("X", "é"), ("Y", b"\xff")], "ü")
     assert sent == b"POST /a?b=c HTTP/1.1\r\nHost: h\r\nX: \xe9\r\nY: \xff\r\n\r\n\xc3\xbc"
-    assert written("GET", "/", {}, None) == b"GET / HTTP/1.1\r\n\r\n"
+    assert written("GET", "/", [], None) == b"GET / HTTP/1.1\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_a_request_is_written() -> None:
 def test_nothing_is_smuggled_into_a_request(method: str, target: str, header: str) -> None:
     """What HTTP cannot carry is refused, and no value becomes a header or a request of its own."""
     with pytest.raises(ValueError, match=r"blank or a line break|latin-1"):
-        written(method, target, {"X": header}, None)
+        written(method, target, [("X", header)], None)
