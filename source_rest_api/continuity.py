@@ -56,6 +56,8 @@ class Continuity:
         self._volatile = False
         self._total: int | None = None
         self._falls: set[tuple[Position | None, int]] = set()
+        self.drifts = 0
+        """How often rows were seen to have moved."""
         self.moved = False
         """Whether rows had moved before the last page came, so that pages asked for ahead of it mean nothing."""
         self.only_known = False
@@ -238,6 +240,7 @@ class Continuity:
         return [rows[index] for index in new]
 
     def _note(self) -> None:
+        self.drifts += 1
         if self._stream.ledger.add(drifts=1) == 1:
             _LOG.warning(
                 "Stream %s: rows came, went or changed while pages were read; reading goes on from one that it knows.",

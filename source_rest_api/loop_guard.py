@@ -11,8 +11,14 @@ if TYPE_CHECKING:
     from source_rest_api.page import Page
 
 
+_MOST_MOVED = 10
+"""Pages of a slice that may come again because rows moved."""
+
+
 class LoopGuard:
     """Ends paging that does not advance: a position, or a page's records, that were there before in the slice.
+
+    Where rows move by as many as pages advance by, a page is like an earlier one, and no loop.
 
     Args:
         repeats: What shows it: `position` or `page`.
@@ -22,11 +28,16 @@ class LoopGuard:
     def __init__(self, repeats: str, limits: Limits) -> None:
         self._by_page = repeats == "page"
         self._limits = limits
-        self._seen: set[int] = set()
+        self._seen: dict[int, int] = {}
+        self._moved = 0
         self._empty = 0
 
-    def check(self, page: Page) -> None:
+    def check(self, page: Page, drifts: int = 0) -> None:
         """Note the page.
+
+        Args:
+            page: The next one.
+            drifts: How often rows were seen to have moved so far.
 
         Raises:
             ConfigError: It was there before, or is one too many.
@@ -36,8 +47,10 @@ class LoopGuard:
         if what is None:
             return
         if what in self._seen:
-            raise ConfigError(REPEATED_PAGE if self._by_page else _REPEATED_POSITION)
-        self._seen.add(what)
+            self._moved += 1
+            if self._seen[what] == drifts or self._moved > _MOST_MOVED:
+                raise ConfigError(REPEATED_PAGE if self._by_page else _REPEATED_POSITION)
+        self._seen[what] = drifts
 
     def _count(self, page: Page) -> None:
         limits = self._limits

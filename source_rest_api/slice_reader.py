@@ -158,7 +158,7 @@ class SliceReader:
             changed()
             return None
         if not page.earlier and (continued is page or continued.records):
-            self._guard.check(page)
+            self._guard.check(page, self._continuity.drifts)
         seen = stream.observe(continued, interval)
         if seen is not None and stream.in_order:
             self._order.check(seen)

@@ -61,6 +61,23 @@ def test_rows_that_come_twice_are_withheld_and_counted(api: Api, pagination: dic
     assert f"10 records, {count} withheld because they were delivered before, 1 times rows moved" in summary
 
 
+@pytest.mark.parametrize("count", [6, 9])
+def test_rows_that_move_by_whole_pages_are_no_loop(api: Api, count: int) -> None:
+    """A page may be just like an earlier one, because as many rows came in front as pages advance by."""
+    shifting(api, new(count))
+    reading = Reading(api.url, {**KEY, "pagination": OFFSET})
+    assert reading.error is None
+    assert {record["id"] for record in reading.records} >= set(range(10))
+
+
+def test_pages_that_come_again_and_again_are_a_loop(api: Api) -> None:
+    """However much rows seem to move: an API that gives two pages in turn has no end."""
+    pages = [[{"id": n} for n in row] for row in ([0, 1, 2, 3], [3, 4, 0, 5])]
+    api.get("/items")(lambda call: pages[call.number % 2])
+    assert isinstance(Reading(api.url, {**KEY, "pagination": OFFSET}).error, ConfigError)
+    assert len(api.requests) < 50
+
+
 def test_a_row_that_changed_is_not_withheld(api: Api) -> None:
     """It comes twice, as it was and as it is, and that is counted."""
 
