@@ -66,7 +66,6 @@ class Connections:
     def __init__(self, config: Config, clock: Callable[[], float]) -> None:
         self.session = _Session()
         self.routes = Routes(config, clock)
-        self._timeouts = (config.connect_timeout, config.read_timeout)
         proxy = None if config.proxy_url is None else config.proxy_url.get_secret_value()
         self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
         self._folder: TemporaryDirectory[str] | None = None
@@ -114,7 +113,7 @@ class Connections:
         """
         settings = partial(self.settings, str(prepared.url), trusted=trusted)
         if (requests.Session.send, HTTPAdapter.send) != _SENDERS:
-            timeout = self._timeouts
+            timeout = self.routes.timeouts
             return self.session.send(prepared, stream=True, allow_redirects=False, timeout=timeout, **settings())
         answer = self.routes.send(prepared, settings)
         if answer.cookies:

@@ -73,7 +73,8 @@ class Routes:
     """
 
     def __init__(self, config: Config, clock: Callable[[], float]) -> None:
-        self._timeouts = (config.connect_timeout, config.read_timeout)
+        self.timeouts = (config.connect_timeout, config.read_timeout)
+        """Seconds: to connect, and for the next bytes."""
         self._seconds = config.request_timeout
         self._clock = clock
         self._adapter = HTTPAdapter()
@@ -102,7 +103,7 @@ class Routes:
         written = http_head.written(method, target, headers, request.body)
         connection = route.take()
         if connection is None:
-            sock = _connected(route, *self._timeouts)
+            sock = _connected(route, *self.timeouts)
             connection = http1.Connection(sock, self._seconds, self._clock, route.give_back)
         return connection.ask(written, method)
 

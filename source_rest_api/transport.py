@@ -28,7 +28,7 @@ _REASONS = (
 def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
     """The verdict on a request that got no whole answer. What urllib3 and requests say is not shown: it holds URLs.
 
-    Errors of requests come from what prepares requests, and from adapters that somebody else has mounted.
+    Errors of requests come from what prepares requests, and from what has been put in place of how it sends.
     """
     causes = list(_causes(error))
 
