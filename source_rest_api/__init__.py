@@ -1,23 +1,74 @@
-"""An Airbyte source for any REST API, by config alone."""
+"""An Airbyte source for any REST API, by config alone.
+
+`__all__` is the public API: what a connector of one's own needs. Everything below this package is internal and may move.
+Each name is imported when it is first asked for, because start-up counts.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.cli import main as main
-from source_rest_api.cli import run as run
-from source_rest_api.connector import Connector as Connector
-
 if TYPE_CHECKING:
+    from source_rest_api.authenticators import ApiKey as ApiKey
+    from source_rest_api.authenticators import Basic as Basic
+    from source_rest_api.authenticators import Bearer as Bearer
+    from source_rest_api.cli import main as main
+    from source_rest_api.cli import run as run
+    from source_rest_api.config import Config as Config
+    from source_rest_api.connector import Connector as Connector
+    from source_rest_api.cursors import DatetimeText as DatetimeText
+    from source_rest_api.endpoint import Endpoint as Endpoint
+    from source_rest_api.endpoint_files import load_endpoints as load_endpoints
+    from source_rest_api.errors import ConfigError as ConfigError
+    from source_rest_api.errors import SourceError as SourceError
+    from source_rest_api.errors import TransientError as TransientError
+    from source_rest_api.jwt_auth import Jwt as Jwt
+    from source_rest_api.login import Login as Login
+    from source_rest_api.model import Model as Model
+    from source_rest_api.model import Secret as Secret
+    from source_rest_api.oauth import OAuth2 as OAuth2
+    from source_rest_api.page import End as End
+    from source_rest_api.page import Next as Next
+    from source_rest_api.page import Page as Page
+    from source_rest_api.page import Position as Position
+    from source_rest_api.page import Request as Request
+    from source_rest_api.paging import Paginator as Paginator
     from source_rest_api.source import SourceRestApi as SourceRestApi
 
-__all__ = ["Connector", "SourceRestApi", "main", "run"]
+_MODULES = {
+    "ApiKey": "authenticators",
+    "Basic": "authenticators",
+    "Bearer": "authenticators",
+    "Config": "config",
+    "ConfigError": "errors",
+    "Connector": "connector",
+    "DatetimeText": "cursors",
+    "End": "page",
+    "Endpoint": "endpoint",
+    "Jwt": "jwt_auth",
+    "Login": "login",
+    "Model": "model",
+    "Next": "page",
+    "OAuth2": "oauth",
+    "Page": "page",
+    "Paginator": "paging",
+    "Position": "page",
+    "Request": "page",
+    "Secret": "model",
+    "SourceError": "errors",
+    "SourceRestApi": "source",
+    "TransientError": "errors",
+    "load_endpoints": "endpoint_files",
+    "main": "cli",
+    "run": "cli",
+}
+
+__all__ = [*_MODULES]  # noqa: PLE0604 -- all of them texts
 
 
 def __getattr__(name: str) -> Any:
-    """Import the CDK's edge only when it is asked for: it costs more time than everything else."""
-    if name == "SourceRestApi":
-        from source_rest_api.source import SourceRestApi  # noqa: PLC0415
-
-        return SourceRestApi
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import the module that a public name lives in."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -21,7 +21,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.limits import Limits
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
 from source_rest_api.origin import AllowedOrigin
-from source_rest_api.paginators import NoPagination, Paginator
+from source_rest_api.paginators import NoPagination, Pagination
 from source_rest_api.record_templates import RECORD
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Config(Model):
     """Headers of all requests."""
     params: NamedTexts = {}
     """Query parameters of all requests."""
-    pagination: Annotated[Paginator, Own] = NoPagination()
+    pagination: Annotated[Pagination, Own] = NoPagination()
     """How further pages are asked for, for endpoints that do not say it themselves."""
     endpoints: list[Endpoint] = []
     """The endpoints to read, each a stream."""

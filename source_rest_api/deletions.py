@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from source_rest_api.endpoint import Endpoint
-    from source_rest_api.paginators import Paginator
+    from source_rest_api.paginators import Pagination
 
 DELETED_AT = "_ab_cdc_deleted_at"
 """The field by which Airbyte's destinations know a row that is gone."""
@@ -89,7 +89,7 @@ class Deletions(Model):
         asked = [endpoint.model_copy(update={"params": own, "filter": None, "filter_after": None}), *above]
         return repr([[getattr(each, name) for name in _DECISIVE] for each in asked])
 
-    def problems(self, endpoint: Endpoint, paginator: Paginator) -> Iterator[str]:
+    def problems(self, endpoint: Endpoint, paginator: Pagination) -> Iterator[str]:
         """What is wrong with it beside the rest of the endpoint."""
         for needed in ("primary_key", "incremental"):
             if not getattr(endpoint, needed):

@@ -28,8 +28,8 @@ from source_rest_api.model import (
     filled_path,
     texts_of,
 )
-from source_rest_api.paginators import Paginator
-from source_rest_api.paging import Paging
+from source_rest_api.paginators import Pagination
+from source_rest_api.paging import Paginator
 from source_rest_api.partition_values import PartitionLists
 from source_rest_api.record_shapes import Explode
 from source_rest_api.record_templates import Condition, Values
@@ -87,7 +87,7 @@ class Endpoint(Model):
     """An absent or null `records_path` means that there are no records, instead of an error."""
     primary_key: Paths = ()
     """The field, or fields, that identify a record."""
-    pagination: Annotated[Paginator | None, Own] = None
+    pagination: Annotated[Pagination | None, Own] = None
     """How further pages are asked for."""
     errors: list[ErrorRule] = []
     """What errors of this endpoint mean, before the rules of all endpoints. The first rule that fits decides; without
@@ -191,7 +191,7 @@ class Endpoint(Model):
             }
         )
 
-    def problems(self, default: Paginator) -> Iterator[str]:
+    def problems(self, default: Pagination) -> Iterator[str]:
         """What is wrong between method, body and paging, given the paging of all endpoints."""
         if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
             yield "http_method: must be POST for a GraphQL body"
@@ -201,7 +201,7 @@ class Endpoint(Model):
         paging = self.pagination or default
         if self.deletions is not None:
             yield from self.deletions.problems(self, paging)
-        if not isinstance(paging, Paging):
+        if not isinstance(paging, Paginator):
             return
         if paging.result_cap is not None and not (self.incremental and self.incremental.in_order):
             yield "pagination.result_cap: needs `incremental` with `sorted: true`, to go on from the newest value"

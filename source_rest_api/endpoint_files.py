@@ -19,7 +19,7 @@ class _File(Model):
     endpoints: list[Endpoint]
 
 
-def load(folder: Path) -> list[Endpoint]:
+def load_endpoints(folder: Path) -> list[Endpoint]:
     """Read `endpoints.yaml` in a folder, a list of endpoints as a config has them.
 
     An endpoint without `schema` gets that of `schemas/<name>.json`, if there is one.

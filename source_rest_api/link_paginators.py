@@ -11,13 +11,13 @@ from source_rest_api import page_templates, signals
 from source_rest_api.links import resolve
 from source_rest_api.model import Path
 from source_rest_api.page import End, Next, Page, Position, Request
-from source_rest_api.paging import Paging, only_one
+from source_rest_api.paging import Paginator, only_one
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class _Links(Paging):
+class _Links(Paginator):
     """What paginators have that follow URLs."""
 
     keep_params: list[str] = []

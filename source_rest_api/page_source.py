@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from source_rest_api.endpoint import Endpoint
     from source_rest_api.ledger import Ledger
     from source_rest_api.page import Position, Response
-    from source_rest_api.paginators import Paginator
+    from source_rest_api.paginators import Pagination
     from source_rest_api.partitions import Partition
     from source_rest_api.request_builder import RequestBuilder
     from source_rest_api.requester import Requester
@@ -34,7 +34,7 @@ class PageSource:
     def __init__(
         self,
         endpoint: Endpoint,
-        paginator: Paginator,
+        paginator: Pagination,
         requests: RequestBuilder,
         requester: Requester,
         ledger: Ledger,

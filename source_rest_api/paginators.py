@@ -15,7 +15,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.link_paginators import LinkHeader, NextUrl
 from source_rest_api.model import Model, Path
 from source_rest_api.page import End, Next, Page, Position, Request
-from source_rest_api.paging import Paging, only_one
+from source_rest_api.paging import Paginator, only_one
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -54,7 +54,7 @@ class NoPagination(Model):
         return None
 
 
-class PageNumber(Paging):
+class PageNumber(Paginator):
     """Pages are counted: `?page=1`, `?page=2`, ... until an empty page or a signal."""
 
     type: Literal["page_number"] = "page_number"
@@ -88,7 +88,7 @@ class PageNumber(Paging):
         return int(position or 0) + 1
 
 
-class Offset(Paging):
+class Offset(Paginator):
     """Records are skipped: `?offset=0`, `?offset=100`, ... by what really came, until an empty page or a signal."""
 
     type: Literal["offset"] = "offset"
@@ -122,7 +122,7 @@ class Offset(Paging):
         return int(position or 0) + size if size else None
 
 
-class Cursor(Paging):
+class Cursor(Paginator):
     """The answer holds a token for the next page, which goes into a parameter. None, null or "" is the end."""
 
     type: Literal["cursor"] = "cursor"
@@ -164,7 +164,7 @@ class Cursor(Paging):
         return page.response.headers.get(header, "").strip() or End(f"no `{header}`")
 
 
-class LastRecord(Paging):
+class LastRecord(Paginator):
     """The next page begins after the last record: a field of it goes into a parameter. An empty page is the end."""
 
     type: Literal["last_record"] = "last_record"
@@ -196,6 +196,6 @@ class LastRecord(Paging):
         return value
 
 
-Paginator: TypeAlias = Annotated[
+Pagination: TypeAlias = Annotated[
     NoPagination | PageNumber | Offset | Cursor | LastRecord | NextUrl | LinkHeader, Field(discriminator="type")
 ]

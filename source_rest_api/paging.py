@@ -38,7 +38,7 @@ def only_one(component: Model, *names: str) -> None:
         raise ValueError(f"one of {listed} is needed")
 
 
-class Paging(Model):
+class Paginator(Model):
     """What all paginators have: the page size, and where the API says whether there is more."""
 
     page_size_param: str | None = None

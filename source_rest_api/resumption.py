@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from source_rest_api.config import Config
     from source_rest_api.cursors import Cursor, Mark
     from source_rest_api.endpoint import Endpoint
-    from source_rest_api.paginators import Paginator
+    from source_rest_api.paginators import Pagination
     from source_rest_api.state import SliceState
 
 
@@ -24,7 +24,7 @@ class Task(NamedTuple):
     saved: SliceState | None = None
 
 
-def depends_on(config: Config, endpoint: Endpoint, paginator: Paginator) -> str:
+def depends_on(config: Config, endpoint: Endpoint, paginator: Pagination) -> str:
     """Digest of all that positions in the state depend on."""
     parts = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.body, paginator, config.params)
     return state.digest(repr((config.url_base, endpoint.incremental, *parts)))

@@ -14,10 +14,10 @@ from source_rest_api import raw_json
 from source_rest_api.continuation import Sign, check_end, find_sign
 from source_rest_api.errors import ConfigError
 from source_rest_api.page import End, Page, Request, Response
-from source_rest_api.paginators import Paginator
+from source_rest_api.paginators import Pagination
 
 ROWS = [{"id": n} for n in range(3)]
-PAGINATOR: TypeAdapter[Paginator] = TypeAdapter(Paginator)
+PAGINATOR: TypeAdapter[Pagination] = TypeAdapter(Pagination)
 
 
 def sign(

@@ -13,7 +13,7 @@ from source_rest_api.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Secret
 from source_rest_api.page import End, Next, Page, Position, Request
-from source_rest_api.paging import Paging
+from source_rest_api.paging import Paginator
 from tests.api import Api, Call
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def test_schemas_stand_beside_the_endpoints(tmp_path: Path) -> None:
     own = {**plain, "title": "own"}
     entries = [{"name": "a", "path": "/a"}, {"name": "b", "path": "/b", "schema": own}, {"name": "c", "path": "/c"}]
     (tmp_path / "endpoints.yaml").write_text(json.dumps(entries))
-    schemas = [endpoint.json_schema for endpoint in endpoint_files.load(tmp_path)]
+    schemas = [endpoint.json_schema for endpoint in endpoint_files.load_endpoints(tmp_path)]
     assert schemas == [plain, own, None]
 
 
@@ -52,7 +52,7 @@ def test_what_is_wrong_in_the_file_is_said_with_its_place(tmp_path: Path, text: 
     """A connector's own endpoints are explained as those of a config are."""
     (tmp_path / "endpoints.yaml").write_text(text)
     with pytest.raises(ConfigError) as caught:
-        endpoint_files.load(tmp_path)
+        endpoint_files.load_endpoints(tmp_path)
     assert message in caught.value.message
     assert caught.value.message.startswith("endpoints.yaml")
 
@@ -68,7 +68,7 @@ class _Sum(Model):
         return request
 
 
-class _Letters(Paging):
+class _Letters(Paginator):
     """A paginator of a connector's own: pages are letters."""
 
     type: Literal["letters"] = "letters"

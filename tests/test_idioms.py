@@ -11,11 +11,11 @@ import yaml
 from pydantic import TypeAdapter
 
 from source_rest_api import templates
-from source_rest_api.paginators import Paginator
+from source_rest_api.paginators import Pagination
 
 TEXT = (Path(__file__).parent.parent / "docs/templates.md").read_text()
 ROWS = re.findall(r"^\| (\d+) \| .* \| (.*?) \| (.*?) \|$", TEXT, re.MULTILINE)
-PAGINATOR: TypeAdapter[Paginator] = TypeAdapter(Paginator)
+PAGINATOR: TypeAdapter[Pagination] = TypeAdapter(Pagination)
 CONTEXT: dict[str, Any] = {
     "config": {
         "k": "v",

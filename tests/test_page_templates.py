@@ -11,11 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 from source_rest_api import Connector
 from source_rest_api.errors import ConfigError
 from source_rest_api.page import End, Page
-from source_rest_api.paginators import Paginator
+from source_rest_api.paginators import Pagination
 from tests.api import Answer, Api, Call
 from tests.test_paginators import page
 
-PAGINATOR: TypeAdapter[Paginator] = TypeAdapter(Paginator)
+PAGINATOR: TypeAdapter[Pagination] = TypeAdapter(Pagination)
 BODY = b"""{"data": [{"id": 1}, {"id": 7, "n": {"at": "2024-01-01"}}], "page": 2, "pages": 4, "price": 1.10,
 "big": 12345678901234567890, "more": true, "done": false, "empty": "", "nothing": null, "zero": 0,
 "links": [{"rel": "self"}], "next": "https://h/items?after=a%2Fb&x=1", "status": "running",

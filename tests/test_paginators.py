@@ -21,7 +21,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.limits import Limits
 from source_rest_api.loop_guard import LoopGuard
 from source_rest_api.page import End, Page, Position, Request, Response
-from source_rest_api.paginators import Paginator
+from source_rest_api.paginators import Pagination
 from source_rest_api.payload import FormPayload, JsonPayload
 from source_rest_api.requester import Requester
 from tests.api import JSON, Api, Call
@@ -29,12 +29,12 @@ from tests.api import JSON, Api, Call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAGINATOR: TypeAdapter[Paginator] = TypeAdapter(Paginator)
+PAGINATOR: TypeAdapter[Pagination] = TypeAdapter(Pagination)
 URL = "https://api.example.com/v1/items?q=1"
 REQUEST = Request("GET", URL, params={"state": "all"})
 
 
-def paginator(kind: str, **settings: Any) -> Paginator:
+def paginator(kind: str, **settings: Any) -> Pagination:
     """Make one from its config."""
     return PAGINATOR.validate_python({"type": kind, **settings})
 
@@ -423,7 +423,7 @@ def test_one_page_is_all_without_pagination() -> None:
 # Whole walks
 
 
-def walk(paging: Paginator, answer: Callable[[Request], tuple[dict[str, Any], dict[str, str]]]) -> list[Any]:
+def walk(paging: Pagination, answer: Callable[[Request], tuple[dict[str, Any], dict[str, str]]]) -> list[Any]:
     """Read everything that an API has, and fail where it would not end."""
     guard = LoopGuard(paging.repeats, Limits())
     rows: list[Any] = []
