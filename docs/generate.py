@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from source_rest_api.config.deletions import Deletions
 from source_rest_api.connector import Connector
-from source_rest_api.deletions import Deletions
-from source_rest_api.record_shapes import Explode
+from source_rest_api.records.shapes import Explode
 from tests.faults import results
 
 if TYPE_CHECKING:

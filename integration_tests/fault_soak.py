@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.pool import MOST_THREADS
+from source_rest_api.sync.worker_pool import MOST_THREADS
 from tests.api import Answer, Api
 from tests.process import catalog, start
 from tests.watch import Watch

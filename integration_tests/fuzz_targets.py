@@ -21,30 +21,23 @@ from msgspec import Raw
 from requests.structures import CaseInsensitiveDict
 from urllib3 import exceptions as wire
 
-from source_rest_api import (
-    compression,
-    date_formats,
-    datetimes,
-    http1,
-    links,
-    moments,
-    rate_limits,
-    raw_json,
-    state,
-    states,
-)
-from source_rest_api import config as configs
-from source_rest_api.archives import Zip
-from source_rest_api.decoders import Json, parse
-from source_rest_api.envelope import Envelope
+from source_rest_api.config import config as configs
+from source_rest_api.cursors import moments
+from source_rest_api.cursors.field_reader import FieldReader
 from source_rest_api.errors import InternalError, SourceError
-from source_rest_api.line_decoders import Csv, Jsonl
-from source_rest_api.page import Response
-from source_rest_api.peek import FieldReader
-from source_rest_api.requester import Requester
-from source_rest_api.selectors import RecordSelector
-from source_rest_api.stream import Stream
-from source_rest_api.xml_decoder import Xml
+from source_rest_api.formats import date_formats, datetimes, link_header, raw_json
+from source_rest_api.http import compression, http1, rate_limits
+from source_rest_api.http.requester import Requester
+from source_rest_api.pagination.page import Response
+from source_rest_api.protocol import state_file
+from source_rest_api.records.decoders import Json, parse
+from source_rest_api.records.envelope import Envelope
+from source_rest_api.records.line_decoders import Csv, Jsonl
+from source_rest_api.records.selectors import RecordSelector
+from source_rest_api.records.xml_decoder import Xml
+from source_rest_api.records.zip_decoder import Zip
+from source_rest_api.state import state
+from source_rest_api.streams.stream import Stream
 
 if TYPE_CHECKING:
     import random
@@ -318,10 +311,10 @@ def _zipped(name: str, text: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes
 
 def _link(data: bytes) -> None:
     header = data.decode("latin-1")  # as heads are read
-    for relation, link in links.find_links(header).items():
+    for relation, link in link_header.find_links(header).items():
         assert link["url"] in header
         assert relation == relation.lower()
-        _tried(lambda: links.find_link(header, relation, "https://h/x?page=1"))  # noqa: B023
+        _tried(lambda: link_header.find_link(header, relation, "https://h/x?page=1"))  # noqa: B023
 
 
 _LIMITS = ["Retry-After", "RateLimit", "RateLimit-Remaining", "RateLimit-Reset", "X-RateLimit-Reset", "Date"]
@@ -412,7 +405,7 @@ _STREAMS = _streams()
 def _state(data: bytes) -> None:
     stream, rest = _chosen(data, _STREAMS)
     value = _tried(lambda: msgspec.json.decode(rest), msgspec.DecodeError, RecursionError, UnicodeDecodeError)
-    loaded = _tried(lambda: states.load(value))
+    loaded = _tried(lambda: state_file.load(value))
     for saved in (value, *(loaded or {}).values()):
         if not isinstance(saved, dict):
             continue

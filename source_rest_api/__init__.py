@@ -1,7 +1,7 @@
 """An Airbyte source for any REST API, by config alone.
 
-`__all__` is the public API: what a connector of one's own needs. Everything below this package is internal and may move.
-Each name is imported when it is first asked for, because start-up counts.
+`__all__` is the public API: what a connector of one's own needs. The modules inside are internal and may move. Each name
+is imported when it is first asked for, because start-up counts.
 """
 
 from __future__ import annotations
@@ -10,56 +10,56 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from source_rest_api.authenticators import ApiKey as ApiKey
-    from source_rest_api.authenticators import Basic as Basic
-    from source_rest_api.authenticators import Bearer as Bearer
+    from source_rest_api.auth.authenticators import ApiKey as ApiKey
+    from source_rest_api.auth.authenticators import Basic as Basic
+    from source_rest_api.auth.authenticators import Bearer as Bearer
+    from source_rest_api.auth.jwt import Jwt as Jwt
+    from source_rest_api.auth.login import Login as Login
+    from source_rest_api.auth.oauth import OAuth2 as OAuth2
     from source_rest_api.cli import main as main
     from source_rest_api.cli import run as run
-    from source_rest_api.config import Config as Config
+    from source_rest_api.config.config import Config as Config
+    from source_rest_api.config.endpoint import Endpoint as Endpoint
+    from source_rest_api.config.endpoint_files import load_endpoints as load_endpoints
     from source_rest_api.connector import Connector as Connector
-    from source_rest_api.cursors import DatetimeText as DatetimeText
-    from source_rest_api.endpoint import Endpoint as Endpoint
-    from source_rest_api.endpoint_files import load_endpoints as load_endpoints
+    from source_rest_api.cursors.cursors import DatetimeText as DatetimeText
     from source_rest_api.errors import ConfigError as ConfigError
     from source_rest_api.errors import SourceError as SourceError
     from source_rest_api.errors import TransientError as TransientError
-    from source_rest_api.jwt_auth import Jwt as Jwt
-    from source_rest_api.login import Login as Login
     from source_rest_api.model import Model as Model
     from source_rest_api.model import Secret as Secret
-    from source_rest_api.oauth import OAuth2 as OAuth2
-    from source_rest_api.page import End as End
-    from source_rest_api.page import Next as Next
-    from source_rest_api.page import Page as Page
-    from source_rest_api.page import Position as Position
-    from source_rest_api.page import Request as Request
-    from source_rest_api.paging import Paginator as Paginator
+    from source_rest_api.pagination.page import End as End
+    from source_rest_api.pagination.page import Next as Next
+    from source_rest_api.pagination.page import Page as Page
+    from source_rest_api.pagination.page import Position as Position
+    from source_rest_api.pagination.page import Request as Request
+    from source_rest_api.pagination.paginator import Paginator as Paginator
     from source_rest_api.source import SourceRestApi as SourceRestApi
 
 _MODULES = {
-    "ApiKey": "authenticators",
-    "Basic": "authenticators",
-    "Bearer": "authenticators",
-    "Config": "config",
+    "ApiKey": "auth.authenticators",
+    "Basic": "auth.authenticators",
+    "Bearer": "auth.authenticators",
+    "Config": "config.config",
     "ConfigError": "errors",
     "Connector": "connector",
-    "DatetimeText": "cursors",
-    "End": "page",
-    "Endpoint": "endpoint",
-    "Jwt": "jwt_auth",
-    "Login": "login",
+    "DatetimeText": "cursors.cursors",
+    "End": "pagination.page",
+    "Endpoint": "config.endpoint",
+    "Jwt": "auth.jwt",
+    "Login": "auth.login",
     "Model": "model",
-    "Next": "page",
-    "OAuth2": "oauth",
-    "Page": "page",
-    "Paginator": "paging",
-    "Position": "page",
-    "Request": "page",
+    "Next": "pagination.page",
+    "OAuth2": "auth.oauth",
+    "Page": "pagination.page",
+    "Paginator": "pagination.paginator",
+    "Position": "pagination.page",
+    "Request": "pagination.page",
     "Secret": "model",
     "SourceError": "errors",
     "SourceRestApi": "source",
     "TransientError": "errors",
-    "load_endpoints": "endpoint_files",
+    "load_endpoints": "config.endpoint_files",
     "main": "cli",
     "run": "cli",
 }

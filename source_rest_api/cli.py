@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api import catalog, config_file, messages, states
+from source_rest_api.config import config_file
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, TransientError, as_source_error
-from source_rest_api.messages import LogHandler, Messages, Writer
-from source_rest_api.transfer import Stopped
+from source_rest_api.http.body_reader import Stopped
+from source_rest_api.protocol import catalog, messages, state_file
+from source_rest_api.protocol.messages import LogHandler, Messages, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,7 +121,7 @@ class _Command:
 
     def _read(self, session: Session) -> int:
         configured = _load_file(self._options.catalog, "catalog")
-        saved = states.load(_load_file(self._options.state, "state")) if self._options.state else {}
+        saved = state_file.load(_load_file(self._options.state, "state")) if self._options.state else {}
         for block in session.read(configured, saved):
             self._reading = True
             self._writer.write(block)
@@ -205,7 +206,7 @@ def _load_file(path: str, what: str) -> Any:
         reason = "it is nested too deeply"
     if not path.endswith((".yaml", ".yml")):
         raise ConfigError(f"The {what} file {path} is not valid JSON: {reason}.")
-    from source_rest_api import yaml_text  # noqa: PLC0415 -- most configs are JSON; start-up counts
+    from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs are JSON; start-up counts
 
     try:
         return yaml_text.load(text)

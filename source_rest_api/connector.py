@@ -8,26 +8,28 @@ from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from source_rest_api import catalog, masking, messages, templates
-from source_rest_api import config as configs
-from source_rest_api.concurrency import Permits
-from source_rest_api.config import Config
+from source_rest_api.auth.sign_in import sign_in
+from source_rest_api.config import config as configs
+from source_rest_api.config import masking
+from source_rest_api.config.config import Config
+from source_rest_api.config.config_updates import Keeper
 from source_rest_api.errors import InternalError
-from source_rest_api.keeper import Keeper
-from source_rest_api.messages import Messages
-from source_rest_api.parents import Parents
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Stream
-from source_rest_api.stream_read import StreamRead
-from source_rest_api.sync import Sync
-from source_rest_api.token_requester import sign_in
+from source_rest_api.http.concurrency import Permits
+from source_rest_api.http.requester import Requester
+from source_rest_api.protocol import catalog, messages
+from source_rest_api.protocol.messages import Messages
+from source_rest_api.streams.parents import Parents
+from source_rest_api.streams.stream import Stream
+from source_rest_api.sync.stream_read import StreamRead
+from source_rest_api.sync.sync import Sync
+from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from source_rest_api.credentials import Credentials
-    from source_rest_api.endpoint import Endpoint
-    from source_rest_api.error_policy import Retry
+    from source_rest_api.auth.credentials import Credentials
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.http.error_policy import Retry
     from source_rest_api.model import Model
 
 _LOG = logging.getLogger("airbyte.source_rest_api.connector")
@@ -49,7 +51,7 @@ class Connector:
 
     def specification(self) -> dict[str, Any]:
         """The ConnectorSpecification."""
-        from source_rest_api import spec  # noqa: PLC0415 -- start-up counts, and a read shows no form
+        from source_rest_api.protocol import spec  # noqa: PLC0415 -- start-up counts, and a read shows no form
 
         return spec.specification(self.config_model, self.documentation_url)
 
@@ -116,7 +118,7 @@ class Session:
         """The CONNECTION_STATUS message, after trying the first page of every endpoint."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
 
-        from source_rest_api.check import Probe  # noqa: PLC0415 -- start-up counts, and a read tries nothing
+        from source_rest_api.sync.check import Probe  # noqa: PLC0415 -- start-up counts, and a read tries nothing
 
         with self._requester(_hasty(self.config.retry)) as requester:
             streams = list(map(self._streams(requester), [endpoint.name for endpoint in self.config.streams]))
@@ -184,7 +186,7 @@ class Session:
 
 
 def _described(stream: Stream) -> dict[str, Any]:
-    from source_rest_api import schema  # noqa: PLC0415 -- start-up counts, and a read infers nothing
+    from source_rest_api.protocol import schema  # noqa: PLC0415 -- start-up counts, and a read infers nothing
 
     declared = stream.endpoint.json_schema
     if declared is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
 
-from source_rest_api import templates
 from source_rest_api.errors import ConfigError
+from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,12 +61,12 @@ class Model(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The schema, with the docstrings of the fields as their descriptions."""
-        from source_rest_api import docstrings  # noqa: PLC0415 -- only the form needs them
+        from source_rest_api import field_docs  # noqa: PLC0415 -- only the form needs them
 
         schema: JsonSchemaValue = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for model in cls.__mro__[: cls.__mro__.index(Model)]:
-            for name, text in docstrings.of(model).items():
+            for name, text in field_docs.of(model).items():
                 field = cls.model_fields.get(name)
                 shown = properties.get(name if field is None else field.alias or name)
                 if shown is not None:
@@ -140,7 +140,7 @@ def _from_yaml(value: object) -> object:
     """Airbyte's form has one text for all secrets, because it shows those that stand in lists."""
     if not isinstance(value, str):
         return value
-    from source_rest_api import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
+    from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
 
     return yaml_text.load(value) or {}
 

@@ -25,9 +25,9 @@ from airbyte_cdk.models import (
 from airbyte_cdk.sources import Source
 from airbyte_cdk.utils import AirbyteTracedException
 
-from source_rest_api import states
 from source_rest_api.connector import Connector
 from source_rest_api.errors import SourceError
+from source_rest_api.protocol import state_file
 
 if TYPE_CHECKING:
     import logging
@@ -74,7 +74,7 @@ class SourceRestApi(Source):
         """
         with _CdkErrors():
             session = self.connector.session(config, pass_on=_pass_on)
-            saved = states.load([AirbyteStateMessageSerializer.dump(message) for message in state or []])
+            saved = state_file.load([AirbyteStateMessageSerializer.dump(message) for message in state or []])
             yield from _parsed(session.read(ConfiguredAirbyteCatalogSerializer.dump(catalog), saved))
         if not session.complete:
             raise AirbyteTracedException(

@@ -152,7 +152,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[0] = str(Path(__file__).parent.parent)
     import source_rest_api.cli  # noqa: F401 -- for what is forked
-    from source_rest_api import config
+    from source_rest_api.config import config
 
     # The first one builds all components.
     config.load({"url_base": "https://api.example.com", "endpoints": [{"name": "rows", "path": "rows"}]})

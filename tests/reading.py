@@ -6,14 +6,14 @@ import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api import config as configs
-from source_rest_api.delivery import Planned, Settled, SweepEnd, Swept
+from source_rest_api.config import config as configs
 from source_rest_api.errors import SourceError
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Stream
+from source_rest_api.http.requester import Requester
+from source_rest_api.streams.batch import Planned, Settled, SweepEnd, Swept
+from source_rest_api.streams.stream import Stream
 
 if TYPE_CHECKING:
-    from source_rest_api.delivery import Advance, Batch
+    from source_rest_api.streams.batch import Advance, Batch
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 ONCE = {"max_attempts": 1}

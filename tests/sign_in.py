@@ -7,12 +7,12 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from source_rest_api.config import load
-from source_rest_api.keeper import Keeper
-from source_rest_api.masking import Mask
-from source_rest_api.page import Request
-from source_rest_api.requester import Requester
-from source_rest_api.token_requester import sign_in
+from source_rest_api.auth.sign_in import sign_in
+from source_rest_api.config.config import load
+from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.masking import Mask
+from source_rest_api.http.requester import Requester
+from source_rest_api.pagination.page import Request
 from tests.api import JSON, Answer, Api, Call
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jinja2.exceptions import SecurityError
 
-from source_rest_api.absence import Digits, Known, environment, plain
+from source_rest_api.templates.record_sandbox import Digits, Known, environment, plain
 
 RECORD = {"null": None, "list": [1, None], "text": "x"}
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import archives
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
+from source_rest_api.records import zip_decoder
 from tests.api import Answer
 from tests.reading import sampled
 
@@ -185,7 +185,7 @@ def test_what_is_not_read(api: Api, body: bytes, error: type[SourceError], messa
 
 def test_too_large(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """The temporary file has a bound, and may find no room."""
-    monkeypatch.setattr(archives, "_LARGEST", 10)
+    monkeypatch.setattr(zip_decoder, "_LARGEST", 10)
     with pytest.raises(ConfigError, match="zip file is larger than"):
         read(api, GOOD)
 
@@ -199,7 +199,7 @@ def test_a_file_that_is_read_at_once_has_a_bound(api: Api) -> None:
 
 def test_no_room(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk may have room later."""
-    monkeypatch.setattr(archives, "TemporaryFile", lambda: open("/dev/full", "r+b", buffering=0))  # noqa: PTH123, SIM115
+    monkeypatch.setattr(zip_decoder, "TemporaryFile", lambda: open("/dev/full", "r+b", buffering=0))  # noqa: PTH123, SIM115
     with pytest.raises(TransientError, match="no room for the zip file"):
         read(api, GOOD)
 

@@ -14,21 +14,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from source_rest_api import yaml_text
-from source_rest_api.config import Config, load
+from source_rest_api.auth.sign_in import sign_in
+from source_rest_api.config.config import Config, load
+from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.masking import Mask
 from source_rest_api.errors import ConfigError
-from source_rest_api.keeper import Keeper
-from source_rest_api.masking import Mask
-from source_rest_api.page import Request
-from source_rest_api.payload import FormPayload, JsonPayload, TextPayload
-from source_rest_api.requester import Requester
-from source_rest_api.token_requester import sign_in
+from source_rest_api.formats import yaml_text
+from source_rest_api.http.payload import FormPayload, JsonPayload, TextPayload
+from source_rest_api.http.requester import Requester
+from source_rest_api.pagination.page import Request
 from tests.api import JSON, Answer, Api, Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from source_rest_api.payload import Payload
+    from source_rest_api.http.payload import Payload
 
 URL = "https://api.example.com"
 KEY = 'k/1+2=&"%C3 é'

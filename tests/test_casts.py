@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import datetimes
-from source_rest_api.casts import UncastError, cast
+from source_rest_api.formats import datetimes
+from source_rest_api.records.casts import UncastError, cast
 
 
 def done(value: Any, kind: str) -> str:

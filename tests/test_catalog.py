@@ -15,10 +15,10 @@ from airbyte_cdk.models import (
 )
 from serpyco_rs import Serializer
 
-from source_rest_api import catalog
-from source_rest_api.catalog import ConfiguredStream
-from source_rest_api.endpoint import Endpoint
+from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
+from source_rest_api.protocol import catalog
+from source_rest_api.protocol.catalog import ConfiguredStream
 
 SCHEMA = {"type": "object", "properties": {}}
 

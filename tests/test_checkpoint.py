@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from source_rest_api.checkpoint import Checkpoint
+from source_rest_api.state.checkpoint import Checkpoint
 
 MANY = [str(number) for number in range(100_000)]
 

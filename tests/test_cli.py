@@ -685,7 +685,7 @@ def test_a_read_imports_only_what_it_needs(api: Api, tmp_path: Path) -> None:
     assert "pydantic" in imported
     assert not imported & {"airbyte_cdk", "cryptography", "jinja2", "jsonschema", "jwt", "pendulum", "regex", "yaml"}
     assert not imported & {"concurrent.futures", "difflib", "sqlite3"}
-    verbs = {"check", "docstrings", "scaffold", "schema", "source", "spec"}
+    verbs = {"sync.check", "field_docs", "scaffold", "protocol.schema", "source", "protocol.spec"}
     assert not imported & {f"source_rest_api.{module}" for module in verbs}
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import compression, config
+from source_rest_api.config import config
 from source_rest_api.errors import BrokenAnswerError, ConfigError, TransientError
-from source_rest_api.page import Request
-from source_rest_api.requester import Requester
+from source_rest_api.http import compression
+from source_rest_api.http.requester import Requester
+from source_rest_api.pagination.page import Request
 from tests.api import Answer
 
 if TYPE_CHECKING:

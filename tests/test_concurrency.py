@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import config as configs
-from source_rest_api.concurrency import Pace, Permits
-from source_rest_api.page import Request
-from source_rest_api.requester import Requester
+from source_rest_api.config import config as configs
+from source_rest_api.http.concurrency import Pace, Permits
+from source_rest_api.http.requester import Requester
+from source_rest_api.pagination.page import Request
 from tests.api import Answer, Api, Call
 
 if TYPE_CHECKING:

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import config, relations, yaml_text
-from source_rest_api.authenticators import Bearer
-from source_rest_api.cursors import DatetimeCursor
+from source_rest_api.auth.authenticators import Bearer
+from source_rest_api.config import config, stream_references
+from source_rest_api.cursors.cursors import DatetimeCursor
 from source_rest_api.errors import ConfigError
-from source_rest_api.link_paginators import LinkHeader
+from source_rest_api.formats import yaml_text
+from source_rest_api.pagination.link_paginators import LinkHeader
 
 if TYPE_CHECKING:
-    from source_rest_api.config import Config
+    from source_rest_api.config.config import Config
 
 SHORT = """
 {"name": "External API", "url_base": "https://api.example.com/v1",
@@ -79,7 +80,7 @@ def test_the_full_example() -> None:
     assert loaded.headers == {"Accept": "application/vnd.github+json"}
     assert loaded.pagination == LinkHeader(page_size_param="per_page", page_size=100)
     repos, issues = loaded.streams
-    assert relations.parent_of(loaded, issues) is repos
+    assert stream_references.parent_of(loaded, issues) is repos
     assert (issues.primary_key, issues.include_from_parent) == ((("id",),), {"repo": "name"})
     assert issues.incremental is not None
     assert (issues.incremental.cursor_field, issues.incremental.start_param) == (("updated_at",), "since")
@@ -130,7 +131,7 @@ def test_yaml_text_alone_is_enough() -> None:
     """The endpoints may stand in the text alone, and their parents among them."""
     loaded = load(endpoints=[], endpoints_yaml="- {name: p, path: /p}\n- {name: c, path: '/{{ p.id }}'}")
     parent, child = loaded.streams
-    assert relations.parent_of(loaded, child) is parent
+    assert stream_references.parent_of(loaded, child) is parent
 
 
 def test_unquoted_dates_stay_text() -> None:
@@ -308,7 +309,7 @@ def test_a_long_chain_of_parents_is_checked() -> None:
     """The work does not double with every parent."""
     chain = [{"name": f"s{n}", "path": f"/{{{{ s{n - 1}.id }}}}" if n else "/"} for n in range(60)]
     loaded = load(endpoints=chain)
-    parent = relations.parent_of(loaded, loaded.streams[-1])
+    parent = stream_references.parent_of(loaded, loaded.streams[-1])
     assert parent is not None
     assert parent.name == "s58"
 

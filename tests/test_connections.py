@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config import load
+from source_rest_api.config.config import load
+from source_rest_api.config.masking import masker, secrets_of
 from source_rest_api.errors import ConfigError, SourceError, TransientError
-from source_rest_api.masking import masker, secrets_of
 from tests.api import Answer, Api
 from tests.authority import Authority
 from tests.sign_in import Session, TokenApi

@@ -12,7 +12,7 @@ import pytest
 
 from source_rest_api import Connector
 from source_rest_api.errors import ConfigError, TransientError
-from source_rest_api.transfer import Stopped
+from source_rest_api.http.body_reader import Stopped
 from tests.api import Answer, Api
 
 if TYPE_CHECKING:

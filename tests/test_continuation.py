@@ -10,11 +10,11 @@ from msgspec import Raw
 from pydantic import TypeAdapter
 from requests.structures import CaseInsensitiveDict
 
-from source_rest_api import raw_json
-from source_rest_api.continuation import Sign, check_end, find_sign
 from source_rest_api.errors import ConfigError
-from source_rest_api.page import End, Page, Request, Response
-from source_rest_api.paginators import Pagination
+from source_rest_api.formats import raw_json
+from source_rest_api.pagination.end_check import Sign, check_end, find_sign
+from source_rest_api.pagination.page import End, Page, Request, Response
+from source_rest_api.pagination.paginators import Pagination
 
 ROWS = [{"id": n} for n in range(3)]
 PAGINATOR: TypeAdapter[Pagination] = TypeAdapter(Pagination)

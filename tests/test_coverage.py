@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
-from source_rest_api import yaml_text
-from source_rest_api.authenticators import Bearer
-from source_rest_api.certificates import Tls
-from source_rest_api.config import Config, load
-from source_rest_api.cursors import DatetimeText
-from source_rest_api.endpoint import Endpoint
+from source_rest_api.auth.authenticators import Bearer
+from source_rest_api.auth.oauth import OAuth2
+from source_rest_api.config.config import Config, load
+from source_rest_api.config.endpoint import Endpoint
+from source_rest_api.cursors.cursors import DatetimeText
+from source_rest_api.formats import yaml_text
+from source_rest_api.http.tls import Tls
 from source_rest_api.model import Model, Secret
-from source_rest_api.oauth import OAuth2
-from source_rest_api.spec import specification
+from source_rest_api.protocol.spec import specification
 
 TEXT = (Path(__file__).parent.parent / "docs/coverage.md").read_text()
 ROWS = {

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from msgspec import Raw
 from pydantic import ValidationError
 
-from source_rest_api import datetimes
-from source_rest_api.cursors import DatetimeCursor, IntegerCursor, Mark, Observation, Slice
-from source_rest_api.page import Page, Request, Response
+from source_rest_api.cursors.cursors import DatetimeCursor, IntegerCursor, Mark, Observation, Slice
+from source_rest_api.formats import datetimes
+from source_rest_api.pagination.page import Page, Request, Response
 
 UTC = timezone.utc
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api.datetimes import parse, write
+from source_rest_api.formats.datetimes import parse, write
 
 UTC = timezone.utc
 NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)

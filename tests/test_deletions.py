@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from source_rest_api import config
+from source_rest_api.config import config
 from source_rest_api.errors import ConfigError
 
 ENDPOINT = {

@@ -9,8 +9,9 @@ import pytest
 
 import source_rest_api
 from docs import generate
-from source_rest_api import config, yaml_text
-from source_rest_api.limits import Limits
+from source_rest_api.config import config
+from source_rest_api.config.limits import Limits
+from source_rest_api.formats import yaml_text
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import Field
 
-from source_rest_api import docstrings
+from source_rest_api import field_docs
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class Derived(Base):
 
 def test_each_class_has_the_texts_of_its_own_fields() -> None:
     """Without indents; fields without a text are not there."""
-    assert docstrings.of(Base) == {
+    assert field_docs.of(Base) == {
         "first": "Of the\nbase.",
         "second": "Has another name outside.",
         "fourth": "Said below.",
     }
-    assert docstrings.of(Derived) == {"first": "Of its own.", "fifth": "Added."}
-    assert docstrings.of(Derived.Inner) == {"sixth": "Inside."}
+    assert field_docs.of(Derived) == {"first": "Of its own.", "fifth": "Added."}
+    assert field_docs.of(Derived.Inner) == {"sixth": "Inside."}
 
 
 @pytest.mark.parametrize("make", [lambda: 1, lambda: 2])
@@ -63,14 +63,14 @@ def test_of_classes_of_one_name_each_has_its_own(make: Callable[[], int]) -> Non
         other: int = make()
         """Here."""
 
-    assert docstrings.of(Base) == {"other": "Here."}
+    assert field_docs.of(Base) == {"other": "Here."}
 
 
 def test_a_class_without_source_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A module that was made by hand, or of which there is only byte code."""
     monkeypatch.setitem(sys.modules, "made_by_hand", ModuleType("made_by_hand"))
     for name in ("made_by_hand", "gone"):
-        assert docstrings.of(type("Made", (), {"__module__": name})) == {}
+        assert field_docs.of(type("Made", (), {"__module__": name})) == {}
 
 
 def test_the_schema_has_them() -> None:

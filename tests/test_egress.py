@@ -13,8 +13,8 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from source_rest_api import egress
 from source_rest_api.errors import ConfigError
+from source_rest_api.http import egress_guard
 from tests.api import Api
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "64:ff9b::101:101"])
 def test_public_addresses(address: str) -> None:
     """The public internet can be reached, over NAT64 too."""
-    assert egress.is_public(address)
+    assert egress_guard.is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_public_addresses(address: str) -> None:
 )
 def test_all_other_addresses(address: str) -> None:
     """Private, local, metadata, shared and reserved addresses are not public, nor what is wrapped around them."""
-    assert not egress.is_public(address)
+    assert not egress_guard.is_public(address)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def session() -> Iterator[requests.Session]:
     with requests.Session() as session:
         for adapter in map(session.get_adapter, ("https://", "http://")):
             assert isinstance(adapter, HTTPAdapter)
-            egress.guard(adapter.poolmanager)
+            egress_guard.guard(adapter.poolmanager)
         yield session
 
 
@@ -76,9 +76,9 @@ def test_a_name_is_looked_up_once(session: requests.Session, monkeypatch: pytest
         connected.append(address)
         raise OSError("nobody answers")
 
-    monkeypatch.setattr(egress, "is_public", lambda address: address == "192.0.2.1")
+    monkeypatch.setattr(egress_guard, "is_public", lambda address: address == "192.0.2.1")
     monkeypatch.setattr("socket.getaddrinfo", look_up)
-    monkeypatch.setattr(egress, "create_connection", connect)
+    monkeypatch.setattr(egress_guard, "create_connection", connect)
     with pytest.raises(requests.ConnectionError):
         session.get("https://flips.example/", timeout=5)
     assert (asked, connected) == (["flips.example"], [("192.0.2.1", 443)])

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from source_rest_api.endpoint import Endpoint
-from source_rest_api.selectors import RecordSelector
+from source_rest_api.config.endpoint import Endpoint
+from source_rest_api.records.selectors import RecordSelector
 
 
 def endpoint(**settings: Any) -> Endpoint:

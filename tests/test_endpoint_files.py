@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from source_rest_api import Connector, endpoint_files
-from source_rest_api.config import Config
-from source_rest_api.endpoint import Endpoint
+from source_rest_api import Connector
+from source_rest_api.config import endpoint_files
+from source_rest_api.config.config import Config
+from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Secret
-from source_rest_api.page import End, Next, Page, Position, Request
-from source_rest_api.paging import Paginator
+from source_rest_api.pagination.page import End, Next, Page, Position, Request
+from source_rest_api.pagination.paginator import Paginator
 from tests.api import Api, Call
 
 if TYPE_CHECKING:

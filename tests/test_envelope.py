@@ -11,12 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from source_rest_api import raw_json
-from source_rest_api.decoders import Json
-from source_rest_api.envelope import Body, Envelope
 from source_rest_api.errors import SourceError
-from source_rest_api.page import Page, Request, Response
-from source_rest_api.selectors import RecordSelector
+from source_rest_api.formats import raw_json
+from source_rest_api.pagination.page import Page, Request, Response
+from source_rest_api.records.decoders import Json
+from source_rest_api.records.envelope import Body, Envelope
+from source_rest_api.records.selectors import RecordSelector
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import config
+from source_rest_api.config import config
 from source_rest_api.errors import ConfigError, InternalError, TransientError
 from tests.api import Answer, Api
 from tests.reading import Reading

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from source_rest_api import relations, yaml_text
-from source_rest_api.config import load
+from source_rest_api.config import stream_references
+from source_rest_api.config.config import load
+from source_rest_api.formats import yaml_text
 from tests.imitations.asana import Asana
 from tests.imitations.github import GitHub
 from tests.imitations.gitlab import GitLab
@@ -25,7 +26,7 @@ from tests.imitations.typeform import Typeform
 from tests.process import run
 
 if TYPE_CHECKING:
-    from source_rest_api.config import Config
+    from source_rest_api.config.config import Config
     from tests.imitations import Imitation
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -101,7 +102,7 @@ def test_an_example_is_short_and_shows_what_its_api_can_do(name: str) -> None:
     assert 3 <= len(config.streams) <= 6
     assert all(endpoint.primary_key for endpoint in config.streams)
     assert any(endpoint.incremental for endpoint in config.streams)
-    assert any(relations.parent_of(config, endpoint) for endpoint in config.streams)
+    assert any(stream_references.parent_of(config, endpoint) for endpoint in config.streams)
     text = (EXAMPLES / f"{name}.yaml").read_text()
     endpoints = text.partition("\nendpoints:\n")[2].split("\n  - ")
     assert max(len(endpoint.strip().splitlines()) for endpoint in endpoints) <= 18

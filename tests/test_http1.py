@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from urllib3 import exceptions as wire
 
-from source_rest_api import http1
 from source_rest_api.errors import BrokenAnswerError, SourceError, TransientError
+from source_rest_api.http import http1
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from source_rest_api.http_head import written
+from source_rest_api.http.http1_head import written
 
 
 def test_a_request_is_written() -> None:

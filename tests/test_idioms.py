@@ -10,8 +10,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from source_rest_api import templates
-from source_rest_api.paginators import Pagination
+from source_rest_api.pagination.paginators import Pagination
+from source_rest_api.templates import templates
 
 TEXT = (Path(__file__).parent.parent / "docs/templates.md").read_text()
 ROWS = re.findall(r"^\| (\d+) \| .* \| (.*?) \| (.*?) \|$", TEXT, re.MULTILINE)

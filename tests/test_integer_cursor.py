@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec import Raw
 from pydantic import ValidationError
 
+from source_rest_api.cursors.integer_cursor import IntegerCursor
+from source_rest_api.cursors.slices import Mark, Slice
 from source_rest_api.errors import ConfigError
-from source_rest_api.integer_cursor import IntegerCursor
-from source_rest_api.slices import Mark, Slice
 from tests.test_cursors import observe
 
 NOW = datetime(2024, 6, 1, tzinfo=timezone.utc)

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from source_rest_api.config import load
+from source_rest_api.config.config import load
+from source_rest_api.config.masking import masker, secrets_of
 from source_rest_api.errors import ConfigError
-from source_rest_api.masking import masker, secrets_of
 from tests.sign_in import Session, TokenApi, form
 
 if TYPE_CHECKING:

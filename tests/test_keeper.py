@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import config_file
+from source_rest_api.config import config_file
+from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.masking import Mask
 from source_rest_api.errors import ConfigError, InternalError
-from source_rest_api.keeper import Keeper
-from source_rest_api.masking import Mask
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import keys
-from source_rest_api.keys import KeyReader, Keys
+from source_rest_api.deletions import row_keys
+from source_rest_api.deletions.row_keys import KeyReader, Keys
 
 VALUES = st.one_of(st.integers(), st.text(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False))
 INTEGERS = st.sets(st.integers().map(lambda number: b"[%d]" % number))
@@ -26,13 +26,13 @@ KEYS = st.sets(
 @given(st.one_of(INTEGERS, DIGITS, KEYS))
 def test_what_was_written_is_read_again(some: set[bytes]) -> None:
     """Whatever the keys are: numbers of any size, any text, several values."""
-    assert keys.decode(keys.encode(some)) == some
+    assert row_keys.decode(row_keys.encode(some)) == some
 
 
 @given(INTEGERS, st.lists(st.tuples(st.booleans(), INTEGERS, st.booleans()), max_size=8))
 def test_a_set_that_is_written_now_and_then(first: set[bytes], steps: list[tuple[bool, set[bytes], bool]]) -> None:
     """However keys are added and removed, and whenever it is written, it comes back as a set of them would."""
-    made, true = Keys(keys.encode(first)), set(first)
+    made, true = Keys(row_keys.encode(first)), set(first)
     for added, some, written in steps:
         if added:
             made.add(some)
@@ -49,10 +49,10 @@ def test_a_set_that_is_written_now_and_then(first: set[bytes], steps: list[tuple
 
 def test_most_of_it_is_not_written_anew() -> None:
     """While few are added, the long text stays what it was."""
-    base = keys.encode([b"[%d]" % number for number in range(0, 100_000, 7)])
+    base = row_keys.encode([b"[%d]" % number for number in range(0, 100_000, 7)])
     made = Keys(base)
     made.add([b"[1]", b"[7]"])
-    assert made.texts() == (base, keys.encode([b"[1]"]))
+    assert made.texts() == (base, row_keys.encode([b"[1]"]))
     made.add([b"[%d]" % number for number in range(5000)])
     assert made.texts()[0] != base
     assert made.texts()[1] == ""
@@ -71,14 +71,14 @@ def test_most_of_it_is_not_written_anew() -> None:
 def test_the_size_of_100_000(make: Any, most: int) -> None:
     """Bytes in the state: docs/state.md has the figures."""
     chance = random.Random(1)
-    assert len(keys.encode({make(number, chance).encode() for number in range(100_000)})) < most
+    assert len(row_keys.encode({make(number, chance).encode() for number in range(100_000)})) < most
 
 
-@pytest.mark.parametrize("garbage", ["x", "eJw=", "ü", keys.encode([b"[1]"])[:-8], "eJyrAAAAeQB5"])
+@pytest.mark.parametrize("garbage", ["x", "eJw=", "ü", row_keys.encode([b"[1]"])[:-8], "eJyrAAAAeQB5"])
 def test_what_are_no_keys_is_refused(garbage: str) -> None:
     """Whoever reads a state says that it is none."""
     with pytest.raises(ValueError, match=r".+"):
-        keys.decode(garbage)
+        row_keys.decode(garbage)
 
 
 @pytest.mark.parametrize(

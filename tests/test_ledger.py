@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api.errors import TransientError
-from source_rest_api.ledger import Ledger
-from source_rest_api.page import End
+from source_rest_api.pagination.page import End
+from source_rest_api.read_stats import Ledger
 from tests.api import Answer
 from tests.process import catalog, run
 from tests.reading import Reading

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import config
+from source_rest_api.config import config
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
-from source_rest_api.line_decoders import Jsonl
-from source_rest_api.page import Response
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Stream
+from source_rest_api.http.requester import Requester
+from source_rest_api.pagination.page import Response
+from source_rest_api.records.line_decoders import Jsonl
+from source_rest_api.streams.stream import Stream
 from tests.api import Answer, Api
 from tests.reading import sampled
 
@@ -207,7 +207,7 @@ def test_a_cut_body_is_asked_for_again(api: Api, chunked: bool) -> None:
 
 
 def _partition() -> Any:
-    from source_rest_api.partitions import Partition  # noqa: PLC0415
+    from source_rest_api.streams.partitions import Partition  # noqa: PLC0415
 
     return Partition()
 

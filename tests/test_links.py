@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.links import find_link, resolve
+from source_rest_api.formats.link_header import find_link, resolve
 
 BASE = "https://api.example.com/v1/items?page=1"
 TWO_TITLES = (

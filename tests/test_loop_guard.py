@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from msgspec import Raw
 from msgspec.structs import replace
 
+from source_rest_api.config.limits import Limits
 from source_rest_api.errors import ConfigError
-from source_rest_api.limits import Limits
-from source_rest_api.loop_guard import LoopGuard
-from source_rest_api.page import Page, Request, Response
+from source_rest_api.pagination.page import Page, Request, Response
+from source_rest_api.streams.loop_guard import LoopGuard
 
 if TYPE_CHECKING:
-    from source_rest_api.page import Position
+    from source_rest_api.pagination.page import Position
 
 
 def page(position: Position | None, *records: Any) -> Page:

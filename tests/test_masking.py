@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from requests.utils import requote_uri
 
-from source_rest_api import config, masking
+from source_rest_api.config import config, masking
 from source_rest_api.model import Model, Secret
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import masking, messages
+from source_rest_api.config import masking
 from source_rest_api.errors import BrokenAnswerError, ConfigError, InternalError, TransientError
-from source_rest_api.messages import LogHandler, Messages, Writer
+from source_rest_api.protocol import messages
+from source_rest_api.protocol.messages import LogHandler, Messages, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

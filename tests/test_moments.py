@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import datetimes, moments
+from source_rest_api.cursors import moments
+from source_rest_api.formats import datetimes
 
 UTC = timezone.utc
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

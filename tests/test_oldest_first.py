@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from source_rest_api.cursors.slices import Mark, Observation
 from source_rest_api.errors import ConfigError
-from source_rest_api.oldest_first import OldestFirst
-from source_rest_api.slices import Mark, Observation
+from source_rest_api.streams.oldest_first import OldestFirst
 
 
 def page(*values: int | None) -> Observation:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from source_rest_api import config
+from source_rest_api.config import config
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ["requirements.lock", "requirements-image.lock", "requirements-dev.lock"]

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from source_rest_api import Connector
 from source_rest_api.errors import ConfigError
-from source_rest_api.page import End, Page
-from source_rest_api.paginators import Pagination
+from source_rest_api.pagination.page import End, Page
+from source_rest_api.pagination.paginators import Pagination
 from tests.api import Answer, Api, Call
 from tests.test_paginators import page
 

@@ -14,16 +14,16 @@ from msgspec.structs import replace
 from pydantic import TypeAdapter
 from requests.structures import CaseInsensitiveDict
 
-from source_rest_api import raw_json
-from source_rest_api.config import Config
-from source_rest_api.decoders import Json
+from source_rest_api.config.config import Config
+from source_rest_api.config.limits import Limits
 from source_rest_api.errors import ConfigError
-from source_rest_api.limits import Limits
-from source_rest_api.loop_guard import LoopGuard
-from source_rest_api.page import End, Page, Position, Request, Response
-from source_rest_api.paginators import Pagination
-from source_rest_api.payload import FormPayload, JsonPayload
-from source_rest_api.requester import Requester
+from source_rest_api.formats import raw_json
+from source_rest_api.http.payload import FormPayload, JsonPayload
+from source_rest_api.http.requester import Requester
+from source_rest_api.pagination.page import End, Page, Position, Request, Response
+from source_rest_api.pagination.paginators import Pagination
+from source_rest_api.records.decoders import Json
+from source_rest_api.streams.loop_guard import LoopGuard
 from tests.api import JSON, Api, Call
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from source_rest_api import config as configs
+from source_rest_api.config import config as configs
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, SourceError, TransientError
-from source_rest_api.parents import Parents
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Stream
+from source_rest_api.http.requester import Requester
+from source_rest_api.streams.parents import Parents
+from source_rest_api.streams.stream import Stream
 from tests.api import Answer
 from tests.process import catalog, run
 from tests.test_spool import resident
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from source_rest_api.endpoint import Endpoint
+    from source_rest_api.config.endpoint import Endpoint
     from tests.api import Api, Call
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -186,7 +186,7 @@ def test_a_bug_is_every_childs(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
         raise ZeroDivisionError
 
     family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"))
-    monkeypatch.setattr("source_rest_api.emission.Emission.of", broken)
+    monkeypatch.setattr("source_rest_api.streams.emission.Emission.of", broken)
     for name in ("a", "b"):
         with pytest.raises(ZeroDivisionError):
             list(family.keys(name))

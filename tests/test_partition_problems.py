@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from source_rest_api import partition_problems
+from source_rest_api.config import template_checks
 from tests.test_relations import configured
 
 
 def problems(name: str, *endpoints: dict[str, Any], **paths: str) -> list[str]:
     """What is wrong with an endpoint."""
     loaded = configured(*endpoints, **paths)
-    return list(partition_problems.problems(loaded, loaded.by_variable[name]))
+    return list(template_checks.problems(loaded, loaded.by_variable[name]))
 
 
 def test_nothing_is_wrong() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from source_rest_api.endpoint import Endpoint
+from source_rest_api.config.endpoint import Endpoint
 
 
 def lists(given: Any) -> list[dict[str, Any]]:

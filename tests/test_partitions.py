@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from source_rest_api.partitions import Partition, Partitions
+from source_rest_api.streams.partitions import Partition, Partitions
 from tests.reading import Reading
 from tests.test_relations import configured
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api.peek import FieldReader, Peek
+from source_rest_api.cursors.field_reader import FieldReader, Peek
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(10**25), 10**25), FLOATS, st.text(), st.just([1]))

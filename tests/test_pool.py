@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_rest_api.concurrency import Permits
-from source_rest_api.pool import Pool
+from source_rest_api.http.concurrency import Permits
+from source_rest_api.sync.worker_pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from source_rest_api.pool import Out
+    from source_rest_api.sync.worker_pool import Out
 
 
 @dataclass(frozen=True)

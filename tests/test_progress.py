@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import state
-from source_rest_api.cursors import DatetimeCursor, Mark, Slice
-from source_rest_api.datetimes import write
-from source_rest_api.delivery import Advance, Bookmark, Planned
-from source_rest_api.progress import Progress
-from source_rest_api.resumption import tasks
-from source_rest_api.state import READABLE
+from source_rest_api.cursors.cursors import DatetimeCursor, Mark, Slice
+from source_rest_api.formats.datetimes import write
+from source_rest_api.state import state
+from source_rest_api.state.progress import Progress
+from source_rest_api.state.state import READABLE
+from source_rest_api.streams.batch import Advance, Bookmark, Planned
+from source_rest_api.streams.resume import tasks
 
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from source_rest_api import rate_limits
-from source_rest_api.rate_limits import Allowance
+from source_rest_api.http import rate_limits
+from source_rest_api.http.rate_limits import Allowance
 
 NOW = "Wed, 01 Jan 2020 00:00:00 GMT"
 EPOCH = 1577836800  # the same in seconds

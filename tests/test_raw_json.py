@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import raw_json
+from source_rest_api.formats import raw_json
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="."), min_size=1, max_size=4)
 JSON = st.recursive(

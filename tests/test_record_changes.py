@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import Connector, config, yaml_text
+from source_rest_api import Connector
+from source_rest_api.config import config
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import yaml_text
 from tests import reading
 from tests.process import MAIN, catalog, run
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from source_rest_api import config
-from source_rest_api.endpoint import Endpoint
+from source_rest_api.config import config
+from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
 
 A, B = {"id": 1}, {"id": 2}

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import messages
 from source_rest_api.errors import ConfigError
-from source_rest_api.record_size import Fitted, RecordSize
+from source_rest_api.protocol import messages
+from source_rest_api.records.size_limit import Fitted, RecordSize
 
 
 def raw(record: Any, **how: Any) -> Raw:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from source_rest_api import record_templates
 from source_rest_api.errors import ConfigError
-from source_rest_api.record_templates import RecordTemplate, Surroundings
+from source_rest_api.templates import record_templates
+from source_rest_api.templates.record_templates import RecordTemplate, Surroundings
 
 ROW = Raw(b'{"a":{"b":1},"c":2.50,"items":[1],"d":"x"}')
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import raw_json, record_tree
+from source_rest_api.formats import raw_json
+from source_rest_api.records import tree as record_tree
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

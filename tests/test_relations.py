@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from source_rest_api import config, relations
-from source_rest_api.config import Config
+from source_rest_api.config import config, stream_references
+from source_rest_api.config.config import Config
 
 
 def configured(*endpoints: dict[str, Any], **paths: str) -> Config:
@@ -18,7 +18,7 @@ def configured(*endpoints: dict[str, Any], **paths: str) -> Config:
 
 def parent(loaded: Config, name: str) -> str | None:
     """The name of an endpoint's parent."""
-    found = relations.parent_of(loaded, loaded.by_variable[name])
+    found = stream_references.parent_of(loaded, loaded.by_variable[name])
     return None if found is None else found.name
 
 
@@ -40,7 +40,7 @@ def test_the_parent_is_whom_a_template_names(reference: str) -> None:
     ):
         loaded = configured({"name": "child", **place}, orgs="/orgs")
         assert parent(loaded, "child") == "orgs"
-        assert relations.fields_for_children(loaded, loaded.streams[0]) == frozenset({"id"})
+        assert stream_references.fields_for_children(loaded, loaded.streams[0]) == frozenset({"id"})
 
 
 def test_grandparents_may_be_named_too() -> None:
@@ -49,7 +49,7 @@ def test_grandparents_may_be_named_too() -> None:
         a="/a", b="/{{ a.id }}", c="/{{ a.id }}/{{ b.id }}", d="/{{ a.id }}/{{ c.id }}", e="/{{ d.id }}{{ b.id }}"
     )
     assert {name: parent(loaded, name) for name in "abcde"} == {"a": None, "b": "a", "c": "b", "d": "c", "e": "d"}
-    assert {other.name for other in relations.family_of(loaded, loaded.by_variable["e"])} == set("abcd")
+    assert {other.name for other in stream_references.family_of(loaded, loaded.by_variable["e"])} == set("abcd")
 
 
 def test_names_with_other_characters() -> None:
@@ -74,14 +74,14 @@ def test_names_with_other_characters() -> None:
 def test_what_children_use_of_a_parent(child: dict[str, Any], fields: list[str] | None) -> None:
     """The fields that templates, copies and lists name; all, where it cannot be told."""
     loaded = configured({"name": "c", **child}, p="/p")
-    found = relations.fields_for_children(loaded, loaded.by_variable["p"])
+    found = stream_references.fields_for_children(loaded, loaded.by_variable["p"])
     assert (found if found is None else sorted(found)) == fields
 
 
 def test_what_grandchildren_use_counts() -> None:
     """A field that only a stream further below names is kept too, and one that no stream names is not."""
     loaded = configured(a="/a", b="/{{ a.id }}", c="/{{ b.id }}/{{ a.name }}")
-    assert relations.fields_for_children(loaded, loaded.by_variable["a"]) == frozenset({"id", "name"})
+    assert stream_references.fields_for_children(loaded, loaded.by_variable["a"]) == frozenset({"id", "name"})
 
 
 def test_copies() -> None:
@@ -89,7 +89,7 @@ def test_copies() -> None:
     child = {"name": "c", "path": "/{{ b.id }}/{{ v }}", "partitions": {"v": [1]}}
     paths = {"own": "owner.id", "parent": "b.owner", "above": "a.id", "value": "v"}
     loaded = configured({**child, "include_from_parent": paths}, a="/a", b="/{{ a.id }}")
-    assert relations.copies(loaded, loaded.by_variable["c"]) == {
+    assert stream_references.copies(loaded, loaded.by_variable["c"]) == {
         "own": ("b", "owner", "id"),
         "parent": ("b", "owner"),
         "above": ("a", "id"),
@@ -101,4 +101,4 @@ def test_lists_of_streams_above_are_known_below() -> None:
     """A child may name the value that its parent was read for."""
     issues = {"name": "issues", "path": "/{{ repo }}/issues", "partitions": {"repo": ["a"]}}
     loaded = configured(issues, comments="/{{ repo }}/{{ issues.id }}")
-    assert list(relations.lists_of(loaded, loaded.by_variable["comments"])) == ["repo"]
+    assert list(stream_references.lists_of(loaded, loaded.by_variable["comments"])) == ["repo"]

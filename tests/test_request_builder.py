@@ -11,13 +11,13 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import config
-from source_rest_api.cursors import Mark, Slice
+from source_rest_api.config import config
+from source_rest_api.cursors.cursors import Mark, Slice
 from source_rest_api.errors import ConfigError
-from source_rest_api.page import Position, Request
-from source_rest_api.partitions import Partition
-from source_rest_api.payload import JsonPayload
-from source_rest_api.request_builder import RequestBuilder
+from source_rest_api.http.payload import JsonPayload
+from source_rest_api.pagination.page import Position, Request
+from source_rest_api.streams.partitions import Partition
+from source_rest_api.streams.request_builder import RequestBuilder
 from tests.api import JSON, Api, Call
 
 START = Mark(datetime(2024, 1, 1, tzinfo=timezone.utc), "2024-01-01T00:00:00Z")

@@ -21,18 +21,18 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from source_rest_api import config as configs
-from source_rest_api.decoders import Json
+from source_rest_api.auth.sign_in import sign_in
+from source_rest_api.config import config as configs
+from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.masking import Mask
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
-from source_rest_api.keeper import Keeper
-from source_rest_api.masking import Mask
-from source_rest_api.origin import Origin
-from source_rest_api.page import Request, Response
-from source_rest_api.payload import JsonPayload
-from source_rest_api.requester import Requester
-from source_rest_api.selectors import RecordSelector
-from source_rest_api.token_requester import sign_in
-from source_rest_api.transfer import Stopped
+from source_rest_api.http.body_reader import Stopped
+from source_rest_api.http.origins import Origin
+from source_rest_api.http.payload import JsonPayload
+from source_rest_api.http.requester import Requester
+from source_rest_api.pagination.page import Request, Response
+from source_rest_api.records.decoders import Json
+from source_rest_api.records.selectors import RecordSelector
 from tests.api import Answer, Api, Call
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import result_cap
-from source_rest_api.cursors import Mark, Slice
-from source_rest_api.datetimes import write
+from source_rest_api.cursors.cursors import Mark, Slice
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats.datetimes import write
+from source_rest_api.streams import result_cap
 from tests.api import Answer
 from tests.reading import Reading
 

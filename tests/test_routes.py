@@ -15,10 +15,10 @@ from requests import ConnectTimeout, PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from source_rest_api.config import load
+from source_rest_api.config.config import load
 from source_rest_api.errors import TransientError
-from source_rest_api.page import Request
-from source_rest_api.requester import Requester
+from source_rest_api.http.requester import Requester
+from source_rest_api.pagination.page import Request
 from tests.api import Answer, Api
 from tests.authority import Authority
 

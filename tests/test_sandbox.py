@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from source_rest_api import templates
 from source_rest_api.errors import ConfigError
+from source_rest_api.templates import templates
 
 CONTEXT: dict[str, Any] = {"config": {"a": "a", "n": 10**9, "long": "a" * 90_000, "list": [1, 2]}}
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import schema
+from source_rest_api.protocol import schema
 
 
 def infer(*records: Any) -> dict[str, Any]:

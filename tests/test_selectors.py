@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.selectors import RecordSelector
+from source_rest_api.records.selectors import RecordSelector
 from tests.reading import sampled
 
 if TYPE_CHECKING:

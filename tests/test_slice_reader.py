@@ -11,13 +11,13 @@ import pytest
 
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError
-from source_rest_api.slice_reader import SliceReader
+from source_rest_api.streams.slice_reader import SliceReader
 from tests.api import Answer, Api
 from tests.process import catalog
 from tests.reading import Reading
 
 if TYPE_CHECKING:
-    from source_rest_api.delivery import Batch
+    from source_rest_api.streams.batch import Batch
     from tests.api import Call
 
 pytestmark = pytest.mark.usefixtures("no_proxy")

@@ -11,12 +11,13 @@ import pytest
 from airbyte_cdk.models import AirbyteMessageSerializer
 from airbyte_cdk.test.standard_tests._spec_lint import find_secret_marking_errors
 
-from source_rest_api import config, messages
-from source_rest_api.bodies import JsonBody
-from source_rest_api.config import Config
+from source_rest_api.config import config
+from source_rest_api.config.config import Config
 from source_rest_api.connector import Connector
+from source_rest_api.http.request_body import JsonBody
 from source_rest_api.model import Model, Secret
-from source_rest_api.spec import GROUPS, LAST_GROUP, specification
+from source_rest_api.protocol import messages
+from source_rest_api.protocol.spec import GROUPS, LAST_GROUP, specification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.spool import Seen, Spool
+from source_rest_api.streams.spool import Seen, Spool
 
 
 def everything(spool: Spool) -> list[bytes]:

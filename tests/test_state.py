@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import state
 from source_rest_api.errors import ConfigError
+from source_rest_api.state import state
 
 CURSORS = st.builds(
     lambda moment, hours: moment.replace(tzinfo=timezone(timedelta(hours=hours))).isoformat(),
@@ -23,7 +23,7 @@ CURSORS = st.builds(
 )
 TOGETHER = """
 import importlib, sys, threading
-from source_rest_api import state
+from source_rest_api.state import state
 
 sys.setswitchinterval(1e-6)
 saved = {"version": 2, "reading": {"mode": "incremental", "of": "#", "began_at": "2024-01-01T00:00:00Z"}}
@@ -42,7 +42,7 @@ PARTITIONS = st.sampled_from(["", '{"r.id":1}', '{"r.id":"ü\\n"}'])
 
 def test_two_streams_may_load_the_first_states_at_once() -> None:
     """Streams begin in threads: the process does not crash while the library learns what a state is."""
-    root = Path(state.__file__).parent.parent
+    root = Path(__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", TOGETHER], cwd=root, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

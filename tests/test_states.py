@@ -14,8 +14,8 @@ from airbyte_cdk.models import (
     StreamDescriptor,
 )
 
-from source_rest_api import states
 from source_rest_api.errors import ConfigError
+from source_rest_api.protocol import state_file
 
 
 def message(name: str, value: Any, **more: Any) -> dict[str, Any]:
@@ -45,7 +45,7 @@ A, B = {"version": 1, "cursor": "2024-01-01"}, {"version": 1}
 )
 def test_states(value: Any, expected: dict[str, Any]) -> None:
     """Each stream's last state counts; null is a reset; unknown keys are ignored."""
-    assert states.load(value) == expected
+    assert state_file.load(value) == expected
 
 
 def test_states_of_the_cdk() -> None:
@@ -56,7 +56,7 @@ def test_states_of_the_cdk() -> None:
             stream=AirbyteStreamState(StreamDescriptor(name="a"), AirbyteStateBlob(version=1, cursors={"p": "2024"})),
         )
     )
-    assert states.load([written]) == {"a": {"version": 1, "cursors": {"p": "2024"}}}
+    assert state_file.load([written]) == {"a": {"version": 1, "cursors": {"p": "2024"}}}
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_states_of_the_cdk() -> None:
 def test_what_is_no_state(value: Any) -> None:
     """It is shown, with what a state looks like."""
     with pytest.raises(ConfigError, match=r"^The state .* is not an Airbyte stream state .*stream_descriptor"):
-        states.load(value)
+        state_file.load(value)
 
 
 def test_a_large_state_is_not_told_in_full() -> None:
     """An error stays readable."""
     with pytest.raises(ConfigError) as caught:
-        states.load({"data": ["ü" * 10_000]})
+        state_file.load({"data": ["ü" * 10_000]})
     assert len(str(caught.value)) < 500

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api import datetimes, inventory
-from source_rest_api.catalog import ConfiguredStream
 from source_rest_api.connector import Connector
-from source_rest_api.delivery import Swept
-from source_rest_api.stream_read import Item, StreamRead
+from source_rest_api.deletions import known_rows
+from source_rest_api.formats import datetimes
+from source_rest_api.protocol.catalog import ConfiguredStream
+from source_rest_api.streams.batch import Swept
+from source_rest_api.sync.stream_read import Item, StreamRead
 from tests.api import Answer
 from tests.process import catalog, run, start
 from tests.reading import NOW
@@ -430,7 +431,7 @@ def test_a_full_refresh_has_no_sweep(api: Api) -> None:
 
 def test_too_many_rows_are_not_followed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the largest number nothing is told, each sync warns, and no sweep costs anything."""
-    monkeypatch.setattr(inventory, "LARGEST", 9)
+    monkeypatch.setattr(known_rows, "LARGEST", 9)
     table, copy = synced(api)
     assert "more than 9 rows" in copy.logs
     table.asked.clear()
@@ -444,7 +445,7 @@ def test_too_many_rows_are_not_followed(api: Api, monkeypatch: pytest.MonkeyPatc
 def test_too_many_rows_cannot_be_learned(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same where a sweep finds them."""
     _, copy = synced(api, deletions=None)
-    monkeypatch.setattr(inventory, "LARGEST", 9)
+    monkeypatch.setattr(known_rows, "LARGEST", 9)
     copy.endpoint["deletions"] = {"every": "P1D"}
     copy.sync()
     assert "more than 9 rows" in copy.logs
@@ -621,7 +622,7 @@ def test_a_clock_that_was_put_back(api: Api) -> None:
 
 def test_killed_while_it_tells_a_row_that_was_met_is_clear(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the second sweep did meet is suspected no more, also where its other rows are not all told yet."""
-    monkeypatch.setattr(inventory, "_AT_ONCE", 1)
+    monkeypatch.setattr(known_rows, "_AT_ONCE", 1)
     table, copy = synced(api)
     hidden = table.rows.pop(10)
     del table.rows[2], table.rows[4]
@@ -638,7 +639,7 @@ def test_killed_while_it_tells_a_row_that_was_met_is_clear(api: Api, monkeypatch
 @pytest.mark.parametrize("messages", [8, 9, 10])
 def test_killed_while_it_tells(messages: int, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A state forgets only rows that were told before it: the rest follows in the next sync, none is lost."""
-    monkeypatch.setattr(inventory, "_AT_ONCE", 1)
+    monkeypatch.setattr(known_rows, "_AT_ONCE", 1)
     table, copy = synced(api)
     for number in (2, 4, 6, 8):
         del table.rows[number]

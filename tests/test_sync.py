@@ -15,23 +15,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api import config as configs
-from source_rest_api.catalog import ConfiguredStream
-from source_rest_api.concurrency import Permits
-from source_rest_api.cursors import Slice
-from source_rest_api.delivery import Advance, Batch, Bookmark, Planned
+from source_rest_api.config import config as configs
+from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import ConfigError, TransientError
-from source_rest_api.messages import Messages
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Stream
-from source_rest_api.stream_read import StreamRead
-from source_rest_api.sync import Sync
-from source_rest_api.transfer import Stopped
+from source_rest_api.http.body_reader import Stopped
+from source_rest_api.http.concurrency import Permits
+from source_rest_api.http.requester import Requester
+from source_rest_api.protocol.catalog import ConfiguredStream
+from source_rest_api.protocol.messages import Messages
+from source_rest_api.streams.batch import Advance, Batch, Bookmark, Planned
+from source_rest_api.streams.stream import Stream
+from source_rest_api.sync.stream_read import StreamRead
+from source_rest_api.sync.sync import Sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from source_rest_api.delivery import Out
+    from source_rest_api.streams.batch import Out
 
 STEPS = st.one_of(
     st.integers(0, 3),
@@ -276,7 +276,7 @@ def test_an_error_of_the_sync_itself_owes_statuses_too(monkeypatch: pytest.Monke
     def no_thread(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("source_rest_api.pool.Thread.start", no_thread)
+    monkeypatch.setattr("source_rest_api.sync.worker_pool.Thread.start", no_thread)
     running = sync({"a": [], "b": []})
     assert [short(message) for message in lines(running.run())] == ["system_error", "INCOMPLETE", "INCOMPLETE"]
     assert not running.complete

@@ -13,8 +13,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import templates
 from source_rest_api.errors import ConfigError
+from source_rest_api.templates import templates
 
 CONTEXT: dict[str, Any] = {
     "config": {"start_date": "2024-01-01", "token": "zq7hush", "n": None, "list": [1], "on": True, "items": "mine"},

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import tokens
+from source_rest_api.auth import access_token
 from source_rest_api.errors import ConfigError, SourceError, TransientError
-from source_rest_api.page import Response
+from source_rest_api.pagination.page import Response
 from tests.api import JSON, Answer, Call
 from tests.sign_in import Session, TokenApi
 
@@ -33,7 +33,7 @@ def api() -> Iterator[TokenApi]:
 @given(st.floats(min_value=0.001, max_value=1e9))
 def test_a_token_is_renewed_ahead_of_its_end(life: float) -> None:
     """A tenth of its life before, at least a minute, at most half of it."""
-    margin = tokens.margin(life)
+    margin = access_token.margin(life)
     assert margin <= life / 2
     assert margin >= min(60, life / 2)
     assert margin == pytest.approx(life / 10) or life < 600
@@ -156,11 +156,11 @@ def test_minted_tokens_are_masked(api: TokenApi) -> None:
 def test_expiry(value: Any, headers: dict[str, str], life: float) -> None:
     """Seconds, numbers as text, dates, epochs; the server's clock counts where it is known."""
     raw = None if value is None else msgspec.Raw(msgspec.json.encode(value))
-    assert tokens.life(Response(200, headers, b"", ""), raw, 7.0, NOW) == pytest.approx(life)
+    assert access_token.life(Response(200, headers, b"", ""), raw, 7.0, NOW) == pytest.approx(life)
 
 
 @pytest.mark.parametrize("value", ["", "soon", [1], {}, True, "1e999", "nan", "2023-11-14T22:13:00Z", NOW - 1])
 def test_expiry_that_is_none(value: Any) -> None:
     """What cannot be a time, or is past, is an error."""
     with pytest.raises(ConfigError):
-        tokens.life(Response(200, {}, b"", ""), msgspec.Raw(msgspec.json.encode(value)), 7.0, NOW)
+        access_token.life(Response(200, {}, b"", ""), msgspec.Raw(msgspec.json.encode(value)), 7.0, NOW)

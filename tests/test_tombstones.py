@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from source_rest_api import config
-from source_rest_api.tombstones import tombstones
+from source_rest_api.config import config
+from source_rest_api.deletions.tombstones import tombstones
 
 AT = datetime(2024, 6, 1, 12, 30, 15, 250_000, tzinfo=timezone.utc)
 LATER = "2024-06-01T15:00:00.5+02:00"

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from source_rest_api import raw_json, record_tree
 from source_rest_api.errors import ConfigError
-from source_rest_api.transformations import Reshaping, snake_case
+from source_rest_api.formats import raw_json
+from source_rest_api.records import tree as record_tree
+from source_rest_api.records.transformations import Reshaping, snake_case
 
 ROW = {"id": 1, "owner": {"login": "ann", "tags": [{"a": 1, "b": 2}, {"a": 3}]}, "a.b": {"c": 4}, "n": None, "e": {}}
 

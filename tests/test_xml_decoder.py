@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
-from source_rest_api.page import Response
-from source_rest_api.xml_decoder import Xml
+from source_rest_api.pagination.page import Response
+from source_rest_api.records.xml_decoder import Xml
 from tests.api import Answer
 from tests.process import MAIN
 from tests.reading import sampled

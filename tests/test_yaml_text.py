@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api import yaml_text
+from source_rest_api.formats import yaml_text
 
 
 @pytest.mark.parametrize(

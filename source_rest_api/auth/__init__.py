@@ -1,0 +1,1 @@
+"""Authenticators, and the credentials that they make for a session."""

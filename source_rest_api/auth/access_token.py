@@ -1,0 +1,202 @@
+"""Tokens that are asked for: how long they live, and how all threads of a session share one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from pydantic import Field, model_validator
+
+from source_rest_api.auth.credentials import Location, check_name, check_names, put
+from source_rest_api.errors import ConfigError, SourceError
+from source_rest_api.formats import raw_json
+from source_rest_api.formats.datetimes import parse
+from source_rest_api.model import Model, Text
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from msgspec import Raw
+    from requests import PreparedRequest
+    from typing_extensions import Self
+
+    from source_rest_api.auth.credentials import Auth, Desk
+    from source_rest_api.pagination.page import Response
+
+_NUMBER = re.compile(r"-?\d{1,15}(\.\d+)?", re.ASCII)
+_MOMENT = 10**9
+"""A number from here on is seconds since 1970, not a life of 30 years."""
+_MILLISECONDS = 10**11
+"""And from here on milliseconds."""
+
+
+class TokenPlace(Model):
+    """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
+
+    location: Location = Field(default="header", alias="in")
+    """Where the token goes."""
+    name: str = "Authorization"
+    """Name of the header, parameter, cookie or field; in a JSON body dots lead into inner objects."""
+    value: Text | None = None
+    """Template of the value, such as `Token {{ token }}`. By default `Bearer {{ token }}` in `Authorization`, and the
+    token alone elsewhere."""
+
+    def put(self, request: PreparedRequest, token: str, context: Mapping[str, Any]) -> PreparedRequest:
+        """Put the token on a request."""
+        bearer = self.location == "header" and self.name.lower() == "authorization"
+        template = self.value or ("Bearer {{ token }}" if bearer else "{{ token }}")
+        value = templates.render(template, {**context, "token": token})
+        return put(request, self.location, self.name, value)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_name(self.location, self.name)
+        check_names(self.value or "", "token")
+        return self
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token as it was given."""
+
+    value: str = field(repr=False)
+    life: float
+    """Seconds from when it was asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """The token in use."""
+
+    token: str = field(repr=False)
+    until: float
+    """When it is renewed, by the session's clock."""
+    place: TokenPlace
+    context: Mapping[str, Any] = field(repr=False)
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        return self.place.put(request, self.token, self.context)
+
+
+class Tokens:
+    """One token for all threads of a session, renewed ahead of its end and when the API refuses it.
+
+    One thread asks for it while the others wait; they get the same token, or the same error.
+
+    Args:
+        ask: Gets a new token.
+        place: Where it goes.
+        desk: The session.
+    """
+
+    def __init__(self, ask: Callable[[], Token], place: TokenPlace, desk: Desk) -> None:
+        self._ask = ask
+        self._place = place
+        self._desk = desk
+        self._lock = Lock()
+        self._held: _Held | None = None
+        self._failure: SourceError | None = None
+        self._attempts = 0
+
+    def current(self) -> Auth:
+        """The token, which is asked for if there is none or it is about to end."""
+        held = self._held
+        return held if held is not None and self._is_fresh(held) else self._newer_than(held)
+
+    def renew(self, used: Auth, refused: Response) -> bool:  # noqa: ARG002 -- a 401 is all there is to know
+        """Get another token than the one that was used, unless another thread did."""
+        self._newer_than(used)
+        return True
+
+    def _is_fresh(self, held: _Held) -> bool:
+        return self._desk.clock() < held.until
+
+    def _newer_than(self, old: Auth | None) -> _Held:
+        attempts = self._attempts
+        with self._lock:
+            if self._held is not None and self._held is not old and self._is_fresh(self._held):
+                return self._held
+            if self._failure is not None and (attempts != self._attempts or isinstance(self._failure, ConfigError)):
+                raise _again(self._failure)
+            try:
+                self._held = self._new()
+                self._failure = None
+            except SourceError as error:
+                self._failure = _again(error)
+                raise
+            finally:
+                self._attempts += 1
+            return self._held
+
+    def _new(self) -> _Held:
+        started = self._desk.clock()
+        token = self._ask()
+        self._desk.learn(token.value)
+        return _Held(token.value, started + token.life - margin(token.life), self._place, self._desk.context)
+
+
+def margin(life: float) -> float:
+    """How many seconds ahead of its end a token is renewed."""
+    return min(max(life / 10, 60.0), life / 2)
+
+
+def life(answer: Response, expires: Raw | None, default: float, now: float) -> float:
+    """Seconds that a token lives, by what the answer says: seconds, a date, or seconds or milliseconds since 1970.
+
+    A date is measured by the server's own clock (`Date`), if it tells. What is absent, null or 0 says nothing.
+
+    Raises:
+        ConfigError: It is none of these, or is past.
+    """
+    if expires is None or raw_json.kind(expires) == "null":
+        return default
+    text = (raw_json.text(expires) or "").strip()
+    if _NUMBER.fullmatch(text):
+        number = float(text)
+    else:
+        try:
+            number = parse(text).timestamp()
+        except ValueError:
+            raise ConfigError(
+                "The expiry in the token's answer is neither a number of seconds nor a date: check `expires_path`."
+            ) from None
+    if number >= _MOMENT:
+        number = number / (1000 if number >= _MILLISECONDS else 1) - _server_time(answer, now)
+        if number <= 0:
+            raise ConfigError("The token that was given has already expired: check `expires_path` and the clock.")
+    return number if 0 < number < _MOMENT else default
+
+
+def _server_time(answer: Response, now: float) -> float:
+    try:
+        date = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return now
+    return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def text_at(root: Raw, path: tuple[str, ...], what: str) -> str:
+    """The token at a path of the answer.
+
+    Raises:
+        ConfigError: There is none. What stands there is not shown.
+    """
+    found = raw_json.find(root, path)
+    value = None if found is None else raw_json.text(found)
+    if not value:
+        keys = ", ".join(list(raw_json.fields(root))[:20]) or "no keys"
+        raise ConfigError(f"The answer has no token at `{what}: {'.'.join(path)}`; it has {keys}.")
+    return value
+
+
+def _again(error: SourceError) -> SourceError:
+    """The same error for another thread, which adds its own place to it."""
+    copy = type(error)(error.message, error.detail)
+    copy.where = list(error.where)
+    return copy

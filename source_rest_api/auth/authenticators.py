@@ -1,0 +1,111 @@
+"""How a request shows who asks.
+
+An authenticator that needs nothing but its config is a `requests` auth: a callable that puts credentials on a prepared
+request. One that needs a token, a challenge or a template has `session(desk)`, which makes the credentials of one
+session (`credentials.py`). They go on requests to allowed origins only (`requester.py`).
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from source_rest_api.auth.aws_signature import AwsSignature
+from source_rest_api.auth.credentials import Location, Static, check_header, check_name, check_names, put
+from source_rest_api.auth.digest import Digest
+from source_rest_api.auth.jwt import Jwt
+from source_rest_api.auth.login import Login
+from source_rest_api.auth.oauth import OAuth2
+from source_rest_api.model import Model, Secret, Text
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest
+    from typing_extensions import Self
+
+    from source_rest_api.auth.credentials import Credentials, Desk
+
+
+def _check_username(value: str) -> str:
+    if ":" in value:
+        raise ValueError("a user name cannot hold a colon (RFC 7617); is it `username:password`?")
+    return value
+
+
+class NoAuth(Model):
+    """No authentication: a public API."""
+
+    type: Literal["none"] = "none"
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        return request
+
+
+class Bearer(Model):
+    """`Authorization: Bearer <token>` (RFC 6750)."""
+
+    type: Literal["bearer"] = "bearer"
+    token: Annotated[Secret, AfterValidator(check_header)]
+    """The access token, without the word Bearer."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.token.get_secret_value()}"
+        return request
+
+
+class ApiKey(Model):
+    """A key in a header, a query parameter, a cookie or a field of the body, by the API's own name for it."""
+
+    type: Literal["api_key"] = "api_key"
+    api_key: Secret
+    """The key."""
+    name: str = "X-Api-Key"
+    """Name of the header, parameter, cookie or field; in a JSON body dots lead into inner objects."""
+    location: Location = Field(default="header", alias="in")
+    """Where the key goes."""
+
+    value: Text = "{{ api_key }}"
+    """What is sent, such as `Token {{ api_key }}`. Templates read `api_key`, `config` and `secrets`."""
+
+    def session(self, desk: Desk) -> Credentials:
+        """Fill the template, once."""
+        key = self.api_key.get_secret_value()
+        value = templates.render(self.value, {**desk.context, "api_key": key})
+        desk.learn(value)
+        return Static(lambda request: put(request, self.location, self.name, value))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_names(self.value, "api_key")
+        check_name(self.location, self.name)
+        if self.location in {"header", "cookie"}:
+            check_header(self.api_key)
+        if self.location == "cookie" and ";" in self.api_key.get_secret_value():
+            raise ValueError("`api_key`: a cookie cannot hold a semicolon")
+        return self
+
+
+class Basic(Model):
+    """User name and password in `Authorization: Basic` (RFC 7617)."""
+
+    type: Literal["basic"] = "basic"
+    username: Annotated[str, AfterValidator(_check_username)]
+    """The user name; for some APIs the API key."""
+    password: Secret = SecretStr("")
+    """The password; may be empty."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Basic {self.credentials}"
+        return request
+
+    @property
+    def credentials(self) -> str:
+        """Base64 of `username:password` in UTF-8."""
+        return b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode()
+
+
+Authenticator: TypeAlias = Annotated[
+    NoAuth | Bearer | ApiKey | Basic | OAuth2 | Login | Jwt | Digest | AwsSignature, Field(discriminator="type")
+]

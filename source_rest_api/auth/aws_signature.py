@@ -1,0 +1,68 @@
+"""Requests that are signed as AWS wants it (Signature Version 4)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import SecretStr
+
+from source_rest_api.model import Model, Secret
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest
+
+    from source_rest_api.auth.credentials import Credentials, Desk
+
+
+class AwsSignature(Model):
+    """AWS Signature Version 4: each request is signed with an access key, for a region and a service."""
+
+    type: Literal["aws_sigv4"] = "aws_sigv4"
+    access_key_id: str
+    """The access key's id."""
+    secret_access_key: Secret
+    """The access key's secret."""
+    session_token: Secret = SecretStr("")
+    """The session token of temporary credentials."""
+    region: str
+    """The region, such as `eu-central-1`."""
+    service: str
+    """The service as signatures name it, such as `execute-api`, `es` or `s3`."""
+
+    def session(self, desk: Desk) -> Credentials:
+        """Sign each request at the moment it is sent."""
+        return _Signatures(self, desk)
+
+
+class _Signatures:
+    """Signs requests; a signature holds for minutes, so that each attempt has its own."""
+
+    def __init__(self, key: AwsSignature, desk: Desk) -> None:
+        self._key = key
+        self._time = desk.time
+
+    def current(self) -> _Signatures:
+        """The same for each request."""
+        return self
+
+    def renew(self, used: object, refused: object) -> bool:  # noqa: ARG002 -- AWS refuses with a 403
+        """Never."""
+        return False
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Sign a request. The library's signer is not for several threads, so that each request has one."""
+        from requests_aws4auth import AWS4Auth  # noqa: PLC0415 -- start-up counts
+
+        key = self._key
+        request.headers.pop("Date", None)
+        request.headers["X-Amz-Date"] = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._time()))
+        signer = AWS4Auth(
+            key.access_key_id,
+            key.secret_access_key.get_secret_value(),
+            key.region,
+            key.service,
+            session_token=key.session_token.get_secret_value() or None,
+        )
+        signed: PreparedRequest = signer(request)
+        return signed

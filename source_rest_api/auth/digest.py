@@ -1,0 +1,59 @@
+"""HTTP digest authentication (RFC 7616)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+from requests.auth import HTTPDigestAuth
+from requests.utils import parse_dict_header
+
+from source_rest_api.model import Model, Secret
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest
+
+    from source_rest_api.auth.credentials import Auth, Credentials, Desk
+    from source_rest_api.pagination.page import Response
+
+
+class Digest(Model):
+    """HTTP digest: user name and password, shown as a hash that answers the API's challenge."""
+
+    type: Literal["digest"] = "digest"
+    username: str
+    """The user name."""
+    password: Secret
+    """The password."""
+
+    def session(self, desk: Desk) -> Credentials:  # noqa: ARG002 -- the challenge comes with a 401
+        """Answer challenges; each thread has its own."""
+        return _Challenged(self.username, self.password.get_secret_value())
+
+
+class _Challenged:
+    """What `requests` does for digest, but for sending the request again, which is the requester's."""
+
+    def __init__(self, username: str, password: str) -> None:
+        self._digest: Any = HTTPDigestAuth(username, password)
+
+    def current(self) -> Auth:
+        """What answers the challenge that this thread has got, if it has."""
+        self._digest.init_per_thread_state()
+        return self._answer
+
+    def renew(self, used: Auth, refused: Response) -> bool:  # noqa: ARG002 -- the challenge says it all
+        """Take the challenge of a 401."""
+        header = refused.headers.get("WWW-Authenticate", "")
+        challenge = re.search(r"\bdigest\s+(.*)", header, re.IGNORECASE | re.DOTALL)
+        if challenge is None:
+            return False
+        self._digest._thread_local.chal = parse_dict_header(challenge[1])  # type: ignore[no-untyped-call]  # noqa: SLF001
+        return True  # the thread's state is private to requests, but has no other way in
+
+    def _answer(self, request: PreparedRequest) -> PreparedRequest:
+        if self._digest._thread_local.chal:  # noqa: SLF001
+            header = self._digest.build_digest_header(request.method or "", request.url or "")
+            if header:
+                request.headers["Authorization"] = header
+        return request

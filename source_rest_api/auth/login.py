@@ -1,0 +1,118 @@
+"""A login request that answers a token."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, PositiveFloat, model_validator
+
+from source_rest_api.auth import access_token, token_request
+from source_rest_api.auth.access_token import Token, TokenPlace, Tokens
+from source_rest_api.auth.credentials import check_names
+from source_rest_api.auth.token_request import BodyFormat, TokenRequest
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import raw_json
+from source_rest_api.model import Model, NamedTexts, Path, Secret, Text
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from source_rest_api.auth.credentials import Credentials, Desk
+    from source_rest_api.pagination.page import Response
+
+
+def _check_fields(fields: NamedTexts) -> NamedTexts:
+    token_request.check(fields, "username", "password")
+    return fields
+
+
+class Login(Model):
+    """A login: a request with user name and password whose answer has a token, repeated when the token ends."""
+
+    type: Literal["login"] = "login"
+    login_url: Text
+    """URL of the login. Templates read `config` and `secrets`."""
+    username: str = ""
+    """The user name, or what the API has in its place."""
+    password: Secret
+    """The password, or the key that the login asks for."""
+    http_method: Literal["POST", "PUT", "GET"] = "POST"
+    """Method of the login request."""
+    fields: Annotated[NamedTexts, AfterValidator(_check_fields)] | None = None
+    """Fields of the login request. Templates read `username`, `password`, `config` and `secrets`. By default
+    `username` and `password` by these names, or none with `basic`."""
+    body_format: BodyFormat = "json"
+    """How the body is written; in JSON dots lead into inner objects. With GET the fields are query parameters."""
+    basic: bool = False
+    """Whether user name and password go into `Authorization: Basic`."""
+    headers: Annotated[NamedTexts, AfterValidator(_check_fields)] = {}
+    """Further headers of the login request. Templates read `username`, `password`, `config` and `secrets`."""
+    token_path: Path | None = None
+    """Where the token stands in the answer, such as `data.token`."""
+    token_header: str | None = None
+    """The header of the answer that has the token, in place of `token_path`."""
+    token_cookie: str | None = None
+    """The cookie by which the answer sets the token, in place of `token_path`; it goes back as that cookie."""
+    expires_path: Path | None = None
+    """Where its expiry stands in the answer: seconds, a date, or seconds since 1970."""
+    lifetime: PositiveFloat = 3600
+    """Seconds that a token lives if the answer does not say it."""
+    place: TokenPlace = TokenPlace()
+    """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
+
+    def session(self, desk: Desk) -> Credentials:
+        """Share one token among all threads of a session."""
+        place = self.place
+        if self.token_cookie is not None and "place" not in self.model_fields_set:
+            place = TokenPlace.model_validate({"in": "cookie", "name": self.token_cookie})
+        return Tokens(lambda: self._token(desk), place, desk)
+
+    def _token(self, desk: Desk) -> Token:
+        secret = self.password.get_secret_value()
+        context = {**desk.context, "username": self.username, "password": secret}
+        fields = {} if self.basic else {"username": "{{ username }}", "password": "{{ password }}"}
+        request = TokenRequest(
+            templates.render(self.login_url, context),
+            token_request.filled(fields if self.fields is None else self.fields, context),
+            token_request.filled(self.headers, context),
+            (self.username, secret) if self.basic else None,
+            self.body_format,
+            self.http_method,
+        )
+        answer = request.send(desk)
+        value = self._found(answer)
+        desk.learn(value)
+        expires = None
+        if self.expires_path is not None:
+            expires = raw_json.find(token_request.json_of(answer), self.expires_path)
+        return Token(value, access_token.life(answer, expires, self.lifetime, desk.time()))
+
+    def _found(self, answer: Response) -> str:
+        if self.token_path is not None:
+            return access_token.text_at(token_request.json_of(answer), self.token_path, "token_path")
+        if self.token_cookie is not None:
+            # Cookies that were set one by one have been joined with commas.
+            cookie = re.search(
+                rf"(?:^|,\s*){re.escape(self.token_cookie)}=([^;,]*)", answer.headers.get("Set-Cookie", "")
+            )
+            value, what = cookie[1].strip() if cookie else "", f"cookie `{self.token_cookie}`: check `token_cookie`"
+        else:
+            header = self.token_header or ""
+            value, what = answer.headers.get(header, ""), f"header `{header}`: check `token_header`"
+        if not value:
+            raise ConfigError(f"The answer has no {what}.")
+        return value
+
+    @property
+    def credentials(self) -> str:
+        """Base64 of user name and password, to be masked."""
+        return token_request.basic(self.username, self.password.get_secret_value())
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if [self.token_path, self.token_header, self.token_cookie].count(None) != 2:  # noqa: PLR2004 -- all but one
+            raise ValueError("set one of `token_path`, `token_header` and `token_cookie`")
+        check_names(self.login_url)
+        return self

@@ -1,0 +1,158 @@
+"""The request for a token: its secrets are put on it as credentials are, so that the request itself can be shown."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+
+from source_rest_api.auth.credentials import check_names
+from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
+from source_rest_api.formats import raw_json
+from source_rest_api.http import error_policy
+from source_rest_api.http.error_policy import Verdict
+from source_rest_api.http.payload import JsonPayload
+from source_rest_api.pagination.page import Request, Response
+from source_rest_api.records.decoders import Json, describe
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from msgspec import Raw
+    from requests import PreparedRequest
+
+    from source_rest_api.auth.credentials import Desk
+
+BodyFormat: TypeAlias = Literal["form", "json"]
+
+_ADVICE = {
+    "invalid_grant": "what was shown for it (a refresh token, an assertion, a password) is wrong, has expired, was "
+    "revoked or may be used only once; authorize again, and set `authentication` to what you then get",
+    "invalid_client": "check `client_id`, `client_secret` and `credentials_in`",
+    "unauthorized_client": "this client may not use this `grant_type`",
+    "unsupported_grant_type": "check `grant_type`",
+    "invalid_scope": "check `scopes`",
+    "invalid_request": "check `fields`, `body_format` and `credentials_in`",
+}
+"""Errors of RFC 6749, section 5.2."""
+_PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """What is sent for a token; calling it puts it on the bare request."""
+
+    url: str
+    fields: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    basic: tuple[str, str] | None = field(default=None, repr=False)
+    """User name and password of `Authorization: Basic`."""
+    body_format: BodyFormat = "form"
+    method: str = "POST"
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Put fields and secrets on the request."""
+        request.headers.update(self.headers)
+        if self.basic is not None:
+            request.headers["Authorization"] = f"Basic {basic(*self.basic)}"
+        if self.method == "GET":
+            request.prepare_url(request.url, self.fields)
+        elif self.body_format == "json":
+            request.prepare_body(self._json.encode(), None)
+            request.headers["Content-Type"] = "application/json"
+        else:
+            request.prepare_body(list(self.fields.items()), None)
+        return request
+
+    @property
+    def _json(self) -> JsonPayload:
+        payload = JsonPayload({})
+        for name, value in self.fields.items():
+            payload = payload.with_field(name, value)
+        return payload
+
+    def send(self, desk: Desk) -> Response:
+        """The successful answer.
+
+        Raises:
+            SourceError: There is none.
+        """
+        return desk.exchange(Request(self.method, self.url, headers={"Accept": "application/json"}), self, judge)
+
+
+def judge(response: Response) -> Verdict | None:
+    """What an answer to a request for a token means; a success is one only if it can be read."""
+    status = response.status
+    verdict = error_policy.judge(response)
+    if verdict is not None and (verdict.retry or status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        return verdict
+    try:
+        root = _root(response)
+    except SourceError as error:
+        if verdict is None:
+            return Verdict(error, retry=isinstance(error, TransientError))
+        return Verdict(ConfigError(f"No token was given: {describe(response)}. Check `authentication`."))
+    reason = _text(root, "error")
+    if verdict is None and reason is None:
+        return None
+    told = f"HTTP {status}, " + (f"`{reason}`" if reason else describe(response))
+    said = _text(root, "error_description")
+    message = f"No token was given: {told}{f' ({said[:200]})' if said else ''}"
+    if reason in _PASSING:
+        return Verdict(TransientError(f"{message}."), retry=True)
+    advice = _ADVICE.get(reason or "", "check `authentication`")
+    return Verdict(ConfigError(f"{message}: {advice}."))
+
+
+def json_of(response: Response) -> Raw:
+    """The body of a successful answer, undecoded; an empty object if it has none."""
+    return _root(response)
+
+
+def basic(username: str, password: str) -> str:
+    """What `Authorization: Basic` holds (RFC 7617)."""
+    return b64encode(f"{username}:{password}".encode()).decode()
+
+
+def check(named: Mapping[str, str | list[str]], *own: str) -> None:
+    """Raise ValueError if a field or header has several values, or its template reads what is not known."""
+    for name, text in named.items():
+        if not isinstance(text, str):
+            raise ValueError(f"`{name}` must be one text")  # noqa: TRY004 -- pydantic wants a ValueError
+        check_names(text, *own)
+
+
+def filled(named: Mapping[str, str | list[str]], context: Mapping[str, Any]) -> dict[str, str]:
+    """Fields or headers with their templates filled."""
+    return {name: templates.render(str(text), context) for name, text in named.items()}
+
+
+def _root(response: Response) -> Raw:
+    if not response.body.strip():
+        return msgspec.Raw(b"{}")
+    try:
+        return Json().decode(response)
+    except SourceError as error:
+        # The body may hold the token, so it is not shown.
+        kind = response.content_type or "no content type"
+        size = len(response.body)
+        html = response.body.lstrip()[:1] == b"<"
+        message = f"The answer to the request for a token is not JSON (HTTP {response.status}, {kind}, {size} bytes)"
+        if html:
+            raise ConfigError(f"{message}, but a page for people: check the token's URL.", error.detail) from None
+        raise BrokenAnswerError(f"{message}.", error.detail) from None
+
+
+def _text(root: Raw, name: str) -> str | None:
+    """A text of the answer; of nested errors, their message or code."""
+    value = raw_json.fields(root).get(name)
+    if value is None:
+        return None
+    inner = raw_json.fields(value)
+    text = raw_json.text(inner.get("message", inner.get("code", value)) if inner else value)
+    return text or None

@@ -1,0 +1,58 @@
+"""Keeps the config of a session: it learns new secrets, and passes changes on before they are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.errors import ConfigError, InternalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from source_rest_api.config.masking import Mask
+
+
+class Keeper:
+    """The config as the user wrote it.
+
+    Args:
+        config: What was written.
+        mask: Learns secrets.
+        pass_on: Takes the whole changed config, and returns when it is safe.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], mask: Mask, pass_on: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
+        self.config = config
+        self.learn = mask.learn
+        self._pass_on = pass_on
+
+    def replace(self, old: str, new: str) -> None:
+        """Put a new secret where an old one stands.
+
+        Raises:
+            ConfigError: The old one does not stand in the config.
+        """
+        own = self.config.get("authentication")
+        if isinstance(own, dict) and own.get("refresh_token") == old:
+            changed = {**self.config, "authentication": {**own, "refresh_token": new}}
+        else:
+            changed = _replaced(self.config, old, new)
+        if changed == self.config:
+            raise ConfigError(
+                "The API gave a new refresh token, but the config has no place for it: the old one must stand there "
+                "as it is, not as a part of another text."
+            )
+        if self._pass_on is None:
+            raise InternalError("The API gave a new refresh token, and nobody takes it.")
+        self._pass_on(changed)
+        self.config = changed
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(inner, old, new) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_replaced(inner, old, new) for inner in value]
+    return new if value == old else value

@@ -1,0 +1,213 @@
+"""One endpoint of the API, read as one stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from source_rest_api.config.deletions import Deletions
+from source_rest_api.config.partition_values import PartitionLists
+from source_rest_api.cursors.cursors import Cursor
+from source_rest_api.http.error_rules import ErrorRule
+from source_rest_api.http.request_body import Body, GraphqlBody
+from source_rest_api.model import Json as JsonText
+from source_rest_api.model import (
+    Model,
+    NamedPaths,
+    NamedTexts,
+    Own,
+    Path,
+    Paths,
+    PathTemplate,
+    PathTemplates,
+    Text,
+    filled_path,
+    texts_of,
+)
+from source_rest_api.pagination.paginator import Paginator
+from source_rest_api.pagination.paginators import Pagination
+from source_rest_api.records.casts import Kinds
+from source_rest_api.records.decoders import Json
+from source_rest_api.records.selectors import RecordSelector
+from source_rest_api.records.shapes import Explode
+from source_rest_api.records.transformations import FlattenOption, NewNames, Reshaping
+from source_rest_api.records.zip_decoder import Decoder
+from source_rest_api.templates import templates
+from source_rest_api.templates.record_templates import Condition, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def _check_schema(value: Any) -> Any:
+    if value is not None and not (isinstance(value, dict) and isinstance(value.get("properties"), dict)):
+        raise ValueError("must be the JSON schema of an object, with `properties`")
+    return value
+
+
+def _filled_in(value: object) -> object:
+    """A group of fields as it is, or None where nothing is filled in, as a form may send it."""
+    empty = isinstance(value, dict) and all(inner in ([], {}, "") for inner in value.values())
+    return None if empty else value
+
+
+class Endpoint(Model):
+    """An endpoint: where its records are, how they are paged, what they are known by."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """Name of the stream. In the templates of other endpoints it stands for a record of this one."""
+    path: Text
+    """Path below `url_base`; `{{ parent.field }}` reads it once for each record of the stream `parent`."""
+    http_method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    """HTTP method."""
+    params: NamedTexts = {}
+    """Query parameters, beside those of all endpoints."""
+    headers: NamedTexts = {}
+    """Headers, beside those of all endpoints."""
+    body: Body | None = None
+    """What the request carries."""
+    decoder: Decoder = Json()
+    """The format of the body."""
+    records_path: PathTemplate | None = None
+    """Where the body holds the records, such as `data.items`; `$` is the whole body, `*` every item of an array or
+    every field of an object; templates may read `config`. By default the body itself if it is an array, else the only
+    array of objects in it."""
+    records_paths: PathTemplates = ()
+    """Several places in the body whose records belong to the stream, one after the other."""
+    records_key_field: str | None = None
+    """The records are the values of the object at `records_path`; the name of the field to add for their key."""
+    columns_path: Path | None = None
+    """The records are arrays of values; where the body holds the names of their columns, such as `columns`."""
+    explode: Annotated[Explode | None, BeforeValidator(_filled_in)] = None
+    """The records are the items of an array inside what `records_path` leads to."""
+    wrap_scalars_as: str | None = None
+    """Texts and numbers among the records become objects with this one field."""
+    allow_missing_records: bool = False
+    """An absent or null `records_path` means that there are no records, instead of an error."""
+    primary_key: Paths = ()
+    """The field, or fields, that identify a record."""
+    pagination: Annotated[Pagination | None, Own] = None
+    """How further pages are asked for."""
+    errors: list[ErrorRule] = []
+    """What errors of this endpoint mean, before the rules of all endpoints. The first rule that fits decides; without
+    one, 5xx, 408, 425, 429 and lost connections are tried again, and other errors end the stream."""
+    incremental: Annotated[Cursor | None, Own] = None
+    """How only what is new is asked for."""
+    deletions: Annotated[Deletions | None, BeforeValidator(_filled_in)] = None
+    """Whether rows that are gone are told in incremental syncs, by a record with `_ab_cdc_deleted_at`."""
+    partitions: PartitionLists = ()
+    """Lists of values to read the stream for: once for each value, and for each combination where there are several. In
+    a file, `partitions: {repo: [a, b]}` will do, for a path such as `repos/{{ repo }}/issues`."""
+    include_from_parent: NamedPaths = {}
+    """Fields to add to each record: their name, and the field of the parent's record to copy, such as `owner.login`. A
+    path that begins with the name of a list in `partitions` or of a stream above is read there: `repo`, `orgs.id`."""
+    filter: Condition | None = None
+    """Keeps only records for which this expression holds, such as `record.state == 'open'`."""
+    remove_fields: Paths = ()
+    """Fields to leave out, such as `owner.email`; `*` is every item of an array or every field of an object."""
+    rename_fields: NewNames = {}
+    """Fields to rename or to move: the path as the API sends it, and the new one."""
+    flatten: FlattenOption = None
+    """Makes objects inside a record fields of the record; `true` is all of them."""
+    snake_case: bool = False
+    """Whether all names of fields become `snake_case`, at every depth."""
+    add_fields: Values = {}
+    """Fields to add or to replace: their name, with dots a place inside an object, and a template, such as
+    `{{ record.owner.login }}`."""
+    cast: Kinds = {}
+    """Fields to cast: their path after all of the above, and `string`, `integer`, `number`, `boolean`, `date`,
+    `date-time`, or the format that a date or time has, such as `%d.%m.%Y` or `%ms`."""
+    cast_all: bool = False
+    """Whether all values are cast to the types that `schema` gives them."""
+    filter_after: Condition | None = None
+    """As `filter`, on the record after all of the above."""
+    json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
+    """JSON schema of a record. By default it is inferred from the first pages."""
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Endpoint:
+        self.selector.check()
+        if not self.decoder.selects and self.selector != RecordSelector():
+            raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
+        field = None if self.incremental is None else self.incremental.cursor_field
+        if field is not None and self.reshaping.place(field) is None:
+            raise ValueError("`remove_fields` takes away `incremental.cursor_field`, which the destination needs")
+        if self.cast_all and self.json_schema is None:
+            raise ValueError("`cast_all` needs a `schema`")
+        return self
+
+    @property
+    def variable(self) -> str:
+        """The name by which templates know its records."""
+        return templates.variable(self.name)
+
+    @property
+    def selector(self) -> RecordSelector:
+        """Cuts the records out of a body."""
+        return RecordSelector.model_construct(**{name: getattr(self, name) for name in RecordSelector.model_fields})
+
+    @property
+    def reshaping(self) -> Reshaping:
+        """Changes the shape of records."""
+        return Reshaping.model_construct(**{name: getattr(self, name) for name in Reshaping.model_fields})
+
+    @property
+    def changes_records(self) -> bool:
+        """Whether records are not emitted as they came."""
+        return bool(self.reshaping or self.record_texts or self.add_fields or self.cast or self.cast_all)
+
+    @property
+    def known_by(self) -> list[Path]:
+        """The fields of emitted records that tell them apart, and that order them."""
+        cursor = None if self.incremental is None else self.incremental.cursor_field
+        placed = None if cursor is None else self.reshaping.place(cursor)
+        return [*self.primary_key, *([] if placed is None else [placed])]
+
+    @property
+    def record_texts(self) -> list[str]:
+        """All texts that may be templates which read a record."""
+        conditions = [text for text in (self.filter, self.filter_after) if text is not None]
+        return [*conditions, *(value for value in self.add_fields.values() if isinstance(value, str))]
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts that may be templates of requests."""
+        swept = self.deletions.texts if self.deletions else ()
+        return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ()), *swept]
+
+    def filled(self, raw_config: Mapping[str, Any]) -> Endpoint:
+        """The endpoint with the templates filled that read the config: those of its cursor and of its paths.
+
+        Raises:
+            ConfigError: One cannot be filled.
+        """
+        context = {"config": raw_config}
+        return self.model_copy(
+            update={
+                "records_path": None if self.records_path is None else filled_path(self.records_path, context),
+                "records_paths": tuple(filled_path(path, context) for path in self.records_paths),
+                "incremental": None if self.incremental is None else self.incremental.filled(context),
+            }
+        )
+
+    def problems(self, default: Pagination) -> Iterator[str]:
+        """What is wrong between method, body and paging, given the paging of all endpoints."""
+        if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
+            yield "http_method: must be POST for a GraphQL body"
+        keys = {key for path in (self.records_path or (), *self.records_paths) for key in path}
+        for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
+            yield f"records_path: its template reads `{name}`, and may read `config` only"
+        paging = self.pagination or default
+        if self.deletions is not None:
+            yield from self.deletions.problems(self, paging)
+        if not isinstance(paging, Paginator):
+            return
+        if paging.result_cap is not None and not (self.incremental and self.incremental.in_order):
+            yield "pagination.result_cap: needs `incremental` with `sorted: true`, to go on from the newest value"
+        if not paging.in_body:
+            return
+        if self.http_method == "GET" and self.body is None:
+            yield "pagination.in: a GET request has no body; set `http_method: POST`, or `in: query`"
+        if self.body is not None and not self.body.has_fields:
+            yield "pagination.in: a text body has no fields; write `{{ next_page_token }}` where the token goes"

@@ -1,0 +1,134 @@
+"""Which streams and lists an endpoint's templates name, and so what has to be read for it first.
+
+A parent's name in a template is the relation: `path: repos/{{ repos.name }}/issues` makes `repos` the parent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from source_rest_api.model import texts_of
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from source_rest_api.config.config import Config
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.config.partition_values import PartitionValues
+
+Reference: TypeAlias = tuple[str, ...]
+"""A name that templates know, and keys below it: `(repos, owner, login)`."""
+
+_WHOLE = frozenset({("stream_partition",), ("stream_slice",)})
+"""All that a stream is read for: `stream_partition.repo` is `repo`."""
+
+
+def parent_of(config: Config, endpoint: Endpoint) -> Endpoint | None:
+    """The stream to read first, whose records (with those of its own parents) the endpoint's templates use."""
+    return _lowest(config, named_in(config, endpoint.texts))
+
+
+def family_of(config: Config, endpoint: Endpoint) -> list[Endpoint]:
+    """The parent, its parents and so on: the streams whose records stand in the endpoint's partitions."""
+    return _closure(config, endpoint, lists=False)
+
+
+def reached_from(config: Config, endpoint: Endpoint) -> list[Endpoint]:
+    """All streams that are read for an endpoint, over any number of steps; itself too if there is a cycle."""
+    return _closure(config, endpoint, lists=True)
+
+
+def source_of(config: Config, endpoint: Endpoint, text: str) -> Endpoint | None:
+    """The stream whose records a text of the endpoint's `partitions` gives values for, beside the endpoint's family."""
+    return _lowest(config, sources_named(config, endpoint, text))
+
+
+def sources_named(config: Config, endpoint: Endpoint, text: str) -> list[Endpoint]:
+    """The streams that a text of the endpoint's `partitions` names beside the endpoint's family."""
+    family = family_of(config, endpoint)
+    return [other for other in named_in(config, [text]) if other not in family]
+
+
+def lists_of(config: Config, endpoint: Endpoint) -> dict[str, PartitionValues]:
+    """The lists whose values stand in the endpoint's partitions, its own and those of the streams above it."""
+    return {of.name: of for member in (*family_of(config, endpoint), endpoint) for of in member.partitions}
+
+
+def copies(config: Config, endpoint: Endpoint) -> dict[str, Reference]:
+    """What `include_from_parent` copies into records, by the names of the copies."""
+    parent = parent_of(config, endpoint)
+    known = {*lists_of(config, endpoint), *(other.variable for other in family_of(config, endpoint))}
+    found = {}
+    for name, path in endpoint.include_from_parent.items():
+        keys = tuple(path.split("."))
+        found[name] = keys if keys[0] in known or parent is None else (parent.variable, *keys)
+    return found
+
+
+def read_by_templates(config: Config, endpoint: Endpoint) -> frozenset[Reference]:
+    """What the templates of an endpoint read of a partition. A name alone is all that is below it."""
+    found = references(
+        [*endpoint.texts, *endpoint.record_texts, config.url_base, *texts_of(config.params, config.headers)]
+    )
+    if any(reference in _WHOLE for reference in found):
+        found |= {(other.variable,) for other in family_of(config, endpoint)}
+        found |= {(name,) for name in lists_of(config, endpoint)}
+    return found
+
+
+def used(config: Config, endpoint: Endpoint) -> frozenset[Reference]:
+    """What of a partition makes a difference: to requests, or to records."""
+    own = {(of.name,) for of in endpoint.partitions}
+    return read_by_templates(config, endpoint) | own | frozenset(copies(config, endpoint).values())
+
+
+def fields_for_children(config: Config, endpoint: Endpoint) -> frozenset[str] | None:
+    """The top-level fields of an endpoint's records that the streams below it use; None if it may be any."""
+    fields = set()
+    for child in config.streams:
+        if endpoint not in reached_from(config, child):
+            continue
+        for reference in used(config, child) | references([text for of in child.partitions for text in of.texts]):
+            if reference[0] != endpoint.variable:
+                continue
+            if len(reference) == 1 or hasattr(dict, reference[1]):
+                return None
+            fields.add(reference[1])
+    return frozenset(fields)
+
+
+def named_in(config: Config, texts: Iterable[str]) -> list[Endpoint]:
+    """The streams that texts name."""
+    names = {reference[0] for reference in references(texts)}
+    return [config.by_variable[name] for name in sorted(names & config.by_variable.keys())]
+
+
+def references(texts: Iterable[str]) -> frozenset[Reference]:
+    """What texts read, whether it is named by itself or as a part of `stream_partition`."""
+    found = (reference for text in texts for reference in templates.references(text))
+    return frozenset(
+        reference[1:] if reference[:1] in _WHOLE and len(reference) > 1 else reference for reference in found
+    )
+
+
+def _lowest(config: Config, named: list[Endpoint]) -> Endpoint | None:
+    """That one among streams whose family all others belong to."""
+    for candidate in named:
+        family = [candidate, *family_of(config, candidate)]
+        if all(other in family for other in named):
+            return candidate
+    return None
+
+
+def _closure(config: Config, endpoint: Endpoint, *, lists: bool) -> list[Endpoint]:
+    reached: dict[str, Endpoint] = {}
+    waiting = [endpoint]
+    while waiting:
+        current = waiting.pop()
+        values = [text for of in current.partitions for text in of.texts] if lists else []
+        for other in named_in(config, [*current.texts, *values]):
+            if other.name not in reached:
+                reached[other.name] = other
+                waiting.append(other)
+    return list(reached.values())

@@ -1,0 +1,105 @@
+"""What is wrong with the names in a config's templates, and with what its streams are read for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from source_rest_api.config import stream_references
+from source_rest_api.model import texts_of
+from source_rest_api.templates import templates
+from source_rest_api.templates.record_templates import RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
+
+    from source_rest_api.config.config import Config
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.config.partition_values import PartitionValues
+
+
+def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
+    """What is wrong with an endpoint's."""
+    lists = stream_references.lists_of(config, endpoint)
+    yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *config.by_variable, *lists})
+    of_records = {RECORD, *templates.BUILT_IN_NAMES, *lists} - {templates.TOKEN}
+    family = {other.variable for other in stream_references.family_of(config, endpoint)}
+    yield from _unknown(endpoint.record_texts, of_records | family)
+    if endpoint in stream_references.reached_from(config, endpoint):
+        yield "its templates make it a parent of itself"
+        return
+    named = stream_references.named_in(config, endpoint.texts)
+    if named and stream_references.parent_of(config, endpoint) is None:
+        yield (
+            f"its templates read {_quoted(named)}, none of which is a child of the others; to combine each record of "
+            "one with each of the other, list the values of one in `partitions`"
+        )
+        return
+    taken = {RECORD, *templates.BUILT_IN_NAMES, *config.by_variable}
+    for member in stream_references.family_of(config, endpoint):
+        taken |= {of.name for of in member.partitions}
+    known = {"config", *config.by_variable, *lists} - {of.name for of in endpoint.partitions}
+    for of in endpoint.partitions:
+        found = _problems_of_list(config, endpoint, of, taken, known)
+        yield from (f"partitions.{of.name}: {problem}" for problem in found)
+        known.add(of.name)
+    yield from _problems_of_copies(config, endpoint)
+
+
+def problems_of_defaults(config: Config) -> Iterator[str]:
+    """What is wrong with the templates of the whole API, where no record is at hand."""
+    for place, texts, known in (
+        ("url_base", [config.url_base], templates.CONFIG_NAMES),
+        ("headers", texts_of(config.headers), templates.BUILT_IN_NAMES),
+        ("params", texts_of(config.params), templates.BUILT_IN_NAMES),
+    ):
+        yield from (f"{place}: {problem}" for problem in _unknown(texts, known))
+
+
+def _problems_of_list(
+    config: Config, endpoint: Endpoint, of: PartitionValues, taken: AbstractSet[str], known: AbstractSet[str]
+) -> Iterator[str]:
+    if of.name in taken:
+        yield "the name is reserved, or that of a stream or of a list of a stream above; choose another"
+    copies = stream_references.copies(config, endpoint).values()
+    references = [*stream_references.read_by_templates(config, endpoint), *copies]
+    if of.name not in {reference[0] for reference in references}:
+        yield f"no template reads it; write `{{{{ {of.name} }}}}` where its value goes"
+    yield from _unknown(of.texts, known)
+    family = stream_references.family_of(config, endpoint)
+    for text in of.texts:
+        named = stream_references.sources_named(config, endpoint, text)
+        source = stream_references.source_of(config, endpoint, text)
+        if named and source is None:
+            yield f"a template reads {_quoted(named)}, none of which is a child of the others"
+        elif source is not None and (shared := [e for e in stream_references.family_of(config, source) if e in family]):
+            yield (
+                f"`{source.variable}` stands below {_quoted(shared)}, and so does the endpoint: name "
+                f"`{source.variable}` in the endpoint's own templates too"
+            )
+
+
+def _problems_of_copies(config: Config, endpoint: Endpoint) -> Iterator[str]:
+    lists = stream_references.lists_of(config, endpoint)
+    parent = stream_references.parent_of(config, endpoint)
+    for name, reference in stream_references.copies(config, endpoint).items():
+        if parent is None and reference[0] not in lists:
+            yield f"include_from_parent.{name}: no template of the endpoint names a parent, and no list has this name"
+        elif reference[0] in lists and lists[reference[0]].batch:
+            yield (
+                f"include_from_parent.{name}: `{reference[0]}` is read in batches, and a record does not tell which "
+                "value of its batch it belongs to; take the copy away, or `batch`"
+            )
+
+
+def _unknown(texts: Iterable[str], known: AbstractSet[str]) -> Iterator[str]:
+    for name in sorted({name for text in texts for name in templates.names(text)} - known):
+        from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most names are right
+
+        close = get_close_matches(name, known, n=1)
+        hint = f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(sorted(known))}"
+        yield f"a template reads the unknown name `{name}`{hint}"
+
+
+def _quoted(endpoints: list[Endpoint]) -> str:
+    return ", ".join(f"`{endpoint.name}`" for endpoint in endpoints)

@@ -1,0 +1,251 @@
+"""The cursor by a date-time field."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from itertools import count
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+
+import msgspec
+from msgspec import Raw
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from source_rest_api.cursors import moments
+from source_rest_api.cursors.field_cursor import FieldCursor, or_template
+from source_rest_api.cursors.slices import Mark, Slice
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import date_formats, datetimes
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from source_rest_api.cursors.field_reader import FieldReader
+    from source_rest_api.formats.date_formats import DateFormat, Unit
+    from source_rest_api.pagination.page import Position
+
+_FIRST = datetime(1, 1, 1, tzinfo=timezone.utc)
+_SHORTEST_MONTH = datetime(2023, 2, 1, tzinfo=timezone.utc)
+_FRACTION = re.compile(r"[.,](\d+)")
+_DAY = timedelta(days=1)
+_MICRO = 6
+"""Digits of the fraction of a second."""
+
+
+def _check_datetime(value: str) -> str:
+    datetimes.parse(value)
+    return value
+
+
+DatetimeText: TypeAlias = Annotated[
+    str,
+    AfterValidator(_check_datetime),
+    Field(
+        json_schema_extra={
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?)?$",
+            "pattern_descriptor": "YYYY-MM-DDTHH:mm:ssZ",
+        }
+    ),
+]
+"""A date or date-time, kept as written."""
+
+
+def _check_format(form: str) -> str:
+    if date_formats.compiled(form).unit is None:
+        raise ValueError("not a format: it writes nothing of a date or time")
+    return form
+
+
+def _check_formats(forms: tuple[str, ...]) -> tuple[str, ...]:
+    for form in forms:
+        if not date_formats.compiled(form).is_whole:
+            raise ValueError(f"not a format that a date can be read by: {form!r}")
+    return forms
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Moment: TypeAlias = Annotated[str, or_template(datetimes.parse)]
+"""A date, a date-time, or a template that gives one; kept as written."""
+
+DurationText: TypeAlias = Annotated[str, or_template(datetimes.duration)]
+"""An ISO 8601 duration, or a template that gives one."""
+
+Format: TypeAlias = Annotated[str, AfterValidator(_check_format)]
+"""A format of `date_formats`."""
+
+Formats: TypeAlias = Annotated[tuple[str, ...], AfterValidator(_check_formats), BeforeValidator(_one_or_many)]
+"""One format or several."""
+
+
+class DatetimeCursor(FieldCursor):
+    """By a date-time field: `updated_at: 2024-06-01T12:00:00Z`."""
+
+    type: Literal["datetime"] = "datetime"
+    format: Format | None = None
+    """Format of the parameters, such as `%Y-%m-%d` or `YYYY-MM-DD`; `%s`, `%ms` and `%us` are seconds, milliseconds
+    and microseconds since the epoch. By default they are written as the records write them."""
+    record_format: Formats = ()
+    """Formats of the field, tried in turn, where it is not ISO 8601; with `%s` and the like numbers are read too."""
+    start_date: Moment | None = None
+    """Where the first sync begins; by default the connector's `start_date`. It may be a template, such as
+    `{{ day_delta(-90) }}`."""
+    end_date: Moment | None = None
+    """Where every sync ends; by default now. It may be a template, such as `{{ config.get('end_date', '') }}`."""
+    step: DurationText | None = None
+    """Read in intervals of this ISO 8601 duration, such as `P30D` or `P1M`; each is a checkpoint."""
+    lookback: DurationText | None = None
+    """Begin this much before where the last sync ended, such as `P1D`, for records that appear late."""
+
+    end_name: ClassVar[str] = "end_date"
+
+    @property
+    def expected(self) -> str:
+        """The forms in which values are read, for messages."""
+        return " or ".join(f"`{form}`" for form in self.record_format) or "ISO 8601"
+
+    def mark(self, text: str) -> Mark:
+        """The mark that a state's text stands for.
+
+        Raises:
+            ValueError: It is not a date-time.
+        """
+        try:
+            return Mark(datetimes.parse(text), text)
+        except ValueError:
+            return Mark(datetimes.parse_as(text, self.record_format), text)
+
+    def bounds(self, saved: Mark | None, start_date: str | None, now: datetime, context: Mapping[str, Any]) -> Slice:
+        """What to read in this sync: from the state, or the start date, to now or the end date.
+
+        Args:
+            saved: Where the last sync ended.
+            start_date: The start date of all streams.
+            now: The moment at which the sync begins.
+            context: What templates read.
+
+        Raises:
+            ConfigError: A template gives no date-time.
+        """
+        first = _moment("start_date", self.start_date, context) or _moment("start_date", start_date, context)
+        start = first if saved is None else self._from(self.clamp(saved, now), first)
+        end = _moment("end_date", self.end_date, context)
+        if end is not None and self.end_inclusive:
+            end = _at(self._unit(end).above(end.value))
+        end = end or _at(now)
+        return Slice(start, max(start or end, end, key=lambda mark: mark.value))
+
+    def _from(self, saved: Mark, first: Mark | None) -> Mark:
+        if self.lookback is None:
+            return saved
+        try:
+            earlier = datetimes.add(saved.value, self.lookback, -1)
+        except OverflowError:
+            earlier = _FIRST
+        if first is not None and earlier < first.value:
+            return min(first, saved, key=lambda mark: mark.value)
+        return _at(earlier)
+
+    def clamp(self, mark: Mark, now: datetime) -> Mark:
+        """The mark, but never after now, or the beginning of its second or day where values have no finer parts."""
+        return mark if mark.value <= now else _at(self._unit(mark).floor(now))
+
+    def at_deletion(self, now: datetime, newest: Mark | None) -> Raw:
+        """What the field holds for a row that is gone by now: no earlier than what any row had, in their format."""
+        given = next(iter(self.record_format), None)
+        form = given or (None if newest is None else date_formats.local_shape(newest.text))
+        text = datetimes.write(now, form)
+        # A local time may be hours behind now, and a row that comes back has to be later than its end.
+        if newest is not None and form and (newest.value > now or not date_formats.compiled(form).is_zoned):
+            text = datetimes.write(newest.value, form) if given else newest.text
+        return Raw(text.encode() if form in date_formats.EPOCHS else msgspec.json.encode(text))
+
+    def _borders(self, whole: Slice) -> Iterator[Mark]:
+        if self.step is None or whole.start is None or whole.end is None:
+            return
+        last = whole.start.value
+        for number in count(1):
+            try:
+                moment = datetimes.add(whole.start.value, self.step, number)
+            except OverflowError:
+                return
+            if self._form is not None and self._form.unit is not None:
+                moment = self._form.unit.floor(moment)
+            if moment >= whole.end.value:
+                return
+            if moment > last:
+                yield _at(moment)
+                last = moment
+
+    @cached_property
+    def _form(self) -> DateFormat | None:
+        """The format of the parameters; by default the records' own."""
+        form = self.format or next(iter(self.record_format), None)
+        return None if form is None else date_formats.compiled(form)
+
+    def _unit(self, mark: Mark) -> Unit:
+        """The smallest step in which a mark can be asked for."""
+        form = self._form or date_formats.compiled(date_formats.shape(mark.text))
+        assert form.unit is not None  # noqa: S101 -- it is checked when the config is loaded
+        return form.unit
+
+    def _before(self, mark: Mark) -> Mark:
+        unit = self._unit(mark)
+        try:
+            moment = unit.below(unit.floor(mark.value))
+        except OverflowError:
+            return mark
+        return Mark(moment, datetimes.write(moment, date_formats.shape(mark.text)))
+
+    def _written(self, mark: Mark) -> Position:
+        if self._form is None:
+            return mark.text
+        fraction = _FRACTION.search(mark.text)
+        rounded = fraction is not None and len(fraction[1]) > _MICRO
+        text = self._form.write(mark.value - date_formats.MICROSECOND if rounded else mark.value)
+        return int(text) if self.location == "body" and self._form.is_integer else text
+
+    def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:
+        """What is wrong with it beside the rest of the config.
+
+        Args:
+            start_date: The start date of all streams.
+            templated: Whether a template of the endpoint's request reads the interval.
+        """
+        yield from super().problems(start_date, templated=templated)
+        if self.step and not (self.start_date or start_date):
+            yield "incremental.step: needs a `start_date` to begin at"
+        form = self._form
+        unit = None if form is None else form.unit
+        if self.step and form and unit and datetimes.add(_SHORTEST_MONTH, self.step) - _SHORTEST_MONTH < unit.length:
+            yield f"incremental.step: is shorter than a {unit.name}, the unit of the format {form.form!r}"
+        if self.end_inclusive and (unit is None or unit.length < _DAY):
+            yield "incremental.end_inclusive: is for whole days; set a `format` such as `%Y-%m-%d`, or leave it out"
+
+    def _mark(self, value: datetime, record: Raw) -> Mark:
+        text = None if self.record_format else self._reader.text(record)
+        return Mark(value, text) if text else _at(value)
+
+    @cached_property
+    def _reader(self) -> FieldReader:
+        return moments.reader(self.cursor_field, self.record_format)
+
+
+def _at(moment: datetime) -> Mark:
+    return Mark(moment, datetimes.write(moment))
+
+
+def _moment(name: str, given: str | None, context: Mapping[str, Any]) -> Mark | None:
+    """A setting's moment; None where it is not set, or its template gives no text."""
+    text = templates.render(given, context) if given else ""
+    if not text:
+        return None
+    try:
+        return Mark(datetimes.parse(text), text)
+    except ValueError:
+        raise ConfigError(f"`incremental.{name}`: the template gave `{text}`, which is no date-time.") from None

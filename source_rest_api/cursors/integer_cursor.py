@@ -1,0 +1,163 @@
+"""The cursor by an integer field."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import count
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+
+from msgspec import Raw
+from pydantic import BeforeValidator
+
+from source_rest_api.cursors.field_cursor import FieldCursor, or_template
+from source_rest_api.cursors.field_reader import FieldReader
+from source_rest_api.cursors.slices import Mark, Slice
+from source_rest_api.errors import ConfigError
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from source_rest_api.pagination.page import Position
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("not an integer") from None
+
+
+def _positive(text: str) -> int:
+    if _integer(text) <= 0:
+        raise ValueError("must be greater than 0")
+    return _integer(text)
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Integer: TypeAlias = Annotated[str, or_template(_integer), BeforeValidator(_text)]
+"""An integer, or a template that gives one."""
+
+Positive: TypeAlias = Annotated[str, or_template(_positive), BeforeValidator(_text)]
+"""An integer from one upwards, or a template that gives one."""
+
+
+class IntegerCursor(FieldCursor):
+    """By a field that counts upwards, such as a sequence number or an ID."""
+
+    type: Literal["integer"] = "integer"
+    start: Integer | None = None
+    """Where the first sync begins; by default at the beginning."""
+    end: Integer | None = None
+    """Where every sync ends; by default it has no end."""
+    step: Positive | None = None
+    """Read in intervals of this length; each is a checkpoint. Needs `start` and `end`."""
+    lookback: Positive | None = None
+    """Begin this much before where the last sync ended, for records that appear late."""
+
+    end_name: ClassVar[str] = "end"
+
+    @property
+    def expected(self) -> str:
+        """The forms in which values are read, for messages."""
+        return "an integer"
+
+    def mark(self, text: str) -> Mark:
+        """The mark that a state's text stands for.
+
+        Raises:
+            ValueError: It is not an integer.
+        """
+        return Mark(_integer(text), text)
+
+    def bounds(
+        self,
+        saved: Mark | None,
+        start_date: str | None,  # noqa: ARG002
+        now: datetime,  # noqa: ARG002
+        context: Mapping[str, Any],
+    ) -> Slice:
+        """What to read in this sync: from the state, or the start, to the end if there is one.
+
+        Args:
+            saved: Where the last sync ended.
+            start_date: Plays no part.
+            now: Plays no part.
+            context: What templates read.
+
+        Raises:
+            ConfigError: A template gives no integer.
+        """
+        first = _limit("start", self.start, context)
+        start = first if saved is None else self._from(saved, first)
+        end = _limit("end", self.end, context)
+        if end is not None and self.end_inclusive:
+            end = _at(end.value + 1)
+        if start is not None and end is not None and end.value < start.value:
+            end = start
+        return Slice(start, end)
+
+    def _from(self, saved: Mark, first: Mark | None) -> Mark:
+        earlier = saved.value - int(self.lookback or 0)
+        if first is not None:
+            earlier = max(earlier, min(first.value, saved.value))
+        return _at(earlier)
+
+    def clamp(self, mark: Mark, now: datetime) -> Mark:  # noqa: ARG002
+        """The mark: numbers have no now."""
+        return mark
+
+    def at_deletion(self, now: datetime, newest: Mark | None) -> Raw | None:  # noqa: ARG002
+        """What the field holds for a row that is gone: the largest number of all rows so far."""
+        return None if newest is None else Raw(newest.text.encode())
+
+    def _borders(self, whole: Slice) -> Iterator[Mark]:
+        if self.step is None or whole.start is None or whole.end is None:
+            return
+        for value in count(whole.start.value + int(self.step), int(self.step)):
+            if value >= whole.end.value:
+                return
+            yield _at(value)
+
+    def _before(self, mark: Mark) -> Mark:
+        return _at(mark.value - 1)
+
+    def _written(self, mark: Mark) -> Position:
+        return int(mark.value) if self.location == "body" else mark.text
+
+    def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:
+        """What is wrong with it beside the rest of the config.
+
+        Args:
+            start_date: Plays no part.
+            templated: Whether a template of the endpoint's request reads the interval.
+        """
+        yield from super().problems(start_date, templated=templated)
+        if self.step and not (self.start and self.end):
+            yield "incremental.step: needs `start` and `end`"
+
+    def _mark(self, value: int, record: Raw) -> Mark:  # noqa: ARG002
+        return _at(value)
+
+    @cached_property
+    def _reader(self) -> FieldReader:
+        return FieldReader(self.cursor_field, [(int, list)], _integer)
+
+
+def _at(value: int) -> Mark:
+    return Mark(value, str(value))
+
+
+def _limit(name: str, given: str | None, context: Mapping[str, Any]) -> Mark | None:
+    """A setting's number; None where it is not set, or its template gives no text."""
+    text = templates.render(given, context) if given else ""
+    if not text:
+        return None
+    try:
+        return _at(_integer(text))
+    except ValueError:
+        raise ConfigError(f"`incremental.{name}`: the template gave `{text}`, which is no integer.") from None

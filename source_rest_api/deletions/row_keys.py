@@ -1,0 +1,196 @@
+"""Keys of rows: read from records, and written exactly and small.
+
+A key is the JSON array of a record's primary key, `[12]` or `["acme",7]`, so that its values can be given back as the
+API wrote them.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from base64 import b64decode, b64encode
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw
+
+from source_rest_api.formats import raw_json
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from source_rest_api.model import Path
+
+_ABSENT = Raw(b"")
+_NOT_SCALAR = b"{[n"
+"""What values that have no place in a key begin with."""
+_NUMBERS, _DIGITS, _TEXTS = b"n", b"x", b"t"
+"""How a text holds the keys: as steps between integers or between hexadecimal digits in a pattern, or as they are."""
+_HEXADECIMAL = b"0123456789abcdef"
+_PATTERN = bytes.maketrans(_HEXADECIMAL, b"0" * 16)
+_OTHERS = bytes(set(range(256)) - set(_HEXADECIMAL))
+_FEW = 2000
+"""Keys that may have been added before all are written anew; more where there are many."""
+_SHARE = 8
+
+
+def identity(record: Raw, primary_key: Iterable[Path]) -> bytes:
+    """What tells a record from others while it is read: its primary key as far as it is there, or all of it."""
+    if not primary_key:
+        return bytes(record)
+    return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in primary_key)
+
+
+class KeyReader:
+    """Reads the keys of records.
+
+    Args:
+        primary_key: The fields that a key consists of.
+    """
+
+    def __init__(self, primary_key: Sequence[Path]) -> None:
+        self._paths = primary_key
+        fields: Any = [(f"field{index}", Raw, _ABSENT) for index in range(len(primary_key))]
+        names = {f"field{index}": path[0] for index, path in enumerate(primary_key)}
+        is_flat = all(len(path) == 1 for path in primary_key)
+        flat = msgspec.defstruct("Key", fields, rename=names, gc=False) if is_flat else None
+        self._decode = None if flat is None else msgspec.json.Decoder(flat).decode
+
+    def key(self, record: Raw) -> bytes | None:
+        """A record's key; None where one of its fields is absent, null or no scalar."""
+        found = map(bytes, self._values(record))
+        values = [value for value in found if value and value[0] not in _NOT_SCALAR]
+        if len(values) < len(self._paths):
+            return None
+        return b"[%b]" % b",".join(map(_canonical, values))
+
+    def _values(self, record: Raw) -> Sequence[Raw]:
+        if self._decode is not None:
+            return msgspec.structs.astuple(self._decode(record))
+        return [raw_json.find(record, path) or _ABSENT for path in self._paths]
+
+
+def _canonical(value: bytes) -> bytes:
+    """The value; a text with the escapes that it needs and no others."""
+    return msgspec.json.encode(msgspec.json.decode(value)) if b"\\" in value else value
+
+
+def encode(keys: Collection[bytes]) -> str:
+    """The keys as text: sorted, compressed, in base64.
+
+    Integers are written as the steps from one to the next, and so are keys that differ in hexadecimal digits only, as
+    UUIDs do: their digits are no text that could be compressed.
+    """
+    if not keys:
+        return ""
+    patterns = {key.translate(_PATTERN) for key in keys}
+    numbers = _integers(keys)
+    if numbers is not None:
+        text = _NUMBERS + _steps(numbers)
+    elif len(patterns) == 1 and b"0" in (pattern := patterns.pop()):
+        text = _DIGITS + pattern + b"\n" + _steps(int(key.translate(None, _OTHERS), 16) for key in keys)
+    else:
+        text = _TEXTS + b"\n".join(sorted(keys))
+    return b64encode(zlib.compress(text)).decode()
+
+
+def decode(text: str) -> set[bytes]:
+    """The keys of a text that `encode` made.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not text:
+        return set()
+    try:
+        plain = zlib.decompress(b64decode(text, validate=True))
+    except zlib.error as error:
+        raise ValueError(f"the keys of its rows cannot be read: {error}") from None
+    kind, rest = plain[:1], plain[1:]
+    if kind == _TEXTS:
+        return set(rest.split(b"\n"))
+    if kind == _NUMBERS:
+        return {b"[%d]" % number for number in _numbers(rest)}
+    if kind == _DIGITS:
+        pattern, _, steps = rest.partition(b"\n")
+        return set(_filled(pattern, _numbers(steps)))
+    raise ValueError("the keys of its rows are in no known form")
+
+
+def _integers(keys: Iterable[bytes]) -> list[int] | None:
+    """The keys as integers, if all are some, as JSON writes them."""
+    numbers = []
+    for key in keys:
+        try:
+            number = int(key[1:-1])
+        except ValueError:
+            return None
+        if b"[%d]" % number != key:
+            return None
+        numbers.append(number)
+    return numbers
+
+
+def _steps(numbers: Iterable[int]) -> bytes:
+    """From one number to the next."""
+    ordered = sorted(numbers)
+    return b",".join(b"%x" % (number - before) for before, number in zip([0, *ordered], ordered, strict=False))
+
+
+def _numbers(steps: bytes) -> Iterator[int]:
+    return accumulate(int(step, 16) for step in steps.split(b","))
+
+
+def _filled(pattern: bytes, numbers: Iterable[int]) -> Iterator[bytes]:
+    """The pattern with the digits of each number in place of its zeros."""
+    digits = b"%%0%dx" % pattern.count(b"0")
+    starts = [*accumulate(map(len, re.findall(b"0+", pattern)), initial=0)]
+    form = re.sub(b"0+", b"%b", pattern.replace(b"%", b"%%"))
+    for number in numbers:
+        text = digits % number
+        yield form % tuple(text[start:end] for start, end in pairwise(starts))
+
+
+class Keys:
+    """A set of keys that is written often: most of it as it was last written, and what was added since.
+
+    Args:
+        base: The text of most keys.
+        added: The text of those that were added since.
+
+    Raises:
+        ValueError: One is no text of keys.
+    """
+
+    def __init__(self, base: str = "", added: str = "") -> None:
+        self._base: str | None = base
+        self._added = decode(added)
+        self._all = decode(base) | self._added
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._all)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._all
+
+    def add(self, keys: Iterable[bytes]) -> None:
+        """Add some."""
+        new = set(keys) - self._all
+        self._all |= new
+        self._added |= new
+
+    def remove(self, keys: Iterable[bytes]) -> None:
+        """Take some away."""
+        self._all.difference_update(keys)
+        self._base = None
+
+    def texts(self) -> tuple[str, str]:
+        """What `Keys` is made from again."""
+        if self._base is None or len(self._added) > max(_FEW, len(self._all) // _SHARE):
+            self._base = encode(self._all)
+            self._added = set()
+        return self._base, encode(self._added)

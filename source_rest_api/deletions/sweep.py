@@ -1,0 +1,186 @@
+"""A sweep: all rows of an endpoint asked for once more, for their keys only."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from source_rest_api.cursors.cursors import Slice
+from source_rest_api.deletions.known_rows import Inventory
+from source_rest_api.deletions.row_keys import KeyReader
+from source_rest_api.errors import ConfigError, SourceError
+from source_rest_api.state import state
+from source_rest_api.streams import resume
+from source_rest_api.streams.batch import Batch, Settled, SweepEnd, Swept
+from source_rest_api.streams.slice_reader import SliceReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from msgspec import Raw
+
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.read_stats import Ledger
+    from source_rest_api.state.state import StreamState
+    from source_rest_api.streams.batch import Out, Planned
+    from source_rest_api.streams.parents import Parents
+    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.stream import Stream
+
+    Step: TypeAlias = "SliceReader | SweepReader | Planned | Settled | SweepEnd"
+    """What a plan consists of."""
+
+_KEYLESS = "Rows were met whose `primary_key` is absent or null: `deletions.params` has to ask for its fields."
+
+
+class Sweep:
+    """What `deletions` adds to the read of a stream.
+
+    Args:
+        endpoint: The stream's endpoint.
+        make_stream: Makes the stream of another endpoint.
+        ledger: The stream's.
+        parents: Knows the streams above.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, make_stream: Callable[[Endpoint], Stream], ledger: Ledger, parents: Parents
+    ) -> None:
+        assert endpoint.deletions is not None  # noqa: S101 -- asked by the caller
+        self._endpoint = endpoint
+        self._deletions = endpoint.deletions
+        self._make_stream = make_stream
+        self._ledger = ledger
+        self._parents = parents
+        self._reader = KeyReader(endpoint.primary_key)
+        self.doubt: str | None = None
+        """Why it counts for nothing."""
+
+    @cached_property
+    def _stream(self) -> Stream:
+        return self._make_stream(self._deletions.swept(self._endpoint))
+
+    def inventory(self, saved: StreamState, began: datetime) -> Inventory:
+        """The rows that the destination has, by the state.
+
+        Raises:
+            ValueError: What the state says of them cannot be read.
+        """
+        endpoint = self._endpoint
+        assert endpoint.incremental is not None  # noqa: S101 -- the config is checked
+        shape = (endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)
+        of = state.digest(repr(shape) + self._deletions.question(endpoint, self._parents.above(endpoint)))
+        first = saved.cursor is None and not saved.cursors and saved.reading is None
+        inventory = Inventory(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)
+        for text in saved.texts():  # where rows were delivered before their keys were kept
+            inventory.deliver((), endpoint.incremental.mark(text))
+        return inventory
+
+    def steps(self, inventory: Inventory, now: Callable[[], datetime], reach: int) -> Iterator[Step]:
+        """The slices of a sweep, if it is due, and its end; once the read before it has ended well."""
+        last = inventory.last
+        if inventory.too_many or (last is not None and not self._deletions.due(last, now())):
+            return
+        yield Settled()
+        began = now()
+        try:
+            for partition in self._stream.partitions():
+                if self.doubt is not None:
+                    break
+                reader = SliceReader(self._stream, partition, resume.Task(Slice()), None, reach)
+                yield SweepReader(self, reader)
+        except SourceError as error:
+            self.fail(str(error))
+        yield Settled()
+        self._account()
+        yield SweepEnd(began, self.doubt)
+
+    def _account(self) -> None:
+        """Tell what it cost, and what speaks against it."""
+        own = self._stream.ledger
+        self._ledger.add(met=own["records"], asked=own["pages"], bytes=own["bytes"], retries=own["retries"])
+        for stream, ledger in {"": own, **self._parents.ledgers(self._stream.endpoint)}.items():
+            for name, what in _DOUBTS.items():
+                if ledger[name]:
+                    self.fail(f"{what}, in the stream {stream} above it" if stream else what)
+
+    def first_page(self, partition: Partition) -> None:
+        """Try the first page of a sweep.
+
+        Raises:
+            SourceError: It cannot be read, or has rows without a key.
+        """
+        stream = self._stream
+        page = stream.first_page(partition)
+        with stream.place(page):
+            if len(self.keys(stream.emission.records(page.records, partition, Slice()))) < len(page.records):
+                raise ConfigError(_KEYLESS)
+
+    def fail(self, doubt: str) -> None:
+        """Note why it counts for nothing."""
+        self.doubt = self.doubt or doubt
+
+    def delivered(self, records: Sequence[Raw]) -> list[bytes]:
+        """The keys of records that are emitted; those without one are counted."""
+        found = self.keys(records)
+        if len(found) < len(records):
+            self._ledger.add(keyless=len(records) - len(found))
+        return found
+
+    def keys(self, records: Sequence[Raw]) -> list[bytes]:
+        """The keys of records, as they are emitted; those without one are left out."""
+        return [key for key in map(self._reader.key, records) if key is not None]
+
+
+_DOUBTS = {
+    "drifts": "rows came or went while its pages were read",
+    "doubts": "it ended beside signs of more",
+    "ignored": "an error was ignored by a rule in `errors`, and what it stands for may have rows",
+}
+"""What the ledger of a sweep, or of a stream above, may count, and what that says of the sweep."""
+
+
+class SweepReader:
+    """One slice of a sweep. What goes wrong with it is no error of the stream.
+
+    Args:
+        sweep: The sweep.
+        reader: Reads the slice.
+    """
+
+    def __init__(self, sweep: Sweep, reader: SliceReader) -> None:
+        self._sweep = sweep
+        self._reader = reader
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to ask for."""
+        return self._reader.ended or self._sweep.doubt is not None
+
+    def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
+        """The work of asking for a page, if one may be asked for now."""
+        work = None if self.ended else self._reader.claim(ahead=ahead)
+        return None if work is None else partial(self._do, work)
+
+    def _do(self, work: Callable[[Out], None], out: Out) -> None:
+        try:
+            work(_Keys(self._sweep, out))
+        except SourceError as error:
+            self._sweep.fail(str(error))
+
+
+class _Keys:
+    """Passes on the keys of records in their place."""
+
+    def __init__(self, sweep: Sweep, out: Out) -> None:
+        self._sweep = sweep
+        self._out = out
+        self.changed = out.changed
+
+    def put(self, item: Batch) -> None:
+        """Pass on the keys of a batch."""
+        found = self._sweep.keys(item.records)
+        if len(found) < len(item.records):
+            raise ConfigError(_KEYLESS)
+        self._out.put(Batch([], Swept(found)))

@@ -1,0 +1,55 @@
+"""The records that tell that rows are gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Raw
+
+from source_rest_api.config.deletions import DELETED_AT
+from source_rest_api.formats import datetimes, raw_json
+from source_rest_api.read_stats import Ledger
+from source_rest_api.records import tree
+from source_rest_api.records.changes import RecordChanges
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.cursors.cursors import Mark
+
+
+def tombstones(endpoint: Endpoint, keys: Iterable[bytes], gone_at: datetime, newest: Mark | None) -> list[Raw]:
+    """A record for each key: the primary key, `_ab_cdc_deleted_at`, and a cursor value by which it wins over the row.
+
+    Airbyte's destinations keep the record with the largest cursor value, nulls last, and of several the last emitted.
+
+    Args:
+        endpoint: Whose rows they were.
+        keys: The keys of the rows that are gone.
+        gone_at: When the sweep began that did not have them.
+        newest: The largest cursor value that was ever delivered.
+    """
+    common = tree.raw(_common(endpoint, gone_at, newest))
+    made = []
+    for key in keys:
+        record = raw_json.fields(common)
+        for path, value in zip(endpoint.primary_key, raw_json.items(Raw(key)), strict=True):
+            tree.put(record, path, value, "primary_key")
+        made.append(tree.raw(record))
+    return made
+
+
+def _common(endpoint: Endpoint, gone_at: datetime, newest: Mark | None) -> dict[str, object]:
+    """What all of them have: the cursor, at the place and of the kind that records have it, and when they were gone."""
+    cursor = endpoint.incremental
+    value = None if cursor is None else cursor.at_deletion(gone_at, newest)
+    record: dict[str, object] = {}
+    if cursor is not None and cursor.cursor_field is not None and value is not None:
+        tree.put(record, cursor.cursor_field, value, "incremental.cursor_field")
+    bare = endpoint.model_copy(update={"filter": None, "filter_after": None, "add_fields": {}})
+    if bare.changes_records:
+        [changed] = RecordChanges(bare, Ledger()).apply([tree.raw(record)], {})
+        record = dict(raw_json.fields(changed))
+    return {**record, DELETED_AT: datetimes.write(gone_at)}

@@ -1,0 +1,105 @@
+"""Dates and times as APIs write them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta, timezone
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from source_rest_api.formats import date_formats
+
+if TYPE_CHECKING:
+    from pendulum import Duration
+
+MIDNIGHT = time(tzinfo=timezone.utc)
+
+
+def parse(value: object) -> datetime:
+    """Read RFC 3339 in any of its forms, a date, or another ISO 8601 text; without an offset it is UTC.
+
+    A leap second (`23:59:60`) is read as the second that follows.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if not isinstance(value, str):
+        raise ValueError("not a date-time")  # noqa: TRY004 -- it is a wrong value for whoever asks
+    with suppress(msgspec.ValidationError, UnicodeEncodeError):
+        return _aware(msgspec.convert(value, datetime))
+    with suppress(msgspec.ValidationError, UnicodeEncodeError):
+        return datetime.combine(msgspec.convert(value, date), MIDNIGHT)
+    if not value[:4].isdecimal():  # such as `now` and `12:30`, which pendulum reads by the clock
+        raise ValueError("not a date-time")
+    import pendulum  # noqa: PLC0415 -- only unusual forms need it, and start-up counts
+
+    try:
+        if value[17:19] == "60":
+            return parse(f"{value[:17]}59{value[19:]}") + timedelta(seconds=1)
+        parsed = pendulum.parse(value)
+        if isinstance(parsed, datetime):
+            return parsed.astimezone(timezone.utc)
+    except Exception:  # noqa: BLE001, S110 -- it lets errors of several kinds through
+        pass
+    raise ValueError("not a date-time")
+
+
+def parse_as(text: str, forms: tuple[str, ...]) -> datetime:
+    """Read a text by the first format that fits; formats are those of `date_formats`.
+
+    Raises:
+        ValueError: None fits.
+    """
+    for form in forms:
+        with suppress(ValueError):
+            return date_formats.compiled(form).parse(text)
+    raise ValueError(f"not a date-time as {' or '.join(forms)}")
+
+
+def write(moment: datetime, form: str | None = None) -> str:
+    """Write a moment in UTC: RFC 3339 with a `Z`, or by a format of `date_formats`."""
+    if form is not None:
+        return date_formats.compiled(form).write(moment)
+    moment = moment.astimezone(timezone.utc)
+    return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+
+
+def add(moment: datetime, length: str, times: int = 1) -> datetime:
+    """A moment and a number of ISO 8601 durations; months are the calendar's (31 January and `P1M`: end of February).
+
+    Raises:
+        ValueError: It is not a duration longer than zero.
+        OverflowError: The result is no date.
+    """
+    import pendulum  # noqa: PLC0415 -- only windows and lookbacks need it, and start-up counts
+
+    whole = duration(length) * times
+    try:
+        moved = pendulum.instance(moment.astimezone(timezone.utc)) + whole
+    except ValueError:
+        raise OverflowError("out of the range of dates") from None
+    return datetime(*moved.utctimetuple()[:6], moved.microsecond, tzinfo=timezone.utc)
+
+
+@lru_cache(maxsize=1000)
+def duration(text: str) -> Duration:
+    """An ISO 8601 duration.
+
+    Raises:
+        ValueError: It is not a duration longer than zero.
+    """
+    import pendulum  # noqa: PLC0415 -- as above
+
+    try:
+        length = pendulum.parse(text)
+    except Exception:  # noqa: BLE001 -- it lets errors of several kinds through
+        length = None
+    if not isinstance(length, pendulum.Duration) or length <= timedelta(0):
+        raise ValueError(f"not an ISO 8601 duration such as P30D, P1M or PT6H: {text!r}")
+    return length
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)

@@ -1,0 +1,97 @@
+"""What an answer, or none, means: go on, try again after a while, or give up, and whose turn it then is."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import NonNegativeFloat, PositiveInt
+
+from source_rest_api.errors import ConfigError, SourceError, TransientError
+from source_rest_api.http import rate_limits
+from source_rest_api.model import Model
+from source_rest_api.records.decoders import describe
+
+if TYPE_CHECKING:
+    from source_rest_api.pagination.page import Response
+
+_READ = 2000
+"""Bytes of an error's body in which words are looked for."""
+_RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+_EXPECTED = "; where that is no error, say so in `errors`, with `action: ignore`"
+PROXY_CREDENTIALS = "give them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
+"""What the user may do where a proxy asks who asks."""
+_ADVICE = {
+    HTTPStatus.BAD_REQUEST: "check the endpoint's `params`, `body` and `pagination`",
+    HTTPStatus.UNAUTHORIZED: "check the credentials in `authentication`",
+    HTTPStatus.FORBIDDEN: f"the credentials in `authentication` do not allow it{_EXPECTED}",
+    HTTPStatus.NOT_FOUND: f"check `url_base` and the endpoint's `path`{_EXPECTED}",
+    HTTPStatus.METHOD_NOT_ALLOWED: "check `http_method`",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"the proxy asks for credentials; {PROXY_CREDENTIALS}",
+}
+
+
+class Verdict(NamedTuple):
+    """What a failed attempt means."""
+
+    error: SourceError
+    """Raised when it is not, or no longer, tried again."""
+    retry: bool = False
+    wait: float | None = None
+    """Seconds that the API asks to wait."""
+    limited: bool = False
+    """Whether it is a rate limit, which is waited out on a budget of its own."""
+    refused: bool = False
+    """Whether the API did nothing with the request, so that even a POST may be sent again."""
+    overload: bool = False
+    """Whether the API may bear fewer requests at the same time."""
+
+
+class Retry(Model):
+    """Broken answers, server errors (5xx, 408, 425) and lost connections are tried again; other errors are not."""
+
+    max_attempts: PositiveInt = 5
+    """How often one request is sent before giving up."""
+    max_seconds: NonNegativeFloat = 600
+    """How long one request may be tried again."""
+    rate_limit_seconds: NonNegativeFloat = 3600
+    """How long one request may wait for a rate limit (429, or a 403 that names one), however often it is
+    tried. Where the API asks to wait longer, the stream fails at once, and the next sync goes on from its state."""
+    post: bool = False
+    """Whether a POST may be sent again after it may have reached the API; only for POSTs that change nothing."""
+
+    def backoff(self, attempt: int, jitter: float) -> float:
+        """Seconds before the next attempt: 1, 2, 4, ... up to 60, plus up to half of it.
+
+        Args:
+            attempt: How often it was tried, from 1.
+            jitter: Uniform between 0 and 1.
+        """
+        return min(2.0 ** min(attempt - 1, 6), 60.0) * (1 + jitter / 2)
+
+
+def judge(response: Response) -> Verdict | None:
+    """None if the answer is a success."""
+    status = response.status
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return None
+    message = f"The API answered {describe(response)}"
+    wait = rate_limits.retry_after(response.headers)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _limits(response)):
+        error = TransientError(f"{message}. It limits the rate of requests; the sync goes on from its state later.")
+        return Verdict(error, retry=True, wait=rate_limits.wait(response.headers), limited=True, refused=True)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        overload = status == HTTPStatus.SERVICE_UNAVAILABLE
+        refused = overload and wait is not None
+        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=refused, overload=overload)
+    if status in _RETRIED:
+        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=True)
+    advice = _ADVICE.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.IM_A_TEAPOT)
+    return Verdict(ConfigError(f"{message}{f': {advice}' if advice else ''}."))
+
+
+def _limits(response: Response) -> bool:
+    """Whether a 403 is a rate limit, as GitHub's and Google's are."""
+    remaining, _ = rate_limits.allowance(response.headers)
+    start = response.body[:_READ].decode("utf-8", "replace")
+    return "Retry-After" in response.headers or remaining == 0 or rate_limits.named_in(start)

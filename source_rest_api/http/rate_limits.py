@@ -1,0 +1,120 @@
+"""What the head of an answer says of the API's rate limit, in the many spellings that there are.
+
+`Retry-After` (RFC 9110), `RateLimit` and `RateLimit-*` (drafts of the IETF's httpapi group), and their older `X-` kin.
+Times are seconds or milliseconds from now or since 1970, or dates; what is none of these is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from source_rest_api.formats import datetimes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+LONGEST = 1e9
+"""Seconds; whatever is longer is for ever."""
+_SECONDS_SINCE_1970 = 1e9
+"""A number from here on is a moment, not a duration (of 31 years)."""
+_MILLISECONDS_SINCE_1970 = 1e11
+_AFTER = ("Retry-After", "X-Retry-After")
+_RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset", "X-RateLimit-Reset-After")
+_REMAINING = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
+_WORDS = re.compile(r"rate.?limit|too.?many.?requests|throttl|slow.?down", re.IGNORECASE)
+_DIGITS = 18
+_PARAMETERS = tuple(
+    re.compile(rf"(?<![\w-])(?:{names})=(\d{{1,{_DIGITS}}})(?![\d.])", re.ASCII) for names in ("remaining|r", "reset|t")
+)
+
+
+class Allowance(NamedTuple):
+    """How many more requests the API takes, and for how many seconds that holds."""
+
+    remaining: int | None
+    reset: float | None
+
+
+def wait(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
+    """Seconds after which the API takes requests again, or None if it does not say so.
+
+    Args:
+        headers: Of an answer that refuses a request for a rate limit; looked up without regard to case.
+        clock: Seconds since 1970, where the server does not tell its own time (`Date`).
+    """
+    after = retry_after(headers, clock)
+    if after is not None:
+        return after
+    remaining, reset = allowance(headers, clock)
+    # With requests left, it is another limit that was hit.
+    return None if remaining else reset
+
+
+def retry_after(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
+    """Seconds after which the API wants to be asked again, for whatever reason (RFC 9110, section 10.2.3)."""
+    return until(_first(headers, _AFTER), headers, clock)
+
+
+def allowance(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> Allowance:
+    """What is left of the tightest limit that the head of any answer names."""
+    said = headers.get("RateLimit", "")
+    left, resets = ([float(digits) for digits in pattern.findall(said)] for pattern in _PARAMETERS)
+    if left:
+        # Of several limits that are named in one header, each has its own reset.
+        tightest = left.index(min(left))
+        reset = min(resets[tightest], LONGEST) if len(resets) == len(left) else None
+        return Allowance(int(left[tightest]), reset)
+    count = _first(headers, _REMAINING)
+    remaining = int(count) if count.isascii() and count.isdecimal() and len(count) <= _DIGITS else None
+    return Allowance(remaining, until(_first(headers, _RESETS), headers, clock))
+
+
+def until(text: str, headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
+    """Seconds from now to what a text names: a number of them, a moment since 1970, or a date; 0 if it is past.
+
+    Args:
+        text: In seconds or milliseconds, or as HTTP or ISO 8601 write a date.
+        headers: Of the answer, whose `Date` is when it was written.
+        clock: Seconds since 1970, if there is no `Date`.
+    """
+    text = text.strip()
+    if text.isascii() and text.replace(".", "", 1).isdecimal():
+        number = float(text)
+        if number < _SECONDS_SINCE_1970:
+            return number
+        moment = number if number < _MILLISECONDS_SINCE_1970 else number / 1000
+    else:
+        found = _date(text)
+        if found is None:
+            return None
+        moment = found
+    said = _date(headers.get("Date", ""))
+    return min(max(moment - (clock() if said is None else said), 0.0), LONGEST)
+
+
+def named_in(text: str) -> bool:
+    """Whether a text of the API's speaks of a rate limit."""
+    return _WORDS.search(text) is not None
+
+
+def _first(headers: Mapping[str, str], names: Iterable[str]) -> str:
+    return next((value.strip() for name in names if (value := headers.get(name, ""))), "")
+
+
+def _date(text: str) -> float | None:
+    """Seconds since 1970."""
+    with suppress(TypeError, ValueError, OverflowError):
+        return _aware(parsedate_to_datetime(text)).timestamp()
+    with suppress(ValueError, OverflowError):
+        return datetimes.parse(text).timestamp()
+    return None
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -1,0 +1,1 @@
+"""A page → the position of the next one, or the end."""

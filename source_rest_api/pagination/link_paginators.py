@@ -1,0 +1,67 @@
+"""Paging by URLs that the API gives: in the body, or in the `Link` header."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import model_validator
+
+from source_rest_api.formats.link_header import resolve
+from source_rest_api.model import Path
+from source_rest_api.pagination import page_expressions, signals
+from source_rest_api.pagination.page import End, Next, Page, Position, Request
+from source_rest_api.pagination.paginator import Paginator, only_one
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class _Links(Paginator):
+    """What paginators have that follow URLs."""
+
+    keep_params: list[str] = []
+    """Parameters of the first page to put on the URLs that lack them. By default a URL is followed as it stands."""
+
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:  # noqa: ARG002
+        first = self._sized(request)
+        if position is None:
+            return first
+        url = str(position)
+        own = parse_qs(urlsplit(url).query, keep_blank_values=True)
+        kept = {name: first.params[name] for name in self.keep_params if name in first.params and name not in own}
+        return request.at_url(url).with_params(**kept)
+
+
+class NextUrl(_Links):
+    """The body holds the URL of the next page, absolute or relative. None, null or "" is the end."""
+
+    type: Literal["next_url"] = "next_url"
+    next_url_path: Path | None = None
+    """Where the body holds the URL, such as `links.next`."""
+    next_url: page_expressions.PageExpression | None = None
+    """An expression that gives the URL, in place of `next_url_path`, such as `'/items?after=' ~ last_record.id`. It
+    reads what `stop_when` reads; null or an empty text is the end."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        only_one(self, "next_url_path", "next_url")
+        return self
+
+    def following(self, page: Page) -> Next:
+        following = self._url(page)
+        return following if isinstance(following, End) else resolve(page.base_url, str(following))
+
+    def _url(self, page: Page) -> Next:
+        if self.next_url_path is not None:
+            return signals.token(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
+        return page_expressions.position(self.next_url or "", page, self.page_size, "next_url")
+
+
+class LinkHeader(_Links):
+    """The `Link` header holds the URL of the next page (RFC 8288, rel="next"). No such link is the end."""
+
+    type: Literal["link_header"] = "link_header"
+
+    def following(self, page: Page) -> Next:
+        return page.link("next") or End("no next link")

@@ -1,0 +1,188 @@
+"""What all paginators have: the page size, where their parameters go, and how the end is known.
+
+The end is what the API says: no next token, a false flag, a reached total, an empty page. A short page is not an end
+unless `stop_on_short_page` says so, because servers cap page sizes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import Field, PositiveInt
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.model import Model, Path
+from source_rest_api.pagination import page_expressions, signals
+from source_rest_api.pagination.page import End, Next, Page, Position, Request
+from source_rest_api.pagination.page_expressions import PageExpression
+
+In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
+"""Where in a request something goes."""
+
+
+_TOTALS = ("X-Total-Count", "X-Total", "X-WP-Total")
+"""Headers that say how many records there are in all: json-server's, GitLab's, WordPress'."""
+_LONGEST_TOTAL = 20
+"""Digits."""
+
+
+def paths(paginator: object) -> list[Path]:
+    """Where a paginator looks in a body: its settings `…_path`."""
+    return [value for name, value in vars(paginator).items() if name.endswith("_path") and value is not None]
+
+
+def only_one(component: Model, *names: str) -> None:
+    """Raise ValueError unless exactly one of these settings is there."""
+    if [getattr(component, name) for name in names].count(None) != len(names) - 1:
+        listed = " and ".join([", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`"])
+        raise ValueError(f"one of {listed} is needed")
+
+
+class Paginator(Model):
+    """What all paginators have: the page size, and where the API says whether there is more."""
+
+    page_size_param: str | None = None
+    """Parameter for the page size."""
+    page_size: PositiveInt | None = None
+    """Records to ask for in one page."""
+    location: In = "query"
+    """Where the parameters of paging go. In a JSON body dots lead into inner objects (`page.cursor`), in GraphQL they
+    are variables."""
+    more_path: Path | None = None
+    """Where the body says whether there are more pages (true or false), such as `has_more`."""
+    end_path: Path | None = None
+    """Where the body says whether this was the last page (true or false), such as `isLast`."""
+    total_path: Path | None = None
+    """Where the body says how many records there are in all."""
+    total_pages_path: Path | None = None
+    """Where the body says how many pages there are in all."""
+    stop_on_short_page: bool = False
+    """Take a page with fewer records than `page_size` for the last. Only for servers that never cap it."""
+    stop_on_empty_page: bool = False
+    """Take a page without records for the last, although it has a token or link. Counted pages always end so."""
+    stop_when: PageExpression | None = None
+    """An expression that holds for the last page, such as `response.page >= response.pages`. It reads `response`,
+    `headers`, `last_record`, `last_page_size`, `page_size` and `next_page_token`; what is not there is null."""
+    result_cap: PositiveInt | None = None
+    """How many records the API gives to one question at most, such as 10000. What is beyond is asked for anew, from the
+    newest cursor value on, so that the endpoint needs `incremental` with `sorted: true`."""
+
+    repeats: ClassVar[Literal["position", "page"]] = "position"
+    """What proves that paging does not advance: the same position, or the same page, twice."""
+
+    def first(self) -> Position | None:
+        """The position of the first page; None where the API wants none there."""
+        return None
+
+    def following(self, page: Page) -> Next:
+        """Where the page after this one is, if no signal says that this is the last."""
+        raise NotImplementedError
+
+    def next(self, page: Page) -> Next:
+        """Where the next page is, or why there is none.
+
+        Raises:
+            ConfigError: The page has not what the config says that it has.
+        """
+        return self._capped(page, self._end(page) or self.following(page))
+
+    shifts: ClassVar[Literal["row", "page"] | None] = None
+    """Whether rows that come or go move the positions of others, and by what a position is counted."""
+
+    def back(self, position: Position) -> Position:
+        """The position whose page holds the row before a position."""
+        return position
+
+    def after(self, position: Position | None, size: int) -> Position | None:  # noqa: ARG002
+        """The position after a page of so many records, where that can be known without its answer."""
+        return None
+
+    def pages_left(self, page: Page) -> int | None:
+        """How many pages are to come, if the body or `result_cap` says so."""
+        size = self.page_size or len(page) or 1
+        within = [] if self.result_cap is None else [(self.result_cap - self._reach(page)) // size]
+        if self.total_pages_path is not None:
+            within.append(signals.count(page, self.total_pages_path) - page.number)
+        elif self.total_path is not None and len(page):
+            within.append(-(-(signals.count(page, self.total_path) - page.records_so_far) // len(page)))
+        return max(min(within), 0) if within else None
+
+    def total(self, page: Page) -> int | None:
+        """How many records there are in all, if the body says so where the config names it, or a usual header does.
+
+        Raises:
+            ConfigError: What stands at `total_path` is no count.
+        """
+        if self.total_path is not None:
+            return signals.count(page, self.total_path)
+        said = next(filter(None, map(page.response.headers.get, _TOTALS)), "")
+        return int(said) if said.isdecimal() and len(said) < _LONGEST_TOTAL else None
+
+    @property
+    def in_body(self) -> bool:
+        """Whether paging puts something into the body."""
+        return self.location == "body"
+
+    def _sized(self, request: Request) -> Request:
+        if self.page_size is None or self.page_size_param is None:
+            return request
+        return request.with_value(self.location, self.page_size_param, self.page_size)
+
+    def _asked(self, request: Request, name: str, position: Position | None) -> Request:
+        """Ask for a page of a size, at a position unless there is none or a template puts it in."""
+        sized = self._sized(request)
+        return sized if position is None else sized.with_value(self.location, name, position)
+
+    def _end(self, page: Page) -> End | None:
+        """The end, if a signal that the config names says that this page was the last."""
+        if self.more_path is not None and not signals.flag(page, self.more_path, "more_path"):
+            return End(f"`{'.'.join(self.more_path)}` is false", said=True)
+        if self.end_path is not None and signals.flag(page, self.end_path, "end_path"):
+            return End(f"`{'.'.join(self.end_path)}` is true", said=True)
+        if self.total_path is not None and page.records_so_far >= signals.count(page, self.total_path):
+            return End("total reached", said=True)
+        if self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path):
+            return End("last of all pages", said=True)
+        if self.stop_when is not None and page_expressions.holds(self.stop_when, page, self.page_size):
+            return End("`stop_when` holds", said=True)
+        if self.stop_on_empty_page and not page.records:
+            return End("empty page", said=True)
+        if self.stop_on_short_page and self.page_size is not None and len(page) < self.page_size:
+            return End("short page")
+        return None
+
+    def _reach(self, page: Page) -> int:
+        """How many records of the question lie up to the end of a page, for an API that counts them."""
+        return page.records_so_far
+
+    def _capped(self, page: Page, following: Next) -> Next:
+        """Where to go on, unless the API would not give another whole page to the same question.
+
+        What ends at the cap ends there whether there is more or not: totals stop there, and so do tokens.
+        """
+        if self.result_cap is None:
+            return following
+        if isinstance(following, End):
+            below = page.records_so_far < self.result_cap
+        else:
+            below = self._reach(page) + (self.page_size or 1) <= self.result_cap
+        if below:
+            return following
+        return End(f"{page.records_so_far} records, and `result_cap` is {self.result_cap}", said=True, capped=True)
+
+    def _empty(self, page: Page) -> End | None:
+        """The end, if the page is empty.
+
+        Raises:
+            ConfigError: It is, and a signal says that there is more.
+        """
+        if page.records:
+            return None
+        paths = [self.more_path, self.end_path, self.total_path, self.total_pages_path]
+        names = [".".join(path) for path in paths if path]
+        if names:
+            raise ConfigError(
+                f"The page is empty, but `{names[0]}` says that there is more. If the API gives no more than so many "
+                "records to one question, set `pagination.result_cap`; else correct or remove that setting."
+            )
+        return End("empty page", said=True)

@@ -1,0 +1,202 @@
+"""How the next page is asked for, and how the end is known.
+
+A paginator is stateless: `first` and `next` give positions (a page number, an offset, a token, a URL), `place` puts
+one into a request. A page's position is all that is needed to ask for it again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import raw_json
+from source_rest_api.model import Model, Path
+from source_rest_api.pagination import page_expressions, signals
+from source_rest_api.pagination.link_paginators import LinkHeader, NextUrl
+from source_rest_api.pagination.page import End, Next, Page, Position, Request
+from source_rest_api.pagination.paginator import Paginator, only_one
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class NoPagination(Model):
+    """The endpoint answers with everything at once."""
+
+    type: Literal["none"] = "none"
+    first_page_only: bool = False
+    """Read the first page only, although the API says that there is more."""
+
+    repeats: ClassVar[Literal["position", "page"]] = "position"
+    shifts: ClassVar[Literal["row", "page"] | None] = None
+    in_body: ClassVar[bool] = False
+
+    def first(self) -> Position | None:
+        return None
+
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:  # noqa: ARG002
+        return request
+
+    def next(self, page: Page) -> Next:  # noqa: ARG002
+        return End("one page", said=self.first_page_only)
+
+    def back(self, position: Position) -> Position:
+        return position
+
+    def after(self, position: Position | None, size: int) -> Position | None:  # noqa: ARG002
+        return None
+
+    def pages_left(self, page: Page) -> int | None:  # noqa: ARG002
+        return None
+
+    def total(self, page: Page) -> int | None:  # noqa: ARG002
+        return None
+
+
+class PageNumber(Paginator):
+    """Pages are counted: `?page=1`, `?page=2`, ... until an empty page or a signal."""
+
+    type: Literal["page_number"] = "page_number"
+    page_param: str = "page"
+    """Parameter for the page's number."""
+    first_page: NonNegativeInt = 1
+    """Number of the first page: 1 or 0."""
+    overlap: bool = False
+    """Ask for each page again after the next one, to notice rows that moved. It doubles the requests; where the API
+    says how many records there are in all, rows that went are noticed without."""
+
+    repeats = "page"
+    shifts = "page"
+
+    def first(self) -> Position | None:
+        return self.first_page
+
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
+        return self._asked(request, self.page_param, None if templated else position)
+
+    def following(self, page: Page) -> Next:
+        return self._empty(page) or int(page.position or 0) + 1
+
+    def _reach(self, page: Page) -> int:
+        return max(page.records_so_far, page.number * (self.page_size or 0))
+
+    def back(self, position: Position) -> Position:
+        return max(int(position) - 1, self.first_page)
+
+    def after(self, position: Position | None, size: int) -> Position | None:  # noqa: ARG002
+        return int(position or 0) + 1
+
+
+class Offset(Paginator):
+    """Records are skipped: `?offset=0`, `?offset=100`, ... by what really came, until an empty page or a signal."""
+
+    type: Literal["offset"] = "offset"
+    offset_param: str = "offset"
+    """Parameter for the number of records to skip."""
+    page_size_param: str | None = Field(default="limit", alias="limit_param")
+    """Parameter for the page size."""
+    page_size: PositiveInt | None = Field(default=100, alias="limit")
+    """Records to ask for in one page."""
+    first_offset: NonNegativeInt = 0
+    """Offset of the first record: 0, or 1 where the API counts from one."""
+    overlap: bool | None = None
+    """Ask for the last row again with each page, to notice rows that moved; by default where there is a key."""
+
+    repeats = "page"
+    shifts = "row"
+
+    def first(self) -> Position | None:
+        return self.first_offset
+
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
+        return self._asked(request, self.offset_param, None if templated else position)
+
+    def following(self, page: Page) -> Next:
+        return self._empty(page) or int(page.position or 0) + len(page)
+
+    def back(self, position: Position) -> Position:
+        return max(int(position) - 1, self.first_offset)
+
+    def after(self, position: Position | None, size: int) -> Position | None:
+        return int(position or 0) + size if size else None
+
+
+class Cursor(Paginator):
+    """The answer holds a token for the next page, which goes into a parameter. None, null or "" is the end."""
+
+    type: Literal["cursor"] = "cursor"
+    cursor_path: Path | None = None
+    """Where the body holds the token, such as `meta.next_cursor`."""
+    cursor_header: str | None = None
+    """Header of the answer that holds the token, in place of `cursor_path`."""
+    cursor: page_expressions.PageExpression | None = None
+    """An expression that gives the token, in place of `cursor_path`, such as `response.page + 1`. It reads what
+    `stop_when` reads; null or an empty text is the end."""
+    cursor_param: str = "cursor"
+    """Parameter for the token."""
+    first_cursor: str | None = None
+    """Token of the first page, where the API wants one there too, such as `*`."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        only_one(self, "cursor_path", "cursor_header", "cursor")
+        return self
+
+    def first(self) -> Position | None:
+        return self.first_cursor
+
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
+        return self._asked(request, self.cursor_param, None if templated else position)
+
+    def following(self, page: Page) -> Next:
+        following = self._token(page)
+        if following == page.position and not page.records:
+            return End("an empty page with the same token", said=True)
+        return following
+
+    def _token(self, page: Page) -> Next:
+        if self.cursor is not None:
+            return page_expressions.position(self.cursor, page, self.page_size, "cursor")
+        if self.cursor_path is not None:
+            return signals.token(page.raw(self.cursor_path), self.cursor_path, "cursor_path")
+        header = self.cursor_header or ""
+        return page.response.headers.get(header, "").strip() or End(f"no `{header}`")
+
+
+class LastRecord(Paginator):
+    """The next page begins after the last record: a field of it goes into a parameter. An empty page is the end."""
+
+    type: Literal["last_record"] = "last_record"
+    field: Path
+    """The field by which the records are sorted, and which no two share, such as `id`."""
+    param: str
+    """Parameter for its value, such as `starting_after`."""
+    first_value: str | None = None
+    """Value for the first page, where the API wants one there too, such as `0`."""
+
+    repeats = "page"
+
+    def first(self) -> Position | None:
+        return self.first_value
+
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
+        return self._asked(request, self.param, None if templated else position)
+
+    def following(self, page: Page) -> Next:
+        end = self._empty(page)
+        if end:
+            return end
+        value = signals.token(raw_json.find(page.records[-1], self.field), self.field, "field")
+        if isinstance(value, End):
+            raise ConfigError(
+                f"The page's last record has no `{'.'.join(self.field)}`, so what follows cannot be asked for: "
+                "change `pagination.field`."
+            )
+        return value
+
+
+Pagination: TypeAlias = Annotated[
+    NoPagination | PageNumber | Offset | Cursor | LastRecord | NextUrl | LinkHeader, Field(discriminator="type")
+]

@@ -1,0 +1,74 @@
+"""What a body says of its pages: tokens, flags and counts, read where the config says that they stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import raw_json
+from source_rest_api.pagination.page import End
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from source_rest_api.model import Path
+    from source_rest_api.pagination.page import Page, Position
+
+_LONGEST_NUMBER = 300
+"""Digits."""
+
+
+def token(value: Raw | None, path: Path, setting: str) -> Position | End:
+    """The token at a path, opaque: integers as numbers, all else as the text that it is.
+
+    Only absence, null, false and "" mean that there is none: 0 is a token.
+
+    Raises:
+        ConfigError: It is an object, an array or true.
+    """
+    name = ".".join(path)
+    if value is None or raw_json.kind(value) == "null" or bytes(value) in {b'""', b"false"}:
+        return End(f"no `{name}`")
+    text = raw_json.text(value)
+    if text is None:
+        raise ConfigError(f"`{name}` holds {_found(value)} where a token was expected: change `pagination.{setting}`.")
+    if raw_json.kind(value) == "number" and len(text) <= _LONGEST_NUMBER and text.lstrip("-").isdecimal():
+        return int(text) if text != "-0" else text
+    return text
+
+
+def flag(page: Page, path: Path, setting: str) -> bool:
+    """Whether the body says true.
+
+    Raises:
+        ConfigError: It says neither true nor false.
+    """
+    value = page.raw(path)
+    if value is None or raw_json.kind(value) != "boolean":
+        raise ConfigError(
+            f"`{'.'.join(path)}` holds {_found(value)} where true or false was expected: change `pagination.{setting}`."
+        )
+    return bytes(value) == b"true"
+
+
+def count(page: Page, path: Path) -> int:
+    """A total that the body gives.
+
+    Raises:
+        ConfigError: It is no count.
+    """
+    value = page.raw(path)
+    number = None if value is None else raw_json.count(value)
+    if number is None:
+        raise ConfigError(
+            f"`{'.'.join(path)}` holds {_found(value)} where a count was expected: "
+            "change `pagination.total_path` or `total_pages_path`."
+        )
+    return number
+
+
+def _found(value: Raw | None) -> str:
+    if value is None:
+        return "nothing"
+    kind = raw_json.kind(value)
+    return f"an {kind}" if kind[0] in "ao" else kind if kind == "null" else f"a {kind}"

@@ -1,0 +1,67 @@
+"""The catalog that is offered, and the configured one that comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from source_rest_api.errors import ConfigError
+
+if TYPE_CHECKING:
+    from source_rest_api.config.endpoint import Endpoint
+
+
+class _StreamName(msgspec.Struct):
+    name: str
+
+
+class _Configured(msgspec.Struct):
+    stream: _StreamName
+    sync_mode: Literal["full_refresh", "incremental"] = "full_refresh"
+
+
+class _Catalog(msgspec.Struct):
+    streams: list[_Configured]
+
+
+class ConfiguredStream(msgspec.Struct, frozen=True):
+    """A stream that the user chose. What else the catalog says is the destination's business."""
+
+    name: str
+    incremental: bool
+
+
+def load(value: Any) -> list[ConfiguredStream]:
+    """Read a configured catalog; unknown keys are ignored.
+
+    Raises:
+        ConfigError: It is not one.
+    """
+    try:
+        catalog = msgspec.convert(value, _Catalog)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"The catalog is not a configured Airbyte catalog: {error}.") from None
+    names = [configured.stream.name for configured in catalog.streams]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ConfigError(f"The catalog holds a stream more than once: {', '.join(twice)}.")
+    return [ConfiguredStream(c.stream.name, c.sync_mode == "incremental") for c in catalog.streams]
+
+
+def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:
+    """The AirbyteStream that describes an endpoint."""
+    incremental = endpoint.incremental
+    described: dict[str, Any] = {
+        "name": endpoint.name,
+        "json_schema": json_schema,
+        "supported_sync_modes": ["full_refresh", "incremental"] if incremental else ["full_refresh"],
+        "is_resumable": incremental is not None,
+    }
+    if incremental:
+        described["source_defined_cursor"] = True
+        field = incremental.cursor_field
+        described["default_cursor_field"] = [] if field is None else list(endpoint.reshaping.place(field) or ())
+    if endpoint.primary_key:
+        described["source_defined_primary_key"] = [list(path) for path in endpoint.primary_key]
+    return described

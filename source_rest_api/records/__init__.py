@@ -1,0 +1,1 @@
+"""A response's body → records → transformed records."""

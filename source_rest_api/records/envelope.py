@@ -1,0 +1,130 @@
+"""What stands around the records of a body: opened in one typed pass, compiled once per stream.
+
+The pass checks the syntax of the whole body, cuts the records out and reads what paging asks for. What it does not
+understand is left to the general way, the decoder and the record selector, which also say what is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from source_rest_api.formats import raw_json
+from source_rest_api.records.selectors import ERROR_KEYS, WHOLE_BODY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from source_rest_api.formats.raw_json import Opened
+    from source_rest_api.model import Path
+    from source_rest_api.pagination.page import Response
+    from source_rest_api.records.decoders import WholeBody
+    from source_rest_api.records.selectors import RecordSelector
+
+
+class Body(NamedTuple):
+    """An opened body."""
+
+    root: Raw
+    """All of it, undecoded."""
+    records: list[Raw]
+    known: Mapping[Path, Raw | None] = {}
+    """Values that were read on the way; None for what is absent."""
+
+
+class Envelope:
+    """Opens the bodies of one stream.
+
+    Args:
+        decoder: The general way to the body's value.
+        selector: The general way to the records.
+        paths: Values beside the records that every page is asked for.
+    """
+
+    def __init__(self, decoder: WholeBody, selector: RecordSelector, paths: Iterable[Path]) -> None:
+        self._decoder = decoder
+        self._selector = selector
+        self._cutter = None
+        if selector.is_plain:
+            where = selector.records_path or WHOLE_BODY
+            self._cutter = _Cutter(() if where == WHOLE_BODY else where, paths)
+
+    def open(self, response: Response) -> Body:
+        """The body's records, each an object.
+
+        Raises:
+            BrokenAnswerError: The body is cut, is not JSON, or is not text.
+            ConfigError: The records are not where they should be, or it is an error although its status is 200.
+        """
+        text = self._decoder.text(response)
+        cut = None if self._cutter is None else self._cutter.cut(text)
+        if cut is None:
+            root = self._decoder.parsed(text, response)
+            return Body(root, self._selector.select(root, accepted=response.is_accepted))
+        if not response.is_accepted:
+            self._selector.refuse_error(cut.opened)
+        return Body(Raw(text.strip()), self._selector.only_objects(cut.records), cut.known)
+
+
+class _Cut(NamedTuple):
+    records: list[Raw]
+    opened: Opened
+    known: dict[Path, Raw | None]
+
+
+class _Cutter:
+    """The typed pass.
+
+    Args:
+        where: The path of the records' array.
+        paths: What else to read.
+    """
+
+    def __init__(self, where: Path, paths: Iterable[Path]) -> None:
+        self._where = where
+        self._paths = [path for path in paths if where and not _overlap(path, where)]
+        self._ambiguous = [
+            (*where[:level], key) for level in range(len(where)) for key in raw_json.spellings(where[level:])[1:]
+        ]
+        self._decode = msgspec.json.Decoder(_kind(where, self._paths, ERROR_KEYS)).decode
+
+    def cut(self, text: bytes) -> _Cut | None:
+        """The records and what else was found; None if the body is not as was expected."""
+        try:
+            found = self._decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        opened, records = _opened(found, self._where)
+        if records is None or any(raw_json.find_in(opened, path) is not None for path in self._ambiguous):
+            return None
+        return _Cut(records, opened, {path: raw_json.find_in(opened, path) for path in self._paths})
+
+
+def _overlap(path: Path, where: Path) -> bool:
+    """Whether one leads through the other."""
+    return all(key == other for key, other in zip(".".join(path).split("."), ".".join(where).split("."), strict=False))
+
+
+def _kind(where: Path, paths: Collection[Path], more: Collection[str] = ()) -> Any:
+    """The type of what holds the records: an object for each key on the way, which skips whatever it does not know."""
+    if not where:
+        return list[Raw]
+    names = {key for path in (where, *paths) for key in raw_json.spellings(path)} | set(more)
+    inner = _kind(where[1:], [path[1:] for path in paths if path[0] == where[0]])
+    keys = {f"field{index}": name for index, name in enumerate(sorted(names))}
+    fields: list[Any] = [(field, inner if name == where[0] else Raw, None) for field, name in keys.items()]
+    return msgspec.defstruct("Envelope", fields, rename=keys)
+
+
+def _opened(found: Any, where: Path) -> tuple[Opened, list[Raw] | None]:
+    """The fields that were read, and the records if they are there."""
+    if not where or found is None:
+        return {}, found
+    names = found.__struct_encode_fields__
+    present = {
+        name: value for name, value in zip(names, msgspec.structs.astuple(found), strict=True) if value is not None
+    }
+    inner, records = _opened(present.pop(where[0], None), where[1:])
+    return {**present, where[0]: inner}, records

@@ -1,0 +1,80 @@
+"""What becomes of a record that is too large for the platform: its largest fields are null, and it says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import raw_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from source_rest_api.model import Path
+
+_NULL = Raw(b"null")
+_TOLD = 90
+"""Bytes, beside its name, that tell of a field that it was set to null."""
+
+
+class Fitted(NamedTuple):
+    """Records as they may be emitted."""
+
+    records: list[Raw]
+    nulled: dict[int, tuple[str, ...]]
+    """By the index of a record: its fields that were set to null."""
+
+
+class RecordSize:
+    """The largest size of a stream's records.
+
+    Args:
+        largest: Bytes of a record's JSON, with what is said of its changes.
+        kept: Fields that are never set to null: primary key and cursor.
+    """
+
+    def __init__(self, largest: int, kept: Iterable[Path]) -> None:
+        self._largest = largest
+        self._kept = {key for path in kept for key in raw_json.spellings(path)}
+
+    def fit(self, records: list[Raw], together: int) -> Fitted:
+        """The records, each within the size. Where all together are, none is looked at.
+
+        Args:
+            records: As they came.
+            together: Bytes of all of them, at most.
+
+        Raises:
+            ConfigError: A record is too large even so.
+        """
+        if together <= self._largest:
+            return Fitted(records, {})
+        fitted = Fitted(list(records), {})
+        for index, record in enumerate(records):
+            if len(record) > self._largest:
+                fitted.records[index], nulled = self._fit(record)
+                if nulled:
+                    fitted.nulled[index] = nulled
+        return fitted
+
+    def _fit(self, record: Raw) -> tuple[Raw, tuple[str, ...]]:
+        fields = raw_json.fields(Raw(msgspec.json.format(bytes(record), indent=-1)))
+        size = len(msgspec.json.encode(fields))
+        nulled = []
+        free = [name for name in fields if name not in self._kept]
+        for name in sorted(free, key=lambda name: len(fields[name]), reverse=True):
+            told = _TOLD + len(name.encode())
+            if size <= self._largest or len(fields[name]) <= told:
+                break
+            size += len(_NULL) + told - len(fields[name])
+            fields[name] = _NULL
+            nulled.append(name)
+        if size > self._largest:
+            raise ConfigError(
+                f"A record is larger than {self._largest >> 20} MB, even with its largest fields set to null: leave "
+                "fields out (`remove_fields`), or raise `limits.record_megabytes`."
+            )
+        return Raw(msgspec.json.encode(fields)), tuple(nulled)

@@ -1,0 +1,1 @@
+"""The state of a stream, and what moves it."""

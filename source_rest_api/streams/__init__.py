@@ -1,0 +1,1 @@
+"""One endpoint as a stream: its partitions, its slices, and their pages."""

@@ -1,0 +1,70 @@
+"""What a stream emits of the records that it reads."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from source_rest_api.records.changes import RecordChanges
+from source_rest_api.records.size_limit import Fitted, RecordSize
+from source_rest_api.streams.parent_record import Copier
+
+if TYPE_CHECKING:
+    from msgspec import Raw
+
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.config.limits import Limits
+    from source_rest_api.cursors.cursors import Slice
+    from source_rest_api.pagination.page import Page
+    from source_rest_api.read_stats import Ledger
+    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.request_builder import RequestBuilder
+
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.emission")
+_SHOWN = 5
+
+
+class Emission:
+    """Makes what is emitted of the records of one stream.
+
+    Args:
+        endpoint: What becomes of its records.
+        limits: How large they may be.
+        requests: Knows what templates read.
+        ledger: Where it is counted what is not emitted as it came.
+    """
+
+    def __init__(self, endpoint: Endpoint, limits: Limits, requests: RequestBuilder, ledger: Ledger) -> None:
+        self._stream = endpoint.name
+        self._changes = RecordChanges(endpoint, ledger) if endpoint.changes_records else None
+        self._size = RecordSize(limits.record, endpoint.known_by)
+        self._requests = requests
+        self._ledger = ledger
+
+    def records(self, records: list[Raw], partition: Partition, interval: Slice) -> list[Raw]:
+        """Records filtered, changed, with what is copied from parents and lists.
+
+        Raises:
+            ConfigError: Two fields would be in one place, or a template cannot be filled.
+        """
+        copy = Copier(partition.copies).copy_into if partition.copies else None
+        if self._changes is not None:
+            return self._changes.apply(records, self._requests.names(partition, interval), copy)
+        return records if copy is None else [copy(record) for record in records]
+
+    def of(self, page: Page, new: list[Raw], partition: Partition, interval: Slice) -> Fitted:
+        """As `records`, of those of a page that are new, each within the size.
+
+        Raises:
+            ConfigError: As `records`, or one is too large even so.
+        """
+        made = self.records(new, partition, interval)
+        fitted = self._size.fit(made, page.weight if made is new else sum(map(len, made)))
+        count = len(fitted.nulled)
+        if count and self._ledger.add(nulled=count) == count:
+            _LOG.warning(
+                "Stream %s: a record is too large (`limits.record_megabytes`), so its largest fields are null: %s.",
+                self._stream,
+                ", ".join(next(iter(fitted.nulled.values()))[:_SHOWN]),
+            )
+        return fitted

@@ -1,0 +1,93 @@
+"""Asks for one page of an endpoint: request, answer, records."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec import Raw
+from msgspec.structs import replace
+
+from source_rest_api.pagination.page import Page
+from source_rest_api.pagination.paginator import paths
+from source_rest_api.records.decoders import Json, WholeBody
+from source_rest_api.records.envelope import Envelope
+from source_rest_api.records.zip_decoder import Zip
+from source_rest_api.streams.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.cursors.cursors import Slice
+    from source_rest_api.http.requester import Requester
+    from source_rest_api.pagination.page import Position, Response
+    from source_rest_api.pagination.paginators import Pagination
+    from source_rest_api.read_stats import Ledger
+    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.request_builder import RequestBuilder
+
+
+class PageSource:
+    """The pages of one endpoint, each by its position."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        paginator: Pagination,
+        requests: RequestBuilder,
+        requester: Requester,
+        ledger: Ledger,
+    ) -> None:
+        self._name = endpoint.name
+        self._decoder = endpoint.decoder
+        self._selector = endpoint.selector
+        whole = endpoint.decoder if isinstance(endpoint.decoder, WholeBody) else Json()
+        self._envelope = Envelope(whole, endpoint.selector, paths(paginator))
+        self._requests = requests
+        self._requester = requester
+        self._ledger = ledger
+
+    @property
+    def streamed(self) -> bool:
+        """Whether an answer is read while it arrives, and comes in parts."""
+        return not isinstance(self._decoder, WholeBody)
+
+    def ask(
+        self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int
+    ) -> Iterator[Page]:
+        """The page that answers a request; in parts, where the format is read while it arrives.
+
+        Args:
+            partition: What the stream is read for.
+            interval: The slice.
+            position: Where in the slice.
+            number: The page's, from 1.
+            before: Records of the slice's earlier pages.
+
+        Raises:
+            SourceError: The answer is unusable.
+        """
+        with Place(self._name):
+            request = self._requests.build(partition, interval, position)
+        with Place(self._name, request, f"page {number}"):
+            decoder = self._decoder
+            if isinstance(decoder, WholeBody):
+
+                def read(response: Response) -> Page:
+                    self._ledger.add(bytes=len(response.body))
+                    if response.is_empty:
+                        return Page(request, response, Raw(b"null"), [], position, number, before)
+                    body = self._envelope.open(response)
+                    return Page(request, response, body.root, body.records, position, number, before, known=body.known)
+
+                yield self._requester.fetch(request, read, self._ledger)
+                return
+            pages = partial(decoder.pages, select=self._selector.select) if isinstance(decoder, Zip) else decoder.pages
+
+            def parts(response: Response) -> Iterator[Page]:
+                response = replace(response, chunks=self._ledger.received(response.chunks))
+                page = Page(request, response, Raw(b"null"), [], position, number, before)
+                return iter([page]) if response.is_empty else page.parts(pages(response))
+
+            yield from self._requester.stream(request, parts, self._ledger)

@@ -1,0 +1,159 @@
+"""Parent streams: each read once for all the streams below it."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+from source_rest_api.config import stream_references
+from source_rest_api.cursors.cursors import Slice
+from source_rest_api.errors import SourceError
+from source_rest_api.formats import raw_json
+from source_rest_api.streams import parent_record
+from source_rest_api.streams.spool import Spool
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from msgspec import Raw
+
+    from source_rest_api.config.config import Config
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.read_stats import Ledger
+    from source_rest_api.streams.batch import Batch
+    from source_rest_api.streams.partitions import Partition
+
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.parents")
+
+
+class Readable(Protocol):
+    """What is asked of a parent's stream."""
+
+    ledger: Ledger
+
+    def partitions(self) -> Iterator[Partition]:
+        """What it is read for."""
+
+    def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
+        """Its records as they are emitted, page by page."""
+
+    def from_start(self, partition: Partition) -> Iterator[Batch]:
+        """The same, asked for as in a first sync."""
+
+
+class Parents:
+    """The parent streams of one command, whichever of them are in the catalog.
+
+    Args:
+        config: The API.
+        make_stream: Makes a parent's stream, which has to find its own parents here.
+    """
+
+    def __init__(self, config: Config, make_stream: Callable[[Endpoint, Parents], Readable]) -> None:
+        self._config = config
+        self._make_stream = make_stream
+        self._reads: dict[str, _SharedRead] = {}
+        self._ledgers: dict[str, Ledger] = {}
+        self._lock = Lock()
+
+    def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
+        """A stream's records, each with those above it, by their names in templates.
+
+        A record has only the fields that templates and copies of the config use.
+
+        Raises:
+            SourceError: It cannot be read to its end; the same for all that ask.
+        """
+        with self._lock:
+            if endpoint.name not in self._reads:
+                self._reads[endpoint.name] = _SharedRead(self._rows(endpoint))
+            read = self._reads[endpoint.name]
+        for row in read:
+            yield parent_record.decode(row)
+
+    def above(self, endpoint: Endpoint) -> list[Endpoint]:
+        """All streams that are read for an endpoint."""
+        return stream_references.reached_from(self._config, endpoint)
+
+    def ledgers(self, endpoint: Endpoint) -> dict[str, Ledger]:
+        """What the reads of those came to so far, by their names."""
+        names = [other.name for other in self.above(endpoint)]
+        return {name: self._ledgers[name] for name in names if name in self._ledgers}
+
+    def _rows(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
+        began = time.monotonic()
+        stream = self._make_stream(endpoint, self)
+        self._ledgers[endpoint.name] = stream.ledger
+        fields = stream_references.fields_for_children(self._config, endpoint)
+        bounded = _needs_bounds(endpoint)
+        for partition in stream.partitions():
+            stream.ledger.add(partitions=1)
+            for batch in stream.from_start(partition) if bounded else stream.batches(partition, Slice()):
+                yield [
+                    parent_record.encode({**partition.records, endpoint.variable: _only(record, fields)})
+                    for record in batch.records
+                ]
+        summary = stream.ledger.summary(time.monotonic() - began)
+        _LOG.info("Stream %s, for the streams below it: %s.", endpoint.name, summary)
+
+
+def _needs_bounds(endpoint: Endpoint) -> bool:
+    """Whether the stream cannot be asked for without an interval: its templates read one, or it is read in steps."""
+    step = getattr(endpoint.incremental, "step", None)
+    intervals = {"stream_interval", "stream_slice"}
+    return step is not None or any(intervals & templates.names(text) for text in endpoint.texts)
+
+
+def _only(record: Raw, fields: frozenset[str] | None) -> Any:
+    if fields is None:
+        return record
+    return {name: value for name, value in raw_json.fields(record).items() if name in fields}
+
+
+class _SharedRead:
+    """One read for any number of children at the same time: whoever is ahead of the others asks for the next page."""
+
+    def __init__(self, pages: Iterator[list[bytes]]) -> None:
+        self._pages = pages
+        self._rows = Spool()
+        self._asking = Lock()
+        self._ended = False
+        self._failure: BaseException | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        position = 0
+        while rows := self._after(position):
+            position += len(rows)
+            yield from rows
+
+    def _after(self, position: int) -> list[bytes]:
+        rows = self._rows.after(position)
+        if rows:
+            return rows
+        with self._asking:
+            while len(self._rows) <= position and not self._ended:
+                self._ask()
+        if len(self._rows) <= position and self._failure is not None:
+            raise _again(self._failure)
+        return self._rows.after(position)
+
+    def _ask(self) -> None:
+        try:
+            page = next(self._pages, None)
+            self._ended = page is None
+            self._rows.add(page or [])
+        except BaseException as failure:  # noqa: BLE001 -- whatever it is, it concerns every child
+            self._ended, self._failure = True, failure
+
+
+def _again(failure: BaseException) -> BaseException:
+    """An error for one more child, which will say where it was met."""
+    if not isinstance(failure, SourceError):
+        return failure
+    again = copy.copy(failure)
+    again.where = list(failure.where)
+    return again.with_traceback(failure.__traceback__)

@@ -1,0 +1,33 @@
+"""Where to go on when an API gives no more records to one question (Elasticsearch and searches built on it: 10,000)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from source_rest_api.errors import ConfigError
+
+if TYPE_CHECKING:
+    from source_rest_api.cursors.cursors import Mark, Slice
+
+
+def rest(interval: Slice, newest: Mark | None) -> Slice:
+    """What is left of a slice whose records came oldest first, up to the newest of them.
+
+    It begins with the newest cursor value itself, because others may share it.
+
+    Raises:
+        ConfigError: There is no such value, or the slice began with it, so that asking again would give the same.
+    """
+    if newest is None:
+        raise ConfigError(
+            "The API gives no more records to this question (`pagination.result_cap`), and none of them has a readable "
+            "cursor to go on from: check `incremental.cursor_field`."
+        )
+    if interval.start is not None and newest.value <= interval.start.value:
+        raise ConfigError(
+            f"More records than the API gives to one question (`pagination.result_cap`) have the cursor {newest.text}, "
+            "so that those beyond cannot be asked for. Divide the question, for example by `partitions`."
+        )
+    return replace(interval, start=newest)

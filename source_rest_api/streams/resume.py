@@ -1,0 +1,77 @@
+"""What is left to read of a partition, when an earlier run of the same sync broke off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from source_rest_api.cursors.cursors import Slice
+from source_rest_api.state import state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from source_rest_api.config.config import Config
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.cursors.cursors import Cursor, Mark
+    from source_rest_api.pagination.paginators import Pagination
+    from source_rest_api.state.state import SliceState
+
+
+class Task(NamedTuple):
+    """A slice to read, from its start or from where an earlier run came."""
+
+    interval: Slice
+    saved: SliceState | None = None
+
+
+def depends_on(config: Config, endpoint: Endpoint, paginator: Pagination) -> str:
+    """Digest of all that positions in the state depend on."""
+    parts = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.body, paginator, config.params)
+    return state.digest(repr((config.url_base, endpoint.incremental, *parts)))
+
+
+def tasks(whole: Slice, entries: Iterable[SliceState], cursor: Cursor | None) -> Iterator[Task]:
+    """The slices to read of one partition: those in flight, then the gaps, cut into windows.
+
+    Args:
+        whole: What this sync is to cover.
+        entries: What earlier runs of it delivered.
+        cursor: The stream's cursor, if it has one.
+    """
+    known = [(_interval(entry, cursor), entry) for entry in entries]
+    yield from (Task(interval, entry) for interval, entry in known if not entry.done)
+    for gap in gaps(whole, [interval for interval, _ in known]):
+        if cursor is None:
+            yield Task(gap)
+        else:
+            yield from map(Task, cursor.windows(gap))
+
+
+def gaps(whole: Slice, covered: list[Slice]) -> Iterator[Slice]:
+    """What of an interval is not covered. Without a start it begins before all marks, without an end it goes on."""
+    if not covered:
+        yield whole
+        return
+    reached = whole.start
+    for interval in sorted(covered, key=_order):
+        if interval.start is not None and (reached is None or reached.value < interval.start.value):
+            yield Slice(reached, interval.start)
+        if interval.end is None:
+            return
+        reached = interval.end if reached is None or reached.value < interval.end.value else reached
+    if whole.end is None or reached is None or reached.value < whole.end.value:
+        yield Slice(reached, whole.end)
+
+
+def _order(interval: Slice) -> tuple[bool, object]:
+    return (False, 0) if interval.start is None else (True, interval.start.value)
+
+
+def _interval(entry: SliceState, cursor: Cursor | None) -> Slice:
+    if cursor is None:
+        return Slice()
+    return Slice(_mark(entry.start, cursor), _mark(entry.end, cursor))
+
+
+def _mark(text: str | None, cursor: Cursor) -> Mark | None:
+    return None if text is None else cursor.mark(text)

@@ -1,0 +1,248 @@
+"""Holds the pages of a slice together where positions shift: offsets and page numbers, when rows come or go meanwhile.
+
+An offset is asked for one row early, so each page begins with the last row of the page before. Page numbers cannot be
+asked for so: a total that falls says that rows went, and rows of the page before that they came; where it is wished,
+the page before is asked for once more. Where rows have moved, reading steps back until it meets a row that it knows,
+as it was: one that has changed may have another place. A later run begins in the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.pagination.page import End
+from source_rest_api.state import state
+from source_rest_api.streams.batch import Bookmark
+from source_rest_api.streams.loop_guard import REPEATED_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from msgspec import Raw
+
+    from source_rest_api.pagination.page import Next, Page, Position
+    from source_rest_api.streams.stream import Stream
+
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.row_drift")
+_RETURNS = 3
+"""How often reading may go back to the first row before the order of rows counts as none."""
+
+
+class Continuity:
+    """What one page of a slice has delivered, and where in the next one the new rows begin.
+
+    Args:
+        stream: The stream.
+        ask: Asks for a page of the slice: its position, its number, the records before it.
+    """
+
+    def __init__(self, stream: Stream, ask: Callable[[Position | None, int, int], Iterator[Page]]) -> None:
+        self._stream = stream
+        self._paginator = stream.paginator
+        self._by_row = stream.paginator.shifts == "row"
+        self._by_row_overlaps = self._by_row and stream.overlaps
+        self._ask = ask
+        self._tail: list[Raw] = []
+        self._anchor: str | None = None
+        self._resuming = False
+        self._returns = 0
+        self._stale = 0
+        self._searching = False
+        self._volatile = False
+        self._total: int | None = None
+        self._falls: set[tuple[Position | None, int]] = set()
+        self.drifts = 0
+        """How often rows were seen to have moved."""
+        self.moved = False
+        """Whether rows had moved before the last page came, so that pages asked for ahead of it mean nothing."""
+        self.only_known = False
+        """Whether the last page held the row before it, and nothing else."""
+
+    def resume(self, anchor: str | None) -> None:
+        """Expect a page of an earlier run, which holds the row with this digest."""
+        self._anchor, self._resuming = anchor, True
+
+    def overlapping(self, position: Position | None) -> Position | None:
+        """Where to ask for a page, so that it begins with the row before it."""
+        return self._paginator.back(position) if self._overlaps and position is not None else position
+
+    @property
+    def _overlaps(self) -> bool:
+        """Pages of one row cannot overlap: the next one would be the same."""
+        return self._by_row_overlaps and not self._resuming and len(self._tail) > 1
+
+    def check(self, page: Page) -> Page | None:
+        """The page without the rows that are known; None if an earlier page is needed, because rows have moved.
+
+        Raises:
+            ConfigError: A page is there for the third time: paging does not advance.
+        """
+        self.moved = False
+        self.only_known = self._overlaps and len(page) == 1
+        if page.earlier or page.response.end is not None:
+            new: list[Raw] | None = page.records
+        elif self._is_repeated(page):
+            new = []
+        else:
+            new = self._new(page)
+        if new is None:
+            return None
+        self.only_known = self.only_known and not new
+        known = len(page.records) - len(new)
+        self._tail = page.records or self._tail
+        return replace(page, records=new, earlier=page.earlier + known) if known else page
+
+    def earlier(self, page: Page) -> tuple[Position, int, int]:
+        """The position of a page before this one, its number, and the records before it.
+
+        Raises:
+            ConfigError: The rows have no order.
+        """
+        first, asked, rows = int(self._paginator.first() or 0), int(page.position or 0), len(self._tail)
+        position = max(first, asked - (max(rows - 1, 1) if self._by_row else 1))
+        self._returns += position == first
+        if self._returns > _RETURNS:
+            raise ConfigError(
+                "The API gives its rows in another order each time, so that their positions mean nothing. Have it sort "
+                "by a field that does not change (`params`)."
+            )
+        back = asked - position
+        if self._by_row:
+            return position, page.number, max(page.records_before - back, 0)
+        return position, page.number - back, max(page.records_before - back * rows, 0)
+
+    def bookmark(self, page: Page, following: Next | None) -> Bookmark | None:
+        """Where a later run may go on after a page, if that is safe to keep."""
+        if following is None or isinstance(following, End) or not self._stream.may_keep(following):
+            return None
+        if self._paginator.shifts is None:
+            return Bookmark(following, page.number, page.records_so_far)
+        anchor = state.digest(bytes(self._tail[-1])) if self._tail else None
+        back = self._paginator.back(following)
+        if self._by_row:
+            return Bookmark(back, page.number, page.records_so_far - 1, anchor)
+        return Bookmark(back, page.number - 1, page.records_before, anchor)
+
+    def _new(self, page: Page) -> list[Raw] | None:
+        """The page's rows that are not known; None if an earlier page is needed."""
+        rows, counted = page.records, self._paginator.shifts == "page"
+        if self._resuming:
+            self._resuming = False
+            digests = [] if self._anchor is None else [state.digest(bytes(row)) for row in rows]
+            if self._anchor in digests:
+                return rows[digests.index(self._anchor) + 1 :]
+            return None if self._anchor else rows
+        if not self._tail and counted:
+            self._fell(page)
+        if not self._tail or not (self._overlaps or counted):
+            return rows
+        went = not self._searching and (not self._goes_on(page) if self._by_row else self._went(page))
+        if went:
+            self._note()
+            self._searching = True
+        if not self._searching:
+            return rows[1:] if self._by_row else rows[self._repeated(rows) :]
+        new = None if counted and went else self._beyond_known(rows)
+        if new is None and page.position == self._paginator.first():
+            new = rows
+        self._searching = new is None
+        return new
+
+    def _is_repeated(self, page: Page) -> bool:
+        """Whether a page is the one before it again: as many rows came in front, or, the second time, paging stands.
+
+        Without a key it may as well be other rows that are alike, which the loop guard takes for an error.
+
+        Raises:
+            ConfigError: It is the second time.
+        """
+        keyed = self._stream.endpoint.primary_key and self._paginator.shifts is not None
+        if not keyed or self._searching or self._resuming or not page.records or page.records != self._tail:
+            if self._stale:
+                self._note()
+            self._stale = 0
+            return False
+        self._stale += 1
+        if self._stale > 1:
+            raise ConfigError(REPEATED_PAGE)
+        self._stream.ledger.add(withheld=len(page.records) - self._overlaps)
+        self.moved = True
+        return True
+
+    def _goes_on(self, page: Page) -> bool:
+        """Whether an overlapping page begins with the last row of the page before."""
+        return bool(page.records) and self._is_last(page.records[0])
+
+    def _is_last(self, row: Raw) -> bool:
+        last = self._tail[-1]
+        return bytes(row) == bytes(last) or (
+            self._volatile and self._stream.identity(row) == self._stream.identity(last)
+        )
+
+    def _went(self, page: Page) -> bool:
+        """Whether rows before a counted page went, so that others may have passed from it to the page before."""
+        if self._fell(page):
+            return True
+        if not self._stream.overlaps or page.position == self._paginator.first():
+            return False
+        asked = self._paginator.back(page.position or 0)
+        [again] = deque(self._ask(asked, page.number - 1, 0), maxlen=1)
+        return not again.records or not self._is_last(again.records[-1])
+
+    def _fell(self, page: Page) -> bool:
+        """Whether there are fewer records in all than with the page before."""
+        before, self._total = self._total, self._paginator.total(page)
+        if before is None or self._total is None or self._total >= before:
+            return False
+        fall = (page.position, self._total)
+        if fall in self._falls:  # it is no total of all pages
+            return False
+        self._falls.add(fall)
+        return True
+
+    def _repeated(self, rows: list[Raw]) -> int:
+        """How many rows at the head of a counted page were on the one before, because others came in front."""
+        if not rows or not self._stream.endpoint.primary_key:
+            return 0
+        if self._tail[-1] not in rows and rows[0] not in self._tail:
+            return 0
+        self._note()
+        self.moved = True
+        count = next((index for index, row in enumerate(rows) if row not in self._tail), len(rows))
+        self._stream.ledger.add(withheld=count)
+        return count
+
+    def _beyond_known(self, rows: list[Raw]) -> list[Raw] | None:
+        """Rows that moved, without those that were delivered byte for byte as they are now; None if none of them was.
+
+        Between them may be rows that moved there from further on, and without a key two rows may be alike.
+        """
+        if not self._stream.endpoint.primary_key:
+            return rows if rows and rows[0] in self._tail else None
+        known = {self._stream.identity(row): row for row in self._tail}
+        names = [self._stream.identity(row) for row in rows]
+        as_were = [known.get(name) == row for name, row in zip(names, rows, strict=True)]
+        if not any(as_were) and names[: len(known)] == list(known):  # all of them change all the time
+            self._volatile = True
+        if self._volatile:
+            as_were = [name in known for name in names]
+        if not any(as_were):
+            return None
+        new = [index for index, as_was in enumerate(as_were) if not as_was]
+        asked_for = self._by_row and self._tail[-1] in rows  # the row before the page, which does not count
+        twice = sum(names[index] in known for index in new)
+        self._stream.ledger.add(withheld=len(rows) - len(new) - asked_for, twice=twice)
+        return [rows[index] for index in new]
+
+    def _note(self) -> None:
+        self.drifts += 1
+        if self._stream.ledger.add(drifts=1) == 1:
+            _LOG.warning(
+                "Stream %s: rows came, went or changed while pages were read; reading goes on from one that it knows.",
+                self._stream.name,
+            )

@@ -1,0 +1,248 @@
+"""Reads one slice: asks for its pages, ahead where the next request needs no answer, and delivers them in order."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.pagination.page import End
+from source_rest_api.streams import result_cap, slice_checks
+from source_rest_api.streams.batch import Advance, Batch
+from source_rest_api.streams.fetch import Fetch
+from source_rest_api.streams.oldest_first import OldestFirst
+from source_rest_api.streams.row_drift import Continuity
+from source_rest_api.streams.slice_checks import Boundary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from msgspec import Raw
+
+    from source_rest_api.cursors.cursors import Observation
+    from source_rest_api.pagination.page import Next, Page, Position
+    from source_rest_api.streams.batch import Out
+    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.resume import Task
+    from source_rest_api.streams.stream import Stream
+
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
+
+
+class SliceReader:
+    """One slice of a stream. Any number of threads may work on it.
+
+    Args:
+        stream: The stream.
+        partition: What it is read for.
+        task: The interval, and where an earlier run came.
+        known: The records at the saved cursor, which are not delivered again.
+        reach: Pages that may be asked for at the same time.
+    """
+
+    def __init__(self, stream: Stream, partition: Partition, task: Task, known: Boundary | None, reach: int) -> None:
+        self._stream = stream
+        self._paginator = stream.paginator
+        self._partition = partition
+        self._interval = task.interval
+        self._known = known
+        self._most = reach
+        self._lock = Lock()
+        self._turn = Lock()
+        self._asked: deque[Fetch] = deque()
+        self.ended = False
+        saved = task.saved
+        self._resumed = saved is not None
+        self._position: Position | None
+        self._begin()
+        if saved is not None:
+            self._position, self._number, self._before = saved.at, saved.page + 1, saved.records
+            self._continuity.resume(saved.anchor)
+
+    def _begin(self) -> None:
+        """Stand at the slice's start."""
+        self._position = self._paginator.first()
+        self._number, self._before = 1, 0
+        self._guard = self._stream.loop_guard()
+        self._continuity = Continuity(self._stream, partial(self._stream.pages.ask, self._partition, self._interval))
+        self._delivered = 0
+        self._size = 0
+        self._left: int | None = None
+        self._order = OldestFirst()
+
+    def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
+        """The work of asking for a page, if one may be asked for now.
+
+        Args:
+            ahead: Whether a page counts whose predecessor has not come yet.
+        """
+        fetch = self._claimed(ahead=ahead)
+        return None if fetch is None else partial(self._run, fetch)
+
+    def read(self) -> Iterator[Batch]:
+        """All batches, one page after another, in the thread that asks."""
+        while (fetch := self._claimed(ahead=False)) is not None:
+            yield from self._batches(fetch, lambda: None)
+
+    def _claimed(self, *, ahead: bool) -> Fetch | None:
+        with self._lock:
+            fetch = self._ahead() if ahead else self._following()
+            if fetch is not None:
+                self._asked.append(fetch)
+            return fetch
+
+    def _following(self) -> Fetch | None:
+        if self.ended or self._asked:
+            return None
+        return self._fetch(self._position, self._number, self._before)
+
+    def _ahead(self) -> Fetch | None:
+        """The page after the last that was asked for, where its position is known without an answer."""
+        # Some may be past the end, unless the API says how many are left: as many as were not, so far.
+        reach = min(self._most, 2 * (self._delivered - 1) if self._left is None else self._left)
+        if self.ended or self._stream.pages.streamed or not self._asked or len(self._asked) >= reach:
+            return None
+        last = self._asked[-1]
+        position = self._paginator.after(last.position, self._size)
+        if position is None:
+            return None
+        return self._fetch(position, last.number + 1, last.before + self._size)
+
+    def _fetch(self, position: Position | None, number: int, before: int) -> Fetch:
+        asked = self._continuity.overlapping(position)
+        return Fetch(asked, number, before - (asked != position))
+
+    def _run(self, fetch: Fetch, out: Out) -> None:
+        for batch in self._batches(fetch, out.changed):
+            out.put(batch)
+
+    def _batches(self, fetch: Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
+        """Ask for a page, then give all that have their turn."""
+        pages = self._stream.pages.ask(self._partition, self._interval, fetch.position, fetch.number, fetch.before)
+        try:
+            fetch.pages = pages if self._stream.pages.streamed else list(pages)
+        except BaseException as error:  # noqa: BLE001 -- raised when its turn comes, if it does
+            fetch.error = error
+        fetch.ready = True
+        with self._turn:
+            while self._asked and (head := self._asked[0]).ready:
+                yield from self._results(head, changed)
+
+    def _results(self, fetch: Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
+        try:
+            for page in fetch.taken():
+                with self._stream.place(page):
+                    batch = self._batch(page, changed)
+                if batch is not None:
+                    yield batch
+        except ConfigError as error:
+            if not self._resumed:
+                self._end()
+                raise
+            _LOG.info("%s. The position of an earlier run is refused, so its slice begins again.", error)
+            self._restart()
+            changed()
+        except BaseException:
+            self._end()
+            raise
+
+    def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
+        """What is new on a page; None if an earlier one has to be asked for again."""
+        stream, interval, known = self._stream, self._interval, self._known
+        continued = self._continuity.check(page)
+        if continued is None:
+            self._step_back(page)
+            changed()
+            return None
+        if not page.earlier and (continued is page or continued.records):
+            self._guard.check(page, self._continuity.drifts)
+        seen = stream.observe(continued, interval)
+        if seen is not None and stream.in_order:
+            self._order.check(seen)
+        following: Next | None = None
+        if page.last:
+            following = self._next(page, continued, passed=seen is not None and seen.passed)
+            self._go_on(page, following, seen)
+            changed()
+        new = self._new(continued, seen, known)
+        fitted = stream.emission.of(continued, new, self._partition, interval)
+        stream.ledger.add(pages=not page.earlier, records=len(new))
+        moved = Advance(
+            self._partition.key,
+            interval,
+            done=isinstance(following, End) and not following.capped,
+            bookmark=self._continuity.bookmark(page, following),
+            newest=seen.newest if seen is not None else None,
+            boundary=slice_checks.digests(seen) if seen is not None and stream.endpoint.primary_key else (),
+            ordered=stream.in_order and page.last,
+            keys=() if stream.sweep is None else stream.sweep.delivered(fitted.records),
+        )
+        return Batch(fitted.records, moved, fitted.nulled)
+
+    def _new(self, page: Page, seen: Observation | None, known: Boundary | None) -> list[Raw]:
+        """The page's records without what is older than the slice or was delivered by an earlier sync."""
+        if seen is None:
+            return page.records
+        if known is None:
+            return seen.records
+        records = known.left_out(seen)
+        self._stream.ledger.add(withheld=len(seen.records) - len(records))
+        return records
+
+    def _next(self, page: Page, continued: Page, *, passed: bool) -> Next:
+        """Where to go on. A page that holds only the row before it is an empty one."""
+        if passed:
+            return self._stream.end(page, End("older than the cursor", said=True))
+        return self._stream.following(continued if self._continuity.only_known else page)
+
+    def _go_on(self, page: Page, following: Next, seen: Observation | None) -> None:
+        """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
+        with self._lock:
+            self._asked.popleft()
+            self._resumed = False
+            self._delivered += 1
+            self._size = len(page)
+            if isinstance(following, End):
+                self._asked.clear()
+                self.ended = not following.capped
+                if following.capped:
+                    self._divide(seen)
+                return
+            self._left = self._paginator.pages_left(page)
+            self._position, self._number, self._before = following, page.number + 1, page.records_so_far
+            awaited = self._continuity.overlapping(following)
+            if self._asked and (self._continuity.moved or self._asked[0].position != awaited):
+                self._asked.clear()
+
+    def _divide(self, seen: Observation | None) -> None:
+        """Ask anew from the newest record on, because the API gives no more to this question."""
+        self._interval = result_cap.rest(self._interval, self._order.newest)
+        if seen is not None and seen.newest is not None and seen.newest == self._order.newest:
+            self._known = Boundary(seen.newest, frozenset(slice_checks.digests(seen)))
+        self._begin()
+
+    def _step_back(self, page: Page) -> None:
+        """Rows moved: ask for an earlier page, or begin again if an earlier run's place cannot be found."""
+        if self._resumed:
+            _LOG.info("Stream %s: rows moved since an earlier run, so its slice begins again.", self._stream.name)
+            self._restart()
+            return
+        with self._lock:
+            self._asked.clear()
+            self._position, self._number, self._before = self._continuity.earlier(page)
+            self._guard = self._stream.loop_guard()
+            self._order.step_back()
+
+    def _restart(self) -> None:
+        with self._lock:
+            self._asked.clear()
+            self._resumed = False
+            self._begin()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._asked.clear()
+            self.ended = True

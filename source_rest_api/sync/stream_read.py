@@ -1,0 +1,196 @@
+"""One configured stream while it is read: its work in pieces, for threads to do, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.http.body_reader import Stopped
+from source_rest_api.protocol import messages
+from source_rest_api.streams.batch import Planned, Settled, SweepEnd, Swept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from source_rest_api.deletions.sweep import Step, SweepReader
+    from source_rest_api.protocol.catalog import ConfiguredStream
+    from source_rest_api.state.progress import Progress
+    from source_rest_api.streams.batch import Advance, Batch
+    from source_rest_api.streams.slice_reader import SliceReader
+    from source_rest_api.streams.stream import Stream
+    from source_rest_api.sync.worker_pool import Out
+
+_MOST_BYTES = 16 << 20
+"""What pages that are asked for at the same time may come to, by the largest so far; one may always be asked for."""
+_MOST_FAILURES = 3
+"""Slices of a stream that may fail before no further one is begun."""
+
+
+class Item(Struct, frozen=True):
+    """Whole lines of one stream, and what they move."""
+
+    read: StreamRead
+    lines: Sequence[bytes] = ()
+    """In blocks."""
+    records: int = 0
+    moved: Advance | Planned | Swept | SweepEnd | None = None
+    error: BaseException | None = None
+    last: bool = False
+    """Whether nothing of the stream comes after it."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(map(len, self.lines)) + (self.moved.size if isinstance(self.moved, Swept) else 0)
+
+
+class StreamRead:
+    """The read of one stream: it is opened, planned slice by slice, and its slices are read page by page.
+
+    Args:
+        configured: What is to be read.
+        make_stream: The stream of a name, or None if there is none.
+        saved: Its state from the last sync.
+        reach: Slices, and pages of one slice, that may be read at the same time.
+    """
+
+    def __init__(
+        self,
+        configured: ConfiguredStream,
+        make_stream: Callable[[str], Stream | None],
+        saved: Mapping[str, Any] | None,
+        reach: int,
+    ) -> None:
+        self.name = configured.name
+        self.started = time.monotonic()
+        self.stream: Stream | None = None
+        self.progress: Progress | None = None
+        self.finished = False
+        self.failures = 0
+        self._configured = configured
+        self._make_stream = make_stream
+        self._saved = saved
+        self._reach = reach
+        self._lock = Lock()
+        self._plan: Iterator[Step] | None = None
+        self._planning = False
+        self._planned = False
+        self._settling = False
+        self._readers: list[SliceReader | SweepReader] = []
+        self._active = 0
+        self.largest = 0
+        """Bytes of the largest page so far."""
+
+    def claim(self, *, ahead: bool) -> Callable[[Out[Item]], None] | None:
+        """A piece of work that may be done now."""
+        with self._lock:
+            work = self._next(ahead=ahead)
+            if work is None:
+                return None
+            self._active += 1
+            return partial(self._do, work)
+
+    def _next(self, *, ahead: bool) -> Callable[[_Framed], None] | None:
+        self._readers = [reader for reader in self._readers if not reader.ended]
+        if self._active and (self._active + 1) * self.largest > _MOST_BYTES:
+            return None
+        for reader in self._readers:
+            work = reader.claim(ahead=ahead)
+            if work is not None:
+                return work
+        if ahead or self._planning or self._planned or len(self._readers) >= self._reach:
+            return None
+        if self._settling and (self._readers or self._active):
+            return None
+        self._planning = True
+        return self._open if self._plan is None else self._extend
+
+    def _do(self, work: Callable[[_Framed], None], out: Out[Item]) -> None:
+        try:
+            work(_Framed(self, out))
+        except Stopped:
+            self.failures += 1
+            self._planned = True
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, the stream is incomplete and says so
+            self._fail(error, out, planning=work in (self._open, self._extend))
+        with self._lock:
+            self._active -= 1
+            over = self._planned and not self._active and all(reader.ended for reader in self._readers)
+        if over:
+            out.put(Item(self, last=True))
+            self.finished = True
+            out.changed()
+
+    def _fail(self, error: BaseException, out: Out[Item], *, planning: bool) -> None:
+        with self._lock:
+            self.failures += 1
+            self._planned = self._planned or planning or self.failures >= _MOST_FAILURES
+        out.put(Item(self, error=error))
+
+    def _open(self, out: _Framed) -> None:
+        """Begin: the stream, its state, its plan."""
+        out.lines(messages.stream_status(self.name, "STARTED"))
+        stream = self._make_stream(self.name)
+        if stream is None:
+            raise ConfigError(
+                f"Stream {self.name} is in the catalog but not in the config: add an endpoint, or deselect it."
+            )
+        incremental = self._configured.incremental and stream.endpoint.incremental is not None
+        self.progress = stream.progress(self._saved, incremental=incremental)
+        self.stream = stream
+        self._plan = stream.plan(self.progress, self._reach)
+        self._planning = False
+        out.changed()
+
+    def _extend(self, out: _Framed) -> None:
+        """Plan the next slice."""
+        assert self._plan is not None  # noqa: S101 -- it is open
+        plan = self._plan
+        step = None if self._settling and self.failures else next(plan, None)
+        while isinstance(step, Planned | SweepEnd):
+            out.moved(step)
+            step = next(plan, None)
+        with self._lock:
+            self._planned = self._planned or step is None
+            self._planning = False
+            self._settling = isinstance(step, Settled)
+            if step is not None and not isinstance(step, Settled):
+                self._readers.append(step)
+        out.changed()
+
+
+class _Framed:
+    """Turns batches into lines, in the thread that read them."""
+
+    def __init__(self, read: StreamRead, out: Out[Item]) -> None:
+        self._read = read
+        self._out = out
+
+    def put(self, item: Batch) -> None:
+        """Pass on records."""
+        lines = messages.records(self._read.name, item.records, int(time.time() * 1000), item.nulled)
+        framed = Item(self._read, lines, len(item.records), item.moved)
+        self._read.largest = max(self._read.largest, framed.size)
+        self._pass(framed)
+
+    def lines(self, lines: bytes) -> None:
+        """Pass on a message."""
+        self._pass(Item(self._read, [lines]))
+
+    def moved(self, step: Planned | SweepEnd) -> None:
+        """Pass on what is planned."""
+        self._pass(Item(self._read, moved=step))
+
+    def changed(self) -> None:
+        """Tell the workers that there may be new work."""
+        self._out.changed()
+
+    def _pass(self, item: Item) -> None:
+        if not self._out.put(item):
+            raise Stopped

@@ -1,0 +1,188 @@
+"""Reads the configured streams: their statuses, records, states and errors, as blocks of lines."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from source_rest_api.deletions.tombstones import tombstones
+from source_rest_api.errors import InternalError, as_source_error
+from source_rest_api.protocol import messages
+from source_rest_api.state.checkpoint import Checkpoint
+from source_rest_api.streams.batch import Advance, Planned, SweepEnd, Swept
+from source_rest_api.sync.stream_read import Item
+from source_rest_api.sync.worker_pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from datetime import datetime
+    from threading import Event
+
+    from source_rest_api.deletions.known_rows import Inventory
+    from source_rest_api.http.concurrency import Permits
+    from source_rest_api.protocol.messages import Messages
+    from source_rest_api.sync.stream_read import StreamRead
+
+_FUTURE = "Stream {}: a record's cursor {} is later than the beginning of the read; the state stays there."
+
+
+class Sync:
+    """One read of the configured streams.
+
+    Args:
+        reads: What is to be read.
+        out: Makes messages.
+        permits: Bounds the requests at the same time.
+        workers: The most of them.
+        stop: Set from outside to end the read early.
+        now: The time of day.
+        pause: Seconds between the states of a stream.
+    """
+
+    def __init__(
+        self,
+        reads: Sequence[StreamRead],
+        out: Messages,
+        permits: Permits,
+        workers: int,
+        stop: Event,
+        now: Callable[[], datetime],
+        pause: float,
+    ) -> None:
+        self.complete = False
+        """Whether every stream came to its end; known once `run` has ended."""
+        self._failed = False
+        self._out = out
+        self._now = now
+        self._checkpoints = {read.name: Checkpoint(pause, time.monotonic()) for read in reads}
+        self._pause = pause
+        self._look = 0.0
+        self._running: set[str] = set()
+        self._unfinished = {read.name: read for read in reads}
+        self._pool: Pool[Item] = Pool(reads, permits, workers, stop)
+
+    def limited(self, stream: str, seconds: float) -> None:
+        """Tell that a stream waits for a rate limit, and let others use its thread."""
+        read = self._unfinished.get(stream)
+        if read is not None:
+            self._pool.spare()
+            self._pool.put(Item(read, [messages.rate_limited(stream, time.time() + seconds)]))
+
+    def run(self) -> Iterator[bytes]:
+        """Blocks of lines. Every configured stream gets exactly one terminal status."""
+        with closing(self._lines()) as lines:
+            yield from messages.together(lines)
+        self.complete = not self._failed
+
+    def _lines(self) -> Generator[bytes | None, None, None]:
+        """The same block by block, and None where nothing more comes for now."""
+        try:
+            for item in self._pool:
+                if item is not None:
+                    yield from self._passed(item)
+                yield from self._due()
+                if item is None:
+                    yield None
+        except Exception as error:  # noqa: BLE001 -- statuses are owed all the same
+            yield self._error(error)
+        for read in list(self._unfinished.values()):
+            self._failed = True
+            yield from self._state(read)
+            yield from self._told(read, complete=False)
+            yield messages.stream_status(read.name, "INCOMPLETE")
+
+    def _passed(self, item: Item) -> Iterator[bytes]:
+        """The lines of an item, and what they bring about."""
+        read = item.read
+        if read.name not in self._unfinished:  # a wait for its rate limit, of a stream that reads it as its parent
+            return
+        yield from self._delivered(read, item.lines, item.records)
+        if item.moved is not None:
+            yield from self._moved(read, item.moved)
+        if item.error is not None:
+            yield self._error(item.error, read.name)
+        if item.last:
+            yield from self._ended(read)
+
+    def _delivered(self, read: StreamRead, lines: Sequence[bytes], records: int) -> Iterator[bytes]:
+        """Lines, and the status that has to come before the first record."""
+        if records and read.name not in self._running:
+            self._running.add(read.name)
+            yield messages.stream_status(read.name, "RUNNING")
+        yield from lines
+        self._checkpoints[read.name].count(records)
+
+    def _moved(self, read: StreamRead, moved: Advance | Planned | Swept | SweepEnd) -> Iterator[bytes]:
+        """Note what an item moves; at the end of a sweep, tell what is gone."""
+        progress = read.progress
+        assert progress is not None  # noqa: S101 -- what moves it was planned by it
+        if isinstance(moved, Planned):
+            progress.plan(moved)
+        elif isinstance(moved, Advance):
+            progress.advance(moved)
+        elif progress.inventory is not None and isinstance(moved, Swept):
+            progress.inventory.meet(moved.keys)
+        elif progress.inventory is not None and isinstance(moved, SweepEnd):
+            yield from self._tombstones(read, progress.inventory, moved)
+
+    def _tombstones(self, read: StreamRead, inventory: Inventory, end: SweepEnd) -> Iterator[bytes]:
+        """A record for each row that a sweep found gone; only then a state may forget it."""
+        assert read.stream is not None  # noqa: S101 -- it was swept
+        for keys in inventory.conclude(end):
+            records = tombstones(read.stream.endpoint, keys, end.began_at, inventory.newest)
+            lines = messages.records(read.name, records, int(time.time() * 1000))
+            yield from self._delivered(read, lines, len(records))
+            inventory.forget(keys)
+            yield from self._due()
+
+    def _due(self) -> Iterator[bytes]:
+        """States of streams that have moved, each at its time; there may be many streams, so it is not always asked."""
+        now = time.monotonic()
+        if now < self._look:
+            return
+        self._look = now + self._pause / 10
+        for read in self._unfinished.values():
+            progress = read.progress
+            if progress is not None and progress.changed and self._checkpoints[read.name].due(now):
+                yield from self._state(read)
+
+    def _ended(self, read: StreamRead) -> Iterator[bytes]:
+        del self._unfinished[read.name]
+        complete = not read.failures and read.stream is not None
+        if read.progress is not None and complete:
+            read.progress.complete(self._now())
+        yield from self._state(read, last=complete)
+        yield from self._told(read, complete=complete)
+        self._failed = self._failed or not complete
+        yield messages.stream_status(read.name, "COMPLETE" if complete else "INCOMPLETE")
+
+    def _told(self, read: StreamRead, *, complete: bool) -> Iterator[bytes]:
+        """The closing log line of a stream."""
+        if read.stream is None:
+            return
+        summary = read.stream.ledger.summary(time.monotonic() - read.started, complete=complete)
+        yield self._out.log("INFO", f"Stream {read.name}: {summary}.")
+        if read.progress is not None and read.progress.future is not None:
+            yield self._out.log("WARNING", _FUTURE.format(read.name, read.progress.future.text))
+
+    def _state(self, read: StreamRead, *, last: bool = False) -> Iterator[bytes]:
+        """A stream's state, if it has moved or is the last. The protocol wants it to differ from the one before."""
+        progress, checkpoint = read.progress, self._checkpoints[read.name]
+        if progress is None or not (progress.changed or last):
+            return
+        dumped = progress.dump()
+        if checkpoint.repeats(dumped):
+            if not checkpoint.records:
+                return
+            progress.stamp(self._now())
+            dumped = progress.dump()
+        yield messages.state(read.name, dumped, checkpoint.records)
+        checkpoint.taken(dumped, time.monotonic())
+
+    def _error(self, error: BaseException, name: str | None = None) -> bytes:
+        self._failed = True
+        expected = as_source_error(error)
+        trace = "".join(traceback.format_exception(error)) if isinstance(expected, InternalError) else ""
+        return self._out.error(expected, name, trace)

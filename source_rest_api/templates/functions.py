@@ -1,0 +1,249 @@
+"""The functions and filters that templates may call, under the CDK's names."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import uuid
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+from zoneinfo import ZoneInfo
+
+import msgspec
+import regex
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import datetimes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pendulum import Duration
+
+_LONGEST_PATTERN = 1_000
+_LONGEST_SUBJECT = 100_000
+_REGEX_SECONDS = 1.0
+_HASHES = frozenset(
+    {"md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_256", "sha3_512", "blake2b", "blake2s"}
+)
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+
+
+class Moment(datetime):
+    """A time in UTC that is written as RFC 3339; `%s` and `%ms` in formats are epoch seconds and milliseconds."""
+
+    @classmethod
+    def of(cls, moment: datetime) -> Moment:
+        """The same time, in UTC."""
+        utc = moment.astimezone(timezone.utc)
+        return cls.combine(utc.date(), utc.time(), timezone.utc)
+
+    def strftime(self, form: str) -> str:
+        """Write it by a format."""
+        return datetimes.write(self._plain(), form)
+
+    def __str__(self) -> str:
+        return datetimes.write(self._plain())
+
+    def __add__(self, other: timedelta) -> Moment:
+        return self._moved(other, 1)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self._moved(other, -1) if isinstance(other, timedelta) else self._plain() - other
+
+    def _plain(self) -> datetime:
+        return datetime.combine(self.date(), self.time(), timezone.utc)
+
+    def _moved(self, by: timedelta, sign: int) -> Moment:
+        """Moved by a duration; its years and months are those of the calendar."""
+        years, months = getattr(by, "years", 0), getattr(by, "months", 0)
+        if not years and not months:
+            return Moment.of(self._plain() + timedelta(seconds=by.total_seconds()) * sign)
+        import pendulum  # noqa: PLC0415 -- only calendars need it
+
+        here = pendulum.instance(self._plain())
+        return Moment.of(here + by if sign > 0 else here - by)
+
+
+class Day(date):
+    """A date in formats as `Moment`, at midnight in UTC."""
+
+    @classmethod
+    def of(cls, day: date) -> Day:
+        """The same day."""
+        return cls(day.year, day.month, day.day)
+
+    def strftime(self, form: str) -> str:
+        """Write it by a format."""
+        return self._midnight().strftime(form)
+
+    def __add__(self, other: timedelta) -> Day:
+        return Day.of((self._midnight() + other).date())
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return Day.of((self._midnight() - other).date()) if isinstance(other, timedelta) else super().__sub__(other)
+
+    def _midnight(self) -> Moment:
+        return Moment(self.year, self.month, self.day, tzinfo=timezone.utc)
+
+
+def now_utc() -> Moment:
+    """The current time, aware, in UTC."""
+    return Moment.of(datetime.now(timezone.utc))
+
+
+def today_utc() -> Day:
+    """The current date in UTC."""
+    return Day.of(now_utc().date())
+
+
+def today_with_timezone(name: str) -> Day:
+    """The current date in a time zone, such as `Europe/Berlin`."""
+    return Day.of(datetime.now(ZoneInfo(name)).date())
+
+
+def day_delta(num_days: int, format: str = "%Y-%m-%dT%H:%M:%S.%f%z") -> str:  # noqa: A002 -- the CDK's name
+    """The current time plus so many days, by a format."""
+    return (now_utc() + timedelta(days=num_days)).strftime(format)
+
+
+def duration(text: str) -> Duration:
+    """An ISO 8601 duration, such as `P30D` or `P1M`, to add to a time or to subtract."""
+    import pendulum  # noqa: PLC0415 -- start-up counts
+
+    parsed = pendulum.parse(text, exact=True) if text[:1] == "P" else None
+    if not isinstance(parsed, pendulum.Duration):
+        raise ValueError("not a duration")  # noqa: TRY004 -- the text is wrong, not its type
+    return parsed
+
+
+def str_to_datetime(text: str) -> Moment:
+    """The time that a text says; without an offset it is UTC."""
+    return Moment.of(datetimes.parse(text))
+
+
+def timestamp(value: float | str | date) -> int:
+    """Epoch seconds of a time, or of the text of one; numbers are cut to whole seconds."""
+    return int(value) if isinstance(value, int | float) else int(_moment(value).timestamp())
+
+
+def format_datetime(value: Any, format: str, input_format: str | None = None) -> str:  # noqa: A002 -- the CDK's name
+    """A time, the text of one, or epoch seconds, by a format."""
+    return _moment(value, input_format).strftime(format)
+
+
+def _moment(value: Any, form: str | None = None) -> Moment:
+    if form == "%ms":
+        return Moment.of(datetime.fromtimestamp(0, timezone.utc) + timedelta(milliseconds=int(value)))
+    if form == "%s" or isinstance(value, int | float):
+        return Moment.of(datetime.fromtimestamp(float(value), timezone.utc))
+    if isinstance(value, datetime):
+        return Moment.of(value if value.tzinfo else value.replace(tzinfo=timezone.utc))
+    if isinstance(value, date):
+        return Moment(value.year, value.month, value.day, tzinfo=timezone.utc)
+    if form:
+        parsed = datetime.strptime(value, form)  # noqa: DTZ007 -- the zone is added where the text has none
+        return Moment.of(parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc))
+    return str_to_datetime(value)
+
+
+def camel_case_to_snake_case(value: str) -> str:
+    """`CamelCase` as `camel_case`."""
+    return str(regex.sub(r"(?<!^)(?=[A-Z])", "_", value)).lower()
+
+
+def tojson(value: Any) -> str:
+    """A value as JSON; decimals keep their digits."""
+    return _encode(value).decode()
+
+
+def hashed(value: Any, hash_type: str = "md5", salt: str | None = None) -> str:
+    """A hash in hexadecimal digits."""
+    if hash_type not in _HASHES:
+        raise ValueError("unknown hash")
+    return hashlib.new(hash_type, f"{value}{salt or ''}".encode(), usedforsecurity=False).hexdigest()
+
+
+def signed(value: Any, key: str, hash_type: str = "sha256") -> str:
+    """A keyed hash (HMAC) in hexadecimal digits."""
+    if hash_type not in _HASHES:
+        raise ValueError("unknown hash")
+    return hmac.new(str(key).encode(), str(value).encode(), hash_type).hexdigest()
+
+
+def base64encode(value: Any) -> str:
+    """A text in base64."""
+    return base64.b64encode(str(value).encode()).decode()
+
+
+def base64decode(value: str) -> str:
+    """The text that base64 says."""
+    return base64.b64decode(value, validate=True).decode()
+
+
+def regex_search(value: Any, pattern: str) -> str:
+    """The first group of the first match, or the match if there is no group; empty if nothing matches."""
+    with _bounded(value, pattern):
+        match = regex.search(pattern, str(value), timeout=_REGEX_SECONDS)
+    return str(match.group(1 if match.re.groups else 0) or "") if match else ""
+
+
+def regex_replace(value: Any, pattern: str, replacement: str) -> str:
+    """The text with every match replaced."""
+    with _bounded(value, pattern, replacement):
+        return str(regex.sub(pattern, replacement, str(value), timeout=_REGEX_SECONDS))
+
+
+@contextmanager
+def _bounded(value: Any, *patterns: str) -> Iterator[None]:
+    """Let no pattern take long: it has a length and a time, and so has what it looks at."""
+    if max(map(len, patterns)) > _LONGEST_PATTERN or len(str(value)) > _LONGEST_SUBJECT:
+        raise ConfigError(f"a pattern may have {_LONGEST_PATTERN:,} characters, the text {_LONGEST_SUBJECT:,}")
+    try:
+        yield
+    except regex.error as error:
+        raise ConfigError(f"the regular expression is not valid ({error.msg})") from None
+    except TimeoutError:
+        raise ConfigError(f"the regular expression took more than {_REGEX_SECONDS:g} s") from None
+
+
+_UNDER_THEIR_OWN_NAMES: tuple[Callable[..., Any], ...] = (
+    camel_case_to_snake_case,
+    day_delta,
+    duration,
+    format_datetime,
+    max,
+    min,
+    now_utc,
+    str_to_datetime,
+    timestamp,
+    today_utc,
+    today_with_timezone,
+)
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "generate_uuid": lambda: str(uuid.uuid4()),
+    "json_loads": _decode,
+    "sanitize_url": quote_plus,
+    **{function.__name__: function for function in _UNDER_THEIR_OWN_NAMES},
+}
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "base64decode": base64decode,
+    "base64encode": base64encode,
+    "hash": hashed,
+    "hmac": signed,
+    "regex_replace": regex_replace,
+    "regex_search": regex_search,
+    "tojson": tojson,
+}

@@ -1,0 +1,54 @@
+"""Templates that name the token of the next page: where they give null, as on the first page, they are left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class _Blank:
+    """Stands for what is left out."""
+
+
+BLANK = _Blank()
+
+
+def named(texts: Mapping[str, str | list[str]], context: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """Fill parameters, headers or form fields.
+
+    Raises:
+        ConfigError: A template cannot be filled.
+    """
+    filled = {name: tree(given, context, templates.render) for name, given in texts.items()}
+    return {name: value for name, value in filled.items() if value is not BLANK}
+
+
+def tree(value: Any, context: Mapping[str, Any], fill: Callable[[str, Mapping[str, Any]], Any]) -> Any:
+    """Fill all texts in a JSON value.
+
+    Raises:
+        ConfigError: A template cannot be filled.
+    """
+    if isinstance(value, str):
+        return _filled(value, context, fill)
+    if isinstance(value, dict):
+        items = {key: tree(inner, context, fill) for key, inner in value.items()}
+        return {key: inner for key, inner in items.items() if inner is not BLANK}
+    if isinstance(value, list):
+        return [inner for inner in (tree(item, context, fill) for item in value) if inner is not BLANK]
+    return value
+
+
+def _filled(text: str, context: Mapping[str, Any], fill: Callable[[str, Mapping[str, Any]], Any]) -> Any:
+    reads = templates.TOKEN in templates.names(text)
+    try:
+        filled = fill(text, context)
+    except templates.NullError:
+        if reads:
+            return BLANK
+        raise
+    return BLANK if reads and filled is None else filled

@@ -1,0 +1,162 @@
+"""The sandbox for templates that read records: what a record does not have is null, not an error."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import ChainableUndefined, Undefined
+from jinja2.exceptions import SecurityError
+from msgspec import Raw
+
+from source_rest_api.templates.functions import FILTERS, FUNCTIONS, tojson
+from source_rest_api.templates.optional_values import BLANK
+from source_rest_api.templates.sandbox import Missing, Sandbox, furnish
+from source_rest_api.templates.templates import as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Self
+
+_TEXT_FILTERS = ("abs", "capitalize", "lower", "replace", "round", "string", "title", "trim", "upper", "urlencode")
+
+
+class Digits(float):
+    """A number that computes as a float, and is written with the digits that the API wrote."""
+
+    __slots__ = ("text",)
+
+    def __new__(cls, text: str) -> Self:
+        """Read a JSON number."""
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Known(dict[str, Any]):
+    """Names that are known ahead, such as the config's keys: a missing one is a mistake, as in requests."""
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        """A JSON value with all objects in it known ahead."""
+        if isinstance(value, dict):
+            return cls({key: cls.of(inner) for key, inner in value.items()})
+        return [cls.of(inner) for inner in value] if isinstance(value, list) else value
+
+
+class Absent(ChainableUndefined):
+    """What is not there: nothing in a condition, null in a field, empty in a text. So is all that is made of it."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or isinstance(other, Undefined)
+
+    def __hash__(self) -> int:
+        return hash(None)
+
+    def _no(self, _: object) -> bool:
+        return False
+
+    def _itself(self, *_: object, **__: object) -> Any:
+        return self
+
+    def _no_number(self) -> Any:
+        """Jinja's filters `int` and `float` give their default for this."""
+        raise TypeError
+
+    # The base is typed to give nothing.
+    __lt__ = __le__ = __gt__ = __ge__ = _no  # type: ignore[assignment]
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _itself
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __call__ = _itself
+    __int__ = __float__ = __complex__ = _no_number
+
+
+class Null(Absent):
+    """A null of the record. Only `is defined` tells it from what is not there."""
+
+    __slots__ = ()
+
+
+NULL = Null()
+
+
+class _RecordSandbox(Sandbox):
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            found = obj[attribute]
+        else:
+            found = self._strict(obj, attribute, super().getattr(obj, attribute))
+        return NULL if found is None else found
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        found = self._strict(obj, argument, super().getitem(obj, argument))
+        return NULL if found is None else found
+
+    def _strict(self, obj: Any, name: object, found: Any) -> Any:
+        return Missing(f"there is no `{name}`") if type(found) is Absent and isinstance(obj, Known) else found
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Any:  # noqa: ARG002 -- the base's signature
+        raise SecurityError(f"`{attribute}` is not for templates")
+
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(obj, Absent):
+            return obj
+        if any(isinstance(argument, Absent) for argument in args) and obj in FUNCTIONS.values():
+            return NULL
+        found = super().call(context, obj, *args, **kwargs)
+        return NULL if found is None else found
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        left, right = (float(side) if isinstance(side, Decimal) else side for side in (left, right))
+        return super().call_binop(context, operator, left, right)
+
+
+def environment(finalize: Callable[[object], str]) -> Sandbox:
+    """The sandbox, where `finalize` makes text of a hole's value."""
+    made = furnish(_RecordSandbox(undefined=Absent, finalize=finalize, keep_trailing_newline=True))
+    for name in (*_TEXT_FILTERS, *FILTERS.keys() - {"tojson"}):
+        made.filters[name] = _through(made.filters[name])
+    made.filters["tojson"] = lambda value: tojson(None if isinstance(value, Absent) else value)
+    made.tests["none"] = lambda value: value is None or isinstance(value, Absent)
+    made.tests["defined"] = _is_defined
+    made.tests["undefined"] = lambda value: not _is_defined(value)
+    return made
+
+
+def _is_defined(value: object) -> bool:
+    return isinstance(value, Null) or not isinstance(value, Undefined)
+
+
+def _through(change: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that gives null for null."""
+
+    @wraps(change)
+    def changed(value: Any, *args: Any, **kwargs: Any) -> Any:
+        return value if isinstance(value, Absent) else change(value, *args, **kwargs)
+
+    return changed
+
+
+def plain(found: Any) -> Any:
+    """A value as JSON can hold it: null for what is absent, `BLANK` for what an `if` without `else` leaves out."""
+    if isinstance(found, Digits):
+        return Raw(found.text.encode())
+    if isinstance(found, str | bool | int | float | Decimal):
+        return found
+    if isinstance(found, Undefined):
+        return BLANK if type(found) is Undefined else None
+    if isinstance(found, dict):
+        return {str(key): plain(inner) for key, inner in found.items()}
+    if isinstance(found, list | tuple):
+        return [plain(inner) for inner in found]
+    return None if found is None else as_text(found)

@@ -1,0 +1,168 @@
+"""Templates that read a record, each compiled once for all records of a stream.
+
+What a record does not have is null; what the config or an interval does not have is an error, as in requests.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
+
+import msgspec
+from msgspec import Raw
+from pydantic import AfterValidator, BeforeValidator
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.model import NamedJson, Text
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from jinja2.runtime import Context
+    from jinja2.sandbox import SandboxedEnvironment
+
+RECORD = "record"
+"""The name of the record in templates."""
+
+
+_typed_dict: Any = TypedDict
+"""For fields that are known at run time only, which type checkers do not allow."""
+
+
+def braced(value: object) -> object:
+    """`record.open` as `{{ record.open }}`.
+
+    Raises:
+        ValueError: It is not one expression.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value if "{{" in value or "{%" in value else f"{{{{ {value} }}}}"
+    templates.check(text)
+    if templates.expression(text) is None:
+        raise ValueError("must be one expression, such as `a.b == 'c'`")
+    return text
+
+
+def _check_values(values: dict[str, Any]) -> dict[str, Any]:
+    for name, value in values.items():
+        if not all(name.split(".")):
+            raise ValueError(f"`{name}` must be the name of a field, or names divided by dots")
+        if isinstance(value, dict | list):
+            raise ValueError(f"`{name}` must be text, a number, true, false or null; a template may give anything")  # noqa: TRY004 -- pydantic wants a ValueError
+        if isinstance(value, str):
+            templates.check(value)
+    return values
+
+
+Condition: TypeAlias = Annotated[Text, BeforeValidator(braced)]
+"""An expression on a record, with or without braces around it."""
+
+Values: TypeAlias = Annotated[NamedJson, AfterValidator(_check_values)]
+"""Paths in a record, and what to put there."""
+
+
+def fields(texts: Iterable[str], of: str = RECORD) -> list[str] | None:
+    """The fields of an object that these templates read, or None where they do not say which."""
+    used = [keys for text in texts for name, *keys in templates.references(text) if name == of]
+    if all(keys and not hasattr(dict, keys[0]) for keys in used):
+        return sorted({keys[0] for keys in used})
+    return None
+
+
+def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, Any]]:
+    """Decodes the fields of an object that these templates read, and no others."""
+    from source_rest_api.templates.record_sandbox import Digits  # noqa: PLC0415 -- brings Jinja in, and start-up counts
+
+    used = fields(texts, of)
+    kind = dict[str, Any] if used is None else _typed_dict("Used", dict.fromkeys(used, Any), total=False)
+    return msgspec.json.Decoder(kind, float_hook=Digits).decode
+
+
+class Surroundings:
+    """What the records of a page have in common for templates: config, partition, interval.
+
+    Args:
+        names: The values of all names but `record`.
+    """
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        from source_rest_api.templates.record_sandbox import Known  # noqa: PLC0415 -- as above
+
+        settings = {"config", "stream_interval"}
+        own = {name: Known.of(value) if name in settings else value for name, value in names.items()}
+        slice_ = own.get("stream_slice")
+        if isinstance(slice_, dict):
+            own["stream_slice"] = Known(slice_)
+        self._context: Context = _environment().from_string("").new_context(own)
+
+    def around(self, record: dict[str, Any]) -> Context:
+        """The context of one record."""
+        self._context.vars[RECORD] = record
+        return self._context
+
+
+class RecordTemplate:
+    """A template, ready to be filled for each record.
+
+    Args:
+        text: Where it is nothing but one `{{ … }}`, it gives the value in it, else text.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        expression = templates.expression(text)
+        source = text if expression is None else f"{{% set result = ({expression}) %}}"
+        self._run = _environment().from_string(source).root_render_func
+        self._is_text = expression is None
+        from source_rest_api.templates.record_sandbox import plain  # noqa: PLC0415 -- as above
+
+        self._plain = plain
+
+    def value(self, context: Context) -> Any:
+        """The value for the record of this context, as JSON can hold it; null for what is absent.
+
+        Returns:
+            `BLANK` for the expression `{{ … if … }}` whose condition does not hold.
+
+        Raises:
+            ConfigError: The sandbox refuses it, a function fails, or it joins values of different types.
+        """
+        found = self._found(context)
+        return found if self._is_text or type(found) is str else self._plain(found)
+
+    def holds(self, context: Context) -> bool:
+        """Whether the value is true, not empty and not zero.
+
+        Raises:
+            ConfigError: As `value`.
+        """
+        return bool(self._found(context))
+
+    def _found(self, context: Context) -> Any:
+        try:
+            if self._is_text:
+                return templates.joined(self._run(context))
+            pieces = self._run(context)
+            for _ in pieces:
+                pass
+            return context.vars["result"]
+        except TypeError as error:
+            raise ConfigError(
+                f"The template `{self._text}` cannot be filled for a record ({error}): values of different types go "
+                "together after `|int`, `|float` or `|string`."
+            ) from None
+        except Exception:
+            with templates.Filling(self._text):
+                raise
+
+
+@cache
+def _environment() -> SandboxedEnvironment:
+    from source_rest_api.templates.record_sandbox import Absent, environment  # noqa: PLC0415 -- as above
+
+    def text(value: object) -> str:
+        return "" if value is None or isinstance(value, Absent) else templates.as_text(value)
+
+    return environment(text)

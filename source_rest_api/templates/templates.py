@@ -1,0 +1,238 @@
+"""Text with holes: Jinja expressions in a sandbox, with the names that the CDK uses.
+
+A result is the text as it stands: nothing is evaluated a second time, and data is never a template.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from source_rest_api.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from jinja2 import Template
+    from jinja2.nodes import Template as Tree
+    from jinja2.sandbox import SandboxedEnvironment
+    from typing_extensions import Self
+
+TOKEN = "next_page_token"  # noqa: S105 -- a name
+"""The name of the page's position. On the first page it is null, unless the API wants one there."""
+CONFIG_NAMES = frozenset({"config", "secrets"})
+"""Names that every template may use."""
+BUILT_IN_NAMES = CONFIG_NAMES | {"stream_interval", "stream_partition", "stream_slice", TOKEN}
+"""Names that a template may use beside functions and the names of parent streams."""
+LARGEST_RESULT = 1_000_000
+"""Characters that one template may give."""
+
+_HOLE = re.compile(r"\{[{%#]")
+_QUOTED = re.compile(r"'[^']*'")
+
+
+class NullError(ConfigError):
+    """A hole would be filled with null."""
+
+
+def as_text(value: object) -> str:
+    """A value as text, as JSON writes it. Only scalars: what Python shows of anything else is meant for nobody."""
+    if value is None:
+        raise NullError("it gave null where text was expected; `or` may give a default")
+    text = str(value)
+    if isinstance(value, dict | list | tuple) or callable(value):
+        kind = type(value).__name__
+        raise ConfigError(f"it gave {kind} where text was expected; `join` or `tojson` may help")
+    return text.lower() if isinstance(value, bool) else text
+
+
+def _path_segment(value: object) -> str:
+    """A value as one segment of a path: it can neither end the path nor climb it (RFC 3986, section 3.3)."""
+    segment = quote(as_text(value), safe="")
+    if segment in {"", ".", ".."}:
+        raise ConfigError(f"it gave {segment!r}, which cannot stand as a part of a URL's path")
+    return segment
+
+
+@cache
+def _environment(*, for_path: bool) -> SandboxedEnvironment:
+    from source_rest_api.templates.sandbox import environment  # noqa: PLC0415 -- most configs have no template; start-up counts
+
+    return environment(_path_segment if for_path else as_text)
+
+
+def _parse(text: str) -> Tree:
+    return _environment(for_path=False).parse(text)
+
+
+@cache
+def _compile(text: str, *, for_path: bool) -> Template:
+    return _environment(for_path=for_path).from_string(text)
+
+
+def _without_words(quoted: re.Match[str]) -> str:
+    """What a syntax error quotes may be a secret that was not meant as a template."""
+    text = quoted.group()
+    return text if text.startswith("'end of ") or not re.search(r"\w", text) else "'…'"
+
+
+def has_holes(text: str) -> bool:
+    """Whether there is anything to fill."""
+    return _HOLE.search(text) is not None
+
+
+def check(text: str) -> None:
+    """Raise ValueError, with the place, if the text is not a valid template."""
+    if not has_holes(text):
+        return
+    from jinja2 import TemplateAssertionError, TemplateSyntaxError  # noqa: PLC0415
+
+    try:
+        _compile(text, for_path=False)
+    except TemplateAssertionError as error:
+        raise ValueError(f"template error in line {error.lineno}: {error.message}") from None
+    except TemplateSyntaxError as error:
+        reason = _QUOTED.sub(_without_words, error.message or "not a template")
+        raise ValueError(f"template error in line {error.lineno}: {reason}") from None
+
+
+@cache
+def names(text: str) -> frozenset[str]:
+    """The names that a template reads, without functions: `config`, parent streams, ..."""
+    if not has_holes(text):
+        return frozenset()
+    from jinja2.meta import find_undeclared_variables  # noqa: PLC0415
+
+    return frozenset(find_undeclared_variables(_parse(text)) - set(_environment(for_path=False).globals))
+
+
+def render(text: str, context: Mapping[str, Any], *, for_path: bool = False) -> str:
+    """Fill a text's holes. With `for_path`, each value is percent-encoded as one path segment.
+
+    Raises:
+        ConfigError: A name or key is missing and has no default, or the sandbox refuses the expression.
+    """
+    if not has_holes(text):
+        return text
+    with Filling(text):
+        return joined(_compile(text, for_path=for_path).generate(context))
+
+
+def evaluate(text: str, context: Mapping[str, Any]) -> Any:
+    """Fill a text's holes; where it is nothing but one, the value in it: a number stays a number.
+
+    Raises:
+        ConfigError: As `render`.
+    """
+    source = expression(text)
+    if source is None:
+        return render(text, context)
+    with Filling(text):
+        return _json(_expression(source)(context))
+
+
+@cache
+def expression(text: str) -> str | None:
+    """What stands between the braces, if a text is nothing but one `{{ … }}`."""
+    stripped = text.strip()
+    if not (stripped.startswith("{{") and stripped.endswith("}}")):
+        return None
+    from jinja2 import nodes  # noqa: PLC0415
+
+    body = _parse(stripped).body
+    printed = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
+    if len(printed) != 1 or isinstance(printed[0], nodes.TemplateData):
+        return None
+    inner = stripped[2:-2]
+    return inner[inner[0] in "-+" : len(inner) - (inner[-1] in "-+")]
+
+
+def joined(pieces: Iterable[str]) -> str:
+    """What a template gave, piece by piece, as one text.
+
+    Raises:
+        ConfigError: It is longer than a template may give.
+    """
+    result = []
+    size = 0
+    for piece in pieces:
+        result.append(piece)
+        size += len(piece)
+        if size > LARGEST_RESULT:
+            raise ConfigError(f"it gave more than {LARGEST_RESULT:,} characters")
+    return "".join(result)
+
+
+@cache
+def _expression(source: str) -> Callable[[Mapping[str, Any]], Any]:
+    return _environment(for_path=False).compile_expression(source, undefined_to_none=False)
+
+
+_FAILURES = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+
+
+class Filling:
+    """Says of errors in which template they happened; values of the context are not told."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from jinja2 import TemplateError  # noqa: PLC0415
+
+        if isinstance(error, ConfigError):
+            error.message = f"The template `{self._text}` cannot be filled: {error.message}."
+        elif isinstance(error, TemplateError):
+            raise ConfigError(f"The template `{self._text}` cannot be filled: {error.message}.") from None
+        elif isinstance(error, _FAILURES):
+            raise ConfigError(f"The template `{self._text}` cannot be filled ({type(error).__name__}).") from None
+
+
+def _json(found: Any) -> Any:
+    """A value as JSON can hold it; moments are texts."""
+    if found is None or isinstance(found, bool | int | float | Decimal):
+        return found
+    if isinstance(found, dict):
+        return {str(key): _json(inner) for key, inner in found.items()}
+    return [_json(inner) for inner in found] if isinstance(found, list | tuple) else as_text(found)
+
+
+def variable(name: str) -> str:
+    """The name by which a stream's records are known in templates: letters, digits and underscores."""
+    return re.sub(r"\W", "_", name)
+
+
+@cache
+def references(text: str) -> frozenset[tuple[str, ...]]:
+    """What a template reads, each as name and keys: `{{ repos.owner['login'] }}` gives `(repos, owner, login)`."""
+    if not has_holes(text):
+        return frozenset()
+    from jinja2 import nodes  # noqa: PLC0415
+
+    tree = _parse(text)
+    own = names(text)
+    inner: set[int] = set()
+    found = set()
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Name)):
+        if id(node) in inner:
+            continue
+        keys: list[str] = []
+        current: nodes.Node = node
+        while isinstance(current, nodes.Getattr | nodes.Getitem):
+            if isinstance(current, nodes.Getattr):
+                keys.insert(0, current.attr)
+            elif isinstance(current.arg, nodes.Const):
+                keys.insert(0, str(current.arg.value))
+            else:
+                keys.clear()
+            current = current.node
+            inner.add(id(current))
+        if isinstance(current, nodes.Name) and current.name in own:
+            found.add((current.name, *keys))
+    return frozenset(found)
