@@ -22,7 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import exceptions as wire
 
 from source_rest_api.config import config as configs
-from source_rest_api.cursors import moments
+from source_rest_api.cursors import field_reader
 from source_rest_api.cursors.field_reader import FieldReader
 from source_rest_api.errors import InternalError, SourceError
 from source_rest_api.formats import date_formats, datetimes, link_header, raw_json
@@ -349,11 +349,11 @@ def _date(data: bytes) -> None:
 
 
 _READERS: list[FieldReader] = [
-    moments.reader(("at",), ()),
-    moments.reader(("at",), ("%Y-%m-%dT%H:%M:%S.%fZ",)),
-    moments.reader(("at",), ("%s",)),
-    moments.reader(("at",), ("%d/%m/%Y", "%ms")),
-    moments.reader(("meta", "at"), ()),
+    field_reader.reader(("at",), ()),
+    field_reader.reader(("at",), ("%Y-%m-%dT%H:%M:%S.%fZ",)),
+    field_reader.reader(("at",), ("%s",)),
+    field_reader.reader(("at",), ("%d/%m/%Y", "%ms")),
+    field_reader.reader(("meta", "at"), ()),
     FieldReader(("at",), [(int, lambda numbers: numbers)], int),
 ]
 

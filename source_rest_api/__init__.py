@@ -1,7 +1,7 @@
 """An Airbyte source for any REST API, by config alone.
 
-`__all__` is the public API: what a connector of one's own needs. The modules inside are internal and may move. Each name
-is imported when it is first asked for, because start-up counts.
+`__all__` is the public API: what a connector of one's own needs. The modules inside are internal and may move. Each
+name is imported when it is first asked for, because start-up counts.
 """
 
 from __future__ import annotations

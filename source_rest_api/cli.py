@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api.config import config_file
+from source_rest_api.config import config_updates
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, TransientError, as_source_error
 from source_rest_api.http.body_reader import Stopped
@@ -97,7 +97,7 @@ class _Command:
         checking = self._options.command == "check"
         try:
             if self._options.update_config:
-                config_file.check_writable(self._options.config)
+                config_updates.check_writable(self._options.config)
             raw = _load_file(self._options.config, "config")
             session = self._connector.session(raw, self._stop, self._pass_on)
             _collect_garbage()
@@ -117,7 +117,7 @@ class _Command:
         """A changed config is on the pipe, and in its file if that is wished, before it is used."""
         self._writer.write(messages.control(config))
         if self._options.update_config:
-            config_file.save(self._options.config, config)
+            config_updates.save(self._options.config, config)
 
     def _read(self, session: Session) -> int:
         configured = _load_file(self._options.catalog, "catalog")

@@ -79,3 +79,18 @@ def as_source_error(error: BaseException) -> SourceError:
     if isinstance(error, RecursionError):  # nothing here is deeper than the data
         return ConfigError(f"{TOO_DEEP}.", f"{kind}: {error}")
     return InternalError(f"Unexpected {kind} in the connector; please report it.", f"{kind}: {error}")
+
+
+class Place:
+    """Adds stream, request and page to the errors that pass; they are put into words only then."""
+
+    def __init__(self, stream: str, *where: object) -> None:
+        self._stream = stream
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SourceError):
+            error.at(f"Stream {self._stream}", *map(str, self._where))

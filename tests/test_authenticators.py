@@ -20,7 +20,7 @@ from source_rest_api.config.config_updates import Keeper
 from source_rest_api.config.masking import Mask
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
-from source_rest_api.http.payload import FormPayload, JsonPayload, TextPayload
+from source_rest_api.http.request_body import FormPayload, JsonPayload, TextPayload
 from source_rest_api.http.requester import Requester
 from source_rest_api.pagination.page import Request
 from tests.api import JSON, Answer, Api, Call
@@ -28,7 +28,7 @@ from tests.api import JSON, Answer, Api, Call
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from source_rest_api.http.payload import Payload
+    from source_rest_api.http.request_body import Payload
 
 URL = "https://api.example.com"
 KEY = 'k/1+2=&"%C3 é'

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.http.payload import JsonPayload
-from source_rest_api.http.request_body import JsonBody
+from source_rest_api.http.request_body import JsonBody, JsonPayload
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("ab\n "),

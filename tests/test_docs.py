@@ -10,7 +10,7 @@ import pytest
 import source_rest_api
 from docs import generate
 from source_rest_api.config import config
-from source_rest_api.config.limits import Limits
+from source_rest_api.config.config import Limits
 from source_rest_api.formats import yaml_text
 
 ROOT = Path(__file__).parent.parent

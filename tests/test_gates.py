@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api.http.gates import Gates
+from source_rest_api.http.rate_limits import Gates
 
 
 class Clock:

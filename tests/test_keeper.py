@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config import config_file
+from source_rest_api.config import config_updates
 from source_rest_api.config.config_updates import Keeper
 from source_rest_api.config.masking import Mask
 from source_rest_api.errors import ConfigError, InternalError
@@ -48,8 +48,8 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     file.write_text("{}")
     file.chmod(0o600)
     link.symlink_to(file)
-    config_file.check_writable(str(link))
-    config_file.save(str(link), {"a": "é", "b": [1]})
+    config_updates.check_writable(str(link))
+    config_updates.save(str(link), {"a": "é", "b": [1]})
     assert file.read_text() == '{\n  "a": "é",\n  "b": [\n    1\n  ]\n}\n'
     assert file.stat().st_mode & 0o777 == 0o600
     assert link.is_symlink()
@@ -59,6 +59,6 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 def test_files_that_are_not_written(tmp_path: Path) -> None:
     """YAML would lose its comments; a file that is gone cannot be replaced."""
     with pytest.raises(ConfigError, match="JSON"):
-        config_file.check_writable("config.yaml")
+        config_updates.check_writable("config.yaml")
     with pytest.raises(ConfigError, match="cannot be written"):
-        config_file.save(str(tmp_path / "no.json"), {})
+        config_updates.save(str(tmp_path / "no.json"), {})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 from msgspec.structs import replace
 
-from source_rest_api.config.limits import Limits
+from source_rest_api.config.config import Limits
 from source_rest_api.errors import ConfigError
 from source_rest_api.pagination.page import Page, Request, Response
 from source_rest_api.streams.loop_guard import LoopGuard

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api.cursors import moments
+from source_rest_api.cursors import field_reader
 from source_rest_api.formats import datetimes
 
 UTC = timezone.utc
@@ -35,7 +35,7 @@ def rows(values: list[Any]) -> list[Raw]:
 
 def read(values: list[Any], *forms: str) -> list[datetime | None]:
     """The moments of these records."""
-    return moments.reader(("at",), forms).values(rows(values))
+    return field_reader.reader(("at",), forms).values(rows(values))
 
 
 def aware(moment: datetime) -> datetime:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from source_rest_api.cursors.slices import Mark, Observation
 from source_rest_api.errors import ConfigError
-from source_rest_api.streams.oldest_first import OldestFirst
+from source_rest_api.streams.slice_checks import OldestFirst
 
 
 def page(*values: int | None) -> Observation:

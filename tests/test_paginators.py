@@ -14,11 +14,10 @@ from msgspec.structs import replace
 from pydantic import TypeAdapter
 from requests.structures import CaseInsensitiveDict
 
-from source_rest_api.config.config import Config
-from source_rest_api.config.limits import Limits
+from source_rest_api.config.config import Config, Limits
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
-from source_rest_api.http.payload import FormPayload, JsonPayload
+from source_rest_api.http.request_body import FormPayload, JsonPayload
 from source_rest_api.http.requester import Requester
 from source_rest_api.pagination.page import End, Page, Position, Request, Response
 from source_rest_api.pagination.paginators import Pagination

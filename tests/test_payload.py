@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.http.payload import FormPayload, JsonPayload, TextPayload
+from source_rest_api.http.request_body import FormPayload, JsonPayload, TextPayload
 
 
 @pytest.mark.parametrize(

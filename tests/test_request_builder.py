@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from source_rest_api.config import config
 from source_rest_api.cursors.cursors import Mark, Slice
 from source_rest_api.errors import ConfigError
-from source_rest_api.http.payload import JsonPayload
+from source_rest_api.http.request_body import JsonPayload
 from source_rest_api.pagination.page import Position, Request
 from source_rest_api.streams.partitions import Partition
 from source_rest_api.streams.request_builder import RequestBuilder

@@ -28,7 +28,7 @@ from source_rest_api.config.masking import Mask
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.http.body_reader import Stopped
 from source_rest_api.http.origins import Origin
-from source_rest_api.http.payload import JsonPayload
+from source_rest_api.http.request_body import JsonPayload
 from source_rest_api.http.requester import Requester
 from source_rest_api.pagination.page import Request, Response
 from source_rest_api.records.decoders import Json

@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, Posi
 from source_rest_api.auth.authenticators import Authenticator, NoAuth
 from source_rest_api.config import template_checks, validation
 from source_rest_api.config.endpoint import Endpoint
-from source_rest_api.config.limits import Limits
 from source_rest_api.cursors.cursors import DatetimeText
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.client import ProxyUrl
@@ -21,6 +20,7 @@ from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.origins import AllowedOrigin
 from source_rest_api.http.tls import Tls
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
+from source_rest_api.pagination.page import LARGEST_BODY
 from source_rest_api.pagination.paginators import NoPagination, Pagination
 from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD
@@ -49,6 +49,36 @@ def _parse_yaml(value: object) -> object:
 
 
 M = TypeVar("M", bound=Model)
+
+
+_MEGABYTE = 1 << 20
+
+
+class Limits(Model):
+    """What a read may take at most. Whatever is beyond it is an error that names the option."""
+
+    body_megabytes: PositiveInt = LARGEST_BODY // _MEGABYTE
+    """The largest body, its compression undone. CSV and JSON Lines are read line by line and need none. Beyond an
+    eighth of it, a body may inflate to 100 times what was sent."""
+
+    record_megabytes: PositiveInt = 20
+    """The largest record, as JSON. Of a larger one the largest fields are null (`meta.changes` names them), but never
+    those of its `primary_key` and cursor. Airbyte's platform takes 20 MB."""
+
+    pages: PositiveInt | None = None
+    """Pages of one slice (an interval of one partition). By default an API may give as many as it has."""
+    empty_pages: PositiveInt = 1000
+    """Pages of a slice without any record, one after the other, that still lead to a next page."""
+
+    @property
+    def body(self) -> int:
+        """Bytes."""
+        return self.body_megabytes * _MEGABYTE
+
+    @property
+    def record(self) -> int:
+        """Bytes."""
+        return self.record_megabytes * _MEGABYTE
 
 
 class Config(Model):

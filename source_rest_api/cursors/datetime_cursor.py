@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from source_rest_api.cursors import moments
+from source_rest_api.cursors import field_reader
 from source_rest_api.cursors.field_cursor import FieldCursor, or_template
 from source_rest_api.cursors.slices import Mark, Slice
 from source_rest_api.errors import ConfigError
@@ -233,7 +233,7 @@ class DatetimeCursor(FieldCursor):
 
     @cached_property
     def _reader(self) -> FieldReader:
-        return moments.reader(self.cursor_field, self.record_format)
+        return field_reader.reader(self.cursor_field, self.record_format)
 
 
 def _at(moment: datetime) -> Mark:

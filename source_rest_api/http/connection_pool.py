@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, cast
 
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as wire
 
-from source_rest_api.http import deadline, egress_guard, http1, http1_head
+from source_rest_api.errors import TransientError
+from source_rest_api.http import egress_guard, http1, http1_head
 from source_rest_api.http.origins import Origin
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from requests import PreparedRequest
+    from typing_extensions import Buffer
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
 
@@ -111,7 +115,7 @@ class Routes:
         made = self._adapter.get_connection_with_tls_context(request, verify, proxies, cert)
         pool = cast("HTTPConnectionPool", made)
         self._adapter.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]
-        deadline.bound(pool, self._seconds, self._clock)
+        bound(pool, self._seconds, self._clock)
         return self.by_origin.setdefault(origin, Route(origin, pool))
 
     def close(self) -> None:
@@ -156,3 +160,46 @@ def _failure(error: BaseException, connection: HTTPConnection) -> BaseException:
     if isinstance(error, TimeoutError):
         return wire.ConnectTimeoutError("Connecting took too long.")
     return wire.ProtocolError("Connection aborted.", error)
+
+
+class _Timed(io.RawIOBase):
+    """What a socket gives, up to a moment. It is looked at before each read, which the socket's own timeout bounds."""
+
+    def __init__(self, raw: io.RawIOBase, seconds: float, clock: Callable[[], float]) -> None:
+        self._raw = raw
+        self._seconds = seconds
+        self._clock = clock
+        self._ends = clock() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int | None:
+        if self._clock() > self._ends:
+            raise TransientError(f"The proxy's answer was not complete after {self._seconds:g} s (`request_timeout`).")
+        return self._raw.readinto(buffer)
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def bound(pool: HTTPConnectionPool, seconds: float, clock: Callable[[], float]) -> None:
+    """Let the proxy of a pool answer within a time.
+
+    Args:
+        pool: Whose connections are yet to be made.
+        seconds: From the end of the request on.
+        clock: Seconds.
+    """
+
+    class Answer(HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
+            super().__init__(sock, *args, **more)
+            self.fp = io.BufferedReader(_Timed(self.fp.detach(), seconds, clock))
+
+    kind: Any = pool.ConnectionCls
+    pool.ConnectionCls = type(kind.__name__, (kind,), {"response_class": Answer})

@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api.formats import datetimes
@@ -118,3 +119,36 @@ def _date(text: str) -> float | None:
 
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+_NEWS = 1.0
+"""Seconds; threads that are told the same at almost the same time bring none."""
+
+
+class Gates:
+    """One gate for each endpoint, open unless the API said to wait.
+
+    Args:
+        clock: Seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._until: dict[str, float] = {}
+
+    def close(self, endpoint: str, seconds: float) -> bool:
+        """Let the endpoint's requests wait for so long from now.
+
+        Returns:
+            Whether that is news: more than a second longer than they would wait anyway.
+        """
+        with self._lock:
+            now = self._clock()
+            known = max(self._until.get(endpoint, now), now)
+            self._until[endpoint] = max(known, now + seconds)
+            return now + seconds > known + _NEWS
+
+    def wait(self, endpoint: str) -> float:
+        """Seconds until the endpoint's requests may go on."""
+        return max(self._until.get(endpoint, 0.0) - self._clock(), 0.0)

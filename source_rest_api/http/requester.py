@@ -23,7 +23,7 @@ from source_rest_api.http.body_reader import Stopped, Transfer
 from source_rest_api.http.concurrency import Pace
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.error_rules import ErrorPolicy
-from source_rest_api.http.gates import Gates
+from source_rest_api.http.rate_limits import Gates
 from source_rest_api.http.retry import Patience
 from source_rest_api.http.sender import Sender
 from source_rest_api.pagination.page import Response

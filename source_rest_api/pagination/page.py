@@ -10,14 +10,14 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from source_rest_api.formats import raw_json
-from source_rest_api.http.payload import JsonPayload
+from source_rest_api.http.request_body import JsonPayload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from msgspec import Raw
 
-    from source_rest_api.http.payload import Payload
+    from source_rest_api.http.request_body import Payload
     from source_rest_api.model import Path
 
 LARGEST_BODY = 1 << 29

@@ -12,8 +12,8 @@ from source_rest_api.streams.parent_record import Copier
 if TYPE_CHECKING:
     from msgspec import Raw
 
+    from source_rest_api.config.config import Limits
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.config.limits import Limits
     from source_rest_api.cursors.cursors import Slice
     from source_rest_api.pagination.page import Page
     from source_rest_api.read_stats import Ledger

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
-    from source_rest_api.config.limits import Limits
+    from source_rest_api.config.config import Limits
     from source_rest_api.pagination.page import Page
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from msgspec import Raw
 from msgspec.structs import replace
 
+from source_rest_api.errors import Place
 from source_rest_api.pagination.page import Page
 from source_rest_api.pagination.paginator import paths
 from source_rest_api.records.decoders import Json, WholeBody
 from source_rest_api.records.envelope import Envelope
 from source_rest_api.records.zip_decoder import Zip
-from source_rest_api.streams.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

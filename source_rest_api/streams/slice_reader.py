@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -12,13 +13,11 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.pagination.page import End
 from source_rest_api.streams import result_cap, slice_checks
 from source_rest_api.streams.batch import Advance, Batch
-from source_rest_api.streams.fetch import Fetch
-from source_rest_api.streams.oldest_first import OldestFirst
 from source_rest_api.streams.row_drift import Continuity
-from source_rest_api.streams.slice_checks import Boundary
+from source_rest_api.streams.slice_checks import Boundary, OldestFirst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from msgspec import Raw
 
@@ -246,3 +245,21 @@ class SliceReader:
         with self._lock:
             self._asked.clear()
             self.ended = True
+
+
+@dataclass(slots=True)
+class Fetch:
+    """One page that was asked for, and what came of it."""
+
+    position: Position | None
+    number: int
+    before: int
+    pages: Iterable[Page] = ()
+    error: BaseException | None = None
+    ready: bool = False
+
+    def taken(self) -> Iterator[Page]:
+        """What came; raises what went wrong."""
+        if self.error is not None:
+            raise self.error
+        yield from self.pages

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.deletions import row_keys
 from source_rest_api.deletions.sweep import Sweep
+from source_rest_api.errors import Place
 from source_rest_api.pagination.end_check import check_end
 from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.read_stats import Ledger
@@ -21,7 +22,6 @@ from source_rest_api.streams.loop_guard import LoopGuard
 from source_rest_api.streams.page_source import PageSource
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.partitions import Partition, Partitions
-from source_rest_api.streams.place import Place
 from source_rest_api.streams.request_builder import RequestBuilder
 from source_rest_api.streams.resume import Task
 from source_rest_api.streams.slice_checks import Boundary

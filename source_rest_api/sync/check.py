@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from source_rest_api.cursors.cursors import Slice
-from source_rest_api.errors import ConfigError, SourceError, as_source_error
+from source_rest_api.errors import ConfigError, Place, SourceError, as_source_error
 from source_rest_api.formats import raw_json
 from source_rest_api.http.body_reader import Stopped
 from source_rest_api.pagination.page import End
-from source_rest_api.streams.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
