@@ -26,11 +26,12 @@ from source_rest_api.cursors import field_reader
 from source_rest_api.cursors.field_reader import FieldReader
 from source_rest_api.errors import InternalError, SourceError
 from source_rest_api.formats import date_formats, datetimes, link_header, raw_json
+from source_rest_api.formats.raw_json import parse
 from source_rest_api.http import compression, http1, rate_limits
 from source_rest_api.http.requester import Requester
-from source_rest_api.pagination.page import Response
+from source_rest_api.http.response import Response
 from source_rest_api.protocol import state_file
-from source_rest_api.records.decoders import Json, parse
+from source_rest_api.records.decoders import Json
 from source_rest_api.records.envelope import Envelope
 from source_rest_api.records.line_decoders import Csv, Jsonl
 from source_rest_api.records.selectors import RecordSelector

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from source_rest_api.errors import ConfigError as ConfigError
     from source_rest_api.errors import SourceError as SourceError
     from source_rest_api.errors import TransientError as TransientError
+    from source_rest_api.http.request import Request as Request
     from source_rest_api.model import Model as Model
     from source_rest_api.model import Secret as Secret
     from source_rest_api.pagination.page import End as End
     from source_rest_api.pagination.page import Next as Next
     from source_rest_api.pagination.page import Page as Page
     from source_rest_api.pagination.page import Position as Position
-    from source_rest_api.pagination.page import Request as Request
     from source_rest_api.pagination.paginator import Paginator as Paginator
     from source_rest_api.source import SourceRestApi as SourceRestApi
 
@@ -54,7 +54,7 @@ _MODULES = {
     "Page": "pagination.page",
     "Paginator": "pagination.paginator",
     "Position": "pagination.page",
-    "Request": "pagination.page",
+    "Request": "http.request",
     "Secret": "model",
     "SourceError": "errors",
     "SourceRestApi": "source",

@@ -20,8 +20,7 @@ import msgspec
 
 from source_rest_api.config import config_updates
 from source_rest_api.connector import Connector
-from source_rest_api.errors import ConfigError, InternalError, SourceError, TransientError, as_source_error
-from source_rest_api.http.body_reader import Stopped
+from source_rest_api.errors import ConfigError, InternalError, SourceError, Stopped, TransientError, as_source_error
 from source_rest_api.protocol import catalog, messages, state_file
 from source_rest_api.protocol.messages import LogHandler, Messages, Writer
 

@@ -27,9 +27,9 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from source_rest_api.auth.credentials import Credentials
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.http.error_policy import Retry
+    from source_rest_api.http.credentials import Credentials
+    from source_rest_api.http.retry import Retry
     from source_rest_api.model import Model
 
 _LOG = logging.getLogger("airbyte.source_rest_api.connector")

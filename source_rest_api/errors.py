@@ -94,3 +94,7 @@ class Place:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, SourceError):
             error.at(f"Stream {self._stream}", *map(str, self._where))
+
+
+class Stopped(Exception):  # noqa: N818 -- not an error: somebody asked for it
+    """The read was told to stop while it waited."""

@@ -15,9 +15,9 @@ from source_rest_api.config.config import load
 from source_rest_api.config.config_updates import Keeper
 from source_rest_api.config.masking import Mask, secrets_of
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
 from source_rest_api.http.requester import Requester
-from source_rest_api.pagination.page import Request
 from tests.api import JSON, Answer, Api, Call
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pytest
 from source_rest_api.config import config
 from source_rest_api.errors import BrokenAnswerError, ConfigError, TransientError
 from source_rest_api.http import compression
+from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
-from source_rest_api.pagination.page import Request
 from tests.api import Answer
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from source_rest_api.config import config as configs
 from source_rest_api.http.concurrency import Pace, Permits
+from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
-from source_rest_api.pagination.page import Request
 from tests.api import Answer, Api, Call
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api import Connector
-from source_rest_api.errors import ConfigError, TransientError
-from source_rest_api.http.body_reader import Stopped
+from source_rest_api.errors import ConfigError, Stopped, TransientError
 from tests.api import Answer, Api
 
 if TYPE_CHECKING:

@@ -12,8 +12,10 @@ from requests.structures import CaseInsensitiveDict
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.http.request import Request
+from source_rest_api.http.response import Response
 from source_rest_api.pagination.end_check import Sign, check_end, find_sign
-from source_rest_api.pagination.page import End, Page, Request, Response
+from source_rest_api.pagination.page import End, Page
 from source_rest_api.pagination.paginators import Pagination
 
 ROWS = [{"id": n} for n in range(3)]

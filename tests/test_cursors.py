@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from source_rest_api.cursors.cursors import DatetimeCursor, IntegerCursor, Mark, Observation, Slice
 from source_rest_api.formats import datetimes
-from source_rest_api.pagination.page import Page, Request, Response
+from source_rest_api.http.request import Request
+from source_rest_api.http.response import Response
+from source_rest_api.pagination.page import Page
 
 UTC = timezone.utc
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
-from source_rest_api.pagination.page import Response
-from source_rest_api.records.decoders import Json, describe
+from source_rest_api.http.response import Response, describe
+from source_rest_api.records.decoders import Json
 
 
 def answer(body: bytes, content_type: str | None = "application/json") -> Response:

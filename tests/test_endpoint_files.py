@@ -13,7 +13,7 @@ from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Secret
-from source_rest_api.pagination.page import End, Next, Page, Position, Request
+from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.paginator import Paginator
 from tests.api import Api, Call
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from requests import PreparedRequest
+
+    from source_rest_api.http.request import Request
 
 
 def test_schemas_stand_beside_the_endpoints(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from requests.structures import CaseInsensitiveDict
 
 from source_rest_api.errors import SourceError
 from source_rest_api.formats import raw_json
-from source_rest_api.pagination.page import Page, Request, Response
+from source_rest_api.http.request import Request
+from source_rest_api.http.response import Response
+from source_rest_api.pagination.page import Page
 from source_rest_api.records.decoders import Json
 from source_rest_api.records.envelope import Body, Envelope
 from source_rest_api.records.selectors import RecordSelector

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from source_rest_api.errors import ConfigError, TransientError
-from source_rest_api.http.error_policy import Retry, Verdict, judge
-from source_rest_api.pagination.page import Response
+from source_rest_api.http.error_policy import Verdict, judge
+from source_rest_api.http.response import Response
+from source_rest_api.http.retry import Retry
 
 
 def verdict(status: int, headers: dict[str, str] | None = None, body: bytes = b"{}") -> Verdict | None:

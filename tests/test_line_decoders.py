@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from source_rest_api.config import config
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.http.requester import Requester
-from source_rest_api.pagination.page import Response
+from source_rest_api.http.response import Response
 from source_rest_api.records.line_decoders import Jsonl
 from source_rest_api.streams.stream import Stream
 from tests.api import Answer, Api

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 from source_rest_api.config.config import Limits
 from source_rest_api.errors import ConfigError
-from source_rest_api.pagination.page import Page, Request, Response
+from source_rest_api.http.request import Request
+from source_rest_api.http.response import Response
+from source_rest_api.pagination.page import Page
 from source_rest_api.streams.loop_guard import LoopGuard
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api.config.config import load
-from source_rest_api.errors import ConfigError, TransientError
-from source_rest_api.http.body_reader import Stopped
+from source_rest_api.errors import ConfigError, Stopped, TransientError
 from tests.api import JSON, Answer, Call
 from tests.process import catalog, run, start
 from tests.sign_in import Session, TokenApi, form

@@ -17,9 +17,11 @@ from requests.structures import CaseInsensitiveDict
 from source_rest_api.config.config import Config, Limits
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import FormPayload, JsonPayload
 from source_rest_api.http.requester import Requester
-from source_rest_api.pagination.page import End, Page, Position, Request, Response
+from source_rest_api.http.response import Response
+from source_rest_api.pagination.page import End, Page, Position
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.decoders import Json
 from source_rest_api.streams.loop_guard import LoopGuard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from source_rest_api.config import config
 from source_rest_api.cursors.cursors import Mark, Slice
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
-from source_rest_api.pagination.page import Position, Request
 from source_rest_api.streams.partitions import Partition
 from source_rest_api.streams.request_builder import RequestBuilder
 from tests.api import JSON, Api, Call
+
+if TYPE_CHECKING:
+    from source_rest_api.pagination.page import Position
 
 START = Mark(datetime(2024, 1, 1, tzinfo=timezone.utc), "2024-01-01T00:00:00Z")
 END = Mark(datetime(2024, 2, 1, tzinfo=timezone.utc), "2024-02-01T00:00:00Z")

@@ -25,12 +25,11 @@ from source_rest_api.auth.sign_in import sign_in
 from source_rest_api.config import config as configs
 from source_rest_api.config.config_updates import Keeper
 from source_rest_api.config.masking import Mask
-from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
-from source_rest_api.http.body_reader import Stopped
+from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, Stopped, TransientError
 from source_rest_api.http.origins import Origin
+from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
 from source_rest_api.http.requester import Requester
-from source_rest_api.pagination.page import Request, Response
 from source_rest_api.records.decoders import Json
 from source_rest_api.records.selectors import RecordSelector
 from tests.api import Answer, Api, Call
@@ -38,6 +37,7 @@ from tests.api import Answer, Api, Call
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from source_rest_api.http.response import Response
     from tests.api import Handler
 
 OK = {"ok": True}

@@ -17,8 +17,8 @@ from urllib3 import HTTPResponse
 
 from source_rest_api.config.config import load
 from source_rest_api.errors import TransientError
+from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
-from source_rest_api.pagination.page import Request
 from tests.api import Answer, Api
 from tests.authority import Authority
 

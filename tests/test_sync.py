@@ -17,8 +17,7 @@ from msgspec import Raw
 
 from source_rest_api.config import config as configs
 from source_rest_api.cursors.cursors import Slice
-from source_rest_api.errors import ConfigError, TransientError
-from source_rest_api.http.body_reader import Stopped
+from source_rest_api.errors import ConfigError, Stopped, TransientError
 from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.requester import Requester
 from source_rest_api.protocol.catalog import ConfiguredStream

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from source_rest_api.auth import access_token
 from source_rest_api.errors import ConfigError, SourceError, TransientError
-from source_rest_api.pagination.page import Response
+from source_rest_api.http.response import Response
 from tests.api import JSON, Answer, Call
 from tests.sign_in import Session, TokenApi
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
-from source_rest_api.pagination.page import Response
+from source_rest_api.http.response import Response
 from source_rest_api.records.xml_decoder import Xml
 from tests.api import Answer
 from tests.process import MAIN

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Auth, Desk
-    from source_rest_api.pagination.page import Response
+    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.http.credentials import Auth
+    from source_rest_api.http.response import Response
 
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d+)?", re.ASCII)
 _MOMENT = 10**9

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from source_rest_api.auth.aws_signature import AwsSignature
-from source_rest_api.auth.credentials import Location, Static, check_header, check_name, check_names, put
+from source_rest_api.auth.credentials import Location, check_header, check_name, check_names, put
 from source_rest_api.auth.digest import Digest
 from source_rest_api.auth.jwt import Jwt
 from source_rest_api.auth.login import Login
 from source_rest_api.auth.oauth import OAuth2
+from source_rest_api.http.credentials import Static
 from source_rest_api.model import Model, Secret, Text
 from source_rest_api.templates import templates
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Credentials, Desk
+    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.http.credentials import Credentials
 
 
 def _check_username(value: str) -> str:

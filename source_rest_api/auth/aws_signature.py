@@ -12,7 +12,8 @@ from source_rest_api.model import Model, Secret
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-    from source_rest_api.auth.credentials import Credentials, Desk
+    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.http.credentials import Credentials
 
 
 class AwsSignature(Model):

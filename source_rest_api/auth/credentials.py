@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.http.credentials import Auth, Credentials, Static
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
     from source_rest_api.http.error_policy import Verdict
-    from source_rest_api.pagination.page import Request, Response
+    from source_rest_api.http.request import Request
+    from source_rest_api.http.response import Response
 
-Auth: TypeAlias = "Callable[[PreparedRequest], PreparedRequest]"
-"""Puts credentials on one request; what `requests` calls an auth."""
 Location: TypeAlias = Literal["header", "query", "cookie", "body"]
 """Where in a request credentials go; in the body it is a field of a form or of a JSON object."""
 
@@ -31,30 +31,6 @@ _NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 """Of a header or cookie (RFC 9110, section 5.6.2)."""
 _VALUE = re.compile(r"(?! )[ -~\xa1-\xff]*(?<! )")
 """Of a header, as far as it can be sent unchanged (RFC 9110, section 5.5)."""
-
-
-class Credentials(Protocol):
-    """The credentials of one session, for all its threads."""
-
-    def current(self) -> Auth:
-        """What the next request is sent with; may have to ask for a token first."""
-
-    def renew(self, used: Auth, refused: Response) -> bool:
-        """After a 401: whether `current` has now something else to try than what was used."""
-
-
-class Static(Struct, frozen=True):
-    """Credentials that stay what they are."""
-
-    auth: Auth
-
-    def current(self) -> Auth:
-        """The same for each request."""
-        return self.auth
-
-    def renew(self, used: Auth, refused: Response) -> bool:  # noqa: ARG002 -- there is nothing else to try
-        """Never."""
-        return False
 
 
 class Exchange(Protocol):

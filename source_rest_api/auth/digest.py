@@ -13,8 +13,9 @@ from source_rest_api.model import Model, Secret
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-    from source_rest_api.auth.credentials import Auth, Credentials, Desk
-    from source_rest_api.pagination.page import Response
+    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.http.credentials import Auth, Credentials
+    from source_rest_api.http.response import Response
 
 
 class Digest(Model):

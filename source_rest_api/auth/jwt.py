@@ -18,7 +18,8 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Credentials, Desk
+    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.http.credentials import Credentials
 
 _ASSERTION: NamedTexts = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "{{ jwt }}"}
 """RFC 7523, section 2.1."""

@@ -19,8 +19,9 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Credentials, Desk
-    from source_rest_api.pagination.page import Response
+    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.http.credentials import Credentials
+    from source_rest_api.http.response import Response
 
 
 def _check_fields(fields: NamedTexts) -> NamedTexts:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from msgspec import Raw
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Credentials, Desk
+    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.http.credentials import Credentials
 
 
 class OAuth2(Model):

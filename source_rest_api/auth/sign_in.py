@@ -7,19 +7,21 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from source_rest_api.auth import credentials
-from source_rest_api.auth.credentials import Desk, Static
+from source_rest_api.auth.credentials import Desk
 from source_rest_api.http.body_reader import Transfer
+from source_rest_api.http.credentials import Static
 from source_rest_api.http.origins import Origins
 from source_rest_api.http.requester import Requester
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from source_rest_api.auth.credentials import Auth, Credentials
     from source_rest_api.config.config import Config
     from source_rest_api.config.config_updates import Keeper
+    from source_rest_api.http.credentials import Auth, Credentials
     from source_rest_api.http.error_policy import Verdict
-    from source_rest_api.pagination.page import Request, Response
+    from source_rest_api.http.request import Request
+    from source_rest_api.http.response import Response
 
 
 class _TokenRequester(Requester):

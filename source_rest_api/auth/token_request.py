@@ -14,9 +14,10 @@ from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, 
 from source_rest_api.formats import raw_json
 from source_rest_api.http import error_policy
 from source_rest_api.http.error_policy import Verdict
+from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
-from source_rest_api.pagination.page import Request, Response
-from source_rest_api.records.decoders import Json, describe
+from source_rest_api.http.response import Response, describe
+from source_rest_api.records.decoders import Json
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:

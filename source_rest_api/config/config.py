@@ -15,12 +15,12 @@ from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.cursors.cursors import DatetimeText
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.client import ProxyUrl
-from source_rest_api.http.error_policy import Retry
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.origins import AllowedOrigin
+from source_rest_api.http.response import LARGEST_BODY
+from source_rest_api.http.retry import Retry
 from source_rest_api.http.tls import Tls
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
-from source_rest_api.pagination.page import LARGEST_BODY
 from source_rest_api.pagination.paginators import NoPagination, Pagination
 from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from source_rest_api.cursors.field_reader import FieldReader
-    from source_rest_api.pagination.page import Page, Position, Request
+    from source_rest_api.http.request import Request
+    from source_rest_api.pagination.page import Page, Position
 
 
 def is_template(value: object) -> bool:

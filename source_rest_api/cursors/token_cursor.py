@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from source_rest_api.pagination.page import Page, Request
+    from source_rest_api.http.request import Request
+    from source_rest_api.pagination.page import Page
 
 
 class TokenCursor(Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -123,3 +124,31 @@ def count(raw: Raw) -> int | None:
 def decode(raw: Raw) -> Any:
     """The Python value. Integers are exact; decimals become floats."""
     return msgspec.json.decode(raw)
+
+
+_VALUE = msgspec.json.Decoder(Raw)
+
+
+_HEX = rb"[0-9a-fA-F]{2}"
+
+
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB]" + _HEX + rb"\\u[dD][c-fC-F]" + _HEX + rb"|(u[dD][89a-fA-F]" + _HEX + rb")|.)", re.DOTALL
+)
+"""All escapes of a JSON text from left to right; the group is half of a surrogate pair without the other."""
+
+
+def parse(text: bytes) -> Raw:
+    """A JSON text in UTF-8, checked and undecoded.
+
+    Raises:
+        msgspec.DecodeError: It is not JSON.
+    """
+    try:
+        return _VALUE.decode(text)
+    except msgspec.DecodeError:
+        return _VALUE.decode(_ESCAPES.sub(_whole, text))
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape[1] else escape[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from source_rest_api.errors import TransientError
+from source_rest_api.errors import Stopped, TransientError
 from source_rest_api.http import compression, http1
 
 if TYPE_CHECKING:
@@ -18,10 +18,6 @@ _CHUNK = 1 << 18
 _MEGABYTE = 1 << 20
 _PACKED = 8
 """The part of the largest body up to which it does not matter how small it was packed."""
-
-
-class Stopped(Exception):  # noqa: N818 -- not an error: somebody asked for it
-    """The read was told to stop while it waited."""
 
 
 class Transfer:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import NonNegativeFloat, PositiveInt
-
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.http import rate_limits
-from source_rest_api.model import Model
-from source_rest_api.records.decoders import describe
+from source_rest_api.http.response import describe
 
 if TYPE_CHECKING:
-    from source_rest_api.pagination.page import Response
+    from source_rest_api.http.response import Response
 
 _READ = 2000
 """Bytes of an error's body in which words are looked for."""
@@ -45,29 +42,6 @@ class Verdict(NamedTuple):
     """Whether the API did nothing with the request, so that even a POST may be sent again."""
     overload: bool = False
     """Whether the API may bear fewer requests at the same time."""
-
-
-class Retry(Model):
-    """Broken answers, server errors (5xx, 408, 425) and lost connections are tried again; other errors are not."""
-
-    max_attempts: PositiveInt = 5
-    """How often one request is sent before giving up."""
-    max_seconds: NonNegativeFloat = 600
-    """How long one request may be tried again."""
-    rate_limit_seconds: NonNegativeFloat = 3600
-    """How long one request may wait for a rate limit (429, or a 403 that names one), however often it is
-    tried. Where the API asks to wait longer, the stream fails at once, and the next sync goes on from its state."""
-    post: bool = False
-    """Whether a POST may be sent again after it may have reached the API; only for POSTs that change nothing."""
-
-    def backoff(self, attempt: int, jitter: float) -> float:
-        """Seconds before the next attempt: 1, 2, 4, ... up to 60, plus up to half of it.
-
-        Args:
-            attempt: How often it was tried, from 1.
-            jitter: Uniform between 0 and 1.
-        """
-        return min(2.0 ** min(attempt - 1, 6), 60.0) * (1 + jitter / 2)
 
 
 def judge(response: Response) -> Verdict | None:

@@ -15,9 +15,9 @@ from source_rest_api.errors import ConfigError, InternalError, SourceError, Tran
 from source_rest_api.formats import raw_json
 from source_rest_api.http import error_policy, rate_limits
 from source_rest_api.http.error_policy import Verdict
+from source_rest_api.http.response import describe
 from source_rest_api.model import Model, Path, Text
-from source_rest_api.pagination.page import End
-from source_rest_api.records.decoders import Json, describe
+from source_rest_api.records.decoders import Json
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from source_rest_api.pagination.page import Response
+    from source_rest_api.http.response import Response
 
 _STATUS = re.compile(r"[1-5](\d\d|xx)", re.IGNORECASE)
 _KINDS: dict[str, type[SourceError]] = {"config": ConfigError, "transient": TransientError, "system": InternalError}
@@ -201,10 +201,10 @@ class ErrorPolicy:
         if rule.action == "accept":
             return replace(response, is_accepted=True)
         if rule.action == "ignore" or (rule.action == "stop" and usual is not None):
-            end = End(f"HTTP {response.status}, `action: {rule.action}`", said=True, ignored=rule.action == "ignore")
-            return replace(response, end=end)
+            reason = f"HTTP {response.status}, `action: {rule.action}`"
+            return replace(response, last_reason=reason, is_ignored=rule.action == "ignore")
         if rule.action == "stop":
-            return replace(response, end=End("an error rule with `action: stop`", said=True), is_accepted=True)
+            return replace(response, last_reason="an error rule with `action: stop`", is_accepted=True)
         return _verdict(rule, answer, usual)
 
 

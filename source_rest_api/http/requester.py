@@ -15,30 +15,29 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import requests
 from urllib3.exceptions import HTTPError
 
-from source_rest_api.auth.credentials import Static
-from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError
+from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
 from source_rest_api.http import connection_errors
-from source_rest_api.http.body_reader import Stopped, Transfer
+from source_rest_api.http.body_reader import Transfer
 from source_rest_api.http.concurrency import Pace
+from source_rest_api.http.credentials import Static
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.error_rules import ErrorPolicy
 from source_rest_api.http.rate_limits import Gates
+from source_rest_api.http.response import Response, describe
 from source_rest_api.http.retry import Patience
 from source_rest_api.http.sender import Sender
-from source_rest_api.pagination.page import Response
 from source_rest_api.read_stats import Ledger
-from source_rest_api.records.decoders import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Auth, Credentials
     from source_rest_api.config.config import Config
     from source_rest_api.http.concurrency import Permits
-    from source_rest_api.pagination.page import Request
+    from source_rest_api.http.credentials import Auth, Credentials
+    from source_rest_api.http.request import Request
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -200,7 +199,7 @@ class Requester:
     def _judged(self, request: Request, response: Response) -> Verdict | Response:
         """What is wrong with an answer, or the answer as it is to be read."""
         judged = self._policies.get(request.endpoint, self._policy).judge(response)
-        if isinstance(judged, Response) and judged.end is not None and judged.end.ignored:
+        if isinstance(judged, Response) and judged.is_ignored:
             seen = (request.endpoint, response.status)
             if seen not in self._ignored:
                 self._ignored.add(seen)

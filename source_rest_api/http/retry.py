@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import NonNegativeFloat, PositiveInt
+
+from source_rest_api.model import Model
+
 if TYPE_CHECKING:
-    from source_rest_api.http.error_policy import Retry, Verdict
+    from source_rest_api.http.error_policy import Verdict
 
 _LONGEST_BACKOFF = 10
 """Attempts after which waits do not grow any more."""
@@ -52,3 +56,26 @@ class Patience:
         """What was tried, if it was more than once."""
         attempts = self._failures + self._limits
         return f" Tried {attempts} times in {now - self._started:.0f} s." if attempts > 1 else ""
+
+
+class Retry(Model):
+    """Broken answers, server errors (5xx, 408, 425) and lost connections are tried again; other errors are not."""
+
+    max_attempts: PositiveInt = 5
+    """How often one request is sent before giving up."""
+    max_seconds: NonNegativeFloat = 600
+    """How long one request may be tried again."""
+    rate_limit_seconds: NonNegativeFloat = 3600
+    """How long one request may wait for a rate limit (429, or a 403 that names one), however often it is
+    tried. Where the API asks to wait longer, the stream fails at once, and the next sync goes on from its state."""
+    post: bool = False
+    """Whether a POST may be sent again after it may have reached the API; only for POSTs that change nothing."""
+
+    def backoff(self, attempt: int, jitter: float) -> float:
+        """Seconds before the next attempt: 1, 2, 4, ... up to 60, plus up to half of it.
+
+        Args:
+            attempt: How often it was tried, from 1.
+            jitter: Uniform between 0 and 1.
+        """
+        return min(2.0 ** min(attempt - 1, 6), 60.0) * (1 + jitter / 2)

@@ -14,18 +14,18 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.http import compression, rate_limits
 from source_rest_api.http.client import Connections
 from source_rest_api.http.origins import Origin, Origins, canonical
-from source_rest_api.pagination.page import Request, Response
+from source_rest_api.http.response import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from requests import PreparedRequest
 
-    from source_rest_api.auth.credentials import Auth, Credentials
     from source_rest_api.config.config import Config
     from source_rest_api.http.body_reader import Transfer
     from source_rest_api.http.concurrency import Permits
-    from source_rest_api.pagination.page import ParamValue
+    from source_rest_api.http.credentials import Auth, Credentials
+    from source_rest_api.http.request import ParamValue, Request
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.sender")
 _MAX_REDIRECTS = 5

@@ -10,11 +10,13 @@ from pydantic import model_validator
 from source_rest_api.formats.link_header import resolve
 from source_rest_api.model import Path
 from source_rest_api.pagination import page_expressions, signals
-from source_rest_api.pagination.page import End, Next, Page, Position, Request
+from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.paginator import Paginator, only_one
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from source_rest_api.http.request import Request
 
 
 class _Links(Paginator):

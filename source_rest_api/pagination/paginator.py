@@ -6,15 +6,18 @@ unless `stop_on_short_page` says so, because servers cap page sizes.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, PositiveInt
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination import page_expressions, signals
-from source_rest_api.pagination.page import End, Next, Page, Position, Request
+from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.page_expressions import PageExpression
+
+if TYPE_CHECKING:
+    from source_rest_api.http.request import Request
 
 In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
 """Where in a request something goes."""

@@ -15,11 +15,13 @@ from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.link_paginators import LinkHeader, NextUrl
-from source_rest_api.pagination.page import End, Next, Page, Position, Request
+from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.paginator import Paginator, only_one
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from source_rest_api.http.request import Request
 
 
 class NoPagination(Model):

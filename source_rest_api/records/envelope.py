@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from source_rest_api.formats.raw_json import Opened
+    from source_rest_api.http.response import Response
     from source_rest_api.model import Path
-    from source_rest_api.pagination.page import Response
     from source_rest_api.records.decoders import WholeBody
     from source_rest_api.records.selectors import RecordSelector
 

@@ -12,21 +12,14 @@ from pydantic import AfterValidator, model_validator
 
 from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.raw_json import parse
+from source_rest_api.http.response import BOMS, checked_charset, known_charset, named_charset, reading_as, refuse_zip
 from source_rest_api.model import Model
-from source_rest_api.records.decoders import (
-    BOMS,
-    checked_charset,
-    known_charset,
-    named_charset,
-    parse,
-    reading_as,
-    refuse_zip,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from source_rest_api.pagination.page import Response
+    from source_rest_api.http.response import Response
 
 _RECORDS = 5000
 _BYTES = 1 << 20

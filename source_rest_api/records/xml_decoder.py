@@ -8,9 +8,8 @@ import msgspec
 from pydantic import AfterValidator
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError
-from source_rest_api.records.decoders import (
+from source_rest_api.http.response import (
     BOMS,
-    WholeBody,
     checked_charset,
     known_charset,
     named_charset,
@@ -18,11 +17,12 @@ from source_rest_api.records.decoders import (
     refuse_zip,
     unreadable,
 )
+from source_rest_api.records.decoders import WholeBody
 
 if TYPE_CHECKING:
     from xml.parsers.expat import XMLParserType
 
-    from source_rest_api.pagination.page import Response
+    from source_rest_api.http.response import Response
 
 _DEEPEST = 200
 """Elements inside each other."""

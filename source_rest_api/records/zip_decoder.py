@@ -12,8 +12,8 @@ from pydantic import Field
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.http import compression
+from source_rest_api.http.response import Response
 from source_rest_api.model import Model
-from source_rest_api.pagination.page import Response
 from source_rest_api.records.decoders import Json, WholeBody
 from source_rest_api.records.line_decoders import Csv, Jsonl
 from source_rest_api.records.xml_decoder import Xml

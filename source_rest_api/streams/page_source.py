@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.cursors.cursors import Slice
     from source_rest_api.http.requester import Requester
-    from source_rest_api.pagination.page import Position, Response
+    from source_rest_api.http.response import Response
+    from source_rest_api.pagination.page import Position
     from source_rest_api.pagination.paginators import Pagination
     from source_rest_api.read_stats import Ledger
     from source_rest_api.streams.partitions import Partition

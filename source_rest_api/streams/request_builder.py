@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from source_rest_api.http.request import Request
 from source_rest_api.model import texts_of
-from source_rest_api.pagination.page import Request
 from source_rest_api.templates import optional_values, templates
 
 if TYPE_CHECKING:

@@ -84,7 +84,7 @@ class Continuity:
         """
         self.moved = False
         self.only_known = self._overlaps and len(page) == 1
-        if page.earlier or page.response.end is not None:
+        if page.earlier or page.response.last_reason:
             new: list[Raw] | None = page.records
         elif self._is_repeated(page):
             new = []

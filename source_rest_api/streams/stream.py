@@ -177,7 +177,7 @@ class Stream:
             ConfigError: It is the end, and the API shows signs of more that the config does not follow.
         """
         with self.place(page):
-            following = page.response.end or self.paginator.next(page)
+            following = page.last_of_all or self.paginator.next(page)
             return self.end(page, following) if isinstance(following, End) else following
 
     def end(self, page: Page, end: End) -> End:

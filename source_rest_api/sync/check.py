@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from source_rest_api.cursors.cursors import Slice
-from source_rest_api.errors import ConfigError, Place, SourceError, as_source_error
+from source_rest_api.errors import ConfigError, Place, SourceError, Stopped, as_source_error
 from source_rest_api.formats import raw_json
-from source_rest_api.http.body_reader import Stopped
 from source_rest_api.pagination.page import End
 
 if TYPE_CHECKING:

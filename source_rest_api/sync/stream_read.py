@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from source_rest_api.errors import ConfigError
-from source_rest_api.http.body_reader import Stopped
+from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
 from source_rest_api.streams.batch import Planned, Settled, SweepEnd, Swept
 

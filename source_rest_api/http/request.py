@@ -1,0 +1,56 @@
+"""One HTTP request, before credentials are put on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from source_rest_api.http.request_body import JsonPayload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from source_rest_api.http.request_body import Payload
+
+
+ParamValue: TypeAlias = str | list[str]
+
+
+class Request(Struct, frozen=True):
+    """One HTTP request before credentials are put on it, so it can be shown and logged."""
+
+    method: str
+    url: str
+    params: Mapping[str, ParamValue] = {}
+    headers: Mapping[str, str] = {}
+    body: Payload | None = None
+    endpoint: str = ""
+    """For whom it is; requests of one endpoint share what is known of its rate limit."""
+
+    def with_params(self, /, **params: ParamValue) -> Request:
+        """Return it with query parameters added or replaced."""
+        return replace(self, params={**self.params, **params})
+
+    def with_value(self, where: Literal["query", "header", "body"], name: str, value: int | str) -> Request:
+        """Return it with a value added or replaced in its query, its headers or its body.
+
+        Raises:
+            ConfigError: The body has no place for it.
+        """
+        if where == "query":
+            return self.with_params(**{name: str(value)})
+        if where == "header":
+            return replace(self, headers={**self.headers, name: str(value)})
+        return replace(self, body=(self.body or JsonPayload({})).with_field(name, value))
+
+    def at_url(self, url: str) -> Request:
+        """Return it for a URL that the API gave, which carries its own query."""
+        return replace(self, url=url, params={})
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.url)
+        host = parts.netloc.rpartition("@")[2]
+        return f"{self.method} {urlunsplit((parts.scheme, host, parts.path, '', ''))}"
