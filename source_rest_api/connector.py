@@ -12,7 +12,7 @@ from source_rest_api.auth.sign_in import sign_in
 from source_rest_api.config import config as configs
 from source_rest_api.config import masking
 from source_rest_api.config.config import Config
-from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.errors import InternalError
 from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.requester import Requester
@@ -20,7 +20,7 @@ from source_rest_api.protocol import catalog, messages
 from source_rest_api.protocol.messages import Messages
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.stream import Stream
-from source_rest_api.sync.stream_read import StreamRead
+from source_rest_api.sync.stream_read import StreamRun
 from source_rest_api.sync.sync import Sync
 from source_rest_api.templates import templates
 
@@ -110,7 +110,7 @@ class Session:
         """Seconds between the states of a stream."""
         self._raw_config = raw_config
         self._stop = stop
-        self._keeper = Keeper(raw_config, self.mask, pass_on)
+        self._keeper = ConfigUpdates(raw_config, self.mask, pass_on)
         self._credentials: Credentials | None = None
         self._out = Messages(self.mask)
 
@@ -157,7 +157,7 @@ class Session:
         permits = Permits(workers)
         with self._requester(self.config.retry, permits) as requester:
             make = self._streams(requester)
-            reads = [StreamRead(each, make, states.get(each.name), workers) for each in catalog.load(configured)]
+            reads = [StreamRun(each, make, states.get(each.name), workers) for each in catalog.load(configured)]
             sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
             requester.on_limit = sync.limited
             try:

@@ -81,7 +81,7 @@ def as_source_error(error: BaseException) -> SourceError:
     return InternalError(f"Unexpected {kind} in the connector; please report it.", f"{kind}: {error}")
 
 
-class Place:
+class ErrorContext:
     """Adds stream, request and page to the errors that pass; they are put into words only then."""
 
     def __init__(self, stream: str, *where: object) -> None:

@@ -58,7 +58,7 @@ class _Wait:
                 self.seconds += self._clock() - self._since
 
 
-class Ledger:
+class ReadStats:
     """What a read did, for its closing log line. Any thread may add to it."""
 
     def __init__(self) -> None:

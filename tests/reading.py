@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from source_rest_api.config import config as configs
 from source_rest_api.errors import SourceError
 from source_rest_api.http.requester import Requester
-from source_rest_api.streams.batch import Planned, Settled, SweepEnd, Swept
+from source_rest_api.streams.batch import Barrier, Planned, SweepEnd, Swept
 from source_rest_api.streams.stream import Stream
 
 if TYPE_CHECKING:
-    from source_rest_api.streams.batch import Advance, Batch
+    from source_rest_api.streams.batch import Batch, PageProgress
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 ONCE = {"max_attempts": 1}
@@ -38,7 +38,7 @@ class Reading:
         self.batches: list[Batch] = []
         self.states: list[dict[str, Any]] = []
         self.gone: list[bytes] = []
-        self.moves: list[Advance] = []
+        self.moves: list[PageProgress] = []
         with Requester(loaded, url) as requester:
             self.stream = Stream(loaded, loaded.streams[-1], requester, raw, lambda: NOW)
             try:
@@ -49,7 +49,7 @@ class Reading:
     def _read(self, saved: Any, *, incremental: bool) -> None:
         self.progress = self.stream.progress(saved, incremental=incremental)
         for step in self.stream.plan(self.progress, 1):
-            if isinstance(step, Settled):
+            if isinstance(step, Barrier):
                 continue
             if isinstance(step, SweepEnd):
                 self._conclude(step)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from source_rest_api.auth.sign_in import sign_in
 from source_rest_api.config.config import load
-from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.config.masking import Mask
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
@@ -95,7 +95,7 @@ class Session:
         self.stop = Impatient()
         self.config = load(self.raw)
         self.mask = Mask([])
-        self.keeper = Keeper(self.raw, self.mask, self.passed_on.append)
+        self.keeper = ConfigUpdates(self.raw, self.mask, self.passed_on.append)
         credentials = sign_in(self.config, self.keeper, self.stop, self.clock, lambda: 1_700_000_000 + self.clock())
         url = self.config.url_base
         self.requester = Requester(self.config, url, self.stop, jitter=lambda: 0.0, credentials=credentials)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jinja2.exceptions import SecurityError
 
-from source_rest_api.templates.record_sandbox import Digits, Known, environment, plain
+from source_rest_api.templates.record_sandbox import ExactNumber, StrictDict, environment, plain
 
 RECORD = {"null": None, "list": [1, None], "text": "x"}
 
@@ -68,10 +68,10 @@ def test_what_is_not_for_templates_is_no_null() -> None:
 
 def test_digits() -> None:
     """A number beyond a float keeps its digits."""
-    assert bytes(plain(Digits("1e400"))) == b"1e400"
-    assert Digits("0.10") == 0.1
+    assert bytes(plain(ExactNumber("1e400"))) == b"1e400"
+    assert ExactNumber("0.10") == 0.1
 
 
 def test_known_names() -> None:
     """Objects inside lists too."""
-    assert isinstance(Known.of({"a": [{"b": 1}]})["a"][0], Known)
+    assert isinstance(StrictDict.of({"a": [{"b": 1}]})["a"][0], StrictDict)

@@ -207,9 +207,9 @@ def test_no_room(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 PEAK = """
 import sys, threading
 from http.server import HTTPServer, SimpleHTTPRequestHandler
-from source_rest_api import config
-from source_rest_api.requester import Requester
-from source_rest_api.stream import Stream
+from source_rest_api.config import config
+from source_rest_api.http.requester import Requester
+from source_rest_api.streams.stream import Stream
 
 class Handler(SimpleHTTPRequestHandler):
     def __init__(self, *args):

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from source_rest_api.auth.sign_in import sign_in
 from source_rest_api.config.config import Config, load
-from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.config.masking import Mask
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
@@ -48,7 +48,7 @@ def api() -> Iterator[Api]:
 
 def requester_of(config: Config) -> Requester:
     """Sign in to an API."""
-    keeper = Keeper({"url_base": config.url_base}, Mask([]))
+    keeper = ConfigUpdates({"url_base": config.url_base}, Mask([]))
     return Requester(config, config.url_base, credentials=sign_in(config, keeper))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from source_rest_api.auth.sign_in import sign_in
 from source_rest_api.config.config import load
-from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.config.masking import Mask, secrets_of
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
@@ -85,7 +85,7 @@ def send(api: Api, request: Request, **more: str) -> Call:
     """Send one request, which has to succeed, and give what arrived."""
     raw = {"url_base": api.url, "authentication": {**KEY, "service": "execute-api", **more}}
     config = load({**raw, "endpoints": [{"name": "x", "path": "/x"}]})
-    credentials = sign_in(config, Keeper(raw, Mask([])), wall_clock=lambda: NOW)
+    credentials = sign_in(config, ConfigUpdates(raw, Mask([])), wall_clock=lambda: NOW)
     with Requester(config, api.url, credentials=credentials) as requester:
         requester.fetch(request, lambda response: response.body)
     return api.requests[-1]

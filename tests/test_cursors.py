@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 from pydantic import ValidationError
 
-from source_rest_api.cursors.cursors import DatetimeCursor, IntegerCursor, Mark, Observation, Slice
+from source_rest_api.cursors.cursors import CursorValue, DatetimeCursor, IntegerCursor, PageCursors, Slice
 from source_rest_api.formats import datetimes
 from source_rest_api.http.request import Request
 from source_rest_api.http.response import Response
@@ -34,7 +34,7 @@ def records(*values: bytes) -> list[Raw]:
     return [Raw(b'{"id":%d,"at":%b}' % (n, value)) for n, value in enumerate(values)]
 
 
-def observe(cursor: DatetimeCursor | IntegerCursor, records: list[Raw], interval: Slice) -> Observation:
+def observe(cursor: DatetimeCursor | IntegerCursor, records: list[Raw], interval: Slice) -> PageCursors:
     """Let a cursor see a page with these records."""
     return cursor.observe(Page(REQUEST, Response(200, {}, b"", "https://h"), Raw(b"null"), records), interval)
 
@@ -128,7 +128,7 @@ def test_the_field_may_stand_anywhere(field: str, record: bytes) -> None:
 )
 def test_a_record_without_the_field_is_emitted_and_counted(field: str, record: bytes) -> None:
     """It is not lost, also where this connector filters, and it moves nothing."""
-    start = Slice(Mark(NOW, "x"))
+    start = Slice(CursorValue(NOW, "x"))
     observation = observe(cursor(field, mode="client_filter"), [Raw(record)], start)
     assert (observation.records, observation.newest, observation.unreadable) == ([Raw(record)], None, 1)
 
@@ -143,9 +143,9 @@ def test_this_connector_filters_where_the_api_cannot() -> None:
     assert not cursor(start_param="since").filters_here
     assert not cursor(mode="server_filter").filters_here
     page = records(b'"2024-05-31"', b'"2024-06-01T12:00:00Z"', b'"2024-06-01T14:00:00+02:00"', b'"2024-06-02"', b'"?"')
-    interval = Slice(Mark(NOW, "2024-06-01T12:00:00Z"))
+    interval = Slice(CursorValue(NOW, "2024-06-01T12:00:00Z"))
     seen = observe(cursor(), page, interval)
-    assert (seen.records, seen.newest) == (page[1:], Mark(NOW + timedelta(hours=12), "2024-06-02"))
+    assert (seen.records, seen.newest) == (page[1:], CursorValue(NOW + timedelta(hours=12), "2024-06-02"))
     assert (seen.unreadable, seen.examples) == (1, ('"?"',))
     assert observe(cursor(mode="server_filter"), page, interval).records == page
     assert observe(cursor(), page, Slice()).records == page
@@ -170,7 +170,7 @@ UNREADABLE: st.SearchStrategy[Any] = st.sampled_from(
 def test_any_mixture_of_forms_loses_nothing(values: list[tuple[datetime | None, Any]], start: datetime) -> None:
     """Records leave only if they are surely older; the newest value is the largest moment, in the API's own text."""
     page = [Raw(json.dumps({"id": n, "at": value}).encode()) for n, (_, value) in enumerate(values)]
-    observation = observe(cursor(), page, Slice(Mark(start, "")))
+    observation = observe(cursor(), page, Slice(CursorValue(start, "")))
     moments = [moment for moment, _ in values]
     assert observation.records == [r for r, m in zip(page, moments, strict=True) if m is None or m >= start]
     assert observation.unreadable == moments.count(None)
@@ -221,7 +221,7 @@ def test_threads_share_a_cursor() -> None:
 def test_the_start_of_a_slice(state: str | None, own: str | None, common: str | None, start: str | None) -> None:
     """The state, else the stream's start date, else the connector's, else everything; in its own text."""
     [interval] = slices(cursor(start_date=own, start_param="since"), state, common, NOW)
-    assert interval.end == Mark(NOW, "2024-06-01T12:00:00Z")
+    assert interval.end == CursorValue(NOW, "2024-06-01T12:00:00Z")
     expected = {} if start is None else {"since": start}
     assert cursor(start_param="since").place(REQUEST, interval).params == {"state": "all", **expected}
 

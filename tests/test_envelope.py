@@ -17,7 +17,7 @@ from source_rest_api.http.request import Request
 from source_rest_api.http.response import Response
 from source_rest_api.pagination.page import Page
 from source_rest_api.records.decoders import Json
-from source_rest_api.records.envelope import Body, Envelope
+from source_rest_api.records.envelope import Envelope, OpenedBody
 from source_rest_api.records.selectors import RecordSelector
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def answer(body: bytes) -> Response:
     return Response(200, CaseInsensitiveDict({}), body, "https://h/")
 
 
-def general(selector: RecordSelector, response: Response) -> Body:
+def general(selector: RecordSelector, response: Response) -> OpenedBody:
     """Open a body without the typed pass."""
     root = Json().decode(response)
-    return Body(root, selector.select(root))
+    return OpenedBody(root, selector.select(root))
 
 
-def told(response: Response, paths: list[Path], opened: Callable[[Response], Body]) -> Any:
+def told(response: Response, paths: list[Path], opened: Callable[[Response], OpenedBody]) -> Any:
     """All that a page has to say of a body, or the error."""
     try:
         body = opened(response)

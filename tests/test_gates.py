@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api.http.rate_limits import Gates
+from source_rest_api.http.rate_limits import RateLimitGates
 
 
 class Clock:
@@ -21,7 +21,7 @@ class Clock:
 def test_a_gate_stays_closed_for_the_longest_wait(events: list[tuple[str, float, float]]) -> None:
     """However often it is closed, the endpoint waits until the last of the moments it was told; others do not."""
     clock = Clock()
-    gates = Gates(clock)
+    gates = RateLimitGates(clock)
     until = {"a": 0.0, "b": 0.0}
     for endpoint, seconds, passed in events:
         known = max(until[endpoint], clock.now)
@@ -34,4 +34,4 @@ def test_a_gate_stays_closed_for_the_longest_wait(events: list[tuple[str, float,
 
 def test_a_gate_is_open() -> None:
     """Nobody waits who was not told to."""
-    assert Gates(Clock()).wait("e") == 0.0
+    assert RateLimitGates(Clock()).wait("e") == 0.0

@@ -12,7 +12,7 @@ from msgspec import Raw
 from pydantic import ValidationError
 
 from source_rest_api.cursors.integer_cursor import IntegerCursor
-from source_rest_api.cursors.slices import Mark, Slice
+from source_rest_api.cursors.slices import CursorValue, Slice
 from source_rest_api.errors import ConfigError
 from tests.test_cursors import observe
 
@@ -27,7 +27,7 @@ def cursor(**settings: Any) -> IntegerCursor:
 
 def bounds(of: IntegerCursor, saved: int | None = None) -> Slice:
     """What a sync reads."""
-    mark = None if saved is None else Mark(saved, str(saved))
+    mark = None if saved is None else CursorValue(saved, str(saved))
     return of.bounds(mark, "2024-01-01", NOW, {"config": {"first": "7"}})
 
 
@@ -72,12 +72,12 @@ def test_an_end_before_the_state_asks_for_nothing_more() -> None:
 
 def test_without_an_end_nothing_is_cut() -> None:
     """An interval that is open has no steps."""
-    assert list(cursor(start=1, end=9, step=2).windows(Slice(Mark(1, "1")))) == [Slice(Mark(1, "1"))]
+    assert list(cursor(start=1, end=9, step=2).windows(Slice(CursorValue(1, "1")))) == [Slice(CursorValue(1, "1"))]
 
 
 def test_templates_and_what_they_may_not_give() -> None:
     """A bound may come from the config; a text that is no number is said."""
-    assert bounds(cursor(start="{{ config.first }}")).start == Mark(7, "7")
+    assert bounds(cursor(start="{{ config.first }}")).start == CursorValue(7, "7")
     with pytest.raises(ConfigError, match=r"`incremental.start`: the template gave `x`, which is no integer"):
         bounds(cursor(start="{{ 'x' }}"))
 
@@ -104,7 +104,7 @@ def test_values_of_any_size_and_form() -> None:
     seen = observe(cursor(), records, Slice())
     assert seen.values == [5, 7, 123456789012345678901234567890, None, None, None, None]
     assert (seen.newest, seen.unreadable, len(seen.records)) == (
-        Mark(123456789012345678901234567890, "123456789012345678901234567890"),
+        CursorValue(123456789012345678901234567890, "123456789012345678901234567890"),
         4,
         7,
     )
@@ -113,5 +113,5 @@ def test_values_of_any_size_and_form() -> None:
 def test_in_a_body_it_is_a_number() -> None:
     """In the query it is text."""
     of = cursor(**{"in": "body"})
-    assert of._sent(Slice(Mark(3, "3"))) == {"start_time": 3}
-    assert cursor()._sent(Slice(Mark(3, "3"))) == {"start_time": "3"}
+    assert of._sent(Slice(CursorValue(3, "3"))) == {"start_time": 3}
+    assert cursor()._sent(Slice(CursorValue(3, "3"))) == {"start_time": "3"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api.config import config_updates
-from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.config.masking import Mask
 from source_rest_api.errors import ConfigError, InternalError
 
@@ -19,7 +19,7 @@ def test_only_the_refresh_token_changes() -> None:
     """Another field with the same text stays as it is, and the config that was given too."""
     given = {"name": "old", "authentication": {"refresh_token": "old", "client_id": "old"}}
     passed_on: list[dict[str, Any]] = []
-    keeper = Keeper(given, Mask([]), passed_on.append)
+    keeper = ConfigUpdates(given, Mask([]), passed_on.append)
     keeper.replace("old", "new")
     assert passed_on == [{"name": "old", "authentication": {"refresh_token": "new", "client_id": "old"}}]
     assert keeper.config == passed_on[0]
@@ -29,7 +29,7 @@ def test_only_the_refresh_token_changes() -> None:
 def test_a_connector_of_ones_own_has_it_anywhere() -> None:
     """In a small config of another shape, the token is found by what it is."""
     passed_on: list[dict[str, Any]] = []
-    keeper = Keeper({"sign_in": [{"token": "old", "n": 1}]}, Mask([]), passed_on.append)
+    keeper = ConfigUpdates({"sign_in": [{"token": "old", "n": 1}]}, Mask([]), passed_on.append)
     keeper.replace("old", "new")
     assert passed_on == [{"sign_in": [{"token": "new", "n": 1}]}]
 
@@ -37,9 +37,9 @@ def test_a_connector_of_ones_own_has_it_anywhere() -> None:
 def test_a_config_without_a_place_for_it() -> None:
     """A token that could not be kept is an error, not a surprise at the next sync."""
     with pytest.raises(ConfigError, match="no place"):
-        Keeper({"token": "prefix-old"}, Mask([]), lambda _: None).replace("old", "new")
+        ConfigUpdates({"token": "prefix-old"}, Mask([]), lambda _: None).replace("old", "new")
     with pytest.raises(InternalError):
-        Keeper({"token": "old"}, Mask([])).replace("old", "new")
+        ConfigUpdates({"token": "old"}, Mask([])).replace("old", "new")
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

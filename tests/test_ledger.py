@@ -10,7 +10,7 @@ import pytest
 
 from source_rest_api.errors import TransientError
 from source_rest_api.pagination.page import End
-from source_rest_api.read_stats import Ledger
+from source_rest_api.read_stats import ReadStats
 from tests.api import Answer
 from tests.process import catalog, run
 from tests.reading import Reading
@@ -25,17 +25,17 @@ pytestmark = pytest.mark.usefixtures("no_proxy")
 
 def test_the_summary_says_how_it_ended() -> None:
     """One line for people: what came, and how the end was recognised."""
-    ledger = Ledger()
+    ledger = ReadStats()
     ledger.add(pages=3, records=7, partitions=2)
     for reason in ("empty page", "total reached", "empty page"):
         ledger.end(End(reason))
     assert ledger.summary(1.26) == "7 records, 3 pages, 2 partitions, 1.3 s; end: empty page (2x), total reached"
-    assert Ledger().summary(0).endswith("end: nothing to ask for")
+    assert ReadStats().summary(0).endswith("end: nothing to ask for")
 
 
 def test_an_end_that_was_not_reached_is_said() -> None:
     """Of a stream that failed, or was stopped, the slices that came to their end are told as well."""
-    ledger = Ledger()
+    ledger = ReadStats()
     assert ledger.summary(0, complete=False).endswith("end: not reached")
     ledger.end(End("empty page"))
     assert ledger.summary(0, complete=False).endswith("end: empty page, not reached")
@@ -44,7 +44,7 @@ def test_an_end_that_was_not_reached_is_said() -> None:
 def test_waiting_counts_once_however_many_wait() -> None:
     """Two threads that wait for the same thing make no more of the time; each thing has its own."""
     now = [0.0]
-    ledger = Ledger()
+    ledger = ReadStats()
 
     def wait(why: str) -> Any:
         return ledger.waiting(why, lambda: now[0])
@@ -62,7 +62,7 @@ def test_waiting_counts_once_however_many_wait() -> None:
 def test_a_wait_that_is_stopped_counts_as_far_as_it_went() -> None:
     """The line is written then too."""
     now = [0.0]
-    ledger = Ledger()
+    ledger = ReadStats()
     with suppress(TransientError), ledger.waiting("to try again", lambda: now[0]):
         now[0] = 2
         raise TransientError("stopped")

@@ -186,7 +186,7 @@ def test_a_bug_is_every_childs(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
         raise ZeroDivisionError
 
     family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"))
-    monkeypatch.setattr("source_rest_api.streams.emission.Emission.of", broken)
+    monkeypatch.setattr("source_rest_api.streams.emission.RecordEmitter.of", broken)
     for name in ("a", "b"):
         with pytest.raises(ZeroDivisionError):
             list(family.keys(name))

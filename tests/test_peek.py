@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api.cursors.field_reader import FieldReader, Peek
+from source_rest_api.cursors.field_reader import FieldDecoder, FieldReader
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-(10**25), 10**25), FLOATS, st.text(), st.just([1]))
@@ -33,12 +33,12 @@ def test_a_decoder_for_one_field(path: tuple[str, ...]) -> None:
     record: Any = 7
     for name in reversed(path):
         record = {"x": [1, {}], name: record, "value": "another"}
-    assert Peek(path, int).values(raws(record, record)) == [7, 7]
+    assert FieldDecoder(path, int).values(raws(record, record)) == [7, 7]
 
 
 def test_absent_and_null_are_none_and_another_kind_is_an_error() -> None:
     """So that the reader tries the next way."""
-    peek = Peek(("a", "b"), int)
+    peek = FieldDecoder(("a", "b"), int)
     assert peek.values(raws({"a": {}}, {"a": {"b": None}})) == [None, None]
     for record in ({"a": {"b": "7"}}, {"a": [1]}, {"a": None}):
         with pytest.raises(msgspec.ValidationError):

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api.cursors.cursors import DatetimeCursor, Mark, Slice
+from source_rest_api.cursors.cursors import CursorValue, DatetimeCursor, Slice
 from source_rest_api.formats.datetimes import write
 from source_rest_api.state import state
 from source_rest_api.state.progress import Progress
 from source_rest_api.state.state import READABLE
-from source_rest_api.streams.batch import Advance, Bookmark, Planned
+from source_rest_api.streams.batch import Bookmark, PageProgress, Planned
 from source_rest_api.streams.resume import tasks
 
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -25,10 +25,10 @@ CURSOR = DatetimeCursor.model_validate(
 )
 
 
-def mark(day: float) -> Mark:
+def mark(day: float) -> CursorValue:
     """The cursor value of a day after the start."""
     moment = START + timedelta(days=day)
-    return Mark(moment, write(moment))
+    return CursorValue(moment, write(moment))
 
 
 def day(number: int) -> Slice:
@@ -50,7 +50,7 @@ def test_nothing_has_moved_at_the_beginning() -> None:
 def test_a_page_moves_the_slice_and_not_the_cursor() -> None:
     """Rows of a slice come in any order: the cursor waits for its end, the page does not."""
     progress = begun()
-    progress.advance(Advance("", day(0), bookmark=Bookmark("token", 2, 20), newest=mark(0.5)))
+    progress.advance(PageProgress("", day(0), bookmark=Bookmark("token", 2, 20), newest=mark(0.5)))
     dumped = progress.dump()
     assert "cursor" not in dumped
     assert dumped["reading"]["slices"] == [
@@ -71,9 +71,9 @@ def test_the_cursor_moves_when_all_slices_are_done() -> None:
     progress = begun()
     progress.plan(Planned("", 3))
     for number in (2, 0):
-        progress.advance(Advance("", day(number), done=True, newest=mark(number + 0.5), boundary=(f"#{number}",)))
+        progress.advance(PageProgress("", day(number), done=True, newest=mark(number + 0.5), boundary=(f"#{number}",)))
     assert "cursor" not in progress.dump()
-    progress.advance(Advance("", day(1), done=True))
+    progress.advance(PageProgress("", day(1), done=True))
     assert progress.dump() == {"version": 2, "cursor": mark(2.5).text, "boundary": ["#2"]}
 
 
@@ -81,7 +81,7 @@ def test_done_neighbours_are_one_interval() -> None:
     """A thousand windows that are done take no more room than one."""
     progress = begun()
     for number in range(1000):
-        progress.advance(Advance("", day(number), done=True, newest=mark(number)))
+        progress.advance(PageProgress("", day(number), done=True, newest=mark(number)))
     slices = progress.dump()["reading"]["slices"]
     assert slices == [{"start": mark(0).text, "end": mark(1000).text, "done": True, "newest": mark(999).text}]
 
@@ -89,7 +89,7 @@ def test_done_neighbours_are_one_interval() -> None:
 def test_what_an_earlier_run_delivered_counts() -> None:
     """The newest record may have come before the crash, and the state does not pass the first run's beginning."""
     first = Progress(state.new(), CURSOR, "#x", mark(1).value)
-    first.advance(Advance("", day(0), done=True, newest=mark(5)))
+    first.advance(PageProgress("", day(0), done=True, newest=mark(5)))
     second = begun(first.dump())
     second.plan(Planned("", 0))
     assert second.dump() == {"version": 2, "cursor": mark(1).text}
@@ -100,7 +100,7 @@ def test_what_an_earlier_run_delivered_counts() -> None:
 def test_positions_of_another_config_or_mode_mean_nothing(of: str, cursor: DatetimeCursor | None) -> None:
     """They are left, and the cursor is kept."""
     before = begun({"version": 2, "cursor": mark(3).text})
-    before.advance(Advance("", day(3), bookmark=Bookmark(7, 2, 20)))
+    before.advance(PageProgress("", day(3), bookmark=Bookmark(7, 2, 20)))
     after = begun(before.dump(), cursor, of)
     assert after.earlier == {}
     assert after.dump() == {"version": 2, "cursor": mark(3).text}
@@ -110,8 +110,8 @@ def test_a_full_refresh_keeps_which_partitions_are_done() -> None:
     """A later run leaves them out, until the whole is done."""
     progress = begun(cursor=None)
     progress.plan(Planned("a", 1))
-    progress.advance(Advance("a", Slice(), done=True))
-    progress.advance(Advance("b", Slice(), bookmark=Bookmark(2, 1, 10)))
+    progress.advance(PageProgress("a", Slice(), done=True))
+    progress.advance(PageProgress("b", Slice(), bookmark=Bookmark(2, 1, 10)))
     again = begun(progress.dump(), None)
     assert [again.is_done(name) for name in "abc"] == [True, False, False]
     again.complete(NOW)
@@ -121,7 +121,7 @@ def test_a_full_refresh_keeps_which_partitions_are_done() -> None:
 def test_order_that_was_declared_moves_inside_a_slice() -> None:
     """What lies before the last record of a page is done, and needs no position."""
     progress = begun()
-    progress.advance(Advance("", Slice(mark(0)), newest=mark(0.5), ordered=True))
+    progress.advance(PageProgress("", Slice(mark(0)), newest=mark(0.5), ordered=True))
     left = list(tasks(Slice(mark(0)), begun(progress.dump()).earlier[""], CURSOR))
     assert [task.interval for task in left] == [Slice(mark(0.5))]
 
@@ -132,7 +132,7 @@ def test_a_partition_that_is_gone_is_dropped_after_a_while() -> None:
     for days, kept in ((0, ["a", "b"]), (20, ["a", "b"]), (31, ["a"])):
         progress = Progress(state.load("s", saved), CURSOR, "#x", NOW)
         progress.plan(Planned("a", 1))
-        progress.advance(Advance("a", day(0), done=True))
+        progress.advance(PageProgress("a", day(0), done=True))
         progress.complete(NOW + timedelta(days=days))
         saved = progress.dump()
         assert list(saved["cursors"]) == kept
@@ -146,7 +146,7 @@ def test_many_partitions_have_short_names() -> None:
     for number in range(count):
         key = json.dumps({"repositories.full_name": f"organisation/{number}"})
         progress.plan(Planned(key, 1))
-        progress.advance(Advance(key, day(0), done=True, newest=mark(number % 7 / 7), boundary=("#a",)))
+        progress.advance(PageProgress(key, day(0), done=True, newest=mark(number % 7 / 7), boundary=("#a",)))
     dumped = progress.dump()
     assert len(json.dumps(dumped)) / count < 48
     again = begun(dumped)
@@ -165,7 +165,7 @@ def test_whatever_has_passed_the_rest_is_read(steps: list[tuple[int, bool]], pla
         if number in done or number >= planned:
             continue
         bookmark = None if ends else Bookmark("t", 1, 1)
-        progress.advance(Advance("", day(number), done=ends, bookmark=bookmark, newest=mark(number)))
+        progress.advance(PageProgress("", day(number), done=ends, bookmark=bookmark, newest=mark(number)))
         done |= {number} if ends else set()
         again = begun(progress.dump())
         left = [task.interval for task in tasks(Slice(mark(0), mark(planned)), again.earlier.get("", ()), CURSOR)]
@@ -180,7 +180,7 @@ def test_the_order_in_which_slices_end_does_not_matter(order: list[int]) -> None
     progress = begun()
     progress.plan(Planned("", 6))
     for number in order:
-        progress.advance(Advance("", day(number), done=True, newest=mark(number), boundary=(f"#{number}",)))
+        progress.advance(PageProgress("", day(number), done=True, newest=mark(number), boundary=(f"#{number}",)))
         assert begun(progress.dump()).dump() == progress.dump()
     assert progress.dump() == {"version": 2, "cursor": mark(5).text, "boundary": ["#5"]}
 
@@ -189,7 +189,9 @@ MARKS = st.none() | st.integers(-50, 200).map(mark)
 
 
 @given(MARKS, MARKS, MARKS)
-def test_which_mark_counts_depends_on_no_order(one: Mark | None, two: Mark | None, three: Mark | None) -> None:
+def test_which_mark_counts_depends_on_no_order(
+    one: CursorValue | None, two: CursorValue | None, three: CursorValue | None
+) -> None:
     """The later of marks is associative, commutative and idempotent, and none is the least."""
     later = CURSOR.later
     assert later(later(one, two), three) == later(one, later(two, three))
@@ -199,7 +201,7 @@ def test_which_mark_counts_depends_on_no_order(one: Mark | None, two: Mark | Non
 
 @given(MARKS, st.lists(st.tuples(st.integers(0, 5), MARKS, st.booleans()), max_size=20))
 def test_the_cursor_moves_forward_only_and_not_past_now(
-    saved: Mark | None, steps: list[tuple[int, Mark | None, bool]]
+    saved: CursorValue | None, steps: list[tuple[int, CursorValue | None, bool]]
 ) -> None:
     """Whatever comes, in whatever order, and with a crash after each step."""
     before = saved if saved is None else CURSOR.clamp(saved, NOW)
@@ -211,7 +213,7 @@ def test_the_cursor_moves_forward_only_and_not_past_now(
         progress = begun(dumped)
         done |= {number} if ends else set()
         bookmark = None if ends else Bookmark("t", 1, 1)
-        progress.advance(Advance("", day(number), done=ends, bookmark=bookmark, newest=newest))
+        progress.advance(PageProgress("", day(number), done=ends, bookmark=bookmark, newest=newest))
         if len(done) == 6:
             progress.plan(Planned("", 1))
         dumped = progress.dump()

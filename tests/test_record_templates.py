@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.templates import record_templates
-from source_rest_api.templates.record_templates import RecordTemplate, Surroundings
+from source_rest_api.templates.record_templates import RecordContext, RecordTemplate
 
 ROW = Raw(b'{"a":{"b":1},"c":2.50,"items":[1],"d":"x"}')
 
@@ -53,14 +53,14 @@ def test_what_is_read(texts: list[str], read: list[str] | None) -> None:
 )
 def test_value(text: str, value: Any) -> None:
     """Numbers compute and compare as numbers, and are written with their own digits."""
-    context = Surroundings({"config": {}}).around(record_templates.peeker([text])(ROW))
+    context = RecordContext({"config": {}}).around(record_templates.peeker([text])(ROW))
     found = RecordTemplate(text).value(context)
     assert (bytes(found), type(found)) == (bytes(value), Raw) if isinstance(value, Raw) else found == value
 
 
 def test_names_known_ahead_must_be_there() -> None:
     """A slip of the pen in a key of the config is no null, at any depth; `or` and `if` take care of it."""
-    surroundings = Surroundings({"config": {"a": [{"b": 1}]}, "stream_slice": {"start_time": "t"}})
+    surroundings = RecordContext({"config": {"a": [{"b": 1}]}, "stream_slice": {"start_time": "t"}})
     context = surroundings.around({})
     assert RecordTemplate("{{ config.a[0].b }}{{ config.x or 2 }}{{ config.get('y') }}").value(context) == "12"
     for text in ("{{ config.x ~ 1 }}", "{{ config.a[0].x > 1 }}", "{{ stream_slice.end_time == 1 }}"):

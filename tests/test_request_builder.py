@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.config import config
-from source_rest_api.cursors.cursors import Mark, Slice
+from source_rest_api.cursors.cursors import CursorValue, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
@@ -23,8 +23,8 @@ from tests.api import JSON, Api, Call
 if TYPE_CHECKING:
     from source_rest_api.pagination.page import Position
 
-START = Mark(datetime(2024, 1, 1, tzinfo=timezone.utc), "2024-01-01T00:00:00Z")
-END = Mark(datetime(2024, 2, 1, tzinfo=timezone.utc), "2024-02-01T00:00:00Z")
+START = CursorValue(datetime(2024, 1, 1, tzinfo=timezone.utc), "2024-01-01T00:00:00Z")
+END = CursorValue(datetime(2024, 2, 1, tzinfo=timezone.utc), "2024-02-01T00:00:00Z")
 
 
 def build(

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from source_rest_api.auth.sign_in import sign_in
 from source_rest_api.config import config as configs
-from source_rest_api.config.config_updates import Keeper
+from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.config.masking import Mask
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, Stopped, TransientError
 from source_rest_api.http.origins import Origin
@@ -69,7 +69,7 @@ def requester(url_base: str, clock: Clock | None = None, **settings: Any) -> Req
     clock = clock or Clock()
     raw = {"url_base": url_base, "endpoints": [{"name": "e", "path": "e"}], **settings}
     config = configs.load(raw)
-    signed_in = sign_in(config, Keeper(raw, Mask(())), clock)
+    signed_in = sign_in(config, ConfigUpdates(raw, Mask(())), clock)
     return Requester(config, url_base, clock, clock, lambda: 0.0, credentials=signed_in)
 
 

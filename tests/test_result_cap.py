@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api.cursors.cursors import Mark, Slice
+from source_rest_api.cursors.cursors import CursorValue, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats.datetimes import write
 from source_rest_api.streams import result_cap
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from tests.api import Api, Call
 
 
-def mark(hours: int) -> Mark:
+def mark(hours: int) -> CursorValue:
     """A moment of 2024."""
     moment = datetime(2024, 1, 1, tzinfo=timezone.utc) + timedelta(hours=hours)
-    return Mark(moment, write(moment))
+    return CursorValue(moment, write(moment))
 
 
 def test_the_rest_begins_with_the_newest_value_and_ends_where_the_slice_ends() -> None:
@@ -34,7 +34,7 @@ def test_the_rest_begins_with_the_newest_value_and_ends_where_the_slice_ends() -
 
 
 @pytest.mark.parametrize(("interval", "newest"), [(Slice(mark(4), mark(9)), mark(4)), (Slice(mark(4)), mark(3))])
-def test_without_a_newer_value_there_is_no_rest(interval: Slice, newest: Mark) -> None:
+def test_without_a_newer_value_there_is_no_rest(interval: Slice, newest: CursorValue) -> None:
     """The same question would give the same records for ever."""
     with pytest.raises(ConfigError, match=r"result_cap.*2024"):
         result_cap.rest(interval, newest)

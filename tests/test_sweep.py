@@ -16,7 +16,7 @@ from source_rest_api.deletions import known_rows
 from source_rest_api.formats import datetimes
 from source_rest_api.protocol.catalog import ConfiguredStream
 from source_rest_api.streams.batch import Swept
-from source_rest_api.sync.stream_read import Item, StreamRead
+from source_rest_api.sync.stream_read import OutputBlock, StreamRun
 from tests.api import Answer
 from tests.process import catalog, run, start
 from tests.reading import NOW
@@ -295,8 +295,8 @@ def test_a_sweep_that_is_not_complete_counts_for_nothing(page: str, instead: Ans
 
 def test_keys_count_in_the_queue() -> None:
     """What a sweep hands on has a size, so that it waits for a slow reader as records do."""
-    read = StreamRead(ConfiguredStream("items", incremental=True), lambda _: None, None, 1)
-    item = Item(read, moved=Swept([b"[%d]" % number for number in range(1000)]))
+    read = StreamRun(ConfiguredStream("items", incremental=True), lambda _: None, None, 1)
+    item = OutputBlock(read, moved=Swept([b"[%d]" % number for number in range(1000)]))
     assert item.size > 30_000
 
 

@@ -22,9 +22,9 @@ from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.requester import Requester
 from source_rest_api.protocol.catalog import ConfiguredStream
 from source_rest_api.protocol.messages import Messages
-from source_rest_api.streams.batch import Advance, Batch, Bookmark, Planned
+from source_rest_api.streams.batch import Batch, Bookmark, PageProgress, Planned
 from source_rest_api.streams.stream import Stream
-from source_rest_api.sync.stream_read import StreamRead
+from source_rest_api.sync.stream_read import StreamRun
 from source_rest_api.sync.sync import Sync
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Script:
             else:
                 self._page += 1
                 mark = Bookmark(self._page, self._page, 0)
-                out.put(Batch([Raw(b"{}")] * step, Advance("", Slice(), not self._steps, mark)))
+                out.put(Batch([Raw(b"{}")] * step, PageProgress("", Slice(), not self._steps, mark)))
         finally:
             self.ended = not self._steps
             self._busy = False
@@ -103,7 +103,7 @@ def sync(
         return None if steps is None else Scripted(steps)
 
     configured = [ConfiguredStream(name, incremental=False) for name in streams]
-    reads = [StreamRead(each, make, (states or {}).get(each.name), workers) for each in configured]
+    reads = [StreamRun(each, make, (states or {}).get(each.name), workers) for each in configured]
     return Sync(reads, Messages(mask), Permits(workers), workers, stop or Event(), lambda: NOW, pause)
 
 
@@ -224,7 +224,7 @@ def test_a_slice_that_fails_while_another_is_planned_ends_no_plan() -> None:
         failing.set()
         raise TransientError("t")
 
-    read = StreamRead(ConfiguredStream("s", incremental=False), lambda _: SlowPlan([]), None, 2)
+    read = StreamRun(ConfiguredStream("s", incremental=False), lambda _: SlowPlan([]), None, 2)
     running = Sync([read], Messages(str), Permits(2), 2, Event(), lambda: NOW, 0.0)
     assert of(lines(running.run()), "s").count("RECORD") == 2
     assert not running.complete

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Auth
     from source_rest_api.http.response import Response
 
@@ -37,7 +37,7 @@ _MILLISECONDS = 10**11
 """And from here on milliseconds."""
 
 
-class TokenPlace(Model):
+class TokenLocation(Model):
     """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
 
     location: Location = Field(default="header", alias="in")
@@ -72,20 +72,20 @@ class Token:
 
 
 @dataclass(frozen=True, eq=False)
-class _Held:
+class _CurrentToken:
     """The token in use."""
 
     token: str = field(repr=False)
     until: float
     """When it is renewed, by the session's clock."""
-    place: TokenPlace
+    place: TokenLocation
     context: Mapping[str, Any] = field(repr=False)
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         return self.place.put(request, self.token, self.context)
 
 
-class Tokens:
+class SharedToken:
     """One token for all threads of a session, renewed ahead of its end and when the API refuses it.
 
     One thread asks for it while the others wait; they get the same token, or the same error.
@@ -96,12 +96,12 @@ class Tokens:
         desk: The session.
     """
 
-    def __init__(self, ask: Callable[[], Token], place: TokenPlace, desk: Desk) -> None:
+    def __init__(self, ask: Callable[[], Token], place: TokenLocation, desk: AuthContext) -> None:
         self._ask = ask
         self._place = place
         self._desk = desk
         self._lock = Lock()
-        self._held: _Held | None = None
+        self._held: _CurrentToken | None = None
         self._failure: SourceError | None = None
         self._attempts = 0
 
@@ -115,10 +115,10 @@ class Tokens:
         self._newer_than(used)
         return True
 
-    def _is_fresh(self, held: _Held) -> bool:
+    def _is_fresh(self, held: _CurrentToken) -> bool:
         return self._desk.clock() < held.until
 
-    def _newer_than(self, old: Auth | None) -> _Held:
+    def _newer_than(self, old: Auth | None) -> _CurrentToken:
         attempts = self._attempts
         with self._lock:
             if self._held is not None and self._held is not old and self._is_fresh(self._held):
@@ -135,11 +135,11 @@ class Tokens:
                 self._attempts += 1
             return self._held
 
-    def _new(self) -> _Held:
+    def _new(self) -> _CurrentToken:
         started = self._desk.clock()
         token = self._ask()
         self._desk.learn(token.value)
-        return _Held(token.value, started + token.life - margin(token.life), self._place, self._desk.context)
+        return _CurrentToken(token.value, started + token.life - margin(token.life), self._place, self._desk.context)
 
 
 def margin(life: float) -> float:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
 
 
@@ -71,7 +71,7 @@ class ApiKey(Model):
     value: Text = "{{ api_key }}"
     """What is sent, such as `Token {{ api_key }}`. Templates read `api_key`, `config` and `secrets`."""
 
-    def session(self, desk: Desk) -> Credentials:
+    def session(self, desk: AuthContext) -> Credentials:
         """Fill the template, once."""
         key = self.api_key.get_secret_value()
         value = templates.render(self.value, {**desk.context, "api_key": key})

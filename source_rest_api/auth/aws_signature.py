@@ -12,7 +12,7 @@ from source_rest_api.model import Model, Secret
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
 
 
@@ -31,7 +31,7 @@ class AwsSignature(Model):
     service: str
     """The service as signatures name it, such as `execute-api`, `es` or `s3`."""
 
-    def session(self, desk: Desk) -> Credentials:
+    def session(self, desk: AuthContext) -> Credentials:
         """Sign each request at the moment it is sent."""
         return _Signatures(self, desk)
 
@@ -39,7 +39,7 @@ class AwsSignature(Model):
 class _Signatures:
     """Signs requests; a signature holds for minutes, so that each attempt has its own."""
 
-    def __init__(self, key: AwsSignature, desk: Desk) -> None:
+    def __init__(self, key: AwsSignature, desk: AuthContext) -> None:
         self._key = key
         self._time = desk.time
 

@@ -33,7 +33,7 @@ _VALUE = re.compile(r"(?! )[ -~\xa1-\xff]*(?<! )")
 """Of a header, as far as it can be sent unchanged (RFC 9110, section 5.5)."""
 
 
-class Exchange(Protocol):
+class TokenExchange(Protocol):
     """Sends a request for a token."""
 
     def __call__(self, request: Request, auth: Auth, judge: Callable[[Response], Verdict | None]) -> Response:
@@ -49,12 +49,12 @@ class Exchange(Protocol):
         """
 
 
-class Desk(Struct, frozen=True):
+class AuthContext(Struct, frozen=True):
     """What a session does for its authenticator."""
 
     context: Mapping[str, Any]
     """What the templates of all authenticators read: `templates.CONFIG_NAMES`."""
-    exchange: Exchange
+    exchange: TokenExchange
     learn: Callable[[str], None]
     """Notes a secret that must never be shown."""
     replace: Callable[[str, str], None]
@@ -66,16 +66,16 @@ class Desk(Struct, frozen=True):
 
 
 @runtime_checkable
-class Signing(Protocol):
+class SessionAuthenticator(Protocol):
     """An authenticator that needs something of the session: a token, a challenge, a template."""
 
-    def session(self, desk: Desk) -> Credentials:
+    def session(self, desk: AuthContext) -> Credentials:
         """The credentials of one session."""
 
 
-def start(authenticator: Signing | Auth, desk: Desk) -> Credentials:
+def start(authenticator: SessionAuthenticator | Auth, desk: AuthContext) -> Credentials:
     """The credentials of a session, whichever kind the authenticator is."""
-    return authenticator.session(desk) if isinstance(authenticator, Signing) else Static(authenticator)
+    return authenticator.session(desk) if isinstance(authenticator, SessionAuthenticator) else Static(authenticator)
 
 
 def check_header(secret: SecretStr) -> SecretStr:

@@ -13,7 +13,7 @@ from source_rest_api.model import Model, Secret
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Auth, Credentials
     from source_rest_api.http.response import Response
 
@@ -27,7 +27,7 @@ class Digest(Model):
     password: Secret
     """The password."""
 
-    def session(self, desk: Desk) -> Credentials:  # noqa: ARG002 -- the challenge comes with a 401
+    def session(self, desk: AuthContext) -> Credentials:  # noqa: ARG002 -- the challenge comes with a 401
         """Answer challenges; each thread has its own."""
         return _Challenged(self.username, self.password.get_secret_value())
 

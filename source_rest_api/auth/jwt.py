@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import PositiveFloat, model_validator
 
 from source_rest_api.auth import access_token, token_request
-from source_rest_api.auth.access_token import Token, TokenPlace, Tokens
+from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
 from source_rest_api.auth.credentials import check_names
 from source_rest_api.auth.token_request import TokenRequest
 from source_rest_api.errors import ConfigError
@@ -18,7 +18,7 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
 
 _ASSERTION: NamedTexts = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "{{ jwt }}"}
@@ -56,14 +56,14 @@ class Jwt(Model):
     """Where the access token stands in the answer."""
     expires_path: Path = ("expires_in",)
     """Where its expiry stands in the answer; `lifetime` if it is not there."""
-    place: TokenPlace = TokenPlace()
+    place: TokenLocation = TokenLocation()
     """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
 
-    def session(self, desk: Desk) -> Credentials:
+    def session(self, desk: AuthContext) -> Credentials:
         """Share one token among all threads of a session."""
-        return Tokens(lambda: self._token(desk), self.place, desk)
+        return SharedToken(lambda: self._token(desk), self.place, desk)
 
-    def _token(self, desk: Desk) -> Token:
+    def _token(self, desk: AuthContext) -> Token:
         signed = self._signed(desk)
         desk.learn(signed)
         if self.token_url is None:
@@ -81,7 +81,7 @@ class Jwt(Model):
         expires = raw_json.find(root, self.expires_path)
         return Token(value, access_token.life(answer, expires, self.lifetime, desk.time()))
 
-    def _signed(self, desk: Desk) -> str:
+    def _signed(self, desk: AuthContext) -> str:
         now = int(desk.time())
         named = {"iss": self.issuer, "sub": self.subject, "aud": self.audience}
         claims: dict[str, Any] = {name: text for name, text in named.items() if text is not None}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, PositiveFloat, model_validator
 
 from source_rest_api.auth import access_token, token_request
-from source_rest_api.auth.access_token import Token, TokenPlace, Tokens
+from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
 from source_rest_api.auth.credentials import check_names
 from source_rest_api.auth.token_request import BodyFormat, TokenRequest
 from source_rest_api.errors import ConfigError
@@ -19,7 +19,7 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
     from source_rest_api.http.response import Response
 
@@ -60,17 +60,17 @@ class Login(Model):
     """Where its expiry stands in the answer: seconds, a date, or seconds since 1970."""
     lifetime: PositiveFloat = 3600
     """Seconds that a token lives if the answer does not say it."""
-    place: TokenPlace = TokenPlace()
+    place: TokenLocation = TokenLocation()
     """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
 
-    def session(self, desk: Desk) -> Credentials:
+    def session(self, desk: AuthContext) -> Credentials:
         """Share one token among all threads of a session."""
         place = self.place
         if self.token_cookie is not None and "place" not in self.model_fields_set:
-            place = TokenPlace.model_validate({"in": "cookie", "name": self.token_cookie})
-        return Tokens(lambda: self._token(desk), place, desk)
+            place = TokenLocation.model_validate({"in": "cookie", "name": self.token_cookie})
+        return SharedToken(lambda: self._token(desk), place, desk)
 
-    def _token(self, desk: Desk) -> Token:
+    def _token(self, desk: AuthContext) -> Token:
         secret = self.password.get_secret_value()
         context = {**desk.context, "username": self.username, "password": secret}
         fields = {} if self.basic else {"username": "{{ username }}", "password": "{{ password }}"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import PositiveFloat, SecretStr, model_validator
 
 from source_rest_api.auth import access_token, token_request
-from source_rest_api.auth.access_token import Token, TokenPlace, Tokens
+from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
 from source_rest_api.auth.credentials import check_names
 from source_rest_api.auth.token_request import BodyFormat, TokenRequest
 from source_rest_api.formats import raw_json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
     from typing_extensions import Self
 
-    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
 
 
@@ -52,7 +52,7 @@ class OAuth2(Model):
     """Where its expiry stands in the answer: seconds, a date, or seconds since 1970."""
     lifetime: PositiveFloat = 3600
     """Seconds that a token lives if the answer does not say it."""
-    place: TokenPlace = TokenPlace()
+    place: TokenLocation = TokenLocation()
     """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
 
     @property
@@ -60,9 +60,9 @@ class OAuth2(Model):
         """Base64 of id and secret, to be masked."""
         return token_request.basic(self.client_id, self.client_secret.get_secret_value())
 
-    def session(self, desk: Desk) -> Credentials:
+    def session(self, desk: AuthContext) -> Credentials:
         """Share one access token among all threads of a session."""
-        return Tokens(_Grant(self, desk), self.place, desk)
+        return SharedToken(_Grant(self, desk), self.place, desk)
 
     @property
     def refreshes(self) -> bool:
@@ -86,7 +86,7 @@ class OAuth2(Model):
 class _Grant:
     """Gets access tokens, and keeps the refresh token that is valid."""
 
-    def __init__(self, oauth: OAuth2, desk: Desk) -> None:
+    def __init__(self, oauth: OAuth2, desk: AuthContext) -> None:
         self._oauth = oauth
         self._desk = desk
         self._refresh_token = oauth.refresh_token.get_secret_value()

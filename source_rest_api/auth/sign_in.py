@@ -7,8 +7,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from source_rest_api.auth import credentials
-from source_rest_api.auth.credentials import Desk
-from source_rest_api.http.body_reader import Transfer
+from source_rest_api.auth.credentials import AuthContext
+from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.credentials import Static
 from source_rest_api.http.origins import Origins
 from source_rest_api.http.requester import Requester
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from source_rest_api.config.config import Config
-    from source_rest_api.config.config_updates import Keeper
+    from source_rest_api.config.config_updates import ConfigUpdates
     from source_rest_api.http.credentials import Auth, Credentials
     from source_rest_api.http.error_policy import Verdict
     from source_rest_api.http.request import Request
@@ -39,7 +39,7 @@ class _TokenRequester(Requester):
         super().__init__(config.model_copy(update=own), url, stop, credentials=Static(auth))
         advice = "If that is where tokens are given, correct the URL in `authentication`."
         self.sender.origins = Origins(url, (), advice)
-        self.sender.transfer = Transfer(config.request_timeout, config.limits.body, Event(), time.monotonic)
+        self.sender.transfer = BodyReader(config.request_timeout, config.limits.body, Event(), time.monotonic)
         self._judge = judge
 
     def _judged(self, request: Request, response: Response) -> Verdict | Response:  # noqa: ARG002
@@ -48,7 +48,7 @@ class _TokenRequester(Requester):
 
 def sign_in(
     config: Config,
-    keeper: Keeper,
+    keeper: ConfigUpdates,
     stop: Event | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
@@ -59,5 +59,5 @@ def sign_in(
         with _TokenRequester(config, request.url, auth, judge, stop) as requester:
             return requester.fetch(request, lambda response: response)
 
-    desk = Desk(config.context(keeper.config), exchange, keeper.learn, keeper.replace, clock, wall_clock)
+    desk = AuthContext(config.context(keeper.config), exchange, keeper.learn, keeper.replace, clock, wall_clock)
     return credentials.start(config.authentication, desk)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
     from requests import PreparedRequest
 
-    from source_rest_api.auth.credentials import Desk
+    from source_rest_api.auth.credentials import AuthContext
 
 BodyFormat: TypeAlias = Literal["form", "json"]
 
@@ -77,7 +77,7 @@ class TokenRequest:
             payload = payload.with_field(name, value)
         return payload
 
-    def send(self, desk: Desk) -> Response:
+    def send(self, desk: AuthContext) -> Response:
         """The successful answer.
 
         Raises:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from source_rest_api.config.masking import Mask
 
 
-class Keeper:
+class ConfigUpdates:
     """The config as the user wrote it.
 
     Args:

@@ -12,10 +12,19 @@ from pydantic import BeforeValidator, Field
 
 from source_rest_api.cursors.datetime_cursor import DatetimeCursor, DatetimeText
 from source_rest_api.cursors.integer_cursor import IntegerCursor
-from source_rest_api.cursors.slices import Mark, Observation, Slice
+from source_rest_api.cursors.slices import CursorValue, PageCursors, Slice
 from source_rest_api.cursors.token_cursor import TokenCursor
 
-__all__ = ["Cursor", "DatetimeCursor", "DatetimeText", "IntegerCursor", "Mark", "Observation", "Slice", "TokenCursor"]
+__all__ = [
+    "Cursor",
+    "CursorValue",
+    "DatetimeCursor",
+    "DatetimeText",
+    "IntegerCursor",
+    "PageCursors",
+    "Slice",
+    "TokenCursor",
+]
 
 
 def _with_type(value: Any) -> Any:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from source_rest_api.cursors import field_reader
 from source_rest_api.cursors.field_cursor import FieldCursor, or_template
-from source_rest_api.cursors.slices import Mark, Slice
+from source_rest_api.cursors.slices import CursorValue, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import date_formats, datetimes
 from source_rest_api.templates import templates
@@ -109,18 +109,20 @@ class DatetimeCursor(FieldCursor):
         """The forms in which values are read, for messages."""
         return " or ".join(f"`{form}`" for form in self.record_format) or "ISO 8601"
 
-    def mark(self, text: str) -> Mark:
+    def mark(self, text: str) -> CursorValue:
         """The mark that a state's text stands for.
 
         Raises:
             ValueError: It is not a date-time.
         """
         try:
-            return Mark(datetimes.parse(text), text)
+            return CursorValue(datetimes.parse(text), text)
         except ValueError:
-            return Mark(datetimes.parse_as(text, self.record_format), text)
+            return CursorValue(datetimes.parse_as(text, self.record_format), text)
 
-    def bounds(self, saved: Mark | None, start_date: str | None, now: datetime, context: Mapping[str, Any]) -> Slice:
+    def bounds(
+        self, saved: CursorValue | None, start_date: str | None, now: datetime, context: Mapping[str, Any]
+    ) -> Slice:
         """What to read in this sync: from the state, or the start date, to now or the end date.
 
         Args:
@@ -140,7 +142,7 @@ class DatetimeCursor(FieldCursor):
         end = end or _at(now)
         return Slice(start, max(start or end, end, key=lambda mark: mark.value))
 
-    def _from(self, saved: Mark, first: Mark | None) -> Mark:
+    def _from(self, saved: CursorValue, first: CursorValue | None) -> CursorValue:
         if self.lookback is None:
             return saved
         try:
@@ -151,11 +153,11 @@ class DatetimeCursor(FieldCursor):
             return min(first, saved, key=lambda mark: mark.value)
         return _at(earlier)
 
-    def clamp(self, mark: Mark, now: datetime) -> Mark:
+    def clamp(self, mark: CursorValue, now: datetime) -> CursorValue:
         """The mark, but never after now, or the beginning of its second or day where values have no finer parts."""
         return mark if mark.value <= now else _at(self._unit(mark).floor(now))
 
-    def at_deletion(self, now: datetime, newest: Mark | None) -> Raw:
+    def at_deletion(self, now: datetime, newest: CursorValue | None) -> Raw:
         """What the field holds for a row that is gone by now: no earlier than what any row had, in their format."""
         given = next(iter(self.record_format), None)
         form = given or (None if newest is None else date_formats.local_shape(newest.text))
@@ -165,7 +167,7 @@ class DatetimeCursor(FieldCursor):
             text = datetimes.write(newest.value, form) if given else newest.text
         return Raw(text.encode() if form in date_formats.EPOCHS else msgspec.json.encode(text))
 
-    def _borders(self, whole: Slice) -> Iterator[Mark]:
+    def _borders(self, whole: Slice) -> Iterator[CursorValue]:
         if self.step is None or whole.start is None or whole.end is None:
             return
         last = whole.start.value
@@ -188,21 +190,21 @@ class DatetimeCursor(FieldCursor):
         form = self.format or next(iter(self.record_format), None)
         return None if form is None else date_formats.compiled(form)
 
-    def _unit(self, mark: Mark) -> Unit:
+    def _unit(self, mark: CursorValue) -> Unit:
         """The smallest step in which a mark can be asked for."""
         form = self._form or date_formats.compiled(date_formats.shape(mark.text))
         assert form.unit is not None  # noqa: S101 -- it is checked when the config is loaded
         return form.unit
 
-    def _before(self, mark: Mark) -> Mark:
+    def _before(self, mark: CursorValue) -> CursorValue:
         unit = self._unit(mark)
         try:
             moment = unit.below(unit.floor(mark.value))
         except OverflowError:
             return mark
-        return Mark(moment, datetimes.write(moment, date_formats.shape(mark.text)))
+        return CursorValue(moment, datetimes.write(moment, date_formats.shape(mark.text)))
 
-    def _written(self, mark: Mark) -> Position:
+    def _written(self, mark: CursorValue) -> Position:
         if self._form is None:
             return mark.text
         fraction = _FRACTION.search(mark.text)
@@ -227,25 +229,25 @@ class DatetimeCursor(FieldCursor):
         if self.end_inclusive and (unit is None or unit.length < _DAY):
             yield "incremental.end_inclusive: is for whole days; set a `format` such as `%Y-%m-%d`, or leave it out"
 
-    def _mark(self, value: datetime, record: Raw) -> Mark:
+    def _mark(self, value: datetime, record: Raw) -> CursorValue:
         text = None if self.record_format else self._reader.text(record)
-        return Mark(value, text) if text else _at(value)
+        return CursorValue(value, text) if text else _at(value)
 
     @cached_property
     def _reader(self) -> FieldReader:
         return field_reader.reader(self.cursor_field, self.record_format)
 
 
-def _at(moment: datetime) -> Mark:
-    return Mark(moment, datetimes.write(moment))
+def _at(moment: datetime) -> CursorValue:
+    return CursorValue(moment, datetimes.write(moment))
 
 
-def _moment(name: str, given: str | None, context: Mapping[str, Any]) -> Mark | None:
+def _moment(name: str, given: str | None, context: Mapping[str, Any]) -> CursorValue | None:
     """A setting's moment; None where it is not set, or its template gives no text."""
     text = templates.render(given, context) if given else ""
     if not text:
         return None
     try:
-        return Mark(datetimes.parse(text), text)
+        return CursorValue(datetimes.parse(text), text)
     except ValueError:
         raise ConfigError(f"`incremental.{name}`: the template gave `{text}`, which is no date-time.") from None

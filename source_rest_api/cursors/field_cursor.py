@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
 
-from source_rest_api.cursors.slices import Mark, Observation, Slice
+from source_rest_api.cursors.slices import CursorValue, PageCursors, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination.paginator import In
@@ -153,11 +153,11 @@ class FieldCursor(Model):
             begin = border
         yield Slice(begin, whole.end)
 
-    def _borders(self, whole: Slice) -> Iterable[Mark]:
+    def _borders(self, whole: Slice) -> Iterable[CursorValue]:
         """Where intervals touch: each within the whole, and larger than the one before."""
         raise NotImplementedError
 
-    def at_deletion(self, now: datetime, newest: Mark | None) -> Raw | None:
+    def at_deletion(self, now: datetime, newest: CursorValue | None) -> Raw | None:
         """What the field holds for a row that is gone by now, as JSON, so that it is no earlier than any row.
 
         Args:
@@ -166,7 +166,7 @@ class FieldCursor(Model):
         """
         raise NotImplementedError
 
-    def later(self, one: Mark | None, other: Mark | None) -> Mark | None:
+    def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
         """The mark that counts of two that were seen one after the other: the larger."""
         return max(filter(None, (one, other)), key=_value, default=None)
 
@@ -191,15 +191,15 @@ class FieldCursor(Model):
         marks = {"start_time": start, "end_time": end}
         return {name: self._written(mark) for name, mark in marks.items() if mark is not None}
 
-    def _before(self, mark: Mark) -> Mark:
+    def _before(self, mark: CursorValue) -> CursorValue:
         """The last value that can be asked for before this one."""
         raise NotImplementedError
 
-    def _written(self, mark: Mark) -> Position:
+    def _written(self, mark: CursorValue) -> Position:
         """A mark as the API wants it in a request."""
         raise NotImplementedError
 
-    def observe(self, page: Page, interval: Slice) -> Observation:
+    def observe(self, page: Page, interval: Slice) -> PageCursors:
         """Read the cursor values of a page, and leave out what is older than the interval if that is our work."""
         records, values = page.records, self._reader.values(page.records)
         known = [value for value in values if value is not None]
@@ -212,7 +212,7 @@ class FieldCursor(Model):
             if min(known) < start:
                 pairs = [(r, v) for r, v in zip(records, values, strict=True) if v is None or v >= start]
                 kept = [record for record, _ in pairs], [value for _, value in pairs]
-        return Observation(
+        return PageCursors(
             *kept,
             newest=None if newest is None else self._mark(newest, records[values.index(newest)]),
             unreadable=unreadable,
@@ -225,12 +225,12 @@ class FieldCursor(Model):
         """Reads the cursor field."""
         raise NotImplementedError
 
-    def _mark(self, value: Any, record: Raw) -> Mark:
+    def _mark(self, value: Any, record: Raw) -> CursorValue:
         """The mark of a value that a record has."""
         raise NotImplementedError
 
 
-def _value(mark: Mark) -> Any:
+def _value(mark: CursorValue) -> Any:
     return mark.value
 
 

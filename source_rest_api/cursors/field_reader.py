@@ -27,7 +27,7 @@ _EXAMPLES = 5
 _LOOKED_AT = 100
 
 
-class Peek:
+class FieldDecoder:
     """A decoder for one field of a kind, such as `datetime` or `int`.
 
     Each record is decoded by itself: to join them for one decoder would take longer than the calls that it saves.
@@ -62,7 +62,7 @@ class FieldReader:
     def __init__(self, path: Path, ways: Sequence[Way], parse: Callable[[str], Any]) -> None:
         self._path = path
         self._parse = parse
-        self._ways = [(Peek(path, kind), convert) for kind, convert in (*ways, (str, self._parsed))]
+        self._ways = [(FieldDecoder(path, kind), convert) for kind, convert in (*ways, (str, self._parsed))]
 
     def values(self, records: list[Raw]) -> list[Any | None]:
         """Each record's value; None where there is none, or none that can be read."""

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 
 from source_rest_api.cursors.field_cursor import FieldCursor, or_template
 from source_rest_api.cursors.field_reader import FieldReader
-from source_rest_api.cursors.slices import Mark, Slice
+from source_rest_api.cursors.slices import CursorValue, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.templates import templates
 
@@ -66,17 +66,17 @@ class IntegerCursor(FieldCursor):
         """The forms in which values are read, for messages."""
         return "an integer"
 
-    def mark(self, text: str) -> Mark:
+    def mark(self, text: str) -> CursorValue:
         """The mark that a state's text stands for.
 
         Raises:
             ValueError: It is not an integer.
         """
-        return Mark(_integer(text), text)
+        return CursorValue(_integer(text), text)
 
     def bounds(
         self,
-        saved: Mark | None,
+        saved: CursorValue | None,
         start_date: str | None,  # noqa: ARG002
         now: datetime,  # noqa: ARG002
         context: Mapping[str, Any],
@@ -101,21 +101,21 @@ class IntegerCursor(FieldCursor):
             end = start
         return Slice(start, end)
 
-    def _from(self, saved: Mark, first: Mark | None) -> Mark:
+    def _from(self, saved: CursorValue, first: CursorValue | None) -> CursorValue:
         earlier = saved.value - int(self.lookback or 0)
         if first is not None:
             earlier = max(earlier, min(first.value, saved.value))
         return _at(earlier)
 
-    def clamp(self, mark: Mark, now: datetime) -> Mark:  # noqa: ARG002
+    def clamp(self, mark: CursorValue, now: datetime) -> CursorValue:  # noqa: ARG002
         """The mark: numbers have no now."""
         return mark
 
-    def at_deletion(self, now: datetime, newest: Mark | None) -> Raw | None:  # noqa: ARG002
+    def at_deletion(self, now: datetime, newest: CursorValue | None) -> Raw | None:  # noqa: ARG002
         """What the field holds for a row that is gone: the largest number of all rows so far."""
         return None if newest is None else Raw(newest.text.encode())
 
-    def _borders(self, whole: Slice) -> Iterator[Mark]:
+    def _borders(self, whole: Slice) -> Iterator[CursorValue]:
         if self.step is None or whole.start is None or whole.end is None:
             return
         for value in count(whole.start.value + int(self.step), int(self.step)):
@@ -123,10 +123,10 @@ class IntegerCursor(FieldCursor):
                 return
             yield _at(value)
 
-    def _before(self, mark: Mark) -> Mark:
+    def _before(self, mark: CursorValue) -> CursorValue:
         return _at(mark.value - 1)
 
-    def _written(self, mark: Mark) -> Position:
+    def _written(self, mark: CursorValue) -> Position:
         return int(mark.value) if self.location == "body" else mark.text
 
     def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:
@@ -140,7 +140,7 @@ class IntegerCursor(FieldCursor):
         if self.step and not (self.start and self.end):
             yield "incremental.step: needs `start` and `end`"
 
-    def _mark(self, value: int, record: Raw) -> Mark:  # noqa: ARG002
+    def _mark(self, value: int, record: Raw) -> CursorValue:  # noqa: ARG002
         return _at(value)
 
     @cached_property
@@ -148,11 +148,11 @@ class IntegerCursor(FieldCursor):
         return FieldReader(self.cursor_field, [(int, list)], _integer)
 
 
-def _at(value: int) -> Mark:
-    return Mark(value, str(value))
+def _at(value: int) -> CursorValue:
+    return CursorValue(value, str(value))
 
 
-def _limit(name: str, given: str | None, context: Mapping[str, Any]) -> Mark | None:
+def _limit(name: str, given: str | None, context: Mapping[str, Any]) -> CursorValue | None:
     """A setting's number; None where it is not set, or its template gives no text."""
     text = templates.render(given, context) if given else ""
     if not text:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
 
-class Mark(NamedTuple):
+class CursorValue(NamedTuple):
     """A cursor value."""
 
     value: Any
@@ -22,18 +22,18 @@ class Mark(NamedTuple):
 class Slice(Struct, frozen=True):
     """One interval of the cursor to read; without a cursor, or a start, it is everything."""
 
-    start: Mark | None = None
-    end: Mark | None = None
+    start: CursorValue | None = None
+    end: CursorValue | None = None
 
 
-class Observation(NamedTuple):
+class PageCursors(NamedTuple):
     """What a page's cursor values told."""
 
     records: list[Raw]
     """The records to emit."""
     values: list[Any | None]
     """The cursor value of each of them, None where it cannot be read."""
-    newest: Mark | None = None
+    newest: CursorValue | None = None
     """The largest cursor value of the page; of tokens, the one that counts."""
     unreadable: int = 0
     """Records whose cursor value is missing, null or in no form that was expected. They are emitted."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from source_rest_api.cursors.slices import Mark, Observation, Slice
+from source_rest_api.cursors.slices import CursorValue, PageCursors, Slice
 from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination.paginator import In
@@ -54,13 +54,13 @@ class TokenCursor(Model):
         """The cursor: it has no templates."""
         return self
 
-    def mark(self, text: str) -> Mark:
+    def mark(self, text: str) -> CursorValue:
         """The mark that a state's text stands for: any text is a token."""
-        return Mark(text, text)
+        return CursorValue(text, text)
 
     def bounds(
         self,
-        saved: Mark | None,
+        saved: CursorValue | None,
         start_date: str | None,  # noqa: ARG002
         now: datetime,  # noqa: ARG002
         context: Mapping[str, Any],  # noqa: ARG002
@@ -72,14 +72,14 @@ class TokenCursor(Model):
         """The one interval that there is."""
         yield whole
 
-    def clamp(self, mark: Mark, now: datetime) -> Mark:  # noqa: ARG002
+    def clamp(self, mark: CursorValue, now: datetime) -> CursorValue:  # noqa: ARG002
         """The mark: tokens have no now."""
         return mark
 
-    def at_deletion(self, now: datetime, newest: Mark | None) -> None:
+    def at_deletion(self, now: datetime, newest: CursorValue | None) -> None:
         """What its field holds for a row that is gone: it has no field."""
 
-    def later(self, one: Mark | None, other: Mark | None) -> Mark | None:
+    def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
         """The mark that counts of two that were seen one after the other: the last."""
         return other or one
 
@@ -99,10 +99,10 @@ class TokenCursor(Model):
         """What is wrong with it beside the rest of the config: nothing."""
         return iter(())
 
-    def observe(self, page: Page, interval: Slice) -> Observation:  # noqa: ARG002
+    def observe(self, page: Page, interval: Slice) -> PageCursors:  # noqa: ARG002
         """The page's token; its records have none."""
         text = self._token(page)
-        return Observation(page.records, [None] * len(page.records), Mark(text, text) if text else None)
+        return PageCursors(page.records, [None] * len(page.records), CursorValue(text, text) if text else None)
 
     def _token(self, page: Page) -> str | None:
         if self.token_path is None:

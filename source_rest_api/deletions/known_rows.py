@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from source_rest_api.cursors.cursors import Cursor, Mark
-    from source_rest_api.read_stats import Ledger
+    from source_rest_api.cursors.cursors import Cursor, CursorValue
+    from source_rest_api.read_stats import ReadStats
     from source_rest_api.streams.batch import SweepEnd
 
 _LOG = logging.getLogger("airbyte.source_rest_api.deletions.known_rows")
@@ -30,7 +30,7 @@ _AT_ONCE = 1000
 """Rows that are told as gone before there may be a state."""
 
 
-class Inventory:
+class KnownRows:
     """The rows of one stream. Used by the thread that writes, in the order in which records are written.
 
     Args:
@@ -53,7 +53,7 @@ class Inventory:
         saved: RowsState | None,
         of: str,
         began: datetime,
-        ledger: Ledger,
+        ledger: ReadStats,
         *,
         first: bool,
     ) -> None:
@@ -68,7 +68,7 @@ class Inventory:
         self._last = datetimes.parse(saved.swept_at)
         self._rows = Keys(saved.keys, saved.added)
         self._missing = row_keys.decode(saved.missing)
-        self.newest: Mark | None = None if saved.newest is None else cursor.mark(saved.newest)
+        self.newest: CursorValue | None = None if saved.newest is None else cursor.mark(saved.newest)
         """The largest cursor value that was ever delivered."""
         self.changed = False
         """Whether a sweep has changed something since the last `dump`."""
@@ -88,7 +88,7 @@ class Inventory:
         """Whether there are more rows than can be followed."""
         return self._saved.too_many
 
-    def deliver(self, delivered: Iterable[bytes], newest: Mark | None) -> None:
+    def deliver(self, delivered: Iterable[bytes], newest: CursorValue | None) -> None:
         """Note rows that were delivered: whatever a sweep said of them, they are there."""
         if self._cursor.cursor_field is not None:
             self.newest = self._cursor.later(self.newest, newest)

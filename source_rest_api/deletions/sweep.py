@@ -6,12 +6,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from source_rest_api.cursors.cursors import Slice
-from source_rest_api.deletions.known_rows import Inventory
+from source_rest_api.deletions.known_rows import KnownRows
 from source_rest_api.deletions.row_keys import KeyReader
 from source_rest_api.errors import ConfigError, SourceError
 from source_rest_api.state import state
 from source_rest_api.streams import resume
-from source_rest_api.streams.batch import Batch, Settled, SweepEnd, Swept
+from source_rest_api.streams.batch import Barrier, Batch, SweepEnd, Swept
 from source_rest_api.streams.slice_reader import SliceReader
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.read_stats import Ledger
+    from source_rest_api.read_stats import ReadStats
     from source_rest_api.state.state import StreamState
     from source_rest_api.streams.batch import Out, Planned
     from source_rest_api.streams.parents import Parents
     from source_rest_api.streams.partitions import Partition
     from source_rest_api.streams.stream import Stream
 
-    Step: TypeAlias = "SliceReader | SweepReader | Planned | Settled | SweepEnd"
+    Step: TypeAlias = "SliceReader | SweepReader | Planned | Barrier | SweepEnd"
     """What a plan consists of."""
 
 _KEYLESS = "Rows were met whose `primary_key` is absent or null: `deletions.params` has to ask for its fields."
@@ -45,7 +45,7 @@ class Sweep:
     """
 
     def __init__(
-        self, endpoint: Endpoint, make_stream: Callable[[Endpoint], Stream], ledger: Ledger, parents: Parents
+        self, endpoint: Endpoint, make_stream: Callable[[Endpoint], Stream], ledger: ReadStats, parents: Parents
     ) -> None:
         assert endpoint.deletions is not None  # noqa: S101 -- asked by the caller
         self._endpoint = endpoint
@@ -61,7 +61,7 @@ class Sweep:
     def _stream(self) -> Stream:
         return self._make_stream(self._deletions.swept(self._endpoint))
 
-    def inventory(self, saved: StreamState, began: datetime) -> Inventory:
+    def inventory(self, saved: StreamState, began: datetime) -> KnownRows:
         """The rows that the destination has, by the state.
 
         Raises:
@@ -72,27 +72,27 @@ class Sweep:
         shape = (endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)
         of = state.digest(repr(shape) + self._deletions.question(endpoint, self._parents.above(endpoint)))
         first = saved.cursor is None and not saved.cursors and saved.reading is None
-        inventory = Inventory(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)
+        inventory = KnownRows(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)
         for text in saved.texts():  # where rows were delivered before their keys were kept
             inventory.deliver((), endpoint.incremental.mark(text))
         return inventory
 
-    def steps(self, inventory: Inventory, now: Callable[[], datetime], reach: int) -> Iterator[Step]:
+    def steps(self, inventory: KnownRows, now: Callable[[], datetime], reach: int) -> Iterator[Step]:
         """The slices of a sweep, if it is due, and its end; once the read before it has ended well."""
         last = inventory.last
         if inventory.too_many or (last is not None and not self._deletions.due(last, now())):
             return
-        yield Settled()
+        yield Barrier()
         began = now()
         try:
             for partition in self._stream.partitions():
                 if self.doubt is not None:
                     break
-                reader = SliceReader(self._stream, partition, resume.Task(Slice()), None, reach)
+                reader = SliceReader(self._stream, partition, resume.SliceTask(Slice()), None, reach)
                 yield SweepReader(self, reader)
         except SourceError as error:
             self.fail(str(error))
-        yield Settled()
+        yield Barrier()
         self._account()
         yield SweepEnd(began, self.doubt)
 

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from source_rest_api.config.deletions import DELETED_AT
 from source_rest_api.formats import datetimes, raw_json
-from source_rest_api.read_stats import Ledger
+from source_rest_api.read_stats import ReadStats
 from source_rest_api.records import tree
 from source_rest_api.records.changes import RecordChanges
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.cursors.cursors import Mark
+    from source_rest_api.cursors.cursors import CursorValue
 
 
-def tombstones(endpoint: Endpoint, keys: Iterable[bytes], gone_at: datetime, newest: Mark | None) -> list[Raw]:
+def tombstones(endpoint: Endpoint, keys: Iterable[bytes], gone_at: datetime, newest: CursorValue | None) -> list[Raw]:
     """A record for each key: the primary key, `_ab_cdc_deleted_at`, and a cursor value by which it wins over the row.
 
     Airbyte's destinations keep the record with the largest cursor value, nulls last, and of several the last emitted.
@@ -41,7 +41,7 @@ def tombstones(endpoint: Endpoint, keys: Iterable[bytes], gone_at: datetime, new
     return made
 
 
-def _common(endpoint: Endpoint, gone_at: datetime, newest: Mark | None) -> dict[str, object]:
+def _common(endpoint: Endpoint, gone_at: datetime, newest: CursorValue | None) -> dict[str, object]:
     """What all of them have: the cursor, at the place and of the kind that records have it, and when they were gone."""
     cursor = endpoint.incremental
     value = None if cursor is None else cursor.at_deletion(gone_at, newest)
@@ -50,6 +50,6 @@ def _common(endpoint: Endpoint, gone_at: datetime, newest: Mark | None) -> dict[
         tree.put(record, cursor.cursor_field, value, "incremental.cursor_field")
     bare = endpoint.model_copy(update={"filter": None, "filter_after": None, "add_fields": {}})
     if bare.changes_records:
-        [changed] = RecordChanges(bare, Ledger()).apply([tree.raw(record)], {})
+        [changed] = RecordChanges(bare, ReadStats()).apply([tree.raw(record)], {})
         record = dict(raw_json.fields(changed))
     return {**record, DELETED_AT: datetimes.write(gone_at)}

@@ -20,7 +20,7 @@ _PACKED = 8
 """The part of the largest body up to which it does not matter how small it was packed."""
 
 
-class Transfer:
+class BodyReader:
     """Reads bodies.
 
     Args:
@@ -82,7 +82,7 @@ class Transfer:
 
 
 def _arriving(answer: Answer) -> Iterator[bytes]:
-    if isinstance(answer, http1.Answer):
+    if isinstance(answer, http1.RawResponse):
         return answer.chunks
     return iter(partial(answer.raw.read1, _CHUNK, decode_content=False), b"")
 

@@ -18,7 +18,7 @@ from requests.utils import check_header_validity
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.http import http1
-from source_rest_api.http.connection_pool import Routes
+from source_rest_api.http.connection_pool import ConnectionPool
 from source_rest_api.http.tls import CertificateFiles
 from source_rest_api.model import Secret
 
@@ -36,7 +36,7 @@ def _check_proxy(secret: SecretStr) -> SecretStr:
 
 
 ProxyUrl = Annotated[Secret, AfterValidator(_check_proxy)]
-Answer: TypeAlias = http1.Answer | requests.Response
+Answer: TypeAlias = http1.RawResponse | requests.Response
 """An answer whose head has come. One of `requests` comes from what has been put in place of the network."""
 _HEADERS = {
     "User-Agent": "source-rest-api",
@@ -55,7 +55,7 @@ class _Session(requests.Session):
         return None
 
 
-class Connections:
+class HttpClient:
     """One session's connections. Where a proxy is set, the proxy decides where connections may lead.
 
     Args:
@@ -65,7 +65,7 @@ class Connections:
 
     def __init__(self, config: Config, clock: Callable[[], float]) -> None:
         self.session = _Session()
-        self.routes = Routes(config, clock)
+        self.routes = ConnectionPool(config, clock)
         proxy = None if config.proxy_url is None else config.proxy_url.get_secret_value()
         self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
         self._folder: TemporaryDirectory[str] | None = None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from source_rest_api.config.config import Config
 
 
-class Route:
+class OriginPool:
     """The way to one origin.
 
     Args:
@@ -68,7 +68,7 @@ class Route:
             self._free.pop().close()
 
 
-class Routes:
+class ConnectionPool:
     """Sends what `requests` has prepared. What holds for all requests to an origin is found out once.
 
     Args:
@@ -82,11 +82,11 @@ class Routes:
         self._seconds = config.request_timeout
         self._clock = clock
         self._adapter = HTTPAdapter()
-        self.by_origin: dict[Origin, Route] = {}
+        self.by_origin: dict[Origin, OriginPool] = {}
         if egress_guard.is_guarded():
             egress_guard.guard(self._adapter.poolmanager)
 
-    def send(self, request: PreparedRequest, settings: Callable[[], Mapping[str, Any]]) -> http1.Answer:
+    def send(self, request: PreparedRequest, settings: Callable[[], Mapping[str, Any]]) -> http1.RawResponse:
         """Send it on a free connection, or a new one; the answer, when its head has come.
 
         Args:
@@ -111,12 +111,12 @@ class Routes:
             connection = http1.Connection(sock, self._seconds, self._clock, route.give_back)
         return connection.ask(written, method)
 
-    def _found(self, origin: Origin, request: PreparedRequest, *, verify: Any, cert: Any, proxies: Any) -> Route:
+    def _found(self, origin: Origin, request: PreparedRequest, *, verify: Any, cert: Any, proxies: Any) -> OriginPool:
         made = self._adapter.get_connection_with_tls_context(request, verify, proxies, cert)
         pool = cast("HTTPConnectionPool", made)
         self._adapter.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]
         bound(pool, self._seconds, self._clock)
-        return self.by_origin.setdefault(origin, Route(origin, pool))
+        return self.by_origin.setdefault(origin, OriginPool(origin, pool))
 
     def close(self) -> None:
         """Close all connections."""
@@ -124,7 +124,7 @@ class Routes:
             route.close()
 
 
-def _connected(route: Route, connect_timeout: float, read_timeout: float) -> socket.socket:
+def _connected(route: OriginPool, connect_timeout: float, read_timeout: float) -> socket.socket:
     """A new connection, through the proxy if there is one.
 
     Raises:

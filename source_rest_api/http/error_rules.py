@@ -50,7 +50,7 @@ Scalars = Annotated[
 ]
 
 
-class Answer:
+class RuleInput:
     """An answer as rules look at it."""
 
     def __init__(self, response: Response) -> None:
@@ -121,7 +121,7 @@ class ErrorRule(Model):
             raise ValueError(f"`message` reads `{min(unknown)}`; here it can read `response` and `status`")
         return self
 
-    def fits(self, answer: Answer) -> bool:
+    def fits(self, answer: RuleInput) -> bool:
         """Whether all conditions hold."""
         return (
             self._has_status(answer.response.status)
@@ -130,7 +130,7 @@ class ErrorRule(Model):
             and (self.path is None or any(map(self._has, answer.values(self.path))))
         )
 
-    def wait(self, answer: Answer) -> float | None:
+    def wait(self, answer: RuleInput) -> float | None:
         """Seconds to wait by the rule's own fields; None if they say nothing."""
         headers = answer.response.headers
         texts = [headers.get(self.wait_header, "")] if self.wait_header else []
@@ -139,7 +139,7 @@ class ErrorRule(Model):
         waits = (rate_limits.until(text, headers) for text in texts)
         return next((seconds for seconds in waits if seconds is not None), self.wait_seconds)
 
-    def error(self, answer: Answer, otherwise: SourceError) -> SourceError:
+    def error(self, answer: RuleInput, otherwise: SourceError) -> SourceError:
         """What is raised: of the rule's type and with its message, or `otherwise`."""
         message = self._message(answer)
         if message is None and self.failure_type is None:
@@ -147,7 +147,7 @@ class ErrorRule(Model):
         kind = type(otherwise) if self.failure_type is None else _KINDS[self.failure_type]
         return kind(message or otherwise.message, describe(answer.response) if message else otherwise.detail)
 
-    def _message(self, answer: Answer) -> str | None:
+    def _message(self, answer: RuleInput) -> str | None:
         if self.message is None:
             return None
         response = None if answer.root is None else raw_json.decode(answer.root)
@@ -180,7 +180,7 @@ class ErrorPolicy:
     def __init__(self, rules: Sequence[ErrorRule]) -> None:
         self._rules = rules
 
-    def rule(self, answer: Answer) -> ErrorRule | None:
+    def rule(self, answer: RuleInput) -> ErrorRule | None:
         """The first rule that fits."""
         return next((rule for rule in self._rules if rule.fits(answer)), None)
 
@@ -188,12 +188,12 @@ class ErrorPolicy:
         """Whether newer credentials may help."""
         if response.status == HTTPStatus.UNAUTHORIZED:
             return True
-        rule = self.rule(Answer(response)) if self._rules else None
+        rule = self.rule(RuleInput(response)) if self._rules else None
         return rule is not None and rule.action == "refresh_token"
 
     def judge(self, response: Response) -> Verdict | Response:
         """The response as it is to be read, or what is wrong with it."""
-        answer = Answer(response)
+        answer = RuleInput(response)
         rule = self.rule(answer) if self._rules else None
         usual = error_policy.judge(response)
         if rule is None:
@@ -208,7 +208,7 @@ class ErrorPolicy:
         return _verdict(rule, answer, usual)
 
 
-def _verdict(rule: ErrorRule, answer: Answer, usual: Verdict | None) -> Verdict:
+def _verdict(rule: ErrorRule, answer: RuleInput, usual: Verdict | None) -> Verdict:
     message = f"The API answered {describe(answer.response)}, which a rule in `errors` calls an error."
     if rule.action == "fail":
         return Verdict(rule.error(answer, ConfigError(message) if usual is None else usual.error))

@@ -34,7 +34,7 @@ _CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?\r?", re.DOTALL)
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-class Answer:
+class RawResponse:
     """An answer whose head has come. What it shares with a `requests.Response` has the same names.
 
     Args:
@@ -85,7 +85,7 @@ class Connection:
         self._free = free
         self._came = b""
         self._at = 0
-        self._answer: Answer | None = None
+        self._answer: RawResponse | None = None
 
     @property
     def is_open(self) -> bool:
@@ -97,12 +97,12 @@ class Connection:
         self._answer = None
         self._sock.close()
 
-    def abandon(self, answer: Answer) -> None:
+    def abandon(self, answer: RawResponse) -> None:
         """Close it if the answer is the one that is under way."""
         if answer is self._answer:
             self.close()
 
-    def ask(self, request: bytes, method: str) -> Answer:
+    def ask(self, request: bytes, method: str) -> RawResponse:
         """Send a request; the answer, when its head has come.
 
         Args:
@@ -117,7 +117,7 @@ class Connection:
         try:
             self._send(request)
             head = self._head(self._clock() + self._seconds)
-            self._answer = Answer(head, self, self._body(head, method))
+            self._answer = RawResponse(head, self, self._body(head, method))
         except BaseException:
             self.close()
             raise

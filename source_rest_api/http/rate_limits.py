@@ -125,7 +125,7 @@ _NEWS = 1.0
 """Seconds; threads that are told the same at almost the same time bring none."""
 
 
-class Gates:
+class RateLimitGates:
     """One gate for each endpoint, open unless the API said to wait.
 
     Args:

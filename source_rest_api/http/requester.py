@@ -18,16 +18,16 @@ from urllib3.exceptions import HTTPError
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
 from source_rest_api.http import connection_errors
-from source_rest_api.http.body_reader import Transfer
+from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.concurrency import Pace
 from source_rest_api.http.credentials import Static
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.error_rules import ErrorPolicy
-from source_rest_api.http.rate_limits import Gates
+from source_rest_api.http.rate_limits import RateLimitGates
 from source_rest_api.http.response import Response, describe
-from source_rest_api.http.retry import Patience
+from source_rest_api.http.retry import RetryBudget
 from source_rest_api.http.sender import Sender
-from source_rest_api.read_stats import Ledger
+from source_rest_api.read_stats import ReadStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +85,7 @@ class Requester:
         self._jitter = jitter
         self._permits = permits
         self._pace = Pace(config.max_requests_per_second, clock)
-        self._gates = Gates(clock)
+        self._gates = RateLimitGates(clock)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
         """Called with an endpoint's name and the seconds until its rate limit ends, waited for or not."""
         self._policies = {e.name: ErrorPolicy([*e.errors, *config.errors]) for e in config.streams}
@@ -95,7 +95,7 @@ class Requester:
             config,
             url_base,
             credentials or Static(cast("Auth", config.authentication)),
-            Transfer(config.request_timeout, config.limits.body, self._stop, clock),
+            BodyReader(config.request_timeout, config.limits.body, self._stop, clock),
             clock,
             permits,
             self._refuses,
@@ -107,7 +107,7 @@ class Requester:
     def __exit__(self, *_: object) -> None:
         self.sender.connections.close()
 
-    def stream(self, request: Request, read: Callable[[Response], Iterator[T]], ledger: Ledger) -> Iterator[T]:
+    def stream(self, request: Request, read: Callable[[Response], Iterator[T]], ledger: ReadStats) -> Iterator[T]:
         """As `fetch`, for a body that is read while it arrives (`Response.chunks`).
 
         Once the first result is out, a failure is not tried again: the results would come twice.
@@ -124,7 +124,12 @@ class Requester:
                 raise connection_errors.judge(error).error from None
 
     def fetch(
-        self, request: Request, read: Callable[[Response], T], ledger: Ledger | None = None, *, streamed: bool = False
+        self,
+        request: Request,
+        read: Callable[[Response], T],
+        ledger: ReadStats | None = None,
+        *,
+        streamed: bool = False,
     ) -> T:
         """Send a request until its answer can be read, as often and as long as the policy allows.
 
@@ -138,8 +143,8 @@ class Requester:
             SourceError: With the place; the last one, if it was tried more than once.
             Stopped: The read was told to stop.
         """
-        ledger = ledger or Ledger()
-        patience = Patience(self.retry, self._clock())
+        ledger = ledger or ReadStats()
+        patience = RetryBudget(self.retry, self._clock())
         while True:
             self._await_turn(request.endpoint, patience, ledger)
             outcome = self._attempt(request, read, streamed)
@@ -159,7 +164,7 @@ class Requester:
             elif self._gates.close(request.endpoint, wait):
                 self.on_limit(request.endpoint, wait)
 
-    def _await_turn(self, endpoint: str, patience: Patience, ledger: Ledger) -> None:
+    def _await_turn(self, endpoint: str, patience: RetryBudget, ledger: ReadStats) -> None:
         """Wait while the API wants no requests to the endpoint, and until the pace lets another one begin."""
         while (seconds := self._gates.wait(endpoint)) > 0:
             with ledger.waiting("for rate limits", self._clock):
@@ -179,7 +184,7 @@ class Requester:
             self._wait(seconds)
         return self._clock() - began
 
-    def _given_up(self, request: Request, verdict: Verdict, patience: Patience) -> SourceError:
+    def _given_up(self, request: Request, verdict: Verdict, patience: RetryBudget) -> SourceError:
         error = verdict.error
         if verdict.limited and verdict.wait:
             ends = datetime.now(timezone.utc) + timedelta(seconds=min(verdict.wait, _CENTURY))

@@ -17,7 +17,7 @@ _SPREAD = 0.5
 """Seconds over which those who were told the same come back; a twentieth of longer waits."""
 
 
-class Patience:
+class RetryBudget:
     """How often and how long one request has been tried. Rate limits are counted apart from failures."""
 
     def __init__(self, retry: Retry, started: float) -> None:

@@ -12,7 +12,7 @@ from requests import RequestException
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.http import compression, rate_limits
-from source_rest_api.http.client import Connections
+from source_rest_api.http.client import HttpClient
 from source_rest_api.http.origins import Origin, Origins, canonical
 from source_rest_api.http.response import Response
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
     from source_rest_api.config.config import Config
-    from source_rest_api.http.body_reader import Transfer
+    from source_rest_api.http.body_reader import BodyReader
     from source_rest_api.http.concurrency import Permits
     from source_rest_api.http.credentials import Auth, Credentials
     from source_rest_api.http.request import ParamValue, Request
@@ -61,12 +61,12 @@ class Sender:
         config: Config,
         url_base: str,
         credentials: Credentials,
-        transfer: Transfer,
+        transfer: BodyReader,
         clock: Callable[[], float],
         permits: Permits | None,
         refuses: Callable[[Request, Response], bool],
     ) -> None:
-        self.connections = Connections(config, clock)
+        self.connections = HttpClient(config, clock)
         self.origins = Origins(url_base, config.allowed_origins)
         self._credentials = credentials
         self._request_timeout = config.request_timeout

@@ -13,7 +13,7 @@ from source_rest_api.formats.link_header import find_links
 from source_rest_api.model import Text
 from source_rest_api.pagination.page import End
 from source_rest_api.templates import optional_values, record_templates, templates
-from source_rest_api.templates.record_templates import RecordTemplate, Surroundings
+from source_rest_api.templates.record_templates import RecordContext, RecordTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -114,4 +114,4 @@ def _context(text: str, page: Page, page_size: int | None) -> Context:
         own["last_record"] = _peeker(text, "last_record")(page.records[-1]) if page.records else None
     if "headers" in used:
         own["headers"] = _Headers(page.response.headers)
-    return Surroundings(own).around({})
+    return RecordContext(own).around({})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
@@ -125,9 +125,10 @@ class Offset(Paginator):
         return int(position or 0) + size if size else None
 
 
-class Cursor(Paginator):
+class TokenPagination(Paginator):
     """The answer holds a token for the next page, which goes into a parameter. None, null or "" is the end."""
 
+    model_config = ConfigDict(title="Cursor")  # the field's word in the form, which here is that of incremental reads
     type: Literal["cursor"] = "cursor"
     cursor_path: Path | None = None
     """Where the body holds the token, such as `meta.next_cursor`."""
@@ -200,5 +201,6 @@ class LastRecord(Paginator):
 
 
 Pagination: TypeAlias = Annotated[
-    NoPagination | PageNumber | Offset | Cursor | LastRecord | NextUrl | LinkHeader, Field(discriminator="type")
+    NoPagination | PageNumber | Offset | TokenPagination | LastRecord | NextUrl | LinkHeader,
+    Field(discriminator="type"),
 ]

@@ -15,7 +15,7 @@ from source_rest_api.records import tree as record_tree
 from source_rest_api.records.casts import Casts
 from source_rest_api.templates import record_templates
 from source_rest_api.templates.optional_values import BLANK
-from source_rest_api.templates.record_templates import RecordTemplate, Surroundings
+from source_rest_api.templates.record_templates import RecordContext, RecordTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.read_stats import Ledger
+    from source_rest_api.read_stats import ReadStats
 
 _LOG = logging.getLogger("airbyte.source_rest_api.records.changes")
 
@@ -37,7 +37,7 @@ class RecordChanges:
         ledger: Where it is counted what was left out and what could not be cast.
     """
 
-    def __init__(self, endpoint: Endpoint, ledger: Ledger) -> None:
+    def __init__(self, endpoint: Endpoint, ledger: ReadStats) -> None:
         self._stream = endpoint.name
         self._ledger = ledger
         self._reshape = endpoint.reshaping.apply if endpoint.reshaping else None
@@ -66,12 +66,12 @@ class RecordChanges:
         """
         if self._unseen and records:
             self._warn_of_unseen(records)
-        surroundings = Surroundings(names)
+        surroundings = RecordContext(names)
         emitted = [new for record in records if (new := self._changed(record, surroundings, copy)) is not None]
         self._ledger.add(left_out=len(records) - len(emitted))
         return emitted
 
-    def _changed(self, record: Raw, surroundings: Surroundings, copy: Callable[[Raw], Raw] | None) -> Raw | None:
+    def _changed(self, record: Raw, surroundings: RecordContext, copy: Callable[[Raw], Raw] | None) -> Raw | None:
         """The record to emit, or None if it is left out."""
         added = []
         if self._filter is not None or self._added:

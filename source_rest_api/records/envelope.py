@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from source_rest_api.records.selectors import RecordSelector
 
 
-class Body(NamedTuple):
+class OpenedBody(NamedTuple):
     """An opened body."""
 
     root: Raw
@@ -51,7 +51,7 @@ class Envelope:
             where = selector.records_path or WHOLE_BODY
             self._cutter = _Cutter(() if where == WHOLE_BODY else where, paths)
 
-    def open(self, response: Response) -> Body:
+    def open(self, response: Response) -> OpenedBody:
         """The body's records, each an object.
 
         Raises:
@@ -62,10 +62,10 @@ class Envelope:
         cut = None if self._cutter is None else self._cutter.cut(text)
         if cut is None:
             root = self._decoder.parsed(text, response)
-            return Body(root, self._selector.select(root, accepted=response.is_accepted))
+            return OpenedBody(root, self._selector.select(root, accepted=response.is_accepted))
         if not response.is_accepted:
             self._selector.refuse_error(cut.opened)
-        return Body(Raw(text.strip()), self._selector.only_objects(cut.records), cut.known)
+        return OpenedBody(Raw(text.strip()), self._selector.only_objects(cut.records), cut.known)
 
 
 class _Cut(NamedTuple):

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from source_rest_api.cursors.cursors import Cursor, Mark
-    from source_rest_api.deletions.known_rows import Inventory
-    from source_rest_api.streams.batch import Advance, Planned
+    from source_rest_api.cursors.cursors import Cursor, CursorValue
+    from source_rest_api.deletions.known_rows import KnownRows
+    from source_rest_api.streams.batch import PageProgress, Planned
 
 
 @dataclass
 class _Partition:
     planned: int | None = None
     done: int = 0
-    newest: Mark | None = None
+    newest: CursorValue | None = None
     boundary: set[str] | None = field(default_factory=set)
     """None: there were too many."""
 
@@ -53,7 +53,7 @@ class Progress:
         cursor: Cursor | None,
         of: str,
         began: datetime,
-        inventory: Inventory | None = None,
+        inventory: KnownRows | None = None,
     ) -> None:
         self._state = saved
         self._cursor = cursor
@@ -74,7 +74,7 @@ class Progress:
         saved.reading = None
         saved.completed_at = None
         self._changed = False
-        self.future: Mark | None = None
+        self.future: CursorValue | None = None
         """The largest cursor value that lies in the future; the state does not follow it."""
 
     @property
@@ -86,7 +86,7 @@ class Progress:
         """Whether an earlier run of this full refresh has read the partition."""
         return partition in self._done or state.digest(partition) in self._done
 
-    def saved(self, partition: str) -> Mark | None:
+    def saved(self, partition: str) -> CursorValue | None:
         """The cursor of a partition."""
         text = self._state.get(partition)
         return None if self._cursor is None or text is None else self._cursor.mark(text)
@@ -101,7 +101,7 @@ class Progress:
         self._met.add(state.digest(planned.partition))
         self._finish(planned.partition)
 
-    def advance(self, moved: Advance) -> None:
+    def advance(self, moved: PageProgress) -> None:
         """Note what has been delivered."""
         partition = self._partition(moved.partition)
         self._observe(partition, moved)
@@ -156,11 +156,11 @@ class Progress:
     def _partition(self, key: str) -> _Partition:
         return self._partitions.setdefault(key, _Partition())
 
-    def _entry(self, moved: Advance, *, done: bool = False, newest: str | None = None) -> SliceState:
+    def _entry(self, moved: PageProgress, *, done: bool = False, newest: str | None = None) -> SliceState:
         start, end = moved.interval.start, moved.interval.end
         return SliceState(moved.partition, start and start.text, end and end.text, done, newest)
 
-    def _observe(self, partition: _Partition, moved: Advance) -> None:
+    def _observe(self, partition: _Partition, moved: PageProgress) -> None:
         """Keep the largest cursor value, and who has it."""
         if self._cursor is None or moved.newest is None:
             return
@@ -174,7 +174,7 @@ class Progress:
             if len(partition.boundary) > boundaries.LARGEST:
                 partition.boundary = None
 
-    def _split(self, moved: Advance, before: SliceState, key: tuple[str, str | None]) -> None:
+    def _split(self, moved: PageProgress, before: SliceState, key: tuple[str, str | None]) -> None:
         """Records come in order: what lies before the last of them is done, and needs no position."""
         assert self._cursor is not None  # noqa: S101 -- order is a cursor's
         assert moved.newest is not None  # noqa: S101 -- asked by the caller
@@ -241,7 +241,7 @@ class Progress:
         return (entry.partition, True, self._cursor.mark(start).value if self._cursor is not None else start)
 
 
-def _newer(cursor: Cursor | None, one: str | None, other: Mark | str | None) -> str | None:
+def _newer(cursor: Cursor | None, one: str | None, other: CursorValue | str | None) -> str | None:
     """The larger of two cursor values, as text."""
     if cursor is None:
         return None

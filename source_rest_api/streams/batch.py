@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from source_rest_api.cursors.cursors import Mark, Slice
+    from source_rest_api.cursors.cursors import CursorValue, Slice
     from source_rest_api.pagination.page import Position
 
 
@@ -26,7 +26,7 @@ class Bookmark(Struct, frozen=True):
     anchor: str | None = None
 
 
-class Advance(Struct, frozen=True):
+class PageProgress(Struct, frozen=True):
     """What one page of a slice moves."""
 
     partition: str
@@ -34,7 +34,7 @@ class Advance(Struct, frozen=True):
     done: bool = False
     bookmark: Bookmark | None = None
     """None if nothing that may be kept tells where to go on."""
-    newest: Mark | None = None
+    newest: CursorValue | None = None
     """The page's largest cursor value."""
     boundary: tuple[str, ...] = ()
     """Digests of the page's records that have it."""
@@ -62,7 +62,7 @@ class Swept(Struct, frozen=True):
         return sum(map(sys.getsizeof, self.keys))
 
 
-class Settled(Struct, frozen=True):
+class Barrier(Struct, frozen=True):
     """What was planned before has to have ended well before the plan goes on."""
 
 
@@ -78,7 +78,7 @@ class Batch(Struct, frozen=True):
     """Records ready to be emitted, and what they move."""
 
     records: list[Raw]
-    moved: Advance | Swept
+    moved: PageProgress | Swept
     nulled: Mapping[int, tuple[str, ...]] = {}
     """By the index of a record: its fields that are null because it was too large."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.cursors.cursors import Slice
     from source_rest_api.pagination.page import Page
-    from source_rest_api.read_stats import Ledger
+    from source_rest_api.read_stats import ReadStats
     from source_rest_api.streams.partitions import Partition
     from source_rest_api.streams.request_builder import RequestBuilder
 
@@ -24,7 +24,7 @@ _LOG = logging.getLogger("airbyte.source_rest_api.streams.emission")
 _SHOWN = 5
 
 
-class Emission:
+class RecordEmitter:
     """Makes what is emitted of the records of one stream.
 
     Args:
@@ -34,7 +34,7 @@ class Emission:
         ledger: Where it is counted what is not emitted as it came.
     """
 
-    def __init__(self, endpoint: Endpoint, limits: Limits, requests: RequestBuilder, ledger: Ledger) -> None:
+    def __init__(self, endpoint: Endpoint, limits: Limits, requests: RequestBuilder, ledger: ReadStats) -> None:
         self._stream = endpoint.name
         self._changes = RecordChanges(endpoint, ledger) if endpoint.changes_records else None
         self._size = RecordSize(limits.record, endpoint.known_by)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Raw
 from msgspec.structs import replace
 
-from source_rest_api.errors import Place
+from source_rest_api.errors import ErrorContext
 from source_rest_api.pagination.page import Page
 from source_rest_api.pagination.paginator import paths
 from source_rest_api.records.decoders import Json, WholeBody
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.response import Response
     from source_rest_api.pagination.page import Position
     from source_rest_api.pagination.paginators import Pagination
-    from source_rest_api.read_stats import Ledger
+    from source_rest_api.read_stats import ReadStats
     from source_rest_api.streams.partitions import Partition
     from source_rest_api.streams.request_builder import RequestBuilder
 
@@ -38,7 +38,7 @@ class PageSource:
         paginator: Pagination,
         requests: RequestBuilder,
         requester: Requester,
-        ledger: Ledger,
+        ledger: ReadStats,
     ) -> None:
         self._name = endpoint.name
         self._decoder = endpoint.decoder
@@ -69,9 +69,9 @@ class PageSource:
         Raises:
             SourceError: The answer is unusable.
         """
-        with Place(self._name):
+        with ErrorContext(self._name):
             request = self._requests.build(partition, interval, position)
-        with Place(self._name, request, f"page {number}"):
+        with ErrorContext(self._name, request, f"page {number}"):
             decoder = self._decoder
             if isinstance(decoder, WholeBody):
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.read_stats import Ledger
+    from source_rest_api.read_stats import ReadStats
     from source_rest_api.streams.batch import Batch
     from source_rest_api.streams.partitions import Partition
 
@@ -33,7 +33,7 @@ _LOG = logging.getLogger("airbyte.source_rest_api.streams.parents")
 class Readable(Protocol):
     """What is asked of a parent's stream."""
 
-    ledger: Ledger
+    ledger: ReadStats
 
     def partitions(self) -> Iterator[Partition]:
         """What it is read for."""
@@ -57,7 +57,7 @@ class Parents:
         self._config = config
         self._make_stream = make_stream
         self._reads: dict[str, _SharedRead] = {}
-        self._ledgers: dict[str, Ledger] = {}
+        self._ledgers: dict[str, ReadStats] = {}
         self._lock = Lock()
 
     def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
@@ -79,7 +79,7 @@ class Parents:
         """All streams that are read for an endpoint."""
         return stream_references.reached_from(self._config, endpoint)
 
-    def ledgers(self, endpoint: Endpoint) -> dict[str, Ledger]:
+    def ledgers(self, endpoint: Endpoint) -> dict[str, ReadStats]:
         """What the reads of those came to so far, by their names."""
         names = [other.name for other in self.above(endpoint)]
         return {name: self._ledgers[name] for name in names if name in self._ledgers}

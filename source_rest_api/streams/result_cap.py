@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
-    from source_rest_api.cursors.cursors import Mark, Slice
+    from source_rest_api.cursors.cursors import CursorValue, Slice
 
 
-def rest(interval: Slice, newest: Mark | None) -> Slice:
+def rest(interval: Slice, newest: CursorValue | None) -> Slice:
     """What is left of a slice whose records came oldest first, up to the newest of them.
 
     It begins with the newest cursor value itself, because others may share it.

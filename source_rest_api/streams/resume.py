@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.cursors.cursors import Cursor, Mark
+    from source_rest_api.cursors.cursors import Cursor, CursorValue
     from source_rest_api.pagination.paginators import Pagination
     from source_rest_api.state.state import SliceState
 
 
-class Task(NamedTuple):
+class SliceTask(NamedTuple):
     """A slice to read, from its start or from where an earlier run came."""
 
     interval: Slice
@@ -30,7 +30,7 @@ def depends_on(config: Config, endpoint: Endpoint, paginator: Pagination) -> str
     return state.digest(repr((config.url_base, endpoint.incremental, *parts)))
 
 
-def tasks(whole: Slice, entries: Iterable[SliceState], cursor: Cursor | None) -> Iterator[Task]:
+def tasks(whole: Slice, entries: Iterable[SliceState], cursor: Cursor | None) -> Iterator[SliceTask]:
     """The slices to read of one partition: those in flight, then the gaps, cut into windows.
 
     Args:
@@ -39,12 +39,12 @@ def tasks(whole: Slice, entries: Iterable[SliceState], cursor: Cursor | None) ->
         cursor: The stream's cursor, if it has one.
     """
     known = [(_interval(entry, cursor), entry) for entry in entries]
-    yield from (Task(interval, entry) for interval, entry in known if not entry.done)
+    yield from (SliceTask(interval, entry) for interval, entry in known if not entry.done)
     for gap in gaps(whole, [interval for interval, _ in known]):
         if cursor is None:
-            yield Task(gap)
+            yield SliceTask(gap)
         else:
-            yield from map(Task, cursor.windows(gap))
+            yield from map(SliceTask, cursor.windows(gap))
 
 
 def gaps(whole: Slice, covered: list[Slice]) -> Iterator[Slice]:
@@ -73,5 +73,5 @@ def _interval(entry: SliceState, cursor: Cursor | None) -> Slice:
     return Slice(_mark(entry.start, cursor), _mark(entry.end, cursor))
 
 
-def _mark(text: str | None, cursor: Cursor) -> Mark | None:
+def _mark(text: str | None, cursor: Cursor) -> CursorValue | None:
     return None if text is None else cursor.mark(text)

@@ -33,7 +33,7 @@ _RETURNS = 3
 """How often reading may go back to the first row before the order of rows counts as none."""
 
 
-class Continuity:
+class RowDrift:
     """What one page of a slice has delivered, and where in the next one the new rows begin.
 
     Args:

@@ -10,19 +10,19 @@ from source_rest_api.state import state
 if TYPE_CHECKING:
     from msgspec import Raw
 
-    from source_rest_api.cursors.cursors import Mark, Observation
+    from source_rest_api.cursors.cursors import CursorValue, PageCursors
 
 LARGEST = 1000
 """Records with one cursor value whose digests are kept. If there are more, all of them are delivered again."""
 
 
-class Boundary(NamedTuple):
+class CursorBoundary(NamedTuple):
     """The saved cursor, and digests of the records at it that have been delivered."""
 
-    mark: Mark
+    mark: CursorValue
     digests: frozenset[str]
 
-    def left_out(self, observation: Observation) -> list[Raw]:
+    def left_out(self, observation: PageCursors) -> list[Raw]:
         """A page's records without those that were delivered, byte for byte as they are now."""
         if self.mark.value not in observation.values:
             return observation.records
@@ -30,7 +30,7 @@ class Boundary(NamedTuple):
         return [r for r, value in pairs if value != self.mark.value or state.digest(bytes(r)) not in self.digests]
 
 
-def digests(observation: Observation) -> tuple[str, ...]:
+def digests(observation: PageCursors) -> tuple[str, ...]:
     """Digests of the page's records that have its largest cursor value; one more than is kept if there are more."""
     newest = observation.newest
     if newest is None:
@@ -45,18 +45,18 @@ def digests(observation: Observation) -> tuple[str, ...]:
     return tuple(found)
 
 
-class OldestFirst:
+class SortCheck:
     """Checks that the cursor values of a slice never go back, page after page, but where reading itself does."""
 
     def __init__(self) -> None:
-        self.newest: Mark | None = None
+        self.newest: CursorValue | None = None
         self._again = False
 
     def step_back(self) -> None:
         """Pages are read again, because rows have moved: until what follows is newer, they may be older."""
         self._again = True
 
-    def check(self, seen: Observation) -> None:
+    def check(self, seen: PageCursors) -> None:
         """Note a page.
 
         Raises:

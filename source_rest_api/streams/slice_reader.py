@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 from source_rest_api.errors import ConfigError
 from source_rest_api.pagination.page import End
 from source_rest_api.streams import result_cap, slice_checks
-from source_rest_api.streams.batch import Advance, Batch
-from source_rest_api.streams.row_drift import Continuity
-from source_rest_api.streams.slice_checks import Boundary, OldestFirst
+from source_rest_api.streams.batch import Batch, PageProgress
+from source_rest_api.streams.row_drift import RowDrift
+from source_rest_api.streams.slice_checks import CursorBoundary, SortCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from msgspec import Raw
 
-    from source_rest_api.cursors.cursors import Observation
+    from source_rest_api.cursors.cursors import PageCursors
     from source_rest_api.pagination.page import Next, Page, Position
     from source_rest_api.streams.batch import Out
     from source_rest_api.streams.partitions import Partition
-    from source_rest_api.streams.resume import Task
+    from source_rest_api.streams.resume import SliceTask
     from source_rest_api.streams.stream import Stream
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
@@ -42,7 +42,9 @@ class SliceReader:
         reach: Pages that may be asked for at the same time.
     """
 
-    def __init__(self, stream: Stream, partition: Partition, task: Task, known: Boundary | None, reach: int) -> None:
+    def __init__(
+        self, stream: Stream, partition: Partition, task: SliceTask, known: CursorBoundary | None, reach: int
+    ) -> None:
         self._stream = stream
         self._paginator = stream.paginator
         self._partition = partition
@@ -51,7 +53,7 @@ class SliceReader:
         self._most = reach
         self._lock = Lock()
         self._turn = Lock()
-        self._asked: deque[Fetch] = deque()
+        self._asked: deque[PageRequest] = deque()
         self.ended = False
         saved = task.saved
         self._resumed = saved is not None
@@ -66,11 +68,11 @@ class SliceReader:
         self._position = self._paginator.first()
         self._number, self._before = 1, 0
         self._guard = self._stream.loop_guard()
-        self._continuity = Continuity(self._stream, partial(self._stream.pages.ask, self._partition, self._interval))
+        self._continuity = RowDrift(self._stream, partial(self._stream.pages.ask, self._partition, self._interval))
         self._delivered = 0
         self._size = 0
         self._left: int | None = None
-        self._order = OldestFirst()
+        self._order = SortCheck()
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
         """The work of asking for a page, if one may be asked for now.
@@ -86,19 +88,19 @@ class SliceReader:
         while (fetch := self._claimed(ahead=False)) is not None:
             yield from self._batches(fetch, lambda: None)
 
-    def _claimed(self, *, ahead: bool) -> Fetch | None:
+    def _claimed(self, *, ahead: bool) -> PageRequest | None:
         with self._lock:
             fetch = self._ahead() if ahead else self._following()
             if fetch is not None:
                 self._asked.append(fetch)
             return fetch
 
-    def _following(self) -> Fetch | None:
+    def _following(self) -> PageRequest | None:
         if self.ended or self._asked:
             return None
         return self._fetch(self._position, self._number, self._before)
 
-    def _ahead(self) -> Fetch | None:
+    def _ahead(self) -> PageRequest | None:
         """The page after the last that was asked for, where its position is known without an answer."""
         # Some may be past the end, unless the API says how many are left: as many as were not, so far.
         reach = min(self._most, 2 * (self._delivered - 1) if self._left is None else self._left)
@@ -110,15 +112,15 @@ class SliceReader:
             return None
         return self._fetch(position, last.number + 1, last.before + self._size)
 
-    def _fetch(self, position: Position | None, number: int, before: int) -> Fetch:
+    def _fetch(self, position: Position | None, number: int, before: int) -> PageRequest:
         asked = self._continuity.overlapping(position)
-        return Fetch(asked, number, before - (asked != position))
+        return PageRequest(asked, number, before - (asked != position))
 
-    def _run(self, fetch: Fetch, out: Out) -> None:
+    def _run(self, fetch: PageRequest, out: Out) -> None:
         for batch in self._batches(fetch, out.changed):
             out.put(batch)
 
-    def _batches(self, fetch: Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
+    def _batches(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
         """Ask for a page, then give all that have their turn."""
         pages = self._stream.pages.ask(self._partition, self._interval, fetch.position, fetch.number, fetch.before)
         try:
@@ -130,7 +132,7 @@ class SliceReader:
             while self._asked and (head := self._asked[0]).ready:
                 yield from self._results(head, changed)
 
-    def _results(self, fetch: Fetch, changed: Callable[[], None]) -> Iterator[Batch]:
+    def _results(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
         try:
             for page in fetch.taken():
                 with self._stream.place(page):
@@ -169,7 +171,7 @@ class SliceReader:
         new = self._new(continued, seen, known)
         fitted = stream.emission.of(continued, new, self._partition, interval)
         stream.ledger.add(pages=not page.earlier, records=len(new))
-        moved = Advance(
+        moved = PageProgress(
             self._partition.key,
             interval,
             done=isinstance(following, End) and not following.capped,
@@ -181,7 +183,7 @@ class SliceReader:
         )
         return Batch(fitted.records, moved, fitted.nulled)
 
-    def _new(self, page: Page, seen: Observation | None, known: Boundary | None) -> list[Raw]:
+    def _new(self, page: Page, seen: PageCursors | None, known: CursorBoundary | None) -> list[Raw]:
         """The page's records without what is older than the slice or was delivered by an earlier sync."""
         if seen is None:
             return page.records
@@ -197,7 +199,7 @@ class SliceReader:
             return self._stream.end(page, End("older than the cursor", said=True))
         return self._stream.following(continued if self._continuity.only_known else page)
 
-    def _go_on(self, page: Page, following: Next, seen: Observation | None) -> None:
+    def _go_on(self, page: Page, following: Next, seen: PageCursors | None) -> None:
         """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
         with self._lock:
             self._asked.popleft()
@@ -216,11 +218,11 @@ class SliceReader:
             if self._asked and (self._continuity.moved or self._asked[0].position != awaited):
                 self._asked.clear()
 
-    def _divide(self, seen: Observation | None) -> None:
+    def _divide(self, seen: PageCursors | None) -> None:
         """Ask anew from the newest record on, because the API gives no more to this question."""
         self._interval = result_cap.rest(self._interval, self._order.newest)
         if seen is not None and seen.newest is not None and seen.newest == self._order.newest:
-            self._known = Boundary(seen.newest, frozenset(slice_checks.digests(seen)))
+            self._known = CursorBoundary(seen.newest, frozenset(slice_checks.digests(seen)))
         self._begin()
 
     def _step_back(self, page: Page) -> None:
@@ -248,7 +250,7 @@ class SliceReader:
 
 
 @dataclass(slots=True)
-class Fetch:
+class PageRequest:
     """One page that was asked for, and what came of it."""
 
     position: Position | None

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.deletions import row_keys
 from source_rest_api.deletions.sweep import Sweep
-from source_rest_api.errors import Place
+from source_rest_api.errors import ErrorContext
 from source_rest_api.pagination.end_check import check_end
 from source_rest_api.pagination.page import End, Next, Page, Position
-from source_rest_api.read_stats import Ledger
+from source_rest_api.read_stats import ReadStats
 from source_rest_api.state import state
 from source_rest_api.state.progress import Progress
 from source_rest_api.streams import resume
 from source_rest_api.streams.batch import Planned
-from source_rest_api.streams.emission import Emission
+from source_rest_api.streams.emission import RecordEmitter
 from source_rest_api.streams.loop_guard import LoopGuard
 from source_rest_api.streams.page_source import PageSource
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.partitions import Partition, Partitions
 from source_rest_api.streams.request_builder import RequestBuilder
-from source_rest_api.streams.resume import Task
-from source_rest_api.streams.slice_checks import Boundary
+from source_rest_api.streams.resume import SliceTask
+from source_rest_api.streams.slice_checks import CursorBoundary
 from source_rest_api.streams.slice_reader import SliceReader
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.cursors.cursors import Mark, Observation
+    from source_rest_api.cursors.cursors import CursorValue, PageCursors
     from source_rest_api.deletions.sweep import Step
     from source_rest_api.http.requester import Requester
     from source_rest_api.streams.batch import Batch
@@ -68,12 +68,12 @@ class Stream:
         endpoint = endpoint.filled(raw_config)
         self.name = endpoint.name
         self.endpoint = endpoint
-        self.ledger = Ledger()
+        self.ledger = ReadStats()
         self.paginator = endpoint.pagination or config.pagination
         self._config = config
         requests = RequestBuilder(config, endpoint, raw_config)
         self.pages = PageSource(endpoint, self.paginator, requests, requester, self.ledger)
-        self.emission = Emission(endpoint, config.limits, requests, self.ledger)
+        self.emission = RecordEmitter(endpoint, config.limits, requests, self.ledger)
         self._raw_config = raw_config
         self._now = now
         self._mask = mask
@@ -133,7 +133,7 @@ class Stream:
                 continue
             saved = progress.saved(partition.key)
             digests = progress.known(partition.key)
-            known = Boundary(saved, digests) if saved is not None and digests else None
+            known = CursorBoundary(saved, digests) if saved is not None and digests else None
             whole = self._whole(saved, now, partition)
             count = 0
             for task in resume.tasks(whole, progress.earlier.get(partition.key, ()), self.endpoint.incremental):
@@ -145,7 +145,7 @@ class Stream:
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
         """All records of one slice, page after page."""
-        return SliceReader(self, partition, Task(interval), None, 1).read()
+        return SliceReader(self, partition, SliceTask(interval), None, 1).read()
 
     def sample(self) -> Iterator[Batch]:
         """Records to infer a schema from."""
@@ -199,9 +199,9 @@ class Stream:
         """Ends the paging of one slice where it does not advance."""
         return LoopGuard(self.paginator.repeats, self._config.limits)
 
-    def place(self, page: Page) -> Place:
+    def place(self, page: Page) -> ErrorContext:
         """Says of errors where they happened."""
-        return Place(self.name, page.request, f"page {page.number}")
+        return ErrorContext(self.name, page.request, f"page {page.number}")
 
     def identity(self, record: Raw) -> bytes:
         """What tells a record from others: its primary key, or all of it."""
@@ -211,7 +211,7 @@ class Stream:
         """Whether a position may stand in the state: it holds no secret."""
         return isinstance(position, int) or self._mask(position) == position
 
-    def observe(self, page: Page, interval: Slice) -> Observation | None:
+    def observe(self, page: Page, interval: Slice) -> PageCursors | None:
         """What the cursor values of a page tell."""
         incremental = self.endpoint.incremental
         if incremental is None:
@@ -227,11 +227,11 @@ class Stream:
             )
         return observation
 
-    def _first_tasks(self, partition: Partition) -> Iterator[Task]:
+    def _first_tasks(self, partition: Partition) -> Iterator[SliceTask]:
         """The slices of a partition that has no state."""
         return resume.tasks(self._whole(None, self._now(), partition), (), self.endpoint.incremental)
 
-    def _whole(self, saved: Mark | None, now: datetime, partition: Partition) -> Slice:
+    def _whole(self, saved: CursorValue | None, now: datetime, partition: Partition) -> Slice:
         incremental = self.endpoint.incremental
         if incremental is None:
             return Slice()

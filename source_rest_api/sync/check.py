@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from source_rest_api.cursors.cursors import Slice
-from source_rest_api.errors import ConfigError, Place, SourceError, Stopped, as_source_error
+from source_rest_api.errors import ConfigError, ErrorContext, SourceError, Stopped, as_source_error
 from source_rest_api.formats import raw_json
 from source_rest_api.pagination.page import End
 
@@ -51,7 +51,7 @@ def _look(stream: Stream) -> str:
             keys = ", ".join(list(raw_json.fields(first))[:20])
             raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
     if stream.sweep is not None:
-        with Place(stream.name, "`deletions`"):
+        with ErrorContext(stream.name, "`deletions`"):
             stream.sweep.first_page(partition)
     left_out = "" if len(emitted) == len(page.records) else f" ({len(emitted)} after filters)"
     return f"{stream.name}: {len(page)} records on the first page{left_out}, {_more(stream, page)}"

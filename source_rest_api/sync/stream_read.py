@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
-from source_rest_api.streams.batch import Planned, Settled, SweepEnd, Swept
+from source_rest_api.streams.batch import Barrier, Planned, SweepEnd, Swept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from source_rest_api.deletions.sweep import Step, SweepReader
     from source_rest_api.protocol.catalog import ConfiguredStream
     from source_rest_api.state.progress import Progress
-    from source_rest_api.streams.batch import Advance, Batch
+    from source_rest_api.streams.batch import Batch, PageProgress
     from source_rest_api.streams.slice_reader import SliceReader
     from source_rest_api.streams.stream import Stream
     from source_rest_api.sync.worker_pool import Out
@@ -31,14 +31,14 @@ _MOST_FAILURES = 3
 """Slices of a stream that may fail before no further one is begun."""
 
 
-class Item(Struct, frozen=True):
+class OutputBlock(Struct, frozen=True):
     """Whole lines of one stream, and what they move."""
 
-    read: StreamRead
+    read: StreamRun
     lines: Sequence[bytes] = ()
     """In blocks."""
     records: int = 0
-    moved: Advance | Planned | Swept | SweepEnd | None = None
+    moved: PageProgress | Planned | Swept | SweepEnd | None = None
     error: BaseException | None = None
     last: bool = False
     """Whether nothing of the stream comes after it."""
@@ -49,7 +49,7 @@ class Item(Struct, frozen=True):
         return sum(map(len, self.lines)) + (self.moved.size if isinstance(self.moved, Swept) else 0)
 
 
-class StreamRead:
+class StreamRun:
     """The read of one stream: it is opened, planned slice by slice, and its slices are read page by page.
 
     Args:
@@ -86,7 +86,7 @@ class StreamRead:
         self.largest = 0
         """Bytes of the largest page so far."""
 
-    def claim(self, *, ahead: bool) -> Callable[[Out[Item]], None] | None:
+    def claim(self, *, ahead: bool) -> Callable[[Out[OutputBlock]], None] | None:
         """A piece of work that may be done now."""
         with self._lock:
             work = self._next(ahead=ahead)
@@ -95,7 +95,7 @@ class StreamRead:
             self._active += 1
             return partial(self._do, work)
 
-    def _next(self, *, ahead: bool) -> Callable[[_Framed], None] | None:
+    def _next(self, *, ahead: bool) -> Callable[[_LineWriter], None] | None:
         self._readers = [reader for reader in self._readers if not reader.ended]
         if self._active and (self._active + 1) * self.largest > _MOST_BYTES:
             return None
@@ -110,9 +110,9 @@ class StreamRead:
         self._planning = True
         return self._open if self._plan is None else self._extend
 
-    def _do(self, work: Callable[[_Framed], None], out: Out[Item]) -> None:
+    def _do(self, work: Callable[[_LineWriter], None], out: Out[OutputBlock]) -> None:
         try:
-            work(_Framed(self, out))
+            work(_LineWriter(self, out))
         except Stopped:
             self.failures += 1
             self._planned = True
@@ -122,17 +122,17 @@ class StreamRead:
             self._active -= 1
             over = self._planned and not self._active and all(reader.ended for reader in self._readers)
         if over:
-            out.put(Item(self, last=True))
+            out.put(OutputBlock(self, last=True))
             self.finished = True
             out.changed()
 
-    def _fail(self, error: BaseException, out: Out[Item], *, planning: bool) -> None:
+    def _fail(self, error: BaseException, out: Out[OutputBlock], *, planning: bool) -> None:
         with self._lock:
             self.failures += 1
             self._planned = self._planned or planning or self.failures >= _MOST_FAILURES
-        out.put(Item(self, error=error))
+        out.put(OutputBlock(self, error=error))
 
-    def _open(self, out: _Framed) -> None:
+    def _open(self, out: _LineWriter) -> None:
         """Begin: the stream, its state, its plan."""
         out.lines(messages.stream_status(self.name, "STARTED"))
         stream = self._make_stream(self.name)
@@ -147,7 +147,7 @@ class StreamRead:
         self._planning = False
         out.changed()
 
-    def _extend(self, out: _Framed) -> None:
+    def _extend(self, out: _LineWriter) -> None:
         """Plan the next slice."""
         assert self._plan is not None  # noqa: S101 -- it is open
         plan = self._plan
@@ -158,38 +158,38 @@ class StreamRead:
         with self._lock:
             self._planned = self._planned or step is None
             self._planning = False
-            self._settling = isinstance(step, Settled)
-            if step is not None and not isinstance(step, Settled):
+            self._settling = isinstance(step, Barrier)
+            if step is not None and not isinstance(step, Barrier):
                 self._readers.append(step)
         out.changed()
 
 
-class _Framed:
+class _LineWriter:
     """Turns batches into lines, in the thread that read them."""
 
-    def __init__(self, read: StreamRead, out: Out[Item]) -> None:
+    def __init__(self, read: StreamRun, out: Out[OutputBlock]) -> None:
         self._read = read
         self._out = out
 
     def put(self, item: Batch) -> None:
         """Pass on records."""
         lines = messages.records(self._read.name, item.records, int(time.time() * 1000), item.nulled)
-        framed = Item(self._read, lines, len(item.records), item.moved)
+        framed = OutputBlock(self._read, lines, len(item.records), item.moved)
         self._read.largest = max(self._read.largest, framed.size)
         self._pass(framed)
 
     def lines(self, lines: bytes) -> None:
         """Pass on a message."""
-        self._pass(Item(self._read, [lines]))
+        self._pass(OutputBlock(self._read, [lines]))
 
     def moved(self, step: Planned | SweepEnd) -> None:
         """Pass on what is planned."""
-        self._pass(Item(self._read, moved=step))
+        self._pass(OutputBlock(self._read, moved=step))
 
     def changed(self) -> None:
         """Tell the workers that there may be new work."""
         self._out.changed()
 
-    def _pass(self, item: Item) -> None:
+    def _pass(self, item: OutputBlock) -> None:
         if not self._out.put(item):
             raise Stopped

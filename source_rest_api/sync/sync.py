@@ -11,8 +11,8 @@ from source_rest_api.deletions.tombstones import tombstones
 from source_rest_api.errors import InternalError, as_source_error
 from source_rest_api.protocol import messages
 from source_rest_api.state.checkpoint import Checkpoint
-from source_rest_api.streams.batch import Advance, Planned, SweepEnd, Swept
-from source_rest_api.sync.stream_read import Item
+from source_rest_api.streams.batch import PageProgress, Planned, SweepEnd, Swept
+from source_rest_api.sync.stream_read import OutputBlock
 from source_rest_api.sync.worker_pool import Pool
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Event
 
-    from source_rest_api.deletions.known_rows import Inventory
+    from source_rest_api.deletions.known_rows import KnownRows
     from source_rest_api.http.concurrency import Permits
     from source_rest_api.protocol.messages import Messages
-    from source_rest_api.sync.stream_read import StreamRead
+    from source_rest_api.sync.stream_read import StreamRun
 
 _FUTURE = "Stream {}: a record's cursor {} is later than the beginning of the read; the state stays there."
 
@@ -43,7 +43,7 @@ class Sync:
 
     def __init__(
         self,
-        reads: Sequence[StreamRead],
+        reads: Sequence[StreamRun],
         out: Messages,
         permits: Permits,
         workers: int,
@@ -61,14 +61,14 @@ class Sync:
         self._look = 0.0
         self._running: set[str] = set()
         self._unfinished = {read.name: read for read in reads}
-        self._pool: Pool[Item] = Pool(reads, permits, workers, stop)
+        self._pool: Pool[OutputBlock] = Pool(reads, permits, workers, stop)
 
     def limited(self, stream: str, seconds: float) -> None:
         """Tell that a stream waits for a rate limit, and let others use its thread."""
         read = self._unfinished.get(stream)
         if read is not None:
             self._pool.spare()
-            self._pool.put(Item(read, [messages.rate_limited(stream, time.time() + seconds)]))
+            self._pool.put(OutputBlock(read, [messages.rate_limited(stream, time.time() + seconds)]))
 
     def run(self) -> Iterator[bytes]:
         """Blocks of lines. Every configured stream gets exactly one terminal status."""
@@ -93,7 +93,7 @@ class Sync:
             yield from self._told(read, complete=False)
             yield messages.stream_status(read.name, "INCOMPLETE")
 
-    def _passed(self, item: Item) -> Iterator[bytes]:
+    def _passed(self, item: OutputBlock) -> Iterator[bytes]:
         """The lines of an item, and what they bring about."""
         read = item.read
         if read.name not in self._unfinished:  # a wait for its rate limit, of a stream that reads it as its parent
@@ -106,7 +106,7 @@ class Sync:
         if item.last:
             yield from self._ended(read)
 
-    def _delivered(self, read: StreamRead, lines: Sequence[bytes], records: int) -> Iterator[bytes]:
+    def _delivered(self, read: StreamRun, lines: Sequence[bytes], records: int) -> Iterator[bytes]:
         """Lines, and the status that has to come before the first record."""
         if records and read.name not in self._running:
             self._running.add(read.name)
@@ -114,20 +114,20 @@ class Sync:
         yield from lines
         self._checkpoints[read.name].count(records)
 
-    def _moved(self, read: StreamRead, moved: Advance | Planned | Swept | SweepEnd) -> Iterator[bytes]:
+    def _moved(self, read: StreamRun, moved: PageProgress | Planned | Swept | SweepEnd) -> Iterator[bytes]:
         """Note what an item moves; at the end of a sweep, tell what is gone."""
         progress = read.progress
         assert progress is not None  # noqa: S101 -- what moves it was planned by it
         if isinstance(moved, Planned):
             progress.plan(moved)
-        elif isinstance(moved, Advance):
+        elif isinstance(moved, PageProgress):
             progress.advance(moved)
         elif progress.inventory is not None and isinstance(moved, Swept):
             progress.inventory.meet(moved.keys)
         elif progress.inventory is not None and isinstance(moved, SweepEnd):
             yield from self._tombstones(read, progress.inventory, moved)
 
-    def _tombstones(self, read: StreamRead, inventory: Inventory, end: SweepEnd) -> Iterator[bytes]:
+    def _tombstones(self, read: StreamRun, inventory: KnownRows, end: SweepEnd) -> Iterator[bytes]:
         """A record for each row that a sweep found gone; only then a state may forget it."""
         assert read.stream is not None  # noqa: S101 -- it was swept
         for keys in inventory.conclude(end):
@@ -148,7 +148,7 @@ class Sync:
             if progress is not None and progress.changed and self._checkpoints[read.name].due(now):
                 yield from self._state(read)
 
-    def _ended(self, read: StreamRead) -> Iterator[bytes]:
+    def _ended(self, read: StreamRun) -> Iterator[bytes]:
         del self._unfinished[read.name]
         complete = not read.failures and read.stream is not None
         if read.progress is not None and complete:
@@ -158,7 +158,7 @@ class Sync:
         self._failed = self._failed or not complete
         yield messages.stream_status(read.name, "COMPLETE" if complete else "INCOMPLETE")
 
-    def _told(self, read: StreamRead, *, complete: bool) -> Iterator[bytes]:
+    def _told(self, read: StreamRun, *, complete: bool) -> Iterator[bytes]:
         """The closing log line of a stream."""
         if read.stream is None:
             return
@@ -167,7 +167,7 @@ class Sync:
         if read.progress is not None and read.progress.future is not None:
             yield self._out.log("WARNING", _FUTURE.format(read.name, read.progress.future.text))
 
-    def _state(self, read: StreamRead, *, last: bool = False) -> Iterator[bytes]:
+    def _state(self, read: StreamRun, *, last: bool = False) -> Iterator[bytes]:
         """A stream's state, if it has moved or is the last. The protocol wants it to differ from the one before."""
         progress, checkpoint = read.progress, self._checkpoints[read.name]
         if progress is None or not (progress.changed or last):

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from source_rest_api.templates.functions import FILTERS, FUNCTIONS, tojson
 from source_rest_api.templates.optional_values import BLANK
-from source_rest_api.templates.sandbox import Missing, Sandbox, furnish
+from source_rest_api.templates.sandbox import Sandbox, StrictMissing, furnish
 from source_rest_api.templates.templates import as_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _TEXT_FILTERS = ("abs", "capitalize", "lower", "replace", "round", "string", "title", "trim", "upper", "urlencode")
 
 
-class Digits(float):
+class ExactNumber(float):
     """A number that computes as a float, and is written with the digits that the API wrote."""
 
     __slots__ = ("text",)
@@ -40,7 +40,7 @@ class Digits(float):
         return self.text
 
 
-class Known(dict[str, Any]):
+class StrictDict(dict[str, Any]):
     """Names that are known ahead, such as the config's keys: a missing one is a mistake, as in requests."""
 
     @classmethod
@@ -51,7 +51,7 @@ class Known(dict[str, Any]):
         return [cls.of(inner) for inner in value] if isinstance(value, list) else value
 
 
-class Absent(ChainableUndefined):
+class Missing(ChainableUndefined):
     """What is not there: nothing in a condition, null in a field, empty in a text. So is all that is made of it."""
 
     __slots__ = ()
@@ -79,13 +79,13 @@ class Absent(ChainableUndefined):
     __int__ = __float__ = __complex__ = _no_number
 
 
-class Null(Absent):
+class NullValue(Missing):
     """A null of the record. Only `is defined` tells it from what is not there."""
 
     __slots__ = ()
 
 
-NULL = Null()
+NULL = NullValue()
 
 
 class _RecordSandbox(Sandbox):
@@ -103,15 +103,17 @@ class _RecordSandbox(Sandbox):
         return NULL if found is None else found
 
     def _strict(self, obj: Any, name: object, found: Any) -> Any:
-        return Missing(f"there is no `{name}`") if type(found) is Absent and isinstance(obj, Known) else found
+        return (
+            StrictMissing(f"there is no `{name}`") if type(found) is Missing and isinstance(obj, StrictDict) else found
+        )
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Any:  # noqa: ARG002 -- the base's signature
         raise SecurityError(f"`{attribute}` is not for templates")
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(obj, Absent):
+        if isinstance(obj, Missing):
             return obj
-        if any(isinstance(argument, Absent) for argument in args) and obj in FUNCTIONS.values():
+        if any(isinstance(argument, Missing) for argument in args) and obj in FUNCTIONS.values():
             return NULL
         found = super().call(context, obj, *args, **kwargs)
         return NULL if found is None else found
@@ -123,18 +125,18 @@ class _RecordSandbox(Sandbox):
 
 def environment(finalize: Callable[[object], str]) -> Sandbox:
     """The sandbox, where `finalize` makes text of a hole's value."""
-    made = furnish(_RecordSandbox(undefined=Absent, finalize=finalize, keep_trailing_newline=True))
+    made = furnish(_RecordSandbox(undefined=Missing, finalize=finalize, keep_trailing_newline=True))
     for name in (*_TEXT_FILTERS, *FILTERS.keys() - {"tojson"}):
         made.filters[name] = _through(made.filters[name])
-    made.filters["tojson"] = lambda value: tojson(None if isinstance(value, Absent) else value)
-    made.tests["none"] = lambda value: value is None or isinstance(value, Absent)
+    made.filters["tojson"] = lambda value: tojson(None if isinstance(value, Missing) else value)
+    made.tests["none"] = lambda value: value is None or isinstance(value, Missing)
     made.tests["defined"] = _is_defined
     made.tests["undefined"] = lambda value: not _is_defined(value)
     return made
 
 
 def _is_defined(value: object) -> bool:
-    return isinstance(value, Null) or not isinstance(value, Undefined)
+    return isinstance(value, NullValue) or not isinstance(value, Undefined)
 
 
 def _through(change: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,14 +144,14 @@ def _through(change: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(change)
     def changed(value: Any, *args: Any, **kwargs: Any) -> Any:
-        return value if isinstance(value, Absent) else change(value, *args, **kwargs)
+        return value if isinstance(value, Missing) else change(value, *args, **kwargs)
 
     return changed
 
 
 def plain(found: Any) -> Any:
     """A value as JSON can hold it: null for what is absent, `BLANK` for what an `if` without `else` leaves out."""
-    if isinstance(found, Digits):
+    if isinstance(found, ExactNumber):
         return Raw(found.text.encode())
     if isinstance(found, str | bool | int | float | Decimal):
         return found

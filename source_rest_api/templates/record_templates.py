@@ -73,14 +73,14 @@ def fields(texts: Iterable[str], of: str = RECORD) -> list[str] | None:
 
 def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, Any]]:
     """Decodes the fields of an object that these templates read, and no others."""
-    from source_rest_api.templates.record_sandbox import Digits  # noqa: PLC0415 -- brings Jinja in, and start-up counts
+    from source_rest_api.templates.record_sandbox import ExactNumber  # noqa: PLC0415 -- brings Jinja in, and start-up counts
 
     used = fields(texts, of)
     kind = dict[str, Any] if used is None else _typed_dict("Used", dict.fromkeys(used, Any), total=False)
-    return msgspec.json.Decoder(kind, float_hook=Digits).decode
+    return msgspec.json.Decoder(kind, float_hook=ExactNumber).decode
 
 
-class Surroundings:
+class RecordContext:
     """What the records of a page have in common for templates: config, partition, interval.
 
     Args:
@@ -88,13 +88,13 @@ class Surroundings:
     """
 
     def __init__(self, names: Mapping[str, Any]) -> None:
-        from source_rest_api.templates.record_sandbox import Known  # noqa: PLC0415 -- as above
+        from source_rest_api.templates.record_sandbox import StrictDict  # noqa: PLC0415 -- as above
 
         settings = {"config", "stream_interval"}
-        own = {name: Known.of(value) if name in settings else value for name, value in names.items()}
+        own = {name: StrictDict.of(value) if name in settings else value for name, value in names.items()}
         slice_ = own.get("stream_slice")
         if isinstance(slice_, dict):
-            own["stream_slice"] = Known(slice_)
+            own["stream_slice"] = StrictDict(slice_)
         self._context: Context = _environment().from_string("").new_context(own)
 
     def around(self, record: dict[str, Any]) -> Context:
@@ -160,9 +160,9 @@ class RecordTemplate:
 
 @cache
 def _environment() -> SandboxedEnvironment:
-    from source_rest_api.templates.record_sandbox import Absent, environment  # noqa: PLC0415 -- as above
+    from source_rest_api.templates.record_sandbox import Missing, environment  # noqa: PLC0415 -- as above
 
     def text(value: object) -> str:
-        return "" if value is None or isinstance(value, Absent) else templates.as_text(value)
+        return "" if value is None or isinstance(value, Missing) else templates.as_text(value)
 
     return environment(text)

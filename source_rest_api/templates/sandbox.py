@@ -22,7 +22,7 @@ _UNBOUNDED_METHODS = frozenset({"center", "expandtabs", "format", "format_map", 
 """What may make a huge text of a small one; `%` on texts is refused too."""
 
 
-class Missing(StrictUndefined):
+class StrictMissing(StrictUndefined):
     """A key that is not there: an error where it is used, but `or` and `if` take it for nothing."""
 
     __slots__ = ()
@@ -79,7 +79,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 def environment(finalize: Callable[[object], str]) -> Sandbox:
     """The sandbox with our functions and filters, where `finalize` makes text of a hole's value."""
-    return furnish(Sandbox(undefined=Missing, finalize=finalize, keep_trailing_newline=True))
+    return furnish(Sandbox(undefined=StrictMissing, finalize=finalize, keep_trailing_newline=True))
 
 
 def furnish(made: Sandbox) -> Sandbox:
