@@ -33,6 +33,8 @@ class SourceError(Exception):
         self.message = message
         self.detail = detail
         self.where: list[str] = []
+        self.status: int | None = None
+        """The HTTP status of the response that it is about, if it is about one."""
 
     def at(self, *where: str) -> SourceError:
         """Prepend the place where it happened: a stream, a request, a page. Returns itself."""

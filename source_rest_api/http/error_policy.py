@@ -52,8 +52,8 @@ def judge(response: Response) -> Verdict | None:
     message = f"The API answered {describe(response)}"
     wait = rate_limits.retry_after(response.headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _limits(response)):
-        error = TransientError(f"{message}. It limits the rate of requests; the sync goes on from its state later.")
-        return Verdict(error, retry=True, wait=rate_limits.wait(response.headers), limited=True, refused=True)
+        limit = TransientError(f"{message}. It limits the rate of requests; the sync goes on from its state later.")
+        return Verdict(limit, retry=True, wait=rate_limits.wait(response.headers), limited=True, refused=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         overload = status == HTTPStatus.SERVICE_UNAVAILABLE
         refused = overload and wait is not None
@@ -61,7 +61,9 @@ def judge(response: Response) -> Verdict | None:
     if status in _RETRIED:
         return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=True)
     advice = _ADVICE.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.IM_A_TEAPOT)
-    return Verdict(ConfigError(f"{message}{f': {advice}' if advice else ''}."))
+    error = ConfigError(f"{message}{f': {advice}' if advice else ''}.")
+    error.status = status
+    return Verdict(error)
 
 
 def _limits(response: Response) -> bool:

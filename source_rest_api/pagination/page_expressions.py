@@ -71,6 +71,12 @@ def holds(text: str, page: Page, page_size: int | None) -> bool:
     return _template(text).holds(_context(text, page, page_size))
 
 
+def reads_nothing(text: str, page: Page) -> bool:
+    """True if an expression names a field that the body does not have, so that it is not the API's own word."""
+    paths = [keys for name, *keys in templates.references(text) if name == "response" and keys]
+    return any(raw_json.find(page.root, keys) is None for keys in paths)
+
+
 def position(text: str, page: Page, page_size: int | None, setting: str) -> Next:
     """The position that an expression gives for a page. Null, false and an empty text are the end.
 
@@ -87,7 +93,8 @@ def position(text: str, page: Page, page_size: int | None, setting: str) -> Next
     """
     found = _template(text).value(_context(text, page, page_size))
     if found is None or found is optional_values.BLANK or found is False or found == "":
-        return End(f"`{setting}` gives none", said=found is optional_values.BLANK)
+        said = found is optional_values.BLANK and not reads_nothing(text, page)
+        return End(f"`{setting}` gives none", said=said)
     if isinstance(found, Raw):
         return bytes(found).decode()
     return found if isinstance(found, int) and not isinstance(found, bool) else templates.as_text(found)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
-from source_rest_api.errors import ConfigError
+from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.page_expressions import PageExpression
+from source_rest_api.pagination.signs import is_lower_bound
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from source_rest_api.http.request import Request
 
 In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
@@ -27,6 +30,8 @@ _TOTALS = ("X-Total-Count", "X-Total", "X-WP-Total")
 """Headers that say how many records there are in all: json-server's, GitLab's, WordPress'."""
 _LONGEST_TOTAL = 20
 """Digits."""
+_SMALLEST_PAGE, _SIZE_STEP = 10, 5
+"""APIs cut pages at 10, 15, 20, 25, 50, 100, …: a first page of such a size may be full."""
 
 
 def paths(paginator: object) -> list[Path]:
@@ -70,8 +75,12 @@ class Paginator(Model):
     """How many records the API gives to one question at most, such as 10000. What is beyond is asked for anew, from the
     newest cursor value on, so that the endpoint needs `incremental` with `sorted: true`."""
 
-    repeats: ClassVar[Literal["position", "page"]] = "position"
-    """What proves that paging does not advance: the same position, or the same page, twice."""
+    @model_validator(mode="after")
+    def _check_paths(self) -> Self:
+        for name in type(self).model_fields:
+            if name.endswith("_path") and raw_json.WILDCARD in (getattr(self, name) or ()):
+                raise ValueError(f"`{name}` leads to one value, so `*` cannot stand in it; an expression can search")
+        return self
 
     def first(self) -> Position | None:
         """The position of the first page; None where the API wants none there."""
@@ -121,6 +130,21 @@ class Paginator(Model):
         said = next(filter(None, map(page.response.headers.get, _TOTALS)), "")
         return int(said) if said.isdecimal() and len(said) < _LONGEST_TOTAL else None
 
+    def reached(self, page: Page) -> bool:
+        """True if the total that the config names says that this is the last page. It may be capped, or be wrong."""
+        if self.total_path is not None and page.rows_so_far >= signals.count(page, self.total_path):
+            return not is_lower_bound(page, self.total_path)
+        return self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path)
+
+    @property
+    def has_signals(self) -> bool:
+        """True if the config names a field that says whether there is more."""
+        return bool(self._signals)
+
+    @property
+    def _signals(self) -> list[Path]:
+        return [path for path in (self.more_path, self.end_path, self.total_path, self.total_pages_path) if path]
+
     @property
     def in_body(self) -> bool:
         """Whether paging puts something into the body."""
@@ -142,17 +166,26 @@ class Paginator(Model):
             return End(f"`{'.'.join(self.more_path)}` is false", said=True)
         if self.end_path is not None and signals.flag(page, self.end_path, "end_path"):
             return End(f"`{'.'.join(self.end_path)}` is true", said=True)
-        if self.total_path is not None and page.records_so_far >= signals.count(page, self.total_path):
+        if self.reached(page) and not self._is_full(page):
             return End("total reached", said=True)
-        if self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path):
-            return End("last of all pages", said=True)
         if self.stop_when is not None and page_expressions.holds(self.stop_when, page, self.page_size):
-            return End("`stop_when` holds", said=True)
+            return End("`stop_when` holds", said=not page_expressions.reads_nothing(self.stop_when, page))
         if self.stop_on_empty_page and not page.records:
             return End("empty page", said=True)
         if self.stop_on_short_page and self.page_size is not None and len(page) < self.page_size:
-            return End("short page")
+            beyond = self.following(page)
+            return End("short page", guessed=True, beyond=None if isinstance(beyond, End) else beyond)
         return None
+
+    def _is_full(self, page: Page) -> bool:
+        """True if a page may have been cut because it is full: as large as was asked for, or as an earlier one.
+
+        A total that was reached proves that no row is missing only where the page is not full: totals may be capped.
+        """
+        if self.page_size is not None or page.largest_before:
+            sizes = [size for size in (self.page_size, page.largest_before) if size]
+            return len(page) >= min(sizes)
+        return len(page) >= _SMALLEST_PAGE and len(page) % _SIZE_STEP == 0
 
     def _reach(self, page: Page) -> int:
         """How many records of the question lie up to the end of a page, for an API that counts them."""
@@ -173,19 +206,24 @@ class Paginator(Model):
             return following
         return End(f"{page.records_so_far} records, and `result_cap` is {self.result_cap}", said=True, capped=True)
 
-    def _empty(self, page: Page) -> End | None:
-        """The end, if the page is empty.
+    def _window(self, page: Page) -> int:
+        """Records that a page has at most, as far as is known."""
+        return page.largest_before or self.page_size or 1
 
-        Raises:
-            ConfigError: It is, and a signal says that there is more.
+    def _empty(self, page: Page, beyond: Position | None = None, reach: int | None = None) -> End | None:
+        """Returns the end, if the page is empty and no signal of the config leads beyond it.
+
+        Args:
+            page: The page.
+            beyond: Where to go on beyond it, if that can be known without a record.
+            reach: See `End.reach`.
         """
         if page.records:
             return None
-        paths = [self.more_path, self.end_path, self.total_path, self.total_pages_path]
-        names = [".".join(path) for path in paths if path]
-        if names:
-            raise ConfigError(
-                f"The page is empty, but `{names[0]}` says that there is more. If the API gives no more than so many "
-                "records to one question, set `pagination.result_cap`; else correct or remove that setting."
-            )
-        return End("empty page", said=True)
+        names = [".".join(path) for path in self._signals]
+        if not names:
+            return End("empty page", guessed=True, beyond=beyond, reach=reach)
+        total = self.total(page)
+        if beyond is not None and (total is None or reach is None or reach < total):
+            return None
+        return End("empty page", guessed=True, contradicted_by=names[0])

@@ -31,9 +31,9 @@ class NoPagination(Model):
     first_page_only: bool = False
     """Read the first page only, although the API says that there is more."""
 
-    repeats: ClassVar[Literal["position", "page"]] = "position"
     shifts: ClassVar[Literal["row", "page"] | None] = None
     in_body: ClassVar[bool] = False
+    has_signals: ClassVar[bool] = False
 
     def first(self) -> Position | None:
         return None
@@ -56,6 +56,9 @@ class NoPagination(Model):
     def total(self, page: Page) -> int | None:  # noqa: ARG002
         return None
 
+    def reached(self, page: Page) -> bool:  # noqa: ARG002
+        return False
+
 
 class PageNumber(Paginator):
     """Pages are counted: `?page=1`, `?page=2`, ... until an empty page or a signal."""
@@ -69,7 +72,6 @@ class PageNumber(Paginator):
     """Ask for each page again after the next one, to notice rows that moved. It doubles the requests; where the API
     says how many records there are in all, rows that went are noticed without."""
 
-    repeats = "page"
     shifts = "page"
 
     def first(self) -> Position | None:
@@ -79,7 +81,8 @@ class PageNumber(Paginator):
         return self._asked(request, self.page_param, None if templated else position)
 
     def following(self, page: Page) -> Next:
-        return self._empty(page) or int(page.position or 0) + 1
+        beyond = int(page.position or 0) + 1
+        return self._empty(page, beyond, page.number * self._window(page)) or beyond
 
     def _reach(self, page: Page) -> int:
         return max(page.records_so_far, page.number * (self.page_size or 0))
@@ -106,7 +109,6 @@ class Offset(Paginator):
     overlap: bool | None = None
     """Ask for the last row again with each page, to notice rows that moved; by default where there is a key."""
 
-    repeats = "page"
     shifts = "row"
 
     def first(self) -> Position | None:
@@ -116,7 +118,8 @@ class Offset(Paginator):
         return self._asked(request, self.offset_param, None if templated else position)
 
     def following(self, page: Page) -> Next:
-        return self._empty(page) or int(page.position or 0) + len(page)
+        beyond = int(page.position or 0) + (len(page) or self._window(page))
+        return self._empty(page, beyond, beyond - self.first_offset) or beyond
 
     def back(self, position: Position) -> Position:
         return max(int(position) - 1, self.first_offset)
@@ -178,8 +181,6 @@ class LastRecord(Paginator):
     """Parameter for its value, such as `starting_after`."""
     first_value: str | None = None
     """Value for the first page, where the API wants one there too, such as `0`."""
-
-    repeats = "page"
 
     def first(self) -> Position | None:
         return self.first_value

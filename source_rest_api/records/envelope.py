@@ -12,7 +12,9 @@ import msgspec
 from msgspec import Raw
 
 from source_rest_api.formats import raw_json
-from source_rest_api.records.selectors import ERROR_KEYS, WHOLE_BODY
+from source_rest_api.records import error_object
+from source_rest_api.records.list_shape import ListShape
+from source_rest_api.records.selectors import WHOLE_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -47,8 +49,9 @@ class Envelope:
         self._decoder = decoder
         self._selector = selector
         self._cutter = None
+        where = selector.records_path or WHOLE_BODY
+        self._shape = ListShape(where if selector.is_plain and where != WHOLE_BODY else ())
         if selector.is_plain:
-            where = selector.records_path or WHOLE_BODY
             self._cutter = _Cutter(() if where == WHOLE_BODY else where, paths)
 
     def open(self, response: Response) -> OpenedBody:
@@ -62,10 +65,14 @@ class Envelope:
         cut = None if self._cutter is None else self._cutter.cut(text)
         if cut is None:
             root = self._decoder.parsed(text, response)
+            if self._shape.is_empty_list(root):
+                return OpenedBody(root, [])
             return OpenedBody(root, self._selector.select(root, accepted=response.is_accepted))
         if not response.is_accepted:
             self._selector.refuse_error(cut.opened)
-        return OpenedBody(Raw(text.strip()), self._selector.only_objects(cut.records), cut.known)
+        records = self._selector.only_objects(cut.records)
+        self._shape.check_list(text, records)
+        return OpenedBody(Raw(text.strip()), records, cut.known)
 
 
 class _Cut(NamedTuple):
@@ -88,7 +95,7 @@ class _Cutter:
         self._ambiguous = [
             (*where[:level], key) for level in range(len(where)) for key in raw_json.spellings(where[level:])[1:]
         ]
-        self._decode = msgspec.json.Decoder(_kind(where, self._paths, ERROR_KEYS)).decode
+        self._decode = msgspec.json.Decoder(_kind(where, self._paths, error_object.KEYS)).decode
 
     def cut(self, text: bytes) -> _Cut | None:
         """The records and what else was found; None if the body is not as was expected."""

@@ -54,9 +54,7 @@ class PageSource:
         """Whether an answer is read while it arrives, and comes in parts."""
         return not isinstance(self._decoder, WholeBody)
 
-    def ask(
-        self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int
-    ) -> Iterator[Page]:
+    def ask(self, partition: Partition, interval: Slice, position: Position | None, number: int) -> Iterator[Page]:
         """The page that answers a request; in parts, where the format is read while it arrives.
 
         Args:
@@ -64,7 +62,6 @@ class PageSource:
             interval: The slice.
             position: Where in the slice.
             number: The page's, from 1.
-            before: Records of the slice's earlier pages.
 
         Raises:
             SourceError: The answer is unusable.
@@ -78,9 +75,9 @@ class PageSource:
                 def read(response: Response) -> Page:
                     self._ledger.add(bytes=len(response.body))
                     if response.is_empty:
-                        return Page(request, response, Raw(b"null"), [], position, number, before)
+                        return Page(request, response, Raw(b"null"), [], position, number)
                     body = self._envelope.open(response)
-                    return Page(request, response, body.root, body.records, position, number, before, known=body.known)
+                    return Page(request, response, body.root, body.records, position, number, known=body.known)
 
                 yield self._requester.fetch(request, read, self._ledger)
                 return
@@ -88,7 +85,7 @@ class PageSource:
 
             def parts(response: Response) -> Iterator[Page]:
                 response = replace(response, chunks=self._ledger.received(response.chunks))
-                page = Page(request, response, Raw(b"null"), [], position, number, before)
+                page = Page(request, response, Raw(b"null"), [], position, number)
                 return iter([page]) if response.is_empty else page.parts(pages(response))
 
             yield from self._requester.stream(request, parts, self._ledger)

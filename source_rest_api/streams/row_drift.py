@@ -18,7 +18,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.pagination.page import End
 from source_rest_api.state import state
 from source_rest_api.streams.batch import Bookmark
-from source_rest_api.streams.loop_guard import REPEATED_PAGE
+from source_rest_api.streams.loop_guard import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,10 +38,10 @@ class RowDrift:
 
     Args:
         stream: The stream.
-        ask: Asks for a page of the slice: its position, its number, the records before it.
+        ask: Asks for a page of the slice: its position and its number.
     """
 
-    def __init__(self, stream: Stream, ask: Callable[[Position | None, int, int], Iterator[Page]]) -> None:
+    def __init__(self, stream: Stream, ask: Callable[[Position | None, int], Iterator[Page]]) -> None:
         self._stream = stream
         self._paginator = stream.paginator
         self._by_row = stream.paginator.shifts == "row"
@@ -80,7 +80,7 @@ class RowDrift:
         """The page without the rows that are known; None if an earlier page is needed, because rows have moved.
 
         Raises:
-            ConfigError: A page is there for the third time: paging does not advance.
+            RepeatedPageError: A page is there for the third time: paging does not advance.
         """
         self.moved = False
         self.only_known = self._overlaps and len(page) == 1
@@ -159,7 +159,7 @@ class RowDrift:
         Without a key it may as well be other rows that are alike, which the loop guard takes for an error.
 
         Raises:
-            ConfigError: It is the second time.
+            RepeatedPageError: It is the second time.
         """
         keyed = self._stream.endpoint.primary_key and self._paginator.shifts is not None
         if not keyed or self._searching or self._resuming or not page.records or page.records != self._tail:
@@ -169,7 +169,7 @@ class RowDrift:
             return False
         self._stale += 1
         if self._stale > 1:
-            raise ConfigError(REPEATED_PAGE)
+            raise repeated(page, page.number - 1, self._paginator)
         self._stream.ledger.add(withheld=len(page.records) - self._overlaps)
         self.moved = True
         return True
@@ -191,7 +191,7 @@ class RowDrift:
         if not self._stream.overlaps or page.position == self._paginator.first():
             return False
         asked = self._paginator.back(page.position or 0)
-        [again] = deque(self._ask(asked, page.number - 1, 0), maxlen=1)
+        [again] = deque(self._ask(asked, page.number - 1), maxlen=1)
         return not again.records or not self._is_last(again.records[-1])
 
     def _fell(self, page: Page) -> bool:

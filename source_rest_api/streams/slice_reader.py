@@ -6,13 +6,18 @@ import logging
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.pagination.page import End
 from source_rest_api.streams import result_cap, slice_checks
 from source_rest_api.streams.batch import Batch, PageProgress
+from source_rest_api.streams.loop_guard import RepeatedPageError
+from source_rest_api.streams.row_count import RowCount
 from source_rest_api.streams.row_drift import RowDrift
 from source_rest_api.streams.slice_checks import CursorBoundary, SortCheck
 
@@ -23,12 +28,24 @@ if TYPE_CHECKING:
 
     from source_rest_api.cursors.cursors import PageCursors
     from source_rest_api.pagination.page import Next, Page, Position
+    from source_rest_api.state.state import SliceState
     from source_rest_api.streams.batch import Out
     from source_rest_api.streams.partitions import Partition
     from source_rest_api.streams.resume import SliceTask
     from source_rest_api.streams.stream import Stream
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
+
+
+_BEYOND_THE_END = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+"""How APIs answer to a page number or an offset beyond the last page."""
 
 
 class SliceReader:
@@ -62,17 +79,27 @@ class SliceReader:
         if saved is not None:
             self._position, self._number, self._before = saved.at, saved.page + 1, saved.records
             self._continuity.resume(saved.anchor)
+            self._rows = self._row_count(saved)
 
     def _begin(self) -> None:
         """Stand at the slice's start."""
         self._position = self._paginator.first()
         self._number, self._before = 1, 0
+        self._rows = self._row_count(None)
+        self._total_reached = False
         self._guard = self._stream.loop_guard()
-        self._continuity = RowDrift(self._stream, partial(self._stream.pages.ask, self._partition, self._interval))
+        self._continuity: RowDrift = RowDrift(
+            self._stream, partial(self._stream.pages.ask, self._partition, self._interval)
+        )
         self._delivered = 0
+        self._fresh = 0
         self._size = 0
         self._left: int | None = None
         self._order = SortCheck()
+
+    def _row_count(self, saved: SliceState | None) -> RowCount:
+        keyed, before = bool(self._stream.endpoint.primary_key), 0 if saved is None else saved.records
+        return RowCount(self._paginator, keyed=keyed, before=before, resumes=saved is not None)
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
         """The work of asking for a page, if one may be asked for now.
@@ -98,7 +125,7 @@ class SliceReader:
     def _following(self) -> PageRequest | None:
         if self.ended or self._asked:
             return None
-        return self._fetch(self._position, self._number, self._before)
+        return self._fetch(self._position, self._number)
 
     def _ahead(self) -> PageRequest | None:
         """The page after the last that was asked for, where its position is known without an answer."""
@@ -110,11 +137,11 @@ class SliceReader:
         position = self._paginator.after(last.position, self._size)
         if position is None:
             return None
-        return self._fetch(position, last.number + 1, last.before + self._size)
+        return self._fetch(position, last.number + 1)
 
-    def _fetch(self, position: Position | None, number: int, before: int) -> PageRequest:
+    def _fetch(self, position: Position | None, number: int) -> PageRequest:
         asked = self._continuity.overlapping(position)
-        return PageRequest(asked, number, before - (asked != position))
+        return PageRequest(asked, number, overlap=asked != position)
 
     def _run(self, fetch: PageRequest, out: Out) -> None:
         for batch in self._batches(fetch, out.changed):
@@ -122,7 +149,7 @@ class SliceReader:
 
     def _batches(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
         """Ask for a page, then give all that have their turn."""
-        pages = self._stream.pages.ask(self._partition, self._interval, fetch.position, fetch.number, fetch.before)
+        pages = self._stream.pages.ask(self._partition, self._interval, fetch.position, fetch.number)
         try:
             fetch.pages = pages if self._stream.pages.streamed else list(pages)
         except BaseException as error:  # noqa: BLE001 -- raised when its turn comes, if it does
@@ -134,12 +161,17 @@ class SliceReader:
 
     def _results(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
         try:
-            for page in fetch.taken():
+            for asked in fetch.taken():
+                # A page that was asked for ahead knows what came before it only now, when it has its turn.
+                page = replace(asked, records_before=self._before - fetch.overlap)
                 with self._stream.place(page):
                     batch = self._batch(page, changed)
                 if batch is not None:
                     yield batch
         except ConfigError as error:
+            if self._total_reached and error.status in _BEYOND_THE_END:
+                yield self._ended_by_total()
+                return
             if not self._resumed:
                 self._end()
                 raise
@@ -153,19 +185,19 @@ class SliceReader:
     def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
         """What is new on a page; None if an earlier one has to be asked for again."""
         stream, interval, known = self._stream, self._interval, self._known
-        continued = self._continuity.check(page)
+        continued, end = self._advanced(page)
         if continued is None:
             self._step_back(page)
             changed()
             return None
-        if not page.earlier and (continued is page or continued.records):
-            self._guard.check(page, self._continuity.drifts)
+        page, continued = self._rows.counted(page, continued)
+        self._fresh += page.last and bool(continued.records)
         seen = stream.observe(continued, interval)
         if seen is not None and stream.in_order:
             self._order.check(seen)
-        following: Next | None = None
+        following: Next | _Again | None = None
         if page.last:
-            following = self._next(page, continued, passed=seen is not None and seen.passed)
+            following = end or self._next(page, continued, passed=seen is not None and seen.passed)
             self._go_on(page, following, seen)
             changed()
         new = self._new(continued, seen, known)
@@ -175,13 +207,37 @@ class SliceReader:
             self._partition.key,
             interval,
             done=isinstance(following, End) and not following.capped,
-            bookmark=self._continuity.bookmark(page, following),
+            bookmark=None if isinstance(following, _Again) else self._continuity.bookmark(page, following),
             newest=seen.newest if seen is not None else None,
             boundary=slice_checks.digests(seen) if seen is not None and stream.endpoint.primary_key else (),
             ordered=stream.in_order and page.last,
             keys=() if stream.sweep is None else stream.sweep.delivered(fitted.records),
         )
         return Batch(fitted.records, moved, fitted.nulled)
+
+    def _advanced(self, page: Page) -> tuple[Page | None, End | None]:
+        """The page without rows that are known, None if an earlier page is needed; and the end, if no row is new.
+
+        Raises:
+            RepeatedPageError: No row is new, and that proves no end.
+        """
+        try:
+            continued = self._continuity.check(page)
+            if continued is not None and not page.earlier and (continued is page or continued.records):
+                self._guard.check(page, self._continuity.drifts)
+        except RepeatedPageError as error:
+            is_last = self._fresh > 1 and error.earlier == page.number - 1
+            end = self._stream.repeated_last_page(page) if is_last else None
+            if end is None:
+                raise
+            return replace(page, records=[], earlier=len(page)), end
+        return continued, None
+
+    def _ended_by_total(self) -> Batch:
+        """The end of a slice whose total was reached, where the API refuses to be asked for a page beyond it."""
+        self._stream.ledger.end(End("total reached", said=True))
+        self._end()
+        return Batch([], PageProgress(self._partition.key, self._interval, done=True))
 
     def _new(self, page: Page, seen: PageCursors | None, known: CursorBoundary | None) -> list[Raw]:
         """The page's records without what is older than the slice or was delivered by an earlier sync."""
@@ -193,19 +249,36 @@ class SliceReader:
         self._stream.ledger.add(withheld=len(seen.records) - len(records))
         return records
 
-    def _next(self, page: Page, continued: Page, *, passed: bool) -> Next:
-        """Where to go on. A page that holds only the row before it is an empty one."""
+    def _next(self, page: Page, continued: Page, *, passed: bool) -> Next | _Again:
+        """Where to go on. A page that holds only the row before it is an empty one.
+
+        Raises:
+            ConfigError: It is the end, and the API shows signs of more that the config does not follow.
+        """
         if passed:
             return self._stream.end(page, End("older than the cursor", said=True))
-        return self._stream.following(continued if self._continuity.only_known else page)
+        if self._continuity.only_known:
+            page = replace(page, records=continued.records, earlier=continued.earlier)
+        following: Next = self._stream.following(page)
+        if self._rows.found_all:
+            following = End("total reached", said=True)
+        if not isinstance(following, End):
+            return following
+        if not following.capped and self._rows.begin_pass():
+            return _Again()
+        with self._stream.place(page):
+            return self._stream.end(page, following)
 
-    def _go_on(self, page: Page, following: Next, seen: PageCursors | None) -> None:
+    def _go_on(self, page: Page, following: Next | _Again, seen: PageCursors | None) -> None:
         """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
         with self._lock:
             self._asked.popleft()
             self._resumed = False
             self._delivered += 1
             self._size = len(page)
+            if isinstance(following, _Again):
+                self._read_again()
+                return
             if isinstance(following, End):
                 self._asked.clear()
                 self.ended = not following.capped
@@ -213,10 +286,24 @@ class SliceReader:
                     self._divide(seen)
                 return
             self._left = self._paginator.pages_left(page)
+            self._total_reached = self._paginator.reached(page)
             self._position, self._number, self._before = following, page.number + 1, page.records_so_far
             awaited = self._continuity.overlapping(following)
             if self._asked and (self._continuity.moved or self._asked[0].position != awaited):
                 self._asked.clear()
+
+    def _read_again(self) -> None:
+        """Begin another pass over the pages, because rows moved between them and some are missing."""
+        rows, order = self._rows, self._order
+        self._asked.clear()
+        self._begin()
+        self._rows, self._order = rows, order
+        order.step_back()
+        _LOG.warning(
+            "Stream %s: rows moved while pages were read, and fewer rows came than the API's total says. Reading the "
+            "pages once more.",
+            self._stream.name,
+        )
 
     def _divide(self, seen: PageCursors | None) -> None:
         """Ask anew from the newest record on, because the API gives no more to this question."""
@@ -249,13 +336,18 @@ class SliceReader:
             self.ended = True
 
 
+class _Again:
+    """The pages are read once more."""
+
+
 @dataclass(slots=True)
 class PageRequest:
     """One page that was asked for, and what came of it."""
 
     position: Position | None
     number: int
-    before: int
+    overlap: bool = False
+    """True if it begins with the last row of the page before it."""
     pages: Iterable[Page] = ()
     error: BaseException | None = None
     ready: bool = False

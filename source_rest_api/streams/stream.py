@@ -10,8 +10,9 @@ from source_rest_api.cursors.cursors import Slice
 from source_rest_api.deletions import row_keys
 from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ErrorContext
-from source_rest_api.pagination.end_check import check_end
+from source_rest_api.pagination.end_check import check_end, says_more
 from source_rest_api.pagination.page import End, Next, Page, Position
+from source_rest_api.pagination.signs import find_sign
 from source_rest_api.read_stats import ReadStats
 from source_rest_api.state import state
 from source_rest_api.state.progress import Progress
@@ -164,21 +165,19 @@ class Stream:
     def first_page(self, partition: Partition) -> Page:
         """The first page of everything, or what came of it first."""
         first = next(self._first_tasks(partition))
-        return next(self.pages.ask(partition, first.interval, self.paginator.first(), 1, 0))
+        return next(self.pages.ask(partition, first.interval, self.paginator.first(), 1))
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
         """The names in `include_from_parent` whose field the parent's record does not have."""
         return self._partitions.missing_copies(partition)
 
     def following(self, page: Page) -> Next:
-        """Where to go on after a page.
-
-        Raises:
-            ConfigError: It is the end, and the API shows signs of more that the config does not follow.
-        """
+        """Where to go on after a page. An end has to be checked by `end`."""
         with self.place(page):
             following = page.last_of_all or self.paginator.next(page)
-            return self.end(page, following) if isinstance(following, End) else following
+            if isinstance(following, End) and following.beyond is not None and says_more(page, following) is not None:
+                return following.beyond
+            return following
 
     def end(self, page: Page, end: End) -> End:
         """Note the end of a slice.
@@ -195,9 +194,23 @@ class Stream:
             _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, doubt)
         return end
 
+    def repeated_last_page(self, page: Page) -> End | None:
+        """Returns the end, if the API gives its last page again for each page number or offset beyond it.
+
+        That is proven only where rows have a key, and nothing in the response says that there is more.
+        """
+        counted = self.endpoint.primary_key and self.paginator.shifts is not None
+        if not counted or self.paginator.has_signals or find_sign(page) is not None:
+            return None
+        _LOG.info("Stream %s: page %d repeats the one before, so that was the last page.", self.name, page.number)
+        end = End("the API repeats its last page", guessed=True)
+        self.ledger.end(end)
+        return end
+
     def loop_guard(self) -> LoopGuard:
         """Ends the paging of one slice where it does not advance."""
-        return LoopGuard(self.paginator.repeats, self._config.limits)
+        key = self.identity if self.endpoint.primary_key else None
+        return LoopGuard(self.paginator, self._config.limits, key)
 
     def place(self, page: Page) -> ErrorContext:
         """Says of errors where they happened."""
