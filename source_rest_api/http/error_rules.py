@@ -17,7 +17,6 @@ from source_rest_api.http import error_policy, rate_limits
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.response import describe
 from source_rest_api.model import Model, Path, Text
-from source_rest_api.records.decoders import Json
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class RuleInput:
     def root(self) -> Raw | None:
         """The body's JSON value; None if it is none, or is read while it arrives."""
         try:
-            return Json().decode(self.response) if self.response.body else None
+            return self.response.json() if self.response.body else None
         except SourceError:
             return None
 

@@ -61,7 +61,7 @@ class Envelope:
         text = self._decoder.text(response)
         cut = None if self._cutter is None else self._cutter.cut(text)
         if cut is None:
-            root = self._decoder.parsed(text, response)
+            root = response.json(text)
             return OpenedBody(root, self._selector.select(root, accepted=response.is_accepted))
         if not response.is_accepted:
             self._selector.refuse_error(cut.opened)
