@@ -396,7 +396,7 @@ _RAW = {
 
 def _streams() -> list[Stream]:
     config = configs.load(_RAW)
-    requester = Requester(config, "https://h")
+    requester = Requester(config.http("https://h"))
     return [Stream(config, endpoint, requester, _RAW, lambda: NOW) for endpoint in config.streams]
 
 

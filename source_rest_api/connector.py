@@ -8,7 +8,11 @@ from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from source_rest_api.auth.sign_in import sign_in
+from msgspec.structs import replace
+
+from source_rest_api.auth import credentials
+from source_rest_api.auth.credentials import AuthContext
+from source_rest_api.auth.sign_in import token_exchange
 from source_rest_api.config import config as configs
 from source_rest_api.config import masking
 from source_rest_api.config.config import Config
@@ -169,10 +173,14 @@ class Session:
                 self.complete = sync.complete
 
     def _requester(self, retry: Retry, permits: Permits | None = None) -> Requester:
-        config = self.config.model_copy(update={"retry": retry})
+        config, keeper = self.config, self._keeper
         url_base = templates.render(config.url_base, config.context(self._raw_config))
-        self._credentials = self._credentials or sign_in(config, self._keeper, self._stop)
-        return Requester(config, url_base, self._stop, credentials=self._credentials, permits=permits)
+        settings = replace(config.http(url_base), retry=retry)
+        if self._credentials is None:
+            exchange = token_exchange(settings, self._stop)
+            desk = AuthContext(config.context(keeper.config), exchange, keeper.learn, keeper.replace)
+            self._credentials = credentials.start(config.authentication, desk)
+        return Requester(settings, self._stop, credentials=self._credentials, permits=permits)
 
     def _streams(self, requester: Requester) -> Callable[[str], Stream | None]:
         """Makes the streams of one command by their names, or None; they share the reading of their parents."""

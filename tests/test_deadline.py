@@ -40,7 +40,7 @@ def get(url: str, clock: Callable[[], float], **settings: object) -> bytes:
             **settings,
         }
     )
-    with Requester(config, url, clock=clock) as requester:
+    with Requester(config.http(url), clock=clock) as requester:
         return requester.fetch(Request("GET", f"{url}/x"), lambda response: response.body)
 
 
@@ -70,7 +70,7 @@ def test_connections_are_used_again(api: Api) -> None:
     """The next answer on the same connection has its own time."""
     api.get("/x")(lambda _: [])
     config = load({"url_base": api.url, "endpoints": [{"name": "x", "path": "/x"}], "request_timeout": 50})
-    with Requester(config, api.url, clock=Ticks()) as requester:
+    with Requester(config.http(api.url), clock=Ticks()) as requester:
         bodies = [requester.fetch(Request("GET", f"{api.url}/x"), lambda response: response.body) for _ in range(20)]
         (route,) = requester.sender.connections.routes.by_origin.values()
     assert (bodies, route.pool.num_connections) == ([b"[]"] * 20, 1)

@@ -21,6 +21,7 @@ from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
 from tests.api import Answer, Api
 from tests.authority import Authority
+from tests.sign_in import signed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,8 @@ AUTHORITY = Authority()
 def requester(url: str, **more: Any) -> Requester:
     """Ask an API without patience."""
     raw = {"url_base": url, "endpoints": [{"name": "x", "path": "/x"}], "retry": {"max_attempts": 1}, **more}
-    return Requester(load(raw), url)
+    config = load(raw)
+    return Requester(config.http(url), credentials=signed_in(config))
 
 
 def get(asking: Requester, url: str, **headers: str) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from time import monotonic
+from time import time as seconds_since_1970
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
@@ -59,9 +61,9 @@ class AuthContext(Struct, frozen=True):
     """Notes a secret that must never be shown."""
     replace: Callable[[str, str], None]
     """Passes the config on with another secret in place of one, and returns when that has been done."""
-    clock: Callable[[], float]
+    clock: Callable[[], float] = monotonic
     """Seconds, for expiry."""
-    time: Callable[[], float]
+    time: Callable[[], float] = seconds_since_1970
     """Seconds since 1970."""
 
 

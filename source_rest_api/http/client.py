@@ -6,11 +6,9 @@ from email.message import Message
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import requests
-from pydantic import AfterValidator, SecretStr
 from requests.adapters import HTTPAdapter
 from requests.cookies import MockRequest, MockResponse
 from requests.structures import CaseInsensitiveDict
@@ -20,22 +18,13 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.http import http1
 from source_rest_api.http.connection_pool import ConnectionPool
 from source_rest_api.http.tls import CertificateFiles
-from source_rest_api.model import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from source_rest_api.config.config import Config
+    from source_rest_api.http.settings import HttpSettings
 
 
-def _check_proxy(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be a URL such as `http://proxy.example.com:3128`")
-    return secret
-
-
-ProxyUrl = Annotated[Secret, AfterValidator(_check_proxy)]
 Answer: TypeAlias = http1.RawResponse | requests.Response
 """An answer whose head has come. One of `requests` comes from what has been put in place of the network."""
 _HEADERS = {
@@ -59,21 +48,21 @@ class HttpClient:
     """One session's connections. Where a proxy is set, the proxy decides where connections may lead.
 
     Args:
-        config: The API.
+        settings: Those of the API.
         clock: Seconds, for deadlines.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: HttpSettings, clock: Callable[[], float]) -> None:
         self.session = _Session()
-        self.routes = ConnectionPool(config, clock)
-        proxy = None if config.proxy_url is None else config.proxy_url.get_secret_value()
+        self.routes = ConnectionPool(settings, clock)
+        proxy = None if settings.proxy_url is None else settings.proxy_url.get_secret_value()
         self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
         self._folder: TemporaryDirectory[str] | None = None
         self._files: CertificateFiles | None = None
-        if config.tls is not None:
+        if settings.tls is not None:
             self._folder = TemporaryDirectory(prefix="source-rest-api-")
             try:
-                self._files = CertificateFiles(config.tls, Path(self._folder.name))
+                self._files = CertificateFiles(settings.tls, Path(self._folder.name))
             except OSError as error:
                 raise ConfigError(f"The certificates of `tls` cannot be written to a file: {error.strerror}.") from None
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
 
-    from source_rest_api.config.config import Config
+    from source_rest_api.http.settings import HttpSettings
 
 
 class OriginPool:
@@ -72,14 +72,14 @@ class ConnectionPool:
     """Sends what `requests` has prepared. What holds for all requests to an origin is found out once.
 
     Args:
-        config: The API.
+        settings: Those of the API.
         clock: Seconds, for deadlines.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
-        self.timeouts = (config.connect_timeout, config.read_timeout)
+    def __init__(self, settings: HttpSettings, clock: Callable[[], float]) -> None:
+        self.timeouts = (settings.connect_timeout, settings.read_timeout)
         """Seconds: to connect, and for the next bytes."""
-        self._seconds = config.request_timeout
+        self._seconds = settings.request_timeout
         self._clock = clock
         self._adapter = HTTPAdapter()
         self.by_origin: dict[Origin, OriginPool] = {}
