@@ -157,6 +157,19 @@ def test_an_api_key_needs_a_body_that_has_fields(api: Api, payload: Payload | No
     assert api.requests == []
 
 
+@pytest.mark.parametrize("inner", [["a", "b"], "a", 1, False])
+def test_an_api_key_overwrites_nothing(api: Api, inner: object) -> None:
+    """Where something of the user's stands in the way of the key, that is an error, and nothing is sent."""
+    with pytest.raises(ConfigError, match=r"no object where `apikey`.*`filter\.apikey`.*`authentication`"):
+        sent_body(api, JsonPayload({"filter": inner}), "filter.apikey")
+    assert api.requests == []
+
+
+def test_null_makes_way_for_an_object(api: Api) -> None:
+    """As where a page goes into a body."""
+    assert json.loads(sent_body(api, JsonPayload({"filter": None}), "filter.key")) == {"filter": {"key": KEY}}
+
+
 def test_an_api_key_goes_into_a_cookie_as_it_is(api: Api) -> None:
     """A cookie's value is not quoted; other cookies stay, one of the same name goes."""
     authentication = {"type": "api_key", "api_key": 'a/b=="c,d', "name": "sid", "in": "cookie"}
