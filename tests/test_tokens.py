@@ -151,6 +151,8 @@ def test_minted_tokens_are_masked(api: TokenApi) -> None:
         ("2023-11-14T23:14:20+01:00", {}, 60.0),
         ("2023-11-14T22:14:20Z", {"Date": "Tue, 14 Nov 2023 22:14:10 GMT"}, 10.0),
         ("2023-11-14T22:14:20Z", {"Date": "soon"}, 60.0),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", {}, 60.0),
+        ("0001-01-01T00:00:00Z", {}, 7.0),
     ],
 )
 def test_expiry(value: Any, headers: dict[str, str], life: float) -> None:

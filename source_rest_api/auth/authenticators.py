@@ -7,11 +7,11 @@ session (`credentials.py`). They go on requests to allowed origins only (`reques
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from source_rest_api.auth import token_request
 from source_rest_api.auth.aws_signature import AwsSignature
 from source_rest_api.auth.credentials import Location, check_header, check_name, check_names, put
 from source_rest_api.auth.digest import Digest
@@ -104,8 +104,8 @@ class Basic(Model):
 
     @property
     def credentials(self) -> str:
-        """Base64 of `username:password` in UTF-8."""
-        return b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode()
+        """Base64 of user name and password, to be masked."""
+        return token_request.basic(self.username, self.password.get_secret_value())
 
 
 Authenticator: TypeAlias = Annotated[
