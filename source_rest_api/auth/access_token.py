@@ -46,9 +46,11 @@ class TokenLocation(Model):
 
     def put(self, request: PreparedRequest, token: str, context: Mapping[str, Any]) -> PreparedRequest:
         """Put the token on a request."""
-        bearer = self.location == "header" and self.name.lower() == "authorization"
-        template = self.value or ("Bearer {{ token }}" if bearer else "{{ token }}")
-        value = templates.render(template, {**context, "token": token})
+        if self.value is not None:
+            value = templates.render(self.value, {**context, "token": token})
+        else:
+            bearer = self.location == "header" and self.name.lower() == "authorization"
+            value = f"Bearer {token}" if bearer else token
         return put(request, self.location, self.name, value)
 
     @model_validator(mode="after")
