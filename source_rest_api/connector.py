@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.http.credentials import Credentials
     from source_rest_api.http.retry import Retry
+    from source_rest_api.http.transport import TransportName
     from source_rest_api.model import Model
 
 _LOG = logging.getLogger("airbyte.source_rest_api.connector")
@@ -69,6 +70,7 @@ class Connector:
         raw_config: Mapping[str, Any],
         stop: Event | None = None,
         pass_on: Callable[[dict[str, Any]], None] | None = None,
+        transport: TransportName = "own",
     ) -> Session:
         """Validate a config, to use it.
 
@@ -76,13 +78,14 @@ class Connector:
             raw_config: The config as the user wrote it.
             stop: Set from outside to end early, and when a read is given up by who took it.
             pass_on: Takes the whole config when it changes (a new refresh token), and returns when it is safe.
+            transport: What sends requests: our own HTTP, or `requests`, for tests that replace it (requests-mock).
 
         Raises:
             ConfigError: With all that is wrong with it.
         """
         own = configs.validated(raw_config, self.config_model)
         api = configs.checked(configs.built(self.api, own))
-        return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on)
+        return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on, transport)
 
 
 class Session:
@@ -94,6 +97,7 @@ class Session:
         stop: Set from outside to end early, and when a read is given up by who took it.
         secrets: What must not be printed, beside the secrets of `config`.
         pass_on: Takes the whole config when it changes, and returns when it is safe.
+        transport: What sends requests.
     """
 
     def __init__(
@@ -103,6 +107,7 @@ class Session:
         stop: Event,
         secrets: Iterable[str] = (),
         pass_on: Callable[[dict[str, Any]], None] | None = None,
+        transport: TransportName = "own",
     ) -> None:
         self.config = config
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
@@ -114,6 +119,7 @@ class Session:
         """Seconds between the states of a stream."""
         self._raw_config = raw_config
         self._stop = stop
+        self._transport: TransportName = transport
         self._keeper = ConfigUpdates(raw_config, self.mask, pass_on)
         self._credentials: Credentials | None = None
         self._out = Messages(self.mask)
@@ -175,7 +181,7 @@ class Session:
     def _requester(self, retry: Retry, permits: Permits | None = None) -> Requester:
         config, keeper = self.config, self._keeper
         url_base = templates.render(config.url_base, config.context(self._raw_config))
-        settings = replace(config.http(url_base), retry=retry)
+        settings = replace(config.http(url_base), retry=retry, transport=self._transport)
         if self._credentials is None:
             exchange = token_exchange(settings, self._stop)
             desk = AuthContext(config.context(keeper.config), exchange, keeper.learn, keeper.replace)

@@ -33,6 +33,7 @@ from source_rest_api.records.decoders import Json
 from source_rest_api.records.selectors import RecordSelector
 from tests.api import Answer, Api, Call
 from tests.sign_in import signed_in
+from tests.transports import pools
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -461,7 +462,7 @@ def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:
     with requester(api.url) as asking:
         for _ in range(3):
             assert asking.fetch(Request("GET", f"{api.url}/e"), lambda response: response.body) == body
-        (route,) = asking.sender.connections.routes.by_origin.values()
+        (route,) = pools(asking).values()
         assert route.pool.num_connections == 1
 
 

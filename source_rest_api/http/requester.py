@@ -12,9 +12,6 @@ from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import requests
-from urllib3.exceptions import HTTPError
-
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
 from source_rest_api.http import connection_errors
@@ -26,6 +23,7 @@ from source_rest_api.http.rate_limits import RateLimitGates
 from source_rest_api.http.response import Response, describe
 from source_rest_api.http.retry import RetryBudget
 from source_rest_api.http.sender import Sender
+from source_rest_api.http.transport import TransportError
 from source_rest_api.read_stats import ReadStats
 
 if TYPE_CHECKING:
@@ -115,7 +113,7 @@ class Requester:
 
             try:
                 yield from self.fetch(request, begin, ledger, streamed=True)
-            except (requests.RequestException, HTTPError) as error:
+            except TransportError as error:
                 raise connection_errors.judge(error).error from None
 
     def fetch(
@@ -227,7 +225,7 @@ class Requester:
             return Verdict(error, retry=True)
         except SourceError as error:
             return Verdict(error)
-        except (requests.RequestException, HTTPError) as error:
+        except TransportError as error:
             return connection_errors.judge(error)
 
 

@@ -15,6 +15,7 @@ from source_rest_api.http import compression, rate_limits
 from source_rest_api.http.client import HttpClient
 from source_rest_api.http.origins import Origin, canonical
 from source_rest_api.http.response import Response
+from source_rest_api.http.transport import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,7 +81,7 @@ class Sender:
 
         Raises:
             SourceError: The request cannot be sent, or its answer cannot be read.
-            requests.RequestException, urllib3.exceptions.HTTPError: There is no whole answer.
+            TransportError: There is no whole answer.
         """
         for _ in range(_MAX_REDIRECTS + 1):
             response = self._authorized(request, streamed)
@@ -116,12 +117,12 @@ class Sender:
             remaining, reset = rate_limits.allowance(answer.headers)
             if remaining is not None and reset is not None:
                 self._permits.allowed(remaining, reset)
-        if streamed and answer.ok and answer.status_code not in _REDIRECTS:
+        if streamed and answer.ok and answer.status not in _REDIRECTS:
             chunks = compression.plain(self._bodies.chunks(answer), answer.headers.get("Content-Encoding", ""))
             url, largest = str(prepared.url), self._bodies.largest
-            return Response(answer.status_code, answer.headers, b"", url, chunks, answer.close, largest)
+            return Response(answer.status, answer.headers, b"", url, chunks, answer.close, largest)
         with answer:
-            return Response(answer.status_code, answer.headers, self._bodies.whole(answer, deadline), str(prepared.url))
+            return Response(answer.status, answer.headers, self._bodies.whole(answer, deadline), str(prepared.url))
 
     def prepared(self, request: Request) -> PreparedRequest:
         """As it will be sent, but for the credentials.
@@ -154,7 +155,9 @@ class _AsHttp:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError) and not isinstance(error, RequestException):
+        if isinstance(error, RequestException):
+            raise TransportError from error
+        if isinstance(error, ValueError):
             raise ConfigError(
                 "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line breaks "
                 "and unusual characters."

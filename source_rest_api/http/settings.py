@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.origins import Origins
     from source_rest_api.http.retry import Retry
     from source_rest_api.http.tls import Tls
+    from source_rest_api.http.transport import TransportName
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):
@@ -33,3 +34,5 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     """How many requests may begin in a second; None for any number."""
     tls: Tls | None
     proxy_url: SecretStr | None
+    transport: TransportName = "own"
+    """How requests are sent; nothing else decides it."""
