@@ -118,6 +118,9 @@ class SharedToken:
 
     def _newer_than(self, old: Auth | None) -> _CurrentToken:
         attempts = self._attempts
+        # Held while the token is asked for, so that the others wait for it. Inside it take their own locks: the gates
+        # and the pace of the token's requester, the mask (`learn`) and the writer to stdout (`replace`). None of them
+        # ever asks for credentials, so the order never turns round.
         with self._lock:
             if self._held is not None and self._held is not old and self._is_fresh(self._held):
                 return self._held
@@ -141,7 +144,11 @@ class SharedToken:
 
 
 def margin(life: float) -> float:
-    """How many seconds ahead of its end a token is renewed."""
+    """How many seconds ahead of its end a token is renewed.
+
+    A tenth of its life; at least a minute, for requests under way and clocks that differ; at most half of a short
+    life, or a token of 50 s would be renewed with every request.
+    """
     return min(max(life / 10, 60.0), life / 2)
 
 

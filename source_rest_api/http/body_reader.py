@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from source_rest_api.http.transport import RawResponse
 
 _MEGABYTE = 1 << 20
+"""A body that is read while it arrives has `request_timeout` for each. Less would blame one lost packet; a bound for
+all of it would forbid large files."""
 _PACKED = 8
 """The part of the largest body up to which it does not matter how small it was packed."""
 

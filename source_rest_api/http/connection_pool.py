@@ -42,7 +42,7 @@ class OriginPool:
         self._closed = False
 
     def take(self) -> http1.Connection | None:
-        """A connection that is free, if there is one."""
+        """A connection that is free, if there is one. Lists need no lock to append and to pop."""
         while self._free:
             try:
                 connection = self._free.pop()
@@ -105,6 +105,7 @@ class ConnectionPool:
         made = self._adapter.get_connection_with_tls_context(prepared, verify, options["proxies"], cert)
         pool = cast("HTTPConnectionPool", made)
         self._adapter.cert_verify(pool, str(prepared.url), verify, cert)  # type: ignore[no-untyped-call]
+        # Without a lock: of two threads that come first, one makes a pool for nothing, and both use the same.
         return self.by_origin.setdefault(origin, OriginPool(origin, pool))
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 """Bytes that are taken from the system at once. More would be memory that is fresh each time."""
 _LONGEST_HEAD = 1 << 18
-"""Bytes, of a head or of a line between chunks."""
+"""Bytes, of a head or of a line between chunks. Servers send 64 kB at most; without a bound it would fill memory."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?\r?", re.DOTALL)
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})

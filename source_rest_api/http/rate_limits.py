@@ -23,6 +23,7 @@ _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset", "X-Rate
 _REMAINING = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
 _WORDS = re.compile(r"rate.?limit|too.?many.?requests|throttl|slow.?down", re.IGNORECASE)
 _DIGITS = 18
+"""A count of requests with more is none, and would take long to read."""
 _PARAMETERS = tuple(
     re.compile(rf"(?<![\w-])(?:{names})=(\d{{1,{_DIGITS}}})(?![\d.])", re.ASCII) for names in ("remaining|r", "reset|t")
 )
@@ -124,4 +125,5 @@ class RateLimitGates:
 
     def wait(self, endpoint: str) -> float:
         """Seconds until the endpoint's requests may go on."""
+        # Without the lock: each request comes here, and one number of a dict is always whole.
         return max(self._until.get(endpoint, 0.0) - self._clock(), 0.0)

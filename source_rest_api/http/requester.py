@@ -41,7 +41,7 @@ _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 _CENTURY = 3e9
-"""Seconds."""
+"""Seconds. What a rate limit says beyond that would be no date."""
 
 T = TypeVar("T")
 
@@ -82,7 +82,8 @@ class Requester:
         self._pace = Pace(settings.requests_per_second, clock)
         self._gates = RateLimitGates(clock)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
-        """Called with an endpoint's name and the seconds until its rate limit ends, waited for or not."""
+        """Called with an endpoint's name and the seconds until its rate limit ends, waited for or not. No lock of this
+        package is held meanwhile, because it takes that of the worker pool."""
         self._policies = settings.policies
         self._ignored: set[tuple[str, int]] = set()
         self.sender = Sender(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.transport import FindOptions
 
 _CHUNK = 1 << 18
-"""Bytes."""
+"""Bytes that are taken at once, at most."""
 
 
 class RequestsTransport:

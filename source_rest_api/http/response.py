@@ -72,6 +72,7 @@ class Response(Struct, frozen=True):
 
 
 _STEP = 1 << 14
+"""Bytes that are decoded at once; they fit into the first cache of a CPU."""
 
 
 _SNIPPET = 80

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.sender")
 _MAX_REDIRECTS = 5
+"""As RFC 2068 advised; whoever needs more goes round in a circle."""
 _REDIRECTS = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
