@@ -67,7 +67,9 @@ class Lie:
         for key in range(self.random.choice([0, 1, 3, 10, 20, 37, 60, 100])):
             self.rows[key] = {"id": key, "at": (BEGAN - timedelta(hours=1000 - key)).isoformat()}
         self.size = self.random.choice([3, 5, 10, 20])
-        self.paging = self.random.choice(["none", "page_number", "offset", "cursor", "next_url", "link_header", "last_record"])
+        self.paging = self.random.choice(
+            ["none", "page_number", "offset", "cursor", "next_url", "link_header", "last_record"]
+        )
         self.total = self.random.choice([None, *TOTALS, "X-Total-Count"])
         self.more = self.random.choice([None, None, *MORE])
         self.asked = self.random.choice([None, self.size, 2 * self.size])
@@ -80,7 +82,11 @@ class Lie:
         if self.paging == "none":
             return made
         if self.asked is not None:
-            made |= {"limit": self.asked} if self.paging == "offset" else {"page_size_param": "limit", "page_size": self.asked}
+            made |= (
+                {"limit": self.asked}
+                if self.paging == "offset"
+                else {"page_size_param": "limit", "page_size": self.asked}
+            )
         elif self.paging == "offset":
             made |= {"limit": self.size}
         made |= {
@@ -212,7 +218,9 @@ def messages(lie: Lie, api: Api, state: dict[str, Any], now: datetime, **endpoin
 
 def outcome(seen: list[dict[str, Any]]) -> str:
     """The terminal status."""
-    statuses = [m["trace"]["stream_status"]["status"] for m in seen if m.get("trace", {}).get("type") == "STREAM_STATUS"]
+    statuses = [
+        m["trace"]["stream_status"]["status"] for m in seen if m.get("trace", {}).get("type") == "STREAM_STATUS"
+    ]
     return str(statuses[-1])
 
 

@@ -8,7 +8,11 @@ from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from source_rest_api.auth.sign_in import sign_in
+from msgspec.structs import replace
+
+from source_rest_api.auth import credentials
+from source_rest_api.auth.credentials import AuthContext
+from source_rest_api.auth.sign_in import token_exchange
 from source_rest_api.config import config as configs
 from source_rest_api.config import masking
 from source_rest_api.config.config import Config
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.http.credentials import Credentials
     from source_rest_api.http.retry import Retry
+    from source_rest_api.http.transport import TransportName
     from source_rest_api.model import Model
 
 _LOG = logging.getLogger("airbyte.source_rest_api.connector")
@@ -65,6 +70,7 @@ class Connector:
         raw_config: Mapping[str, Any],
         stop: Event | None = None,
         pass_on: Callable[[dict[str, Any]], None] | None = None,
+        transport: TransportName = "own",
     ) -> Session:
         """Validate a config, to use it.
 
@@ -72,13 +78,14 @@ class Connector:
             raw_config: The config as the user wrote it.
             stop: Set from outside to end early, and when a read is given up by who took it.
             pass_on: Takes the whole config when it changes (a new refresh token), and returns when it is safe.
+            transport: What sends requests: our own HTTP, or `requests`, for tests that replace it (requests-mock).
 
         Raises:
             ConfigError: With all that is wrong with it.
         """
         own = configs.validated(raw_config, self.config_model)
         api = configs.checked(configs.built(self.api, own))
-        return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on)
+        return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on, transport)
 
 
 class Session:
@@ -90,6 +97,7 @@ class Session:
         stop: Set from outside to end early, and when a read is given up by who took it.
         secrets: What must not be printed, beside the secrets of `config`.
         pass_on: Takes the whole config when it changes, and returns when it is safe.
+        transport: What sends requests.
     """
 
     def __init__(
@@ -99,6 +107,7 @@ class Session:
         stop: Event,
         secrets: Iterable[str] = (),
         pass_on: Callable[[dict[str, Any]], None] | None = None,
+        transport: TransportName = "own",
     ) -> None:
         self.config = config
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
@@ -110,6 +119,7 @@ class Session:
         """Seconds between the states of a stream."""
         self._raw_config = raw_config
         self._stop = stop
+        self._transport: TransportName = transport
         self._keeper = ConfigUpdates(raw_config, self.mask, pass_on)
         self._credentials: Credentials | None = None
         self._out = Messages(self.mask)
@@ -169,10 +179,14 @@ class Session:
                 self.complete = sync.complete
 
     def _requester(self, retry: Retry, permits: Permits | None = None) -> Requester:
-        config = self.config.model_copy(update={"retry": retry})
+        config, keeper = self.config, self._keeper
         url_base = templates.render(config.url_base, config.context(self._raw_config))
-        self._credentials = self._credentials or sign_in(config, self._keeper, self._stop)
-        return Requester(config, url_base, self._stop, credentials=self._credentials, permits=permits)
+        settings = replace(config.http(url_base), retry=retry, transport=self._transport)
+        if self._credentials is None:
+            exchange = token_exchange(settings, self._stop)
+            desk = AuthContext(config.context(keeper.config), exchange, keeper.learn, keeper.replace)
+            self._credentials = credentials.start(config.authentication, desk)
+        return Requester(settings, self._stop, credentials=self._credentials, permits=permits)
 
     def _streams(self, requester: Requester) -> Callable[[str], Stream | None]:
         """Makes the streams of one command by their names, or None; they share the reading of their parents."""

@@ -12,6 +12,7 @@ The failure types are those of the Airbyte protocol's error trace.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import ClassVar, Literal
 
 TOO_DEEP = "The answer is nested too deeply to be read: have the API leave out the field (`params`)"
@@ -40,6 +41,12 @@ class SourceError(Exception):
         """Prepend the place where it happened: a stream, a request, a page. Returns itself."""
         self.where[:0] = [place for place in where if place not in self.where]
         return self
+
+    def copy(self) -> SourceError:
+        """The same error for somebody else, who adds a place of their own to it."""
+        again = copy(self)
+        again.where = list(self.where)
+        return again.with_traceback(self.__traceback__)
 
     def __str__(self) -> str:
         return f"{', '.join(self.where)}: {self.message}" if self.where else self.message

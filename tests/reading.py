@@ -11,6 +11,7 @@ from source_rest_api.errors import SourceError
 from source_rest_api.http.requester import Requester
 from source_rest_api.streams.batch import Barrier, Planned, SweepEnd, Swept
 from source_rest_api.streams.stream import Stream
+from tests.sign_in import signed_in
 
 if TYPE_CHECKING:
     from source_rest_api.streams.batch import Batch, PageProgress
@@ -22,7 +23,7 @@ ONCE = {"max_attempts": 1}
 def sampled(raw: dict[str, Any], **requester: Any) -> list[Any]:
     """All records of the last endpoint of a config, as in a first sync; raises what goes wrong."""
     loaded = configs.load(raw)
-    with Requester(loaded, raw["url_base"], **requester) as sender:
+    with Requester(loaded.http(raw["url_base"]), **requester) as sender:
         batches = Stream(loaded, loaded.streams[-1], sender, raw).sample()
         return [json.loads(bytes(record)) for batch in batches for record in batch.records]
 
@@ -39,7 +40,7 @@ class Reading:
         self.states: list[dict[str, Any]] = []
         self.gone: list[bytes] = []
         self.moves: list[PageProgress] = []
-        with Requester(loaded, url) as requester:
+        with Requester(loaded.http(url), credentials=signed_in(loaded)) as requester:
             self.stream = Stream(loaded, loaded.streams[-1], requester, raw, lambda: NOW)
             try:
                 self._read(saved, incremental="incremental" in endpoints[-1])

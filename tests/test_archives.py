@@ -224,7 +224,7 @@ decoder = {"type": "zip", "decoder": {"type": "csv"}}
 raw = {"url_base": f"http://127.0.0.1:{server.server_port}",
        "endpoints": [{"name": "e", "path": sys.argv[2], "decoder": decoder}]}
 loaded = config.load(raw)
-with Requester(loaded, raw["url_base"]) as requester:
+with Requester(loaded.http(raw["url_base"])) as requester:
     items = Stream(loaded, loaded.streams[0], requester, raw).sample()
     count = sum(len(item.records) for item in items)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # rusage has the parent's too

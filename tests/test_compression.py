@@ -32,7 +32,7 @@ def whole(api: Api, answer: Answer, megabytes: int = 8) -> bytes:
     api.get("/e")(lambda _: answer)
     settings = {"retry": {"max_attempts": 1}, "limits": {"body_megabytes": megabytes}}
     loaded = config.load({"url_base": api.url, "endpoints": [{"name": "e", "path": "e"}], **settings})
-    with Requester(loaded, api.url) as requester:
+    with Requester(loaded.http(api.url)) as requester:
         return requester.fetch(Request("GET", f"{api.url}/e"), lambda response: response.body)
 
 

@@ -279,7 +279,7 @@ class Waits(Event):
 def requester(api: Api, clock: Waits, permits: Permits | None = None, **settings: Any) -> Requester:
     """Make one that waits for nothing in earnest."""
     config = configs.load({"url_base": api.url, "endpoints": [{"name": "e", "path": "e"}], **settings})
-    return Requester(config, api.url, clock, clock, lambda: 0.0, permits=permits)
+    return Requester(config.http(api.url), clock, clock, lambda: 0.0, permits=permits)
 
 
 @pytest.mark.usefixtures("no_proxy")
@@ -346,7 +346,7 @@ def test_threads_share_one_limit(api: Api) -> None:
     api.get("/e")(handle)
     permits, stop = Permits(4), Event()
     config = configs.load({"url_base": api.url, "max_concurrency": 4, "endpoints": [{"name": "e", "path": "e"}]})
-    with Requester(config, api.url, stop, permits=permits) as asking:
+    with Requester(config.http(api.url), stop, permits=permits) as asking:
 
         def work() -> None:
             permits.acquire(stop)

@@ -128,5 +128,5 @@ def test_common_bodies_are_not_parsed_twice(
     envelope = Envelope(Json(), selector, [("next",), ("a", "b", "next")])
     for name in ("fields", "items"):
         monkeypatch.setattr(raw_json, name, None)
-    monkeypatch.setattr(Json, "parsed", None)
+    monkeypatch.setattr(Response, "json", None)
     assert [bytes(record) for record in envelope.open(answer(body)).records] == [b'{"id":1}']

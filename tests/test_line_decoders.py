@@ -201,7 +201,7 @@ def test_a_cut_body_is_asked_for_again(api: Api, chunked: bool) -> None:
     api.get("/cut")(lambda _: next(answers))
     raw = {"url_base": api.url, "endpoints": [{"name": "e", "path": "cut", "decoder": {"type": "csv"}}]}
     loaded = config.load(raw)
-    with Requester(loaded, api.url, jitter=lambda: 0.0) as requester:
+    with Requester(loaded.http(api.url), jitter=lambda: 0.0) as requester:
         page = Stream(loaded, loaded.streams[0], requester, raw).first_page(next(iter([_partition()])))
     assert len(page) == 2
 
@@ -262,7 +262,7 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 raw = {"url_base": f"http://127.0.0.1:{server.server_port}",
        "endpoints": [{"name": "sales_data", "path": "sales.csv", "decoder": {"type": "csv"}}]}
 loaded = config.load(raw)
-with Requester(loaded, raw["url_base"]) as requester:
+with Requester(loaded.http(raw["url_base"])) as requester:
     count = sum(len(batch.records) for batch in Stream(loaded, loaded.streams[0], requester, raw).sample())
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

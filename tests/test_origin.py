@@ -14,6 +14,7 @@ from tests.api import Answer, Api
 from tests.authority import Authority
 from tests.reading import Reading
 from tests.sign_in import Session
+from tests.transports import pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +132,7 @@ def test_a_client_certificate_stays_home() -> None:
             allowed = [{"origin": other.url, "credentials": credentials}]
             with Session(raw(api.url, tls=tls, allowed_origins=allowed)) as session:
                 assert session.get() == b"[]"
-                pool: Any = session.requester.sender.connections.routes.by_origin[Origin.of(other.url)].pool
+                pool: Any = pools(session.requester)[Origin.of(other.url)].pool
                 assert (pool.cert_file is not None) == credentials
 
 

@@ -174,7 +174,7 @@ def test_tokens_arrive_as_the_api_wrote_them() -> None:
         cursor = paginator("cursor", cursor_path="next")
         position: Position | End | None = cursor.first()
         config = Config.model_validate({"url_base": api.url})
-        with Requester(config, api.url) as requester:
+        with Requester(config.http(api.url)) as requester:
             while not isinstance(position, End):
                 request = cursor.place(Request("GET", f"{api.url}/items"), position)
                 response = requester.fetch(request, lambda response: response)

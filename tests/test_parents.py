@@ -54,7 +54,7 @@ class Family:
     def __init__(self, api: Api, *endpoints: dict[str, Any], **config: Any) -> None:
         self._raw = {"url_base": api.url, "retry": {"max_attempts": 1}, "endpoints": list(endpoints), **config}
         self._config = configs.load(self._raw)
-        self._requester = Requester(self._config, api.url)
+        self._requester = Requester(self._config.http(api.url))
         self.requesters.append(self._requester)
         self.parents = Parents(self._config, self.make)
 

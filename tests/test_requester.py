@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from source_rest_api.auth.sign_in import sign_in
 from source_rest_api.config import config as configs
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.config.masking import Mask
@@ -33,6 +32,8 @@ from source_rest_api.http.requester import Requester
 from source_rest_api.records.decoders import Json
 from source_rest_api.records.selectors import RecordSelector
 from tests.api import Answer, Api, Call
+from tests.sign_in import signed_in
+from tests.transports import pools
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,8 +70,8 @@ def requester(url_base: str, clock: Clock | None = None, **settings: Any) -> Req
     clock = clock or Clock()
     raw = {"url_base": url_base, "endpoints": [{"name": "e", "path": "e"}], **settings}
     config = configs.load(raw)
-    signed_in = sign_in(config, ConfigUpdates(raw, Mask(())), clock)
-    return Requester(config, url_base, clock, clock, lambda: 0.0, credentials=signed_in)
+    credentials = signed_in(config, ConfigUpdates(raw, Mask(())), clock)
+    return Requester(config.http(url_base), clock, clock, lambda: 0.0, credentials=credentials)
 
 
 def fetch(api: Api, clock: Clock | None = None, method: str = "GET", path: str = "/e", **settings: Any) -> Any:
@@ -461,7 +462,7 @@ def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:
     with requester(api.url) as asking:
         for _ in range(3):
             assert asking.fetch(Request("GET", f"{api.url}/e"), lambda response: response.body) == body
-        (route,) = asking.sender.connections.routes.by_origin.values()
+        (route,) = pools(asking).values()
         assert route.pool.num_connections == 1
 
 

@@ -80,7 +80,7 @@ class Scripted(Stream):
 
     def __init__(self, steps: list[Any]) -> None:
         config = configs.load({"url_base": "http://h", "endpoints": [{"name": "e", "path": "e"}]})
-        super().__init__(config, config.streams[0], Requester(config, "http://h"), {})
+        super().__init__(config, config.streams[0], Requester(config.http("http://h")), {})
         self.steps = steps
 
     def plan(self, *_: Any) -> Iterator[Any]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -14,7 +11,7 @@ from pydantic import Field, model_validator
 from source_rest_api.auth.credentials import Location, check_name, check_names, put
 from source_rest_api.errors import ConfigError, SourceError
 from source_rest_api.formats import raw_json
-from source_rest_api.formats.datetimes import parse
+from source_rest_api.http import server_time
 from source_rest_api.model import Model, Text
 from source_rest_api.templates import templates
 
@@ -30,11 +27,10 @@ if TYPE_CHECKING:
     from source_rest_api.http.credentials import Auth
     from source_rest_api.http.response import Response
 
-_NUMBER = re.compile(r"-?\d{1,15}(\.\d+)?", re.ASCII)
-_MOMENT = 10**9
-"""A number from here on is seconds since 1970, not a life of 30 years."""
-_MILLISECONDS = 10**11
-"""And from here on milliseconds."""
+_YEAR_2001 = 1e9
+"""Seconds since 1970. A date before it, such as year 1, is how some servers write that there is none."""
+_LONGEST = 1e9
+"""Seconds; a life of 31 years or more says nothing."""
 
 
 class TokenLocation(Model):
@@ -50,9 +46,11 @@ class TokenLocation(Model):
 
     def put(self, request: PreparedRequest, token: str, context: Mapping[str, Any]) -> PreparedRequest:
         """Put the token on a request."""
-        bearer = self.location == "header" and self.name.lower() == "authorization"
-        template = self.value or ("Bearer {{ token }}" if bearer else "{{ token }}")
-        value = templates.render(template, {**context, "token": token})
+        if self.value is not None:
+            value = templates.render(self.value, {**context, "token": token})
+        else:
+            bearer = self.location == "header" and self.name.lower() == "authorization"
+            value = f"Bearer {token}" if bearer else token
         return put(request, self.location, self.name, value)
 
     @model_validator(mode="after")
@@ -120,16 +118,19 @@ class SharedToken:
 
     def _newer_than(self, old: Auth | None) -> _CurrentToken:
         attempts = self._attempts
+        # Held while the token is asked for, so that the others wait for it. Inside it take their own locks: the gates
+        # and the pace of the token's requester, the mask (`learn`) and the writer to stdout (`replace`). None of them
+        # ever asks for credentials, so the order never turns round.
         with self._lock:
             if self._held is not None and self._held is not old and self._is_fresh(self._held):
                 return self._held
             if self._failure is not None and (attempts != self._attempts or isinstance(self._failure, ConfigError)):
-                raise _again(self._failure)
+                raise self._failure.copy()
             try:
                 self._held = self._new()
                 self._failure = None
             except SourceError as error:
-                self._failure = _again(error)
+                self._failure = error.copy()
                 raise
             finally:
                 self._attempts += 1
@@ -143,7 +144,11 @@ class SharedToken:
 
 
 def margin(life: float) -> float:
-    """How many seconds ahead of its end a token is renewed."""
+    """How many seconds ahead of its end a token is renewed.
+
+    A tenth of its life; at least a minute, for requests under way and clocks that differ; at most half of a short
+    life, or a token of 50 s would be renewed with every request.
+    """
     return min(max(life / 10, 60.0), life / 2)
 
 
@@ -157,29 +162,19 @@ def life(answer: Response, expires: Raw | None, default: float, now: float) -> f
     """
     if expires is None or raw_json.kind(expires) == "null":
         return default
-    text = (raw_json.text(expires) or "").strip()
-    if _NUMBER.fullmatch(text):
-        number = float(text)
-    else:
-        try:
-            number = parse(text).timestamp()
-        except ValueError:
-            raise ConfigError(
-                "The expiry in the token's answer is neither a number of seconds nor a date: check `expires_path`."
-            ) from None
-    if number >= _MOMENT:
-        number = number / (1000 if number >= _MILLISECONDS else 1) - _server_time(answer, now)
-        if number <= 0:
+    found = server_time.named(raw_json.text(expires) or "")
+    if found is None:
+        raise ConfigError(
+            "The expiry in the token's answer is neither a number of seconds nor a date: check `expires_path`."
+        )
+    seconds = found.seconds
+    if found.is_moment:
+        if seconds < _YEAR_2001:
+            return default
+        seconds -= server_time.now(answer.headers, lambda: now)
+        if seconds <= 0:
             raise ConfigError("The token that was given has already expired: check `expires_path` and the clock.")
-    return number if 0 < number < _MOMENT else default
-
-
-def _server_time(answer: Response, now: float) -> float:
-    try:
-        date = parsedate_to_datetime(answer.headers.get("Date", ""))
-    except (TypeError, ValueError):
-        return now
-    return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+    return seconds if 0 < seconds < _LONGEST else default
 
 
 def text_at(root: Raw, path: tuple[str, ...], what: str) -> str:
@@ -194,10 +189,3 @@ def text_at(root: Raw, path: tuple[str, ...], what: str) -> str:
         keys = ", ".join(list(raw_json.fields(root))[:20]) or "no keys"
         raise ConfigError(f"The answer has no token at `{what}: {'.'.join(path)}`; it has {keys}.")
     return value
-
-
-def _again(error: SourceError) -> SourceError:
-    """The same error for another thread, which adds its own place to it."""
-    copy = type(error)(error.message, error.detail)
-    copy.where = list(error.where)
-    return copy

@@ -7,11 +7,11 @@ session (`credentials.py`). They go on requests to allowed origins only (`reques
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from source_rest_api.auth import token_request
 from source_rest_api.auth.aws_signature import AwsSignature
 from source_rest_api.auth.credentials import Location, check_header, check_name, check_names, put
 from source_rest_api.auth.digest import Digest
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
+
+
+_KEY_ALONE = "{{ api_key }}"
+"""The default template; it is filled without Jinja, which most configs never import."""
 
 
 def _check_username(value: str) -> str:
@@ -68,19 +72,21 @@ class ApiKey(Model):
     location: Location = Field(default="header", alias="in")
     """Where the key goes."""
 
-    value: Text = "{{ api_key }}"
+    value: Text = Field(default=_KEY_ALONE, validate_default=False)
     """What is sent, such as `Token {{ api_key }}`. Templates read `api_key`, `config` and `secrets`."""
 
     def session(self, desk: AuthContext) -> Credentials:
         """Fill the template, once."""
         key = self.api_key.get_secret_value()
-        value = templates.render(self.value, {**desk.context, "api_key": key})
+        is_alone = self.value == _KEY_ALONE
+        value = key if is_alone else templates.render(self.value, {**desk.context, "api_key": key})
         desk.learn(value)
         return Static(lambda request: put(request, self.location, self.name, value))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_names(self.value, "api_key")
+        if self.value != _KEY_ALONE:
+            check_names(self.value, "api_key")
         check_name(self.location, self.name)
         if self.location in {"header", "cookie"}:
             check_header(self.api_key)
@@ -104,8 +110,8 @@ class Basic(Model):
 
     @property
     def credentials(self) -> str:
-        """Base64 of `username:password` in UTF-8."""
-        return b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode()
+        """Base64 of user name and password, to be masked."""
+        return token_request.basic(self.username, self.password.get_secret_value())
 
 
 Authenticator: TypeAlias = Annotated[

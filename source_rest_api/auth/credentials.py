@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from time import monotonic
+from time import time as seconds_since_1970
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
-import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import raw_json
 from source_rest_api.http.credentials import Auth, Credentials, Static
+from source_rest_api.http.request_body import JsonPayload
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ class AuthContext(Struct, frozen=True):
     """Notes a secret that must never be shown."""
     replace: Callable[[str, str], None]
     """Passes the config on with another secret in place of one, and returns when that has been done."""
-    clock: Callable[[], float]
+    clock: Callable[[], float] = monotonic
     """Seconds, for expiry."""
-    time: Callable[[], float]
+    time: Callable[[], float] = seconds_since_1970
     """Seconds since 1970."""
 
 
@@ -145,15 +146,8 @@ def _with_field(request: PreparedRequest, name: str, value: str) -> bytes:
     if kind == "application/x-www-form-urlencoded":
         return "&".join(filter(None, [_kept(body.decode(), name), urlencode({name: value})])).encode()
     if kind == "application/json" and body[:1] == b"{":
-        return msgspec.json.encode(_placed(raw_json.fields(msgspec.Raw(body)), name.split("."), value))
+        return JsonPayload(Raw(body)).with_field(name, value).encode()
     raise ConfigError(
         f"`authentication` puts `{name}` into the body, but the request has none that is a form or a JSON object: give "
         "the endpoint a `body` of one of these types."
     )
-
-
-def _placed(fields: dict[str, msgspec.Raw], path: list[str], value: str) -> dict[str, Any]:
-    inner = (
-        value if len(path) == 1 else _placed(raw_json.fields(fields.get(path[0], msgspec.Raw(b"{}"))), path[1:], value)
-    )
-    return {**fields, path[0]: inner}

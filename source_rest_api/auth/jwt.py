@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from source_rest_api.auth import access_token, token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
 
-_ASSERTION: NamedTexts = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "{{ jwt }}"}
-"""RFC 7523, section 2.1."""
+
+def _asserted(signed: str) -> dict[str, str]:
+    """The fields by which a token is exchanged (RFC 7523, section 2.1)."""
+    return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}
+
+
+_ASSERTION: NamedTexts = {**_asserted("{{ jwt }}")}
+"""The default templates; they are filled without Jinja, which most configs never import."""
 
 
 class Jwt(Model):
@@ -47,7 +53,7 @@ class Jwt(Model):
     """Seconds that it is valid, as claim `exp`."""
     token_url: Text | None = None
     """URL that gives an access token for it. Templates read `config` and `secrets`."""
-    fields: NamedTexts = _ASSERTION
+    fields: NamedTexts = Field(default=_ASSERTION, validate_default=False)
     """Fields of the token request. Templates read `jwt`, `config` and `secrets`. By default those of RFC 7523,
     section 2.1."""
     headers: NamedTexts = {}
@@ -71,7 +77,7 @@ class Jwt(Model):
         context = {**desk.context, "jwt": signed}
         request = TokenRequest(
             templates.render(self.token_url, context),
-            token_request.filled(self.fields, context),
+            _asserted(signed) if self.fields == _ASSERTION else token_request.filled(self.fields, context),
             token_request.filled(self.headers, context),
         )
         answer = request.send(desk)
@@ -107,7 +113,8 @@ class Jwt(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         token_request.check(self.claims)
-        token_request.check(self.fields, "jwt")
+        if self.fields != _ASSERTION:
+            token_request.check(self.fields, "jwt")
         token_request.check(self.headers, "jwt")
         check_names(self.token_url or "")
         try:

@@ -73,10 +73,13 @@ class Login(Model):
     def _token(self, desk: AuthContext) -> Token:
         secret = self.password.get_secret_value()
         context = {**desk.context, "username": self.username, "password": secret}
-        fields = {} if self.basic else {"username": "{{ username }}", "password": "{{ password }}"}
+        if self.fields is not None:
+            fields = token_request.filled(self.fields, context)
+        else:
+            fields = {} if self.basic else {"username": self.username, "password": secret}
         request = TokenRequest(
             templates.render(self.login_url, context),
-            token_request.filled(fields if self.fields is None else self.fields, context),
+            fields,
             token_request.filled(self.headers, context),
             (self.username, secret) if self.basic else None,
             self.body_format,

@@ -17,7 +17,6 @@ from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
 from source_rest_api.http.response import Response, describe
-from source_rest_api.records.decoders import Json
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ def _root(response: Response) -> Raw:
     if not response.body.strip():
         return msgspec.Raw(b"{}")
     try:
-        return Json().decode(response)
+        return response.json()
     except SourceError as error:
         # The body may hold the token, so it is not shown.
         kind = response.content_type or "no content type"

@@ -14,12 +14,12 @@ from source_rest_api.config import template_checks, validation
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.cursors.cursors import DatetimeText
 from source_rest_api.errors import ConfigError
-from source_rest_api.http.client import ProxyUrl
-from source_rest_api.http.error_rules import ErrorRule
-from source_rest_api.http.origins import AllowedOrigin
+from source_rest_api.http.error_rules import ErrorPolicies, ErrorPolicy, ErrorRule
+from source_rest_api.http.origins import AllowedOrigin, Origins
 from source_rest_api.http.response import LARGEST_BODY
 from source_rest_api.http.retry import Retry
-from source_rest_api.http.tls import Tls
+from source_rest_api.http.settings import HttpSettings
+from source_rest_api.http.tls import ProxyUrl, Tls
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
 from source_rest_api.pagination.paginators import NoPagination, Pagination
 from source_rest_api.templates import templates
@@ -135,6 +135,30 @@ class Config(Model):
     def context(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """What all templates read: the config as it was written (`raw`), and the secrets by their names."""
         return {"config": raw, "secrets": {name: secret.get_secret_value() for name, secret in self.secrets.items()}}
+
+    def http(self, url_base: str) -> HttpSettings:
+        """The settings of its requests.
+
+        Args:
+            url_base: Its URL, filled; credentials are its origin's.
+
+        Raises:
+            ConfigError: `url_base` is not a URL, or `allowed_origins` do not go with it.
+        """
+        return HttpSettings(
+            origins=Origins(url_base, self.allowed_origins),
+            policies=ErrorPolicies(
+                ErrorPolicy(self.errors), {e.name: ErrorPolicy([*e.errors, *self.errors]) for e in self.streams}
+            ),
+            retry=self.retry,
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+            request_timeout=self.request_timeout,
+            largest_body=self.limits.body,
+            requests_per_second=self.max_requests_per_second,
+            tls=self.tls,
+            proxy_url=self.proxy_url,
+        )
 
     @cached_property
     def streams(self) -> list[Endpoint]:

@@ -147,7 +147,7 @@ def _aware(moments: list[Any]) -> list[Any]:
             return moments
     except (TypeError, ValueError, AttributeError):
         pass
-    return [m if m is None or m.tzinfo else m.replace(tzinfo=timezone.utc) for m in moments]
+    return [m if m is None or m.tzinfo else datetimes.aware(m) for m in moments]
 
 
 def _at_midnight(days: list[Any]) -> list[Any]:

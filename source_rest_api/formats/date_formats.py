@@ -150,7 +150,7 @@ class DateFormat:
             parsed = datetime.strptime(text, form)  # noqa: DTZ007 -- made aware below
         except ValueError:
             parsed = datetime.strptime(_FRACTION.sub(r"\1", text), form)  # noqa: DTZ007
-        return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+        return aware(parsed)
 
     def _since_epoch(self, text: str, counted: timedelta) -> datetime:
         found = self._since.fullmatch(text)
@@ -158,6 +158,11 @@ class DateFormat:
         if not number.adjusted() < _LARGEST:
             raise OverflowError
         return _EPOCH + timedelta(microseconds=int(number * (counted // MICROSECOND)))
+
+
+def aware(moment: datetime) -> datetime:
+    """A moment that has no offset is in UTC."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
 
 
 @lru_cache(maxsize=1000)

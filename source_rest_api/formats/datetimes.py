@@ -14,6 +14,7 @@ from source_rest_api.formats import date_formats
 if TYPE_CHECKING:
     from pendulum import Duration
 
+aware = date_formats.aware
 MIDNIGHT = time(tzinfo=timezone.utc)
 
 
@@ -28,7 +29,7 @@ def parse(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError("not a date-time")  # noqa: TRY004 -- it is a wrong value for whoever asks
     with suppress(msgspec.ValidationError, UnicodeEncodeError):
-        return _aware(msgspec.convert(value, datetime))
+        return aware(msgspec.convert(value, datetime))
     with suppress(msgspec.ValidationError, UnicodeEncodeError):
         return datetime.combine(msgspec.convert(value, date), MIDNIGHT)
     if not value[:4].isdecimal():  # such as `now` and `12:30`, which pendulum reads by the clock
@@ -99,7 +100,3 @@ def duration(text: str) -> Duration:
     if not isinstance(length, pendulum.Duration) or length <= timedelta(0):
         raise ValueError(f"not an ISO 8601 duration such as P30D, P1M or PT6H: {text!r}")
     return length
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)

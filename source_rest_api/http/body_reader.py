@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from source_rest_api.errors import Stopped, TransientError
-from source_rest_api.http import compression, http1
+from source_rest_api.http import compression
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import Event
 
-    from source_rest_api.http.client import Answer
+    from source_rest_api.http.transport import RawResponse
 
-_CHUNK = 1 << 18
 _MEGABYTE = 1 << 20
+"""A body that is read while it arrives has `request_timeout` for each. Less would blame one lost packet; a bound for
+all of it would forbid large files."""
 _PACKED = 8
 """The part of the largest body up to which it does not matter how small it was packed."""
 
@@ -36,11 +36,11 @@ class BodyReader:
         self._stop = stop
         self._clock = clock
 
-    def chunks(self, answer: Answer) -> Iterator[bytes]:
+    def chunks(self, answer: RawResponse) -> Iterator[bytes]:
         """The body as it arrives. `request_timeout` bounds the wait for each megabyte, not the time of who reads it."""
         waited, size = 0.0, 0
         with answer:
-            arriving = _arriving(answer)
+            arriving = answer.chunks
             while True:
                 before = self._clock()
                 chunk = next(arriving, b"")
@@ -55,7 +55,7 @@ class BodyReader:
                     waited, size = 0.0, 0
                 yield chunk
 
-    def whole(self, answer: Answer, deadline: float) -> bytes:
+    def whole(self, answer: RawResponse, deadline: float) -> bytes:
         """The body, content coding undone.
 
         Args:
@@ -72,19 +72,13 @@ class BodyReader:
         plain = compression.plain(arrived, coding, lenient=not answer.ok)
         return compression.joined(arrived.in_proportion(plain, self.largest // _PACKED), self.largest)
 
-    def _until(self, answer: Answer, deadline: float) -> Iterator[bytes]:
-        for chunk in _arriving(answer):
+    def _until(self, answer: RawResponse, deadline: float) -> Iterator[bytes]:
+        for chunk in answer.chunks:
             if self._stop.is_set():
                 raise Stopped
             if self._clock() > deadline:
                 raise TransientError(f"The answer was not complete after {self._timeout:g} s (`request_timeout`).")
             yield chunk
-
-
-def _arriving(answer: Answer) -> Iterator[bytes]:
-    if isinstance(answer, http1.RawResponse):
-        return answer.chunks
-    return iter(partial(answer.raw.read1, _CHUNK, decode_content=False), b"")
 
 
 class _Counted:

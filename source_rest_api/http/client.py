@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from email.message import Message
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
-from pydantic import AfterValidator, SecretStr
-from requests.adapters import HTTPAdapter
 from requests.cookies import MockRequest, MockResponse
 from requests.structures import CaseInsensitiveDict
 from requests.utils import check_header_validity
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.http import http1
 from source_rest_api.http.connection_pool import ConnectionPool
+from source_rest_api.http.requests_transport import RequestsTransport
 from source_rest_api.http.tls import CertificateFiles
-from source_rest_api.model import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from source_rest_api.config.config import Config
+    from source_rest_api.http.settings import HttpSettings
+    from source_rest_api.http.transport import ConnectionOptions, RawResponse, Transport
 
 
-def _check_proxy(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be a URL such as `http://proxy.example.com:3128`")
-    return secret
-
-
-ProxyUrl = Annotated[Secret, AfterValidator(_check_proxy)]
-Answer: TypeAlias = http1.RawResponse | requests.Response
-"""An answer whose head has come. One of `requests` comes from what has been put in place of the network."""
 _HEADERS = {
     "User-Agent": "source-rest-api",
     "Accept-Encoding": "gzip, deflate",
@@ -45,7 +31,6 @@ _HEADERS = {
     "Connection": "keep-alive",
 }
 """Of all requests, unless they say otherwise."""
-_SENDERS = (requests.Session.send, HTTPAdapter.send)
 
 
 class _Session(requests.Session):
@@ -59,21 +44,25 @@ class HttpClient:
     """One session's connections. Where a proxy is set, the proxy decides where connections may lead.
 
     Args:
-        config: The API.
+        settings: Those of the API.
         clock: Seconds, for deadlines.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: HttpSettings, clock: Callable[[], float]) -> None:
         self.session = _Session()
-        self.routes = ConnectionPool(config, clock)
-        proxy = None if config.proxy_url is None else config.proxy_url.get_secret_value()
+        self.transport: Transport = (
+            ConnectionPool(settings, self._options, clock)
+            if settings.transport == "own"
+            else RequestsTransport(settings, self.session, self._options, clock)
+        )
+        proxy = None if settings.proxy_url is None else settings.proxy_url.get_secret_value()
         self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
         self._folder: TemporaryDirectory[str] | None = None
         self._files: CertificateFiles | None = None
-        if config.tls is not None:
+        if settings.tls is not None:
             self._folder = TemporaryDirectory(prefix="source-rest-api-")
             try:
-                self._files = CertificateFiles(config.tls, Path(self._folder.name))
+                self._files = CertificateFiles(settings.tls, Path(self._folder.name))
             except OSError as error:
                 raise ConfigError(f"The certificates of `tls` cannot be written to a file: {error.strerror}.") from None
 
@@ -101,21 +90,9 @@ class HttpClient:
         prepared.prepare_body(body, None)
         return prepared
 
-    def send(self, prepared: requests.PreparedRequest, *, trusted: bool) -> Answer:
-        """Send a request; the answer, when its head has come.
-
-        The session is passed over: it looks for redirects, hooks and more, at the cost of a small page. But where
-        something has been put in place of how `requests` sends, that is asked: requests-mock or responses, in tests.
-
-        Args:
-            prepared: With its credentials.
-            trusted: Whether the client certificate may be shown there. It is the same for all URLs of an origin.
-        """
-        settings = partial(self.settings, str(prepared.url), trusted=trusted)
-        if (requests.Session.send, HTTPAdapter.send) != _SENDERS:
-            timeout = self.routes.timeouts
-            return self.session.send(prepared, stream=True, allow_redirects=False, timeout=timeout, **settings())
-        answer = self.routes.send(prepared, settings)
+    def send(self, prepared: requests.PreparedRequest, *, trusted: bool) -> RawResponse:
+        """Send a request, as `Transport.send`, and keep the cookies of its response."""
+        answer = self.transport.send(prepared, trusted=trusted)
         if answer.cookies:
             said: Any = Message()
             for cookie in answer.cookies:
@@ -124,22 +101,15 @@ class HttpClient:
             self.session.cookies.extract_cookies(cast("Any", MockResponse(said)), cast("Any", MockRequest(prepared)))
         return answer
 
-    def settings(self, url: str, *, trusted: bool = True) -> dict[str, Any]:
-        """What `requests` wants to know for connections to a URL, by the config and the environment.
-
-        Args:
-            url: Where to.
-            trusted: As for `send`.
-        """
+    def _options(self, url: str, *, trusted: bool) -> ConnectionOptions:
         verify = self._files.ca_bundle if self._files else None
-        settings = self.session.merge_environment_settings(url, dict(self._proxies), None, verify, None)
+        found = self.session.merge_environment_settings(url, dict(self._proxies), None, verify, None)
         client = self._files.client if self._files and trusted else None
-        cert = client or settings["cert"]
-        return {"proxies": settings["proxies"], "verify": settings["verify"], "cert": cert}
+        return {"proxies": found["proxies"], "verify": found["verify"], "cert": client or found["cert"]}
 
     def close(self) -> None:
         """Close all connections, and remove what was written for them."""
-        self.routes.close()
+        self.transport.close()
         self.session.close()
         if self._folder is not None:
             self._folder.cleanup()

@@ -40,7 +40,7 @@ class Permits:
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = limit
         self._clock = clock
-        self._lock = Lock()
+        self._lock = Lock()  # no other lock is taken while it is held
         self._queue: deque[Event] = deque()
         self._held = 0
         self._limit = float(min(limit, _START))
@@ -143,7 +143,7 @@ class Pace:
     def __init__(self, per_second: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 1 / per_second if per_second else 0.0
         self._clock = clock
-        self._lock = Lock()
+        self._lock = Lock()  # no other lock is taken while it is held
         self._next = clock()
 
     def wait(self) -> float:

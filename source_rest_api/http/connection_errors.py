@@ -16,6 +16,8 @@ from source_rest_api.http.error_policy import PROXY_CREDENTIALS, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from source_rest_api.http.transport import TransportError
+
 _REASONS = (
     ("refused", "connection refused"),
     ("name or service not known", "unknown host name"),
@@ -25,11 +27,9 @@ _REASONS = (
 )
 
 
-def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
-    """The verdict on a request that got no whole answer. What urllib3 and requests say is not shown: it holds URLs.
-
-    Errors of requests come from what prepares requests, and from what has been put in place of how it sends.
-    """
+def judge(failure: TransportError) -> Verdict:
+    """The verdict on a request that got no whole answer. What urllib3 and requests say is not shown: it holds URLs."""
+    error = failure.__cause__ or failure
     causes = list(_causes(error))
 
     def caused(*kinds: type[BaseException]) -> bool:

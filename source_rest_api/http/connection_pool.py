@@ -1,28 +1,26 @@
-"""The ways to the origins of a session: what makes connections to each, and those that are free."""
+"""The transport of our own: for each origin of a session, what makes connections, and those that are free."""
 
 from __future__ import annotations
 
-import io
-from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as wire
 
-from source_rest_api.errors import TransientError
-from source_rest_api.http import egress_guard, http1, http1_head
+from source_rest_api.http import http1, http1_head
+from source_rest_api.http.adapter import BoundedAdapter
 from source_rest_api.http.origins import Origin
+from source_rest_api.http.transport import as_transport_errors
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from requests import PreparedRequest
-    from typing_extensions import Buffer
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
 
-    from source_rest_api.config.config import Config
+    from source_rest_api.http.settings import HttpSettings
+    from source_rest_api.http.transport import ConnectionOptions, FindOptions, RawResponse
 
 
 class OriginPool:
@@ -44,7 +42,7 @@ class OriginPool:
         self._closed = False
 
     def take(self) -> http1.Connection | None:
-        """A connection that is free, if there is one."""
+        """A connection that is free, if there is one. Lists need no lock to append and to pop."""
         while self._free:
             try:
                 connection = self._free.pop()
@@ -69,53 +67,45 @@ class OriginPool:
 
 
 class ConnectionPool:
-    """Sends what `requests` has prepared. What holds for all requests to an origin is found out once.
+    """The transport of our own. What holds for all requests to an origin is found out once.
 
     Args:
-        config: The API.
+        settings: Those of the API.
+        options: Finds the options of connections.
         clock: Seconds, for deadlines.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
-        self.timeouts = (config.connect_timeout, config.read_timeout)
-        """Seconds: to connect, and for the next bytes."""
-        self._seconds = config.request_timeout
+    def __init__(self, settings: HttpSettings, options: FindOptions, clock: Callable[[], float]) -> None:
+        self._timeouts = (settings.connect_timeout, settings.read_timeout)
+        self._seconds = settings.request_timeout
+        self._options = options
         self._clock = clock
-        self._adapter = HTTPAdapter()
+        self._adapter = BoundedAdapter(settings.request_timeout, clock)
         self.by_origin: dict[Origin, OriginPool] = {}
-        if egress_guard.is_guarded():
-            egress_guard.guard(self._adapter.poolmanager)
 
-    def send(self, request: PreparedRequest, settings: Callable[[], Mapping[str, Any]]) -> http1.RawResponse:
-        """Send it on a free connection, or a new one; the answer, when its head has come.
+    def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
+        """Send it on a free connection, or a new one; the response, when its head has come."""
+        url, method = str(prepared.url), str(prepared.method)
+        with as_transport_errors:
+            origin = Origin.of(url)
+            route = self.by_origin.get(origin) or self._found(origin, prepared, self._options(url, trusted=trusted))
+            path = url[url.index("/", url.index("//") + 2) :].partition("#")[0]
+            target = f"{origin}{path}" if route.is_forwarded else path
+            host = () if "Host" in prepared.headers else (("Host", route.host),)
+            headers = (*host, *route.proxy_headers, *prepared.headers.items())
+            written = http1_head.written(method, target, headers, prepared.body)
+            connection = route.take()
+            if connection is None:
+                sock = _connected(route, *self._timeouts)
+                connection = http1.Connection(sock, self._seconds, self._clock, route.give_back)
+            return connection.ask(written, method)
 
-        Args:
-            request: With all its headers but `Host`, which it may have.
-            settings: What `requests` wants to know for connections to its origin: `verify`, `cert` and `proxies`.
-
-        Raises:
-            SourceError, urllib3.exceptions.HTTPError: There is no answer.
-            ValueError: It cannot be written as HTTP.
-        """
-        url, method = str(request.url), str(request.method)
-        origin = Origin.of(url)
-        route = self.by_origin.get(origin) or self._found(origin, request, **settings())
-        path = url[url.index("/", url.index("//") + 2) :].partition("#")[0]
-        target = f"{origin}{path}" if route.is_forwarded else path
-        host = () if "Host" in request.headers else (("Host", route.host),)
-        headers = (*host, *route.proxy_headers, *request.headers.items())
-        written = http1_head.written(method, target, headers, request.body)
-        connection = route.take()
-        if connection is None:
-            sock = _connected(route, *self.timeouts)
-            connection = http1.Connection(sock, self._seconds, self._clock, route.give_back)
-        return connection.ask(written, method)
-
-    def _found(self, origin: Origin, request: PreparedRequest, *, verify: Any, cert: Any, proxies: Any) -> OriginPool:
-        made = self._adapter.get_connection_with_tls_context(request, verify, proxies, cert)
+    def _found(self, origin: Origin, prepared: PreparedRequest, options: ConnectionOptions) -> OriginPool:
+        verify, cert = options["verify"], options["cert"]
+        made = self._adapter.get_connection_with_tls_context(prepared, verify, options["proxies"], cert)
         pool = cast("HTTPConnectionPool", made)
-        self._adapter.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]
-        bound(pool, self._seconds, self._clock)
+        self._adapter.cert_verify(pool, str(prepared.url), verify, cert)  # type: ignore[no-untyped-call]
+        # Without a lock: of two threads that come first, one makes a pool for nothing, and both use the same.
         return self.by_origin.setdefault(origin, OriginPool(origin, pool))
 
     def close(self) -> None:
@@ -160,46 +150,3 @@ def _failure(error: BaseException, connection: HTTPConnection) -> BaseException:
     if isinstance(error, TimeoutError):
         return wire.ConnectTimeoutError("Connecting took too long.")
     return wire.ProtocolError("Connection aborted.", error)
-
-
-class _Timed(io.RawIOBase):
-    """What a socket gives, up to a moment. It is looked at before each read, which the socket's own timeout bounds."""
-
-    def __init__(self, raw: io.RawIOBase, seconds: float, clock: Callable[[], float]) -> None:
-        self._raw = raw
-        self._seconds = seconds
-        self._clock = clock
-        self._ends = clock() + seconds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer, /) -> int | None:
-        if self._clock() > self._ends:
-            raise TransientError(f"The proxy's answer was not complete after {self._seconds:g} s (`request_timeout`).")
-        return self._raw.readinto(buffer)
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-def bound(pool: HTTPConnectionPool, seconds: float, clock: Callable[[], float]) -> None:
-    """Let the proxy of a pool answer within a time.
-
-    Args:
-        pool: Whose connections are yet to be made.
-        seconds: From the end of the request on.
-        clock: Seconds.
-    """
-
-    class Answer(HTTPResponse):
-        def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
-            super().__init__(sock, *args, **more)
-            self.fp = io.BufferedReader(_Timed(self.fp.detach(), seconds, clock))
-
-    kind: Any = pool.ConnectionCls
-    pool.ConnectionCls = type(kind.__name__, (kind,), {"response_class": Answer})

@@ -7,7 +7,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 from pydantic import BeforeValidator, PositiveFloat, WithJsonSchema, model_validator
 
@@ -17,11 +17,10 @@ from source_rest_api.http import error_policy, rate_limits
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.response import describe
 from source_rest_api.model import Model, Path, Text
-from source_rest_api.records.decoders import Json
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -60,7 +59,7 @@ class RuleInput:
     def root(self) -> Raw | None:
         """The body's JSON value; None if it is none, or is read while it arrives."""
         try:
-            return Json().decode(self.response) if self.response.body else None
+            return self.response.json() if self.response.body else None
         except SourceError:
             return None
 
@@ -174,11 +173,15 @@ class ErrorPolicy:
     """What answers to the requests of one endpoint mean.
 
     Args:
-        rules: In their order; what none of them fits means what it means everywhere.
+        rules: In their order.
+        usual: The meaning of an answer that no rule fits; None for a success.
     """
 
-    def __init__(self, rules: Sequence[ErrorRule]) -> None:
+    def __init__(
+        self, rules: Sequence[ErrorRule] = (), usual: Callable[[Response], Verdict | None] = error_policy.judge
+    ) -> None:
         self._rules = rules
+        self._usual = usual
 
     def rule(self, answer: RuleInput) -> ErrorRule | None:
         """The first rule that fits."""
@@ -195,7 +198,7 @@ class ErrorPolicy:
         """The response as it is to be read, or what is wrong with it."""
         answer = RuleInput(response)
         rule = self.rule(answer) if self._rules else None
-        usual = error_policy.judge(response)
+        usual = self._usual(response)
         if rule is None:
             return usual or response
         if rule.action == "accept":
@@ -206,6 +209,18 @@ class ErrorPolicy:
         if rule.action == "stop":
             return replace(response, last_reason="an error rule with `action: stop`", is_accepted=True)
         return _verdict(rule, answer, usual)
+
+
+class ErrorPolicies(Struct, frozen=True):
+    """What answers mean, by the endpoint that was asked."""
+
+    others: ErrorPolicy = ErrorPolicy()
+    """Of requests that belong to no endpoint of `by_endpoint`."""
+    by_endpoint: Mapping[str, ErrorPolicy] = {}
+
+    def of(self, endpoint: str) -> ErrorPolicy:
+        """The policy of one endpoint."""
+        return self.by_endpoint.get(endpoint, self.others)
 
 
 def _verdict(rule: ErrorRule, answer: RuleInput, usual: Verdict | None) -> Verdict:

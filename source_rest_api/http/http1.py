@@ -16,54 +16,21 @@ from urllib3.util.wait import wait_for_read
 
 from source_rest_api.errors import TransientError
 from source_rest_api.http.http1_head import parsed
+from source_rest_api.http.transport import RawResponse, as_transport_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from socket import socket
-
-    from typing_extensions import Self
 
     from source_rest_api.http.http1_head import Head
 
 _CHUNK = 1 << 16
 """Bytes that are taken from the system at once. More would be memory that is fresh each time."""
 _LONGEST_HEAD = 1 << 18
-"""Bytes, of a head or of a line between chunks."""
+"""Bytes, of a head or of a line between chunks. Servers send 64 kB at most; without a bound it would fill memory."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?\r?", re.DOTALL)
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-
-
-class RawResponse:
-    """An answer whose head has come. What it shares with a `requests.Response` has the same names.
-
-    Args:
-        head: Its head.
-        connection: Where it comes from.
-        chunks: Its body as it comes, content coding left on. It ends when the body is complete.
-    """
-
-    def __init__(self, head: Head, connection: Connection, chunks: Iterator[bytes]) -> None:
-        self.status_code = head.status
-        self.headers = head.headers
-        self.cookies = head.cookies
-        self.chunks = chunks
-        self._connection = connection
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is no error."""
-        return self.status_code < HTTPStatus.BAD_REQUEST
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Read no more of it. A connection that holds the rest of a body is of no further use."""
-        self._connection.abandon(self)
 
 
 class Connection:
@@ -85,7 +52,7 @@ class Connection:
         self._free = free
         self._came = b""
         self._at = 0
-        self._answer: RawResponse | None = None
+        self._body_under_way: Iterator[bytes] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -94,12 +61,12 @@ class Connection:
 
     def close(self) -> None:
         """End it."""
-        self._answer = None
+        self._body_under_way = None
         self._sock.close()
 
-    def abandon(self, answer: RawResponse) -> None:
-        """Close it if the answer is the one that is under way."""
-        if answer is self._answer:
+    def _abandon(self, body: Iterator[bytes]) -> None:
+        """Close it if the body is the one that is under way: another request may have the connection by now."""
+        if body is self._body_under_way:
             self.close()
 
     def ask(self, request: bytes, method: str) -> RawResponse:
@@ -112,16 +79,17 @@ class Connection:
         Raises:
             TransientError: The head did not come in time.
             BrokenAnswerError: It says in no clear way where the body ends.
-            urllib3.exceptions.HTTPError: There is no answer.
+            TransportError: There is no answer.
         """
         try:
-            self._send(request)
-            head = self._head(self._clock() + self._seconds)
-            self._answer = RawResponse(head, self, self._body(head, method))
+            with as_transport_errors:
+                self._send(request)
+                head = self._head(self._clock() + self._seconds)
+                body = self._body_under_way = self._body(head, method)
         except BaseException:
             self.close()
             raise
-        return self._answer
+        return RawResponse(head.status, head.headers, body, partial(self._abandon, body), head.cookies)
 
     def _send(self, request: bytes) -> None:
         try:
@@ -192,10 +160,11 @@ class Connection:
         return self._ended(parts, keeps=head.keeps)
 
     def _ended(self, parts: Iterator[bytes], *, keeps: bool) -> Iterator[bytes]:
-        yield from parts
+        with as_transport_errors:
+            yield from parts
         if keeps and self._at == len(self._came):
             self._came, self._at = b"", 0
-            self._answer = None
+            self._body_under_way = None
             self._free(self)
         else:
             self.close()

@@ -8,28 +8,22 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from source_rest_api.formats import datetimes
+from source_rest_api.http import server_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
 
 LONGEST = 1e9
 """Seconds; whatever is longer is for ever."""
-_SECONDS_SINCE_1970 = 1e9
-"""A number from here on is a moment, not a duration (of 31 years)."""
-_MILLISECONDS_SINCE_1970 = 1e11
 _AFTER = ("Retry-After", "X-Retry-After")
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset", "X-RateLimit-Reset-After")
 _REMAINING = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
 _WORDS = re.compile(r"rate.?limit|too.?many.?requests|throttl|slow.?down", re.IGNORECASE)
 _DIGITS = 18
+"""A count of requests with more is none, and would take long to read."""
 _PARAMETERS = tuple(
     re.compile(rf"(?<![\w-])(?:{names})=(\d{{1,{_DIGITS}}})(?![\d.])", re.ASCII) for names in ("remaining|r", "reset|t")
 )
@@ -84,19 +78,12 @@ def until(text: str, headers: Mapping[str, str], clock: Callable[[], float] = ti
         headers: Of the answer, whose `Date` is when it was written.
         clock: Seconds since 1970, if there is no `Date`.
     """
-    text = text.strip()
-    if text.isascii() and text.replace(".", "", 1).isdecimal():
-        number = float(text)
-        if number < _SECONDS_SINCE_1970:
-            return number
-        moment = number if number < _MILLISECONDS_SINCE_1970 else number / 1000
-    else:
-        found = _date(text)
-        if found is None:
-            return None
-        moment = found
-    said = _date(headers.get("Date", ""))
-    return min(max(moment - (clock() if said is None else said), 0.0), LONGEST)
+    found = server_time.named(text)
+    if found is None or (found.seconds < 0 and not found.is_moment):
+        return None
+    if not found.is_moment:
+        return found.seconds
+    return min(max(found.seconds - server_time.now(headers, clock), 0.0), LONGEST)
 
 
 def named_in(text: str) -> bool:
@@ -106,19 +93,6 @@ def named_in(text: str) -> bool:
 
 def _first(headers: Mapping[str, str], names: Iterable[str]) -> str:
     return next((value.strip() for name in names if (value := headers.get(name, ""))), "")
-
-
-def _date(text: str) -> float | None:
-    """Seconds since 1970."""
-    with suppress(TypeError, ValueError, OverflowError):
-        return _aware(parsedate_to_datetime(text)).timestamp()
-    with suppress(ValueError, OverflowError):
-        return datetimes.parse(text).timestamp()
-    return None
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 _NEWS = 1.0
@@ -151,4 +125,5 @@ class RateLimitGates:
 
     def wait(self, endpoint: str) -> float:
         """Seconds until the endpoint's requests may go on."""
+        # Without the lock: each request comes here, and one number of a dict is always whole.
         return max(self._until.get(endpoint, 0.0) - self._clock(), 0.0)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 from pydantic import AfterValidator, Field
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import raw_json
 from source_rest_api.model import Json, Model, NamedTexts, Text, texts_of
 from source_rest_api.templates import optional_values, templates
 
@@ -129,7 +130,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class JsonPayload(Struct, frozen=True):
-    """A JSON value."""
+    """A JSON value, of which parts may be undecoded."""
 
     value: Any
     prefix: tuple[str, ...] = ()
@@ -142,7 +143,7 @@ class JsonPayload(Struct, frozen=True):
         Raises:
             ConfigError: On the way stands something that is no object.
         """
-        return replace(self, value=_placed(self.value, (*self.prefix, *name.split(".")), value))
+        return replace(self, value=_placed(self.value, (*self.prefix, *name.split(".")), value, name))
 
     def encode(self) -> bytes:
         """The bytes to send. Decimals keep their digits."""
@@ -186,11 +187,15 @@ class TextPayload(Struct, frozen=True):
 Payload: TypeAlias = JsonPayload | FormPayload | TextPayload
 
 
-def _placed(value: Any, path: Sequence[str], leaf: int | str) -> Any:
+def _placed(value: Any, path: Sequence[str], leaf: int | str, name: str) -> Any:
+    """A value with another one inside it. Nothing but null makes way for an object: it would be lost unseen."""
     if not path:
         return leaf
+    if isinstance(value, Raw) and raw_json.kind(value) in {"object", "null"}:
+        value = raw_json.fields(value)
     if not isinstance(value, dict | None):
         raise ConfigError(
-            f"The body has no object where `{path[0]}` should be put: check the parameters in `pagination`."
+            f"The body has no object where `{path[0]}` should be put: check the endpoint's `body` and the setting that "
+            f"puts `{name}` there (`pagination`, `incremental` or `authentication`)."
         )
-    return {**(value or {}), path[0]: _placed((value or {}).get(path[0]), path[1:], leaf)}
+    return {**(value or {}), path[0]: _placed((value or {}).get(path[0]), path[1:], leaf, name)}

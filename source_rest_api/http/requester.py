@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from threading import Event
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
-
-import requests
-from urllib3.exceptions import HTTPError
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
@@ -22,28 +19,29 @@ from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.concurrency import Pace
 from source_rest_api.http.credentials import Static
 from source_rest_api.http.error_policy import Verdict
-from source_rest_api.http.error_rules import ErrorPolicy
 from source_rest_api.http.rate_limits import RateLimitGates
 from source_rest_api.http.response import Response, describe
 from source_rest_api.http.retry import RetryBudget
 from source_rest_api.http.sender import Sender
+from source_rest_api.http.transport import TransportError
 from source_rest_api.read_stats import ReadStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from requests import PreparedRequest
     from typing_extensions import Self
 
-    from source_rest_api.config.config import Config
     from source_rest_api.http.concurrency import Permits
-    from source_rest_api.http.credentials import Auth, Credentials
+    from source_rest_api.http.credentials import Credentials
     from source_rest_api.http.request import Request
+    from source_rest_api.http.settings import HttpSettings
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 _CENTURY = 3e9
-"""Seconds."""
+"""Seconds. What a rate limit says beyond that would be no date."""
 
 T = TypeVar("T")
 
@@ -57,45 +55,41 @@ class Requester:
     """One API's connection pool, credentials and patience, shared by all streams and threads.
 
     Args:
-        config: The API.
-        url_base: Its URL, filled; credentials are its origin's.
+        settings: Those of the API.
         stop: Set from outside to end all waiting.
         clock: Seconds, for deadlines.
         jitter: Uniform between 0 and 1, for waits.
-        credentials: Those of this session, if the authenticator itself is not all there is to them.
+        credentials: Those of this session; by default none.
         permits: Of which the calling thread holds one, which is given back while it waits.
-
-    Raises:
-        ConfigError: `url_base` is not a URL, or `allowed_origins` do not go with it.
+        bodies: Reads bodies; by default until `stop` is set.
     """
 
     def __init__(
         self,
-        config: Config,
-        url_base: str,
+        settings: HttpSettings,
         stop: Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         credentials: Credentials | None = None,
         permits: Permits | None = None,
+        bodies: BodyReader | None = None,
     ) -> None:
-        self.retry = config.retry
+        self.retry = settings.retry
         self._stop = stop or Event()
         self._clock = clock
         self._jitter = jitter
         self._permits = permits
-        self._pace = Pace(config.max_requests_per_second, clock)
+        self._pace = Pace(settings.requests_per_second, clock)
         self._gates = RateLimitGates(clock)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
-        """Called with an endpoint's name and the seconds until its rate limit ends, waited for or not."""
-        self._policies = {e.name: ErrorPolicy([*e.errors, *config.errors]) for e in config.streams}
-        self._policy = ErrorPolicy(config.errors)
+        """Called with an endpoint's name and the seconds until its rate limit ends, waited for or not. No lock of this
+        package is held meanwhile, because it takes that of the worker pool."""
+        self._policies = settings.policies
         self._ignored: set[tuple[str, int]] = set()
         self.sender = Sender(
-            config,
-            url_base,
-            credentials or Static(cast("Auth", config.authentication)),
-            BodyReader(config.request_timeout, config.limits.body, self._stop, clock),
+            settings,
+            credentials or Static(_nothing),
+            bodies or BodyReader(settings.request_timeout, settings.largest_body, self._stop, clock),
             clock,
             permits,
             self._refuses,
@@ -120,7 +114,7 @@ class Requester:
 
             try:
                 yield from self.fetch(request, begin, ledger, streamed=True)
-            except (requests.RequestException, HTTPError) as error:
+            except TransportError as error:
                 raise connection_errors.judge(error).error from None
 
     def fetch(
@@ -199,11 +193,11 @@ class Requester:
 
     def _refuses(self, request: Request, response: Response) -> bool:
         """Whether an answer says that the credentials are refused."""
-        return self._policies.get(request.endpoint, self._policy).refuses_credentials(response)
+        return self._policies.of(request.endpoint).refuses_credentials(response)
 
     def _judged(self, request: Request, response: Response) -> Verdict | Response:
         """What is wrong with an answer, or the answer as it is to be read."""
-        judged = self._policies.get(request.endpoint, self._policy).judge(response)
+        judged = self._policies.of(request.endpoint).judge(response)
         if isinstance(judged, Response) and judged.is_ignored:
             seen = (request.endpoint, response.status)
             if seen not in self._ignored:
@@ -232,8 +226,13 @@ class Requester:
             return Verdict(error, retry=True)
         except SourceError as error:
             return Verdict(error)
-        except (requests.RequestException, HTTPError) as error:
+        except TransportError as error:
             return connection_errors.judge(error)
+
+
+def _nothing(request: PreparedRequest) -> PreparedRequest:
+    """No credentials."""
+    return request
 
 
 def _begun(results: Iterator[T]) -> Iterator[T]:

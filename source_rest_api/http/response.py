@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import DecodeError, Struct, field
 
-from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
+from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError, SourceError
+from source_rest_api.formats import raw_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from msgspec import Raw
 
 
 LARGEST_BODY = 1 << 29
@@ -50,8 +53,26 @@ class Response(Struct, frozen=True):
         """Media type in lower case, without parameters; empty if there is none."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    def json(self, text: bytes | None = None) -> Raw:
+        """The body's JSON value, checked and undecoded.
+
+        Args:
+            text: JSON in UTF-8 that stands for the body; by default the body itself.
+
+        Raises:
+            BrokenAnswerError: The body is cut, is not JSON, or is not text in its own charset.
+            ConfigError: It is a page for people, which asks for a login, or nested too deeply.
+        """
+        try:
+            return raw_json.parse(utf8(self) if text is None else text)
+        except DecodeError as error:
+            raise unreadable(self, "JSON", str(error)) from None
+        except RecursionError:
+            raise ConfigError(f"{TOO_DEEP} ({describe(self)}).") from None
+
 
 _STEP = 1 << 14
+"""Bytes that are decoded at once; they fit into the first cache of a CPU."""
 
 
 _SNIPPET = 80

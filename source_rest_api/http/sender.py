@@ -13,22 +13,24 @@ from requests import RequestException
 from source_rest_api.errors import ConfigError
 from source_rest_api.http import compression, rate_limits
 from source_rest_api.http.client import HttpClient
-from source_rest_api.http.origins import Origin, Origins, canonical
+from source_rest_api.http.origins import Origin, canonical
 from source_rest_api.http.response import Response
+from source_rest_api.http.transport import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from requests import PreparedRequest
 
-    from source_rest_api.config.config import Config
     from source_rest_api.http.body_reader import BodyReader
     from source_rest_api.http.concurrency import Permits
     from source_rest_api.http.credentials import Auth, Credentials
     from source_rest_api.http.request import ParamValue, Request
+    from source_rest_api.http.settings import HttpSettings
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.sender")
 _MAX_REDIRECTS = 5
+"""As RFC 2068 advised; whoever needs more goes round in a circle."""
 _REDIRECTS = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -44,33 +46,28 @@ class Sender:
     """One API's connection pool and credentials, shared by all threads.
 
     Args:
-        config: The API.
-        url_base: Its URL, filled; credentials are its origin's.
+        settings: Those of the API.
         credentials: Those of this session.
-        transfer: Reads bodies.
+        bodies: Reads bodies.
         clock: Seconds, for deadlines.
         permits: Are told how long answers take.
         refuses: Whether an answer says that the credentials are refused.
-
-    Raises:
-        ConfigError: `url_base` is not a URL, or `allowed_origins` do not go with it.
     """
 
     def __init__(
         self,
-        config: Config,
-        url_base: str,
+        settings: HttpSettings,
         credentials: Credentials,
-        transfer: BodyReader,
+        bodies: BodyReader,
         clock: Callable[[], float],
         permits: Permits | None,
         refuses: Callable[[Request, Response], bool],
     ) -> None:
-        self.connections = HttpClient(config, clock)
-        self.origins = Origins(url_base, config.allowed_origins)
+        self.connections = HttpClient(settings, clock)
+        self.origins = settings.origins
         self._credentials = credentials
-        self._request_timeout = config.request_timeout
-        self.transfer = transfer
+        self._request_timeout = settings.request_timeout
+        self._bodies = bodies
         self._clock = clock
         self._permits = permits
         self._refuses = refuses
@@ -85,7 +82,7 @@ class Sender:
 
         Raises:
             SourceError: The request cannot be sent, or its answer cannot be read.
-            requests.RequestException, urllib3.exceptions.HTTPError: There is no whole answer.
+            TransportError: There is no whole answer.
         """
         for _ in range(_MAX_REDIRECTS + 1):
             response = self._authorized(request, streamed)
@@ -121,14 +118,12 @@ class Sender:
             remaining, reset = rate_limits.allowance(answer.headers)
             if remaining is not None and reset is not None:
                 self._permits.allowed(remaining, reset)
-        if streamed and answer.ok and answer.status_code not in _REDIRECTS:
-            chunks = compression.plain(self.transfer.chunks(answer), answer.headers.get("Content-Encoding", ""))
-            url, largest = str(prepared.url), self.transfer.largest
-            return Response(answer.status_code, answer.headers, b"", url, chunks, answer.close, largest)
+        if streamed and answer.ok and answer.status not in _REDIRECTS:
+            chunks = compression.plain(self._bodies.chunks(answer), answer.headers.get("Content-Encoding", ""))
+            url, largest = str(prepared.url), self._bodies.largest
+            return Response(answer.status, answer.headers, b"", url, chunks, answer.close, largest)
         with answer:
-            return Response(
-                answer.status_code, answer.headers, self.transfer.whole(answer, deadline), str(prepared.url)
-            )
+            return Response(answer.status, answer.headers, self._bodies.whole(answer, deadline), str(prepared.url))
 
     def prepared(self, request: Request) -> PreparedRequest:
         """As it will be sent, but for the credentials.
@@ -161,7 +156,9 @@ class _AsHttp:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError) and not isinstance(error, RequestException):
+        if isinstance(error, RequestException):
+            raise TransportError from error
+        if isinstance(error, ValueError):
             raise ConfigError(
                 "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line breaks "
                 "and unusual characters."

@@ -1,4 +1,4 @@
-"""Certificates for TLS: whom to trust, and how the connector shows who it is."""
+"""Certificates for TLS (whom to trust, how the connector shows who it is), and the proxy on the way."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ import ssl
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from source_rest_api.model import Model, SecretLines
+from source_rest_api.model import Model, Secret, SecretLines
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _PEM = "-----BEGIN "
 Lines = Annotated[str, Field(json_schema_extra={"multiline": True})]
+
+
+def _check_proxy(secret: SecretStr) -> SecretStr:
+    parts = urlsplit(secret.get_secret_value())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a URL such as `http://proxy.example.com:3128`")
+    return secret
+
+
+ProxyUrl = Annotated[Secret, AfterValidator(_check_proxy)]
 
 
 class Tls(Model):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import msgspec
-from msgspec import Raw
-
-from source_rest_api.errors import TOO_DEEP, ConfigError
-from source_rest_api.formats.raw_json import parse
-from source_rest_api.http.response import describe, unreadable, utf8
+from source_rest_api.http.response import utf8
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
+    from msgspec import Raw
+
     from source_rest_api.http.response import Response
 
 
@@ -38,16 +35,7 @@ class WholeBody(Model):
             BrokenAnswerError: The body is cut, is not in this format, or is not text in its own charset.
             ConfigError: It is a page for people, which asks for a login, or nested too deeply.
         """
-        return self.parsed(self.text(response), response)
-
-    def parsed(self, text: bytes, response: Response) -> Raw:
-        """As `decode`, of what `text` gave."""
-        try:
-            return parse(text)
-        except msgspec.DecodeError as error:
-            raise unreadable(response, "JSON", str(error)) from None
-        except RecursionError:
-            raise ConfigError(f"{TOO_DEEP} ({describe(response)}).") from None
+        return response.json(self.text(response))
 
 
 class Json(WholeBody):

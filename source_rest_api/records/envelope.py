@@ -64,7 +64,7 @@ class Envelope:
         text = self._decoder.text(response)
         cut = None if self._cutter is None else self._cutter.cut(text)
         if cut is None:
-            root = self._decoder.parsed(text, response)
+            root = response.json(text)
             if self._shape.is_empty_list(root):
                 return OpenedBody(root, [])
             return OpenedBody(root, self._selector.select(root, accepted=response.is_accepted))

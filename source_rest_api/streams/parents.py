@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import time
 from threading import Lock
@@ -138,7 +137,7 @@ class _SharedRead:
             while len(self._rows) <= position and not self._ended:
                 self._ask()
         if len(self._rows) <= position and self._failure is not None:
-            raise _again(self._failure)
+            raise self._failure.copy() if isinstance(self._failure, SourceError) else self._failure
         return self._rows.after(position)
 
     def _ask(self) -> None:
@@ -148,12 +147,3 @@ class _SharedRead:
             self._rows.add(page or [])
         except BaseException as failure:  # noqa: BLE001 -- whatever it is, it concerns every child
             self._ended, self._failure = True, failure
-
-
-def _again(failure: BaseException) -> BaseException:
-    """An error for one more child, which will say where it was met."""
-    if not isinstance(failure, SourceError):
-        return failure
-    again = copy.copy(failure)
-    again.where = list(failure.where)
-    return again.with_traceback(failure.__traceback__)
