@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from source_rest_api.config import config as configs
 from source_rest_api.errors import SourceError
 from source_rest_api.http.requester import Requester
-from source_rest_api.streams.batch import Barrier, Planned, SweepEnd, Swept
+from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
 from source_rest_api.streams.stream import Stream
 from tests.sign_in import signed_in
 
 if TYPE_CHECKING:
-    from source_rest_api.streams.batch import Batch, PageProgress
+    from source_rest_api.state.progress_events import PageProgress
+    from source_rest_api.streams.batch import Batch
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 ONCE = {"max_attempts": 1}

@@ -207,7 +207,7 @@ def test_a_cut_body_is_asked_for_again(api: Api, chunked: bool) -> None:
 
 
 def _partition() -> Any:
-    from source_rest_api.streams.partitions import Partition  # noqa: PLC0415
+    from source_rest_api.streams.batch import Partition  # noqa: PLC0415
 
     return Partition()
 

@@ -16,7 +16,7 @@ from source_rest_api.cursors.cursors import CursorValue, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
-from source_rest_api.streams.partitions import Partition
+from source_rest_api.streams.batch import Partition
 from source_rest_api.streams.request_builder import RequestBuilder
 from tests.api import JSON, Api, Call
 

@@ -15,7 +15,7 @@ from source_rest_api.connector import Connector
 from source_rest_api.deletions import known_rows
 from source_rest_api.formats import datetimes
 from source_rest_api.protocol.catalog import ConfiguredStream
-from source_rest_api.streams.batch import Swept
+from source_rest_api.state.progress_events import Swept
 from source_rest_api.sync.stream_read import OutputBlock, StreamRun
 from tests.api import Answer
 from tests.process import catalog, run, start

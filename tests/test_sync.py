@@ -22,7 +22,8 @@ from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.requester import Requester
 from source_rest_api.protocol.catalog import ConfiguredStream
 from source_rest_api.protocol.messages import Messages
-from source_rest_api.streams.batch import Batch, Bookmark, PageProgress, Planned
+from source_rest_api.state.progress_events import Bookmark, PageProgress, Planned
+from source_rest_api.streams.batch import Batch
 from source_rest_api.streams.stream import Stream
 from source_rest_api.sync.stream_read import StreamRun
 from source_rest_api.sync.sync import Sync

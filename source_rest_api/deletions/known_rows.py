@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.cursors.cursors import Cursor, CursorValue
     from source_rest_api.read_stats import ReadStats
-    from source_rest_api.streams.batch import SweepEnd
+    from source_rest_api.state.progress_events import SweepEnd
 
 _LOG = logging.getLogger("airbyte.source_rest_api.deletions.known_rows")
 LARGEST = 1_000_000

@@ -9,9 +9,10 @@ from source_rest_api.cursors.cursors import Slice
 from source_rest_api.deletions.known_rows import KnownRows
 from source_rest_api.deletions.row_keys import KeyReader
 from source_rest_api.errors import ConfigError, SourceError
-from source_rest_api.state import state
+from source_rest_api.formats import digests
+from source_rest_api.state.progress_events import Barrier, SweepEnd, Swept
 from source_rest_api.streams import resume
-from source_rest_api.streams.batch import Barrier, Batch, SweepEnd, Swept
+from source_rest_api.streams.batch import Batch
 from source_rest_api.streams.slice_reader import SliceReader
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.read_stats import ReadStats
+    from source_rest_api.state.progress_events import Planned
     from source_rest_api.state.state import StreamState
-    from source_rest_api.streams.batch import Out, Planned
+    from source_rest_api.streams.batch import Out, Partition
     from source_rest_api.streams.parents import Parents
-    from source_rest_api.streams.partitions import Partition
     from source_rest_api.streams.stream import Stream
 
     Step: TypeAlias = "SliceReader | SweepReader | Planned | Barrier | SweepEnd"
@@ -70,7 +71,7 @@ class Sweep:
         endpoint = self._endpoint
         assert endpoint.incremental is not None  # noqa: S101 -- the config is checked
         shape = (endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)
-        of = state.digest(repr(shape) + self._deletions.question(endpoint, self._parents.above(endpoint)))
+        of = digests.digest(repr(shape) + self._deletions.question(endpoint, self._parents.above(endpoint)))
         first = saved.cursor is None and not saved.cursors and saved.reading is None
         inventory = KnownRows(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)
         for text in saved.texts():  # where rows were delivered before their keys were kept

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.formats import datetimes
+from source_rest_api.formats import datetimes, digests
 from source_rest_api.state import state
 from source_rest_api.state.state import Reading, SliceState, StreamState
-from source_rest_api.streams import slice_checks as boundaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.cursors.cursors import Cursor, CursorValue
     from source_rest_api.deletions.known_rows import KnownRows
-    from source_rest_api.streams.batch import PageProgress, Planned
+    from source_rest_api.state.progress_events import PageProgress, Planned
 
 
 @dataclass
@@ -84,7 +83,7 @@ class Progress:
 
     def is_done(self, partition: str) -> bool:
         """Whether an earlier run of this full refresh has read the partition."""
-        return partition in self._done or state.digest(partition) in self._done
+        return partition in self._done or digests.digest(partition) in self._done
 
     def saved(self, partition: str) -> CursorValue | None:
         """The cursor of a partition."""
@@ -98,7 +97,7 @@ class Progress:
     def plan(self, planned: Planned) -> None:
         """Note how many slices a partition has."""
         self._partition(planned.partition).planned = planned.slices
-        self._met.add(state.digest(planned.partition))
+        self._met.add(digests.digest(planned.partition))
         self._finish(planned.partition)
 
     def advance(self, moved: PageProgress) -> None:
@@ -171,7 +170,7 @@ class Progress:
             partition.boundary = set()
         if partition.boundary is not None:
             partition.boundary.update(moved.boundary)
-            if len(partition.boundary) > boundaries.LARGEST:
+            if len(partition.boundary) > state.LARGEST:
                 partition.boundary = None
 
     def _split(self, moved: PageProgress, before: SliceState, key: tuple[str, str | None]) -> None:
@@ -193,7 +192,7 @@ class Progress:
             return
         entries = [entry for (owner, _), entry in self._slices.items() if owner == key]
         if self._cursor is None:
-            self._done.add(key if len(self._done) < state.READABLE else state.digest(key))
+            self._done.add(key if len(self._done) < state.READABLE else digests.digest(key))
         else:
             self._move(key, partition, entries)
         for entry in entries:
@@ -217,7 +216,7 @@ class Progress:
             self.future, boundary = newest, set()
         if before is not None and cursor.later(before, clamped) is before and clamped.value != before.value:
             return
-        self._state.set(key, clamped.text, sorted(boundary or ()) if len(boundary or ()) <= boundaries.LARGEST else [])
+        self._state.set(key, clamped.text, sorted(boundary or ()) if len(boundary or ()) <= state.LARGEST else [])
 
     def _merged(self) -> Iterator[SliceState]:
         """The slices, with neighbours that are done as one."""

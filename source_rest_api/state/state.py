@@ -12,9 +12,7 @@ keys of all rows, where deleted ones are to be told.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from datetime import timedelta
-from hashlib import blake2b
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ import msgspec
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
+from source_rest_api.formats.digests import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,12 +167,6 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         return builtins
 
 
-def digest(text: str | bytes) -> str:
-    """A short name for a long text: 64 bits, as `#` and 11 characters."""
-    raw = text if isinstance(text, bytes) else text.encode()
-    return "#" + urlsafe_b64encode(blake2b(raw, digest_size=8).digest()).decode().rstrip("=")
-
-
 def short(name: str) -> str:
     """The digest of a partition's name, if it is not one already."""
     return name if name.startswith("#") else digest(name)
@@ -215,3 +208,7 @@ def foreign(stream: str, value: object, reason: str) -> ConfigError:
     return ConfigError(
         f"Stream {stream}: the state {shown} is not one of this connector ({reason}). Reset the stream, or correct it."
     )
+
+
+LARGEST = 1000
+"""Records with one cursor value whose digests are kept. If there are more, all of them are delivered again."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from source_rest_api.cursors.cursors import Slice
     from source_rest_api.pagination.page import Page
     from source_rest_api.read_stats import ReadStats
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.request_builder import RequestBuilder
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.emission")

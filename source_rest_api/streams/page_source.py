@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Position
     from source_rest_api.pagination.paginators import Pagination
     from source_rest_api.read_stats import ReadStats
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.request_builder import RequestBuilder
 
 

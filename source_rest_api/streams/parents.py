@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.read_stats import ReadStats
-    from source_rest_api.streams.batch import Batch
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Batch, Partition
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.parents")
 

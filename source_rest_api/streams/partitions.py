@@ -6,11 +6,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
 
 from source_rest_api.config import stream_references
 from source_rest_api.errors import ConfigError
 from source_rest_api.streams import parent_record
+from source_rest_api.streams.batch import Partition
 from source_rest_api.streams.spool import Seen
 from source_rest_api.templates import templates
 
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from source_rest_api.config.partition_values import PartitionValues
     from source_rest_api.config.stream_references import Reference
     from source_rest_api.streams.parents import Parents
-
-
-class Partition(Struct, frozen=True):
-    """One set of parent records, and of values from lists, to read a stream for."""
-
-    records: Mapping[str, Any] = {}
-    """Each parent's record (as far as templates use it) and each value, by their names in templates."""
-    key: str = ""
-    """What tells it from others, in state and logs: what the endpoint uses of it, as JSON."""
-    copies: Mapping[str, Any] = {}
-    """What is added to each record."""
 
 
 class Partitions:

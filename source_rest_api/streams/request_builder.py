@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.cursors.cursors import Slice
     from source_rest_api.pagination.page import Position
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Partition
 
 
 class RequestBuilder:

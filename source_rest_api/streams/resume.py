@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api.cursors.cursors import Slice
-from source_rest_api.state import state
+from source_rest_api.formats import digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ class SliceTask(NamedTuple):
 def depends_on(config: Config, endpoint: Endpoint, paginator: Pagination) -> str:
     """Digest of all that positions in the state depend on."""
     parts = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.body, paginator, config.params)
-    return state.digest(repr((config.url_base, endpoint.incremental, *parts)))
+    return digests.digest(repr((config.url_base, endpoint.incremental, *parts)))
 
 
 def tasks(whole: Slice, entries: Iterable[SliceState], cursor: Cursor | None) -> Iterator[SliceTask]:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import digests as digests_module
 from source_rest_api.pagination.page import End
-from source_rest_api.state import state
-from source_rest_api.streams.batch import Bookmark
+from source_rest_api.state.progress_events import Bookmark
 from source_rest_api.streams.loop_guard import repeated
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class RowDrift:
             return None
         if self._paginator.shifts is None:
             return Bookmark(following, page.number, page.records_so_far)
-        anchor = state.digest(bytes(self._tail[-1])) if self._tail else None
+        anchor = digests_module.digest(bytes(self._tail[-1])) if self._tail else None
         back = self._paginator.back(following)
         if self._by_row:
             return Bookmark(back, page.number, page.records_so_far - 1, anchor)
@@ -133,7 +133,7 @@ class RowDrift:
         rows, counted = page.records, self._paginator.shifts == "page"
         if self._resuming:
             self._resuming = False
-            digests = [] if self._anchor is None else [state.digest(bytes(row)) for row in rows]
+            digests = [] if self._anchor is None else [digests_module.digest(bytes(row)) for row in rows]
             if self._anchor in digests:
                 return rows[digests.index(self._anchor) + 1 :]
             return None if self._anchor else rows

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.pagination.page import End
+from source_rest_api.state.progress_events import PageProgress
 from source_rest_api.streams import result_cap, slice_checks
-from source_rest_api.streams.batch import Batch, PageProgress
+from source_rest_api.streams.batch import Batch
 from source_rest_api.streams.loop_guard import RepeatedPageError
 from source_rest_api.streams.row_count import RowCount
 from source_rest_api.streams.row_drift import RowDrift
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from source_rest_api.cursors.cursors import PageCursors
     from source_rest_api.pagination.page import Next, Page, Position
     from source_rest_api.state.state import SliceState
-    from source_rest_api.streams.batch import Out
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Out, Partition
     from source_rest_api.streams.resume import SliceTask
     from source_rest_api.streams.stream import Stream
 

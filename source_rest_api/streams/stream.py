@@ -16,19 +16,20 @@ from source_rest_api.pagination.signs import find_sign
 from source_rest_api.read_stats import ReadStats
 from source_rest_api.state import state
 from source_rest_api.state.progress import Progress
+from source_rest_api.state.progress_events import Planned
 from source_rest_api.streams import resume
-from source_rest_api.streams.batch import Planned
 from source_rest_api.streams.emission import RecordEmitter
 from source_rest_api.streams.loop_guard import LoopGuard
 from source_rest_api.streams.page_source import PageSource
 from source_rest_api.streams.parents import Parents
-from source_rest_api.streams.partitions import Partition, Partitions
+from source_rest_api.streams.partitions import Partitions
 from source_rest_api.streams.request_builder import RequestBuilder
 from source_rest_api.streams.resume import SliceTask
 from source_rest_api.streams.slice_checks import CursorBoundary
 from source_rest_api.streams.slice_reader import SliceReader
 
 if TYPE_CHECKING:
+    from source_rest_api.streams.batch import Partition
     from collections.abc import Callable, Iterator, Mapping
 
     from msgspec import Raw

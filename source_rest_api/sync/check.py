@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.pagination.page import Page
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.stream import Stream
 
 

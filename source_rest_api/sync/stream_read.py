@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
-from source_rest_api.streams.batch import Barrier, Planned, SweepEnd, Swept
+from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from source_rest_api.deletions.sweep import Step, SweepReader
     from source_rest_api.protocol.catalog import ConfiguredStream
     from source_rest_api.state.progress import Progress
-    from source_rest_api.streams.batch import Batch, PageProgress
+    from source_rest_api.state.progress_events import PageProgress
+    from source_rest_api.streams.batch import Batch
     from source_rest_api.streams.slice_reader import SliceReader
     from source_rest_api.streams.stream import Stream
     from source_rest_api.sync.worker_pool import Out

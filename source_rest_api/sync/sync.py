@@ -11,7 +11,7 @@ from source_rest_api.deletions.tombstones import tombstones
 from source_rest_api.errors import InternalError, as_source_error
 from source_rest_api.protocol import messages
 from source_rest_api.state.checkpoint import Checkpoint
-from source_rest_api.streams.batch import PageProgress, Planned, SweepEnd, Swept
+from source_rest_api.state.progress_events import PageProgress, Planned, SweepEnd, Swept
 from source_rest_api.sync.stream_read import OutputBlock
 from source_rest_api.sync.worker_pool import Pool
 
