@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from source_rest_api.pagination.page import End
+    from typing_extensions import Unpack
 
 _EXAMPLES = 5
 """Unreadable cursor values that are told."""
@@ -33,6 +33,31 @@ _EXTRAS = {
 """What is told only where it happened."""
 _NOTICED = 0.05
 """Seconds."""
+
+
+class Counts(TypedDict, total=False):
+    """What is counted. A name that is not here is an error, for mypy and at run time."""
+
+    records: float
+    pages: float
+    partitions: float
+    bytes: float
+    retries: float
+    doubts: float
+    left_out: float
+    told: float
+    unreadable: float
+    uncast: float
+    nulled: float
+    withheld: float
+    twice: float
+    drifts: float
+    ignored: float
+    keyless: float
+    sweeps: float
+    followed: float
+    met: float
+    asked: float
 
 
 class _Wait:
@@ -63,17 +88,22 @@ class ReadStats:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: dict[str, float] = {}
+        self._counts: dict[str, float] = dict.fromkeys(Counts.__annotations__, 0)
         self._ends: Counter[str] = Counter()
         self._examples: list[str] = []
         self._waits: dict[str, _Wait] = {}
 
-    def add(self, **counts: float) -> float:
-        """Count something: `pages`, `records`, `partitions`, ...; what the last of them comes to."""
+    def add(self, **counts: Unpack[Counts]) -> float:
+        """Adds to one or several counts, and returns what the last of them comes to.
+
+        Raises:
+            KeyError: There is no such count.
+        """
+        total = 0.0
         with self._lock:
             for name, count in counts.items():
-                self._counts[name] = self._counts.get(name, 0) + count
-            return self._counts[next(reversed(counts))]
+                total = self._counts[name] = self._counts[name] + cast("float", count)
+        return total
 
     def received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Chunks of a body, counted while they pass."""
@@ -97,14 +127,19 @@ class ReadStats:
             self._examples += new
         return new
 
-    def end(self, end: End) -> None:
-        """Note how the end of a slice was recognised."""
-        self.add(ignored=end.ignored)
+    def end(self, reason: str, *, ignored: bool = False) -> None:
+        """Notes how the end of a slice was recognized.
+
+        Args:
+            reason: Why there is no further page.
+            ignored: True if it is an error that a rule ignores.
+        """
+        self.add(ignored=ignored)
         with self._lock:
-            self._ends[end.reason] += 1
+            self._ends[reason] += 1
 
     def __getitem__(self, name: str) -> float:
-        return self._counts.get(name, 0)
+        return self._counts[name]
 
     @property
     def ends(self) -> dict[str, int]:

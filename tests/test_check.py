@@ -179,7 +179,7 @@ def test_a_bug_is_not_called_a_failed_check(api: Api, monkeypatch: pytest.Monkey
         raise ZeroDivisionError
 
     api.get("/items")(lambda _: [])
-    monkeypatch.setattr("source_rest_api.streams.stream.Stream.following", broken)
+    monkeypatch.setattr("source_rest_api.streams.endpoint_reader.EndpointReader.following", broken)
     with pytest.raises(InternalError, match="Unexpected ZeroDivisionError"):
         check(api, ITEMS)
 

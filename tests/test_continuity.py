@@ -56,8 +56,8 @@ def test_rows_that_come_twice_are_withheld_and_counted(api: Api, pagination: dic
     shifting(api, new(count))
     reading = Reading(api.url, {**KEY, "pagination": pagination})
     assert keys(reading) == list(range(10))
-    assert reading.stream.ledger["withheld"] == count
-    summary = reading.stream.ledger.summary(0)
+    assert reading.stream.stats["withheld"] == count
+    summary = reading.stream.stats.summary(0)
     assert f"10 records, {count} withheld because they were delivered before, 1 times rows moved" in summary
 
 
@@ -89,7 +89,7 @@ def test_a_row_that_changed_is_not_withheld(api: Api) -> None:
     reading = Reading(api.url, {**KEY, "pagination": OFFSET})
     assert keys(reading) == [0, 1, 2, 3, 2, *range(4, 10)]
     assert "11 records, 1 withheld because they were delivered before, 1 of them came twice" in (
-        reading.stream.ledger.summary(0)
+        reading.stream.stats.summary(0)
     )
 
 

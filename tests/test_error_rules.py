@@ -48,7 +48,7 @@ def test_an_ignored_error_is_a_page_without_records(
     api.get("/items")(lambda _: answer)
     with caplog.at_level(logging.WARNING):
         reading = read(api, {**rule, "action": "ignore"})
-    assert (reading.error, reading.records, reading.stream.ledger["ignored"]) == (None, [], 1)
+    assert (reading.error, reading.records, reading.stream.stats["ignored"]) == (None, [], 1)
     assert caplog.text.count("Counted as no records") == 1
     api.get("/items")(lambda _: Answer({"message": "other"}, 501))
     assert isinstance(read(api, {**rule, "action": "ignore"}, attempts=1).error, TransientError)
@@ -62,8 +62,8 @@ def test_a_child_that_is_gone_is_ignored_and_the_others_are_read(api: Api) -> No
     child = {"path": "repos/{{ repos.name }}/items", "errors": [{"status": 404, "action": "ignore"}]}
     reading = Reading(api.url, {"name": "repos", "path": "repos"}, child)
     assert (reading.error, reading.records) == (None, [{"of": "a"}, {"of": "d"}])
-    assert reading.stream.ledger["ignored"] == 2
-    assert "2 answers ignored by an error rule" in reading.stream.ledger.summary(0)
+    assert reading.stream.stats["ignored"] == 2
+    assert "2 answers ignored by an error rule" in reading.stream.stats.summary(0)
 
 
 @pytest.mark.parametrize("wait", [{}, {"wait_header": "X-Wait"}, {"wait_path": "retry_in"}, {"wait_seconds": 0.01}])

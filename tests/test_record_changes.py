@@ -79,7 +79,7 @@ def test_filter(api: Api, condition: Any, kept: list[int]) -> None:
     """A condition on the record keeps or drops it; what is null or not there is nothing, never an error."""
     got = Reading(api, filter=condition)
     assert got.ids == kept
-    assert (got.stream.ledger["records"], got.stream.ledger["left_out"]) == (3, 3 - len(kept))
+    assert (got.stream.stats["records"], got.stream.stats["left_out"]) == (3, 3 - len(kept))
 
 
 def test_a_stream_that_only_filters_keeps_bytes(api: Api) -> None:
@@ -252,7 +252,7 @@ def test_values_that_cannot_be_cast_are_left_and_counted(api: Api, caplog: pytes
     body = [{"n": "1"}, {"n": "secret"}, {"n": [2]}, {}]
     got = Reading(api, body, cast={"n": "number"})
     assert got.records == [{"n": 1}, {"n": "secret"}, {"n": [2]}, {}]
-    assert "2 values left uncast" in got.stream.ledger.summary(0)
+    assert "2 values left uncast" in got.stream.stats.summary(0)
     assert caplog.text.count("`n` is left as it came where it cannot be cast to number") == 1
     assert "secret" not in caplog.text
 

@@ -89,7 +89,7 @@ def test_rows_that_move_are_noticed(api: Api, request_number: int, what: list[in
     assert reading.error is None
     assert set(ids(reading)) >= before & set(table)
     if what == [-1, -2, -3] and request_number in range(2, 6):
-        assert reading.stream.ledger["drifts"] > 0
+        assert reading.stream.stats["drifts"] > 0
 
 
 @pytest.mark.parametrize("request_number", range(1, 6))
@@ -120,7 +120,7 @@ def test_rows_that_moved_once_are_counted_once(api: Api) -> None:
     """Two rows before the page are gone: the page does not begin as expected, one step back finds the place."""
     moving(api, {2: [-1, -2]})
     reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
-    assert (reading.error, reading.stream.ledger["drifts"]) == (None, 1)
+    assert (reading.error, reading.stream.stats["drifts"]) == (None, 1)
 
 
 PAGES = {"type": "page_number", "page_size_param": "limit", "page_size": 4}
@@ -154,7 +154,7 @@ def test_counted_pages_notice_rows_that_move(
     else:
         reading = Reading(api.url, endpoint)
         assert reading.error is None
-        assert reading.stream.ledger["drifts"] > 0 or what == [-9, -2] or said == "overlap"
+        assert reading.stream.stats["drifts"] > 0 or what == [-9, -2] or said == "overlap"
         found = set(ids(reading))
     assert found >= set(table) & set(range(30))
 
@@ -322,7 +322,7 @@ def test_as_many_rows_as_a_page_may_come(api: Api, pagination: dict[str, Any]) -
 
     reading = Reading(api.url, {"primary_key": "id", "pagination": pagination})
     assert (reading.error, ids(reading)) == (None, list(range(10)))
-    assert reading.stream.ledger["drifts"] == 1
+    assert reading.stream.stats["drifts"] == 1
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def test_rows_without_a_cursor_are_emitted_and_counted(api: Api, caplog: pytest.
         reading = Reading(api.url, {"incremental": SINCE})
     assert len(reading.records) == 5
     assert caplog.text.count('without a readable `at`, with null, nothing, "soon", 5 there') == 1
-    assert '5 records, 4 without a readable cursor (null, nothing, "soon", 5)' in reading.stream.ledger.summary(0)
+    assert '5 records, 4 without a readable cursor (null, nothing, "soon", 5)' in reading.stream.stats.summary(0)
 
 
 def test_what_is_told_of_unreadable_cursors_is_bounded(api: Api, caplog: pytest.LogCaptureFixture) -> None:
@@ -238,7 +238,7 @@ def test_what_is_told_of_unreadable_cursors_is_bounded(api: Api, caplog: pytest.
     told = [record.getMessage() for record in caplog.records if "without a readable" in record.getMessage()]
     assert [message.partition("with ")[2].partition(" there")[0].count(",") for message in told] == [0, 0, 2]
     assert all(len(message) < 250 for message in told)
-    assert "13 without a readable cursor (null, " in reading.stream.ledger.summary(0)
+    assert "13 without a readable cursor (null, " in reading.stream.stats.summary(0)
 
 
 def test_a_failure_keeps_the_state_where_it_was(api: Api) -> None:

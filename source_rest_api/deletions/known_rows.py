@@ -40,7 +40,7 @@ class KnownRows:
         of: Digest of what the keys depend on; keys under another config mean nothing.
         began: When the read began.
         first: Whether nothing has been delivered before, so that the rows delivered from now on are all there are.
-        ledger: Where it is counted.
+        stats: Where it is counted.
 
     Raises:
         ValueError: The state's keys or cursor value are none.
@@ -53,7 +53,7 @@ class KnownRows:
         saved: RowsState | None,
         of: str,
         began: datetime,
-        ledger: ReadStats,
+        stats: ReadStats,
         *,
         first: bool,
     ) -> None:
@@ -63,7 +63,7 @@ class KnownRows:
             self._learning = False
         self._stream = stream
         self._cursor = cursor
-        self._ledger = ledger
+        self._stats = stats
         self._saved = saved
         self._last = datetimes.parse(saved.swept_at)
         self._rows = Keys(saved.keys, saved.added)
@@ -121,7 +121,7 @@ class KnownRows:
         if doubt is not None:
             _LOG.warning("Stream %s: a sweep for deleted rows counts for nothing: %s", self._stream, doubt)
             return
-        self._ledger.add(sweeps=1)
+        self._stats.add(sweeps=1)
         if 2 * len(unmet) > len(self._rows):
             self._warn_of_doubtful(len(unmet))
         elif self._learning:
@@ -139,7 +139,7 @@ class KnownRows:
     def forget(self, gone: list[bytes]) -> None:
         """Note rows that have been told as gone."""
         self._rows.remove(gone)
-        self._ledger.add(records=len(gone), told=len(gone))
+        self._stats.add(records=len(gone), told=len(gone))
         self.changed = True
 
     def dump(self) -> RowsState | None:
@@ -154,7 +154,7 @@ class KnownRows:
 
     def close(self) -> None:
         """Note at the end of the read how many rows are followed."""
-        self._ledger.add(followed=len(self._rows))
+        self._stats.add(followed=len(self._rows))
 
     def _begun(self) -> set[bytes]:
         """The rows that the sweep has not met yet."""

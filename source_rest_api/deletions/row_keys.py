@@ -35,13 +35,6 @@ _FEW = 2000
 _SHARE = 8
 
 
-def identity(record: Raw, primary_key: Iterable[Path]) -> bytes:
-    """What tells a record from others while it is read: its primary key as far as it is there, or all of it."""
-    if not primary_key:
-        return bytes(record)
-    return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in primary_key)
-
-
 class KeyReader:
     """Reads the keys of records.
 

@@ -101,7 +101,7 @@ class Requester:
     def __exit__(self, *_: object) -> None:
         self.sender.connections.close()
 
-    def stream(self, request: Request, read: Callable[[Response], Iterator[T]], ledger: ReadStats) -> Iterator[T]:
+    def stream(self, request: Request, read: Callable[[Response], Iterator[T]], stats: ReadStats) -> Iterator[T]:
         """As `fetch`, for a body that is read while it arrives (`Response.chunks`).
 
         Once the first result is out, a failure is not tried again: the results would come twice.
@@ -113,7 +113,7 @@ class Requester:
                 return _begun(read(response))
 
             try:
-                yield from self.fetch(request, begin, ledger, streamed=True)
+                yield from self.fetch(request, begin, stats, streamed=True)
             except TransportError as error:
                 raise connection_errors.judge(error).error from None
 
@@ -121,7 +121,7 @@ class Requester:
         self,
         request: Request,
         read: Callable[[Response], T],
-        ledger: ReadStats | None = None,
+        stats: ReadStats | None = None,
         *,
         streamed: bool = False,
     ) -> T:
@@ -130,17 +130,17 @@ class Requester:
         Args:
             request: What to ask for.
             read: Makes the result of a successful answer; a `BrokenAnswerError` that it raises is tried again.
-            ledger: Where retries and waits are noted.
+            stats: Where retries and waits are noted.
             streamed: Whether a success is given to `read` before its body has come.
 
         Raises:
             SourceError: With the place; the last one, if it was tried more than once.
             Stopped: The read was told to stop.
         """
-        ledger = ledger or ReadStats()
+        stats = stats or ReadStats()
         patience = RetryBudget(self.retry, self._clock())
         while True:
-            self._await_turn(request.endpoint, patience, ledger)
+            self._await_turn(request.endpoint, patience, stats)
             outcome = self._attempt(request, read, streamed)
             if isinstance(outcome, _Success):
                 return outcome.value
@@ -151,20 +151,20 @@ class Requester:
                     self.on_limit(request.endpoint, outcome.wait)
                 raise self._given_up(request, outcome, patience)
             _LOG.info("%s: %s Trying again in %.1f s.", request, outcome.error.message, wait)
-            ledger.add(retries=1)
+            stats.add(retries=1)
             if not outcome.limited:
-                with ledger.waiting("to try again", self._clock):
+                with stats.waiting("to try again", self._clock):
                     patience.waited(idle=self._pause(wait) - wait)
             elif self._gates.close(request.endpoint, wait):
                 self.on_limit(request.endpoint, wait)
 
-    def _await_turn(self, endpoint: str, patience: RetryBudget, ledger: ReadStats) -> None:
+    def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> None:
         """Wait while the API wants no requests to the endpoint, and until the pace lets another one begin."""
         while (seconds := self._gates.wait(endpoint)) > 0:
-            with ledger.waiting("for rate limits", self._clock):
+            with stats.waiting("for rate limits", self._clock):
                 patience.waited(limited=self._pause(seconds))
         if (seconds := self._pace.wait()) > 0:
-            with ledger.waiting("for `max_requests_per_second`", self._clock):
+            with stats.waiting("for `max_requests_per_second`", self._clock):
                 patience.waited(idle=self._pause(seconds))
         self._wait(0)
 

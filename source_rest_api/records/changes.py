@@ -34,12 +34,12 @@ class RecordChanges:
 
     Args:
         endpoint: What it asks for.
-        ledger: Where it is counted what was left out and what could not be cast.
+        stats: Where it is counted what was left out and what could not be cast.
     """
 
-    def __init__(self, endpoint: Endpoint, ledger: ReadStats) -> None:
+    def __init__(self, endpoint: Endpoint, stats: ReadStats) -> None:
         self._stream = endpoint.name
-        self._ledger = ledger
+        self._stats = stats
         self._reshape = endpoint.reshaping.apply if endpoint.reshaping else None
         self._added = [(tuple(name.split(".")), _filled(given)) for name, given in endpoint.add_fields.items()]
         self._casts = Casts(endpoint.cast, endpoint.json_schema if endpoint.cast_all else None, self._uncast)
@@ -68,7 +68,7 @@ class RecordChanges:
             self._warn_of_unseen(records)
         surroundings = RecordContext(names)
         emitted = [new for record in records if (new := self._changed(record, surroundings, copy)) is not None]
-        self._ledger.add(left_out=len(records) - len(emitted))
+        self._stats.add(left_out=len(records) - len(emitted))
         return emitted
 
     def _changed(self, record: Raw, surroundings: RecordContext, copy: Callable[[Raw], Raw] | None) -> Raw | None:
@@ -96,7 +96,7 @@ class RecordChanges:
         return emitted
 
     def _uncast(self, path: str, kind: str, value: Raw) -> None:
-        self._ledger.add(uncast=1)
+        self._stats.add(uncast=1)
         if path not in self._told:
             self._told.add(path)
             _LOG.warning(

@@ -8,19 +8,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from source_rest_api.formats import datetimes, digests
 from source_rest_api.state import state
-from source_rest_api.state.state import Reading, SliceState, StreamState
+from source_rest_api.state.state import Reading, RowsState, SliceState, StreamState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from source_rest_api.cursors.cursors import Cursor, CursorValue
-    from source_rest_api.deletions.known_rows import KnownRows
     from source_rest_api.state.progress_events import PageProgress, Planned
+
+
+class KnownRows(Protocol):
+    """The rows that the destination has, where deleted ones are reported; `deletions.known_rows` keeps them."""
+
+    @property
+    def changed(self) -> bool:
+        """True if something has changed since the last `dump`."""
+
+    def deliver(self, keys: Sequence[bytes], newest: CursorValue | None) -> None:
+        """Note the keys of delivered rows, and the largest cursor value among them."""
+
+    def close(self) -> None:
+        """Note that the stream came to its end."""
+
+    def dump(self) -> RowsState | None:
+        """What the state says of the rows."""
 
 
 @dataclass
@@ -38,9 +54,9 @@ class Progress:
     Args:
         saved: The state of the last sync; it is moved on.
         cursor: The stream's cursor, if the sync is incremental.
-        of: Digest of what positions depend on.
+        fingerprint: Digest of what positions depend on.
         began: When the read began.
-        inventory: The rows that the destination has, if deleted ones are to be told.
+        known_rows: The rows that the destination has, if deleted ones are to be reported.
 
     Attributes:
         earlier: What earlier runs of the same sync delivered, by partition.
@@ -50,17 +66,17 @@ class Progress:
         self,
         saved: StreamState,
         cursor: Cursor | None,
-        of: str,
+        fingerprint: str,
         began: datetime,
-        inventory: KnownRows | None = None,
+        known_rows: KnownRows | None = None,
     ) -> None:
         self._state = saved
         self._cursor = cursor
-        self.inventory = inventory
+        self._known_rows = known_rows
         mode = "full_refresh" if cursor is None else "incremental"
         before = saved.reading
-        if before is None or (before.mode, before.of) != (mode, of):
-            before = Reading(mode, of, datetimes.write(began))
+        if before is None or (before.mode, before.of) != (mode, fingerprint):
+            before = Reading(mode, fingerprint, datetimes.write(began))
         self._reading = before
         self._done = set(before.done)
         self._began = min(began, datetimes.parse(before.began_at))
@@ -79,7 +95,7 @@ class Progress:
     @property
     def changed(self) -> bool:
         """Whether something has moved since the last `dump`."""
-        return self._changed or (self.inventory is not None and self.inventory.changed)
+        return self._changed or (self._known_rows is not None and self._known_rows.changed)
 
     def is_done(self, partition: str) -> bool:
         """Whether an earlier run of this full refresh has read the partition."""
@@ -104,8 +120,8 @@ class Progress:
         """Note what has been delivered."""
         partition = self._partition(moved.partition)
         self._observe(partition, moved)
-        if self.inventory is not None:
-            self.inventory.deliver(moved.keys, moved.newest)
+        if self._known_rows is not None:
+            self._known_rows.deliver(moved.keys, moved.newest)
         key = (moved.partition, None if moved.interval.start is None else moved.interval.start.text)
         entry = self._slices.get(key) or self._entry(moved)
         if moved.done:
@@ -129,8 +145,8 @@ class Progress:
         self._slices.clear()
         self._done.clear()
         self._state.forget(self._met, now)
-        if self.inventory is not None:
-            self.inventory.close()
+        if self._known_rows is not None:
+            self._known_rows.close()
         if self._cursor is None:
             self.stamp(now)
         self._changed = True
@@ -147,7 +163,7 @@ class Progress:
         if slices or self._done:
             self._reading.slices, self._reading.done = slices, sorted(self._done)
             self._state.reading = self._reading
-        self._state.rows = None if self.inventory is None else self.inventory.dump()
+        self._state.rows = None if self._known_rows is None else self._known_rows.dump()
         dumped = self._state.dump()
         self._state.reading = None
         return dumped

@@ -38,7 +38,7 @@ class PageSource:
         paginator: Pagination,
         requests: RequestBuilder,
         requester: Requester,
-        ledger: ReadStats,
+        stats: ReadStats,
     ) -> None:
         self._name = endpoint.name
         self._decoder = endpoint.decoder
@@ -47,7 +47,7 @@ class PageSource:
         self._envelope = Envelope(whole, endpoint.selector, paths(paginator))
         self._requests = requests
         self._requester = requester
-        self._ledger = ledger
+        self._stats = stats
 
     @property
     def streamed(self) -> bool:
@@ -73,19 +73,19 @@ class PageSource:
             if isinstance(decoder, WholeBody):
 
                 def read(response: Response) -> Page:
-                    self._ledger.add(bytes=len(response.body))
+                    self._stats.add(bytes=len(response.body))
                     if response.is_empty:
                         return Page(request, response, Raw(b"null"), [], position, number)
                     body = self._envelope.open(response)
                     return Page(request, response, body.root, body.records, position, number, known=body.known)
 
-                yield self._requester.fetch(request, read, self._ledger)
+                yield self._requester.fetch(request, read, self._stats)
                 return
             pages = partial(decoder.pages, select=self._selector.select) if isinstance(decoder, Zip) else decoder.pages
 
             def parts(response: Response) -> Iterator[Page]:
-                response = replace(response, chunks=self._ledger.received(response.chunks))
+                response = replace(response, chunks=self._stats.received(response.chunks))
                 page = Page(request, response, Raw(b"null"), [], position, number)
                 return iter([page]) if response.is_empty else page.parts(pages(response))
 
-            yield from self._requester.stream(request, parts, self._ledger)
+            yield from self._requester.stream(request, parts, self._stats)

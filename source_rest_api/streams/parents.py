@@ -31,7 +31,7 @@ _LOG = logging.getLogger("airbyte.source_rest_api.streams.parents")
 class Readable(Protocol):
     """What is asked of a parent's stream."""
 
-    ledger: ReadStats
+    stats: ReadStats
 
     def partitions(self) -> Iterator[Partition]:
         """What it is read for."""
@@ -55,7 +55,7 @@ class Parents:
         self._config = config
         self._make_stream = make_stream
         self._reads: dict[str, _SharedRead] = {}
-        self._ledgers: dict[str, ReadStats] = {}
+        self._stats: dict[str, ReadStats] = {}
         self._lock = Lock()
 
     def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
@@ -77,25 +77,25 @@ class Parents:
         """All streams that are read for an endpoint."""
         return stream_references.reached_from(self._config, endpoint)
 
-    def ledgers(self, endpoint: Endpoint) -> dict[str, ReadStats]:
+    def stats_above(self, endpoint: Endpoint) -> dict[str, ReadStats]:
         """What the reads of those came to so far, by their names."""
         names = [other.name for other in self.above(endpoint)]
-        return {name: self._ledgers[name] for name in names if name in self._ledgers}
+        return {name: self._stats[name] for name in names if name in self._stats}
 
     def _rows(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
         began = time.monotonic()
         stream = self._make_stream(endpoint, self)
-        self._ledgers[endpoint.name] = stream.ledger
+        self._stats[endpoint.name] = stream.stats
         fields = stream_references.fields_for_children(self._config, endpoint)
         bounded = _needs_bounds(endpoint)
         for partition in stream.partitions():
-            stream.ledger.add(partitions=1)
+            stream.stats.add(partitions=1)
             for batch in stream.from_start(partition) if bounded else stream.batches(partition, Slice()):
                 yield [
                     parent_record.encode({**partition.records, endpoint.variable: _only(record, fields)})
                     for record in batch.records
                 ]
-        summary = stream.ledger.summary(time.monotonic() - began)
+        summary = stream.stats.summary(time.monotonic() - began)
         _LOG.info("Stream %s, for the streams below it: %s.", endpoint.name, summary)
 
 

@@ -24,7 +24,7 @@ class SliceTask(NamedTuple):
     saved: SliceState | None = None
 
 
-def depends_on(config: Config, endpoint: Endpoint, paginator: Pagination) -> str:
+def fingerprint(config: Config, endpoint: Endpoint, paginator: Pagination) -> str:
     """Digest of all that positions in the state depend on."""
     parts = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.body, paginator, config.params)
     return digests.digest(repr((config.url_base, endpoint.incremental, *parts)))

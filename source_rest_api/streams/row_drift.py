@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.pagination.page import Next, Page, Position
-    from source_rest_api.streams.stream import Stream
+    from source_rest_api.streams.endpoint_reader import EndpointReader
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.row_drift")
 _RETURNS = 3
@@ -37,15 +37,15 @@ class RowDrift:
     """What one page of a slice has delivered, and where in the next one the new rows begin.
 
     Args:
-        stream: The stream.
+        reader: Reads the endpoint.
         ask: Asks for a page of the slice: its position and its number.
     """
 
-    def __init__(self, stream: Stream, ask: Callable[[Position | None, int], Iterator[Page]]) -> None:
-        self._stream = stream
-        self._paginator = stream.paginator
-        self._by_row = stream.paginator.shifts == "row"
-        self._by_row_overlaps = self._by_row and stream.overlaps
+    def __init__(self, reader: EndpointReader, ask: Callable[[Position | None, int], Iterator[Page]]) -> None:
+        self._reader = reader
+        self._paginator = reader.paginator
+        self._by_row = reader.paginator.shifts == "row"
+        self._by_row_overlaps = self._by_row and reader.overlaps
         self._ask = ask
         self._tail: list[Raw] = []
         self._anchor: str | None = None
@@ -118,7 +118,7 @@ class RowDrift:
 
     def bookmark(self, page: Page, following: Next | None) -> Bookmark | None:
         """Where a later run may go on after a page, if that is safe to keep."""
-        if following is None or isinstance(following, End) or not self._stream.may_keep(following):
+        if following is None or isinstance(following, End) or not self._reader.may_keep(following):
             return None
         if self._paginator.shifts is None:
             return Bookmark(following, page.number, page.records_so_far)
@@ -161,7 +161,7 @@ class RowDrift:
         Raises:
             RepeatedPageError: It is the second time.
         """
-        keyed = self._stream.endpoint.primary_key and self._paginator.shifts is not None
+        keyed = self._reader.endpoint.primary_key and self._paginator.shifts is not None
         if not keyed or self._searching or self._resuming or not page.records or page.records != self._tail:
             if self._stale:
                 self._note()
@@ -170,7 +170,7 @@ class RowDrift:
         self._stale += 1
         if self._stale > 1:
             raise repeated(page, page.number - 1, self._paginator)
-        self._stream.ledger.add(withheld=len(page.records) - self._overlaps)
+        self._reader.stats.add(withheld=len(page.records) - self._overlaps)
         self.moved = True
         return True
 
@@ -181,14 +181,14 @@ class RowDrift:
     def _is_last(self, row: Raw) -> bool:
         last = self._tail[-1]
         return bytes(row) == bytes(last) or (
-            self._volatile and self._stream.identity(row) == self._stream.identity(last)
+            self._volatile and self._reader.identity(row) == self._reader.identity(last)
         )
 
     def _went(self, page: Page) -> bool:
         """Whether rows before a counted page went, so that others may have passed from it to the page before."""
         if self._fell(page):
             return True
-        if not self._stream.overlaps or page.position == self._paginator.first():
+        if not self._reader.overlaps or page.position == self._paginator.first():
             return False
         asked = self._paginator.back(page.position or 0)
         [again] = deque(self._ask(asked, page.number - 1), maxlen=1)
@@ -207,14 +207,14 @@ class RowDrift:
 
     def _repeated(self, rows: list[Raw]) -> int:
         """How many rows at the head of a counted page were on the one before, because others came in front."""
-        if not rows or not self._stream.endpoint.primary_key:
+        if not rows or not self._reader.endpoint.primary_key:
             return 0
         if self._tail[-1] not in rows and rows[0] not in self._tail:
             return 0
         self._note()
         self.moved = True
         count = next((index for index, row in enumerate(rows) if row not in self._tail), len(rows))
-        self._stream.ledger.add(withheld=count)
+        self._reader.stats.add(withheld=count)
         return count
 
     def _beyond_known(self, rows: list[Raw]) -> list[Raw] | None:
@@ -222,10 +222,10 @@ class RowDrift:
 
         Between them may be rows that moved there from further on, and without a key two rows may be alike.
         """
-        if not self._stream.endpoint.primary_key:
+        if not self._reader.endpoint.primary_key:
             return rows if rows and rows[0] in self._tail else None
-        known = {self._stream.identity(row): row for row in self._tail}
-        names = [self._stream.identity(row) for row in rows]
+        known = {self._reader.identity(row): row for row in self._tail}
+        names = [self._reader.identity(row) for row in rows]
         as_were = [known.get(name) == row for name, row in zip(names, rows, strict=True)]
         if not any(as_were) and names[: len(known)] == list(known):  # all of them change all the time
             self._volatile = True
@@ -236,13 +236,13 @@ class RowDrift:
         new = [index for index, as_was in enumerate(as_were) if not as_was]
         asked_for = self._by_row and self._tail[-1] in rows  # the row before the page, which does not count
         twice = sum(names[index] in known for index in new)
-        self._stream.ledger.add(withheld=len(rows) - len(new) - asked_for, twice=twice)
+        self._reader.stats.add(withheld=len(rows) - len(new) - asked_for, twice=twice)
         return [rows[index] for index in new]
 
     def _note(self) -> None:
         self.drifts += 1
-        if self._stream.ledger.add(drifts=1) == 1:
+        if self._reader.stats.add(drifts=1) == 1:
             _LOG.warning(
                 "Stream %s: rows came, went or changed while pages were read; reading goes on from one that it knows.",
-                self._stream.name,
+                self._reader.name,
             )

@@ -23,7 +23,7 @@ from source_rest_api.streams.row_drift import RowDrift
 from source_rest_api.streams.slice_checks import CursorBoundary, SortCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from msgspec import Raw
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Next, Page, Position
     from source_rest_api.state.state import SliceState
     from source_rest_api.streams.batch import Out, Partition
+    from source_rest_api.streams.endpoint_reader import EndpointReader
     from source_rest_api.streams.resume import SliceTask
-    from source_rest_api.streams.stream import Stream
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
 
@@ -52,22 +52,30 @@ class SliceReader:
     """One slice of a stream. Any number of threads may work on it.
 
     Args:
-        stream: The stream.
+        reader: Reads the endpoint.
         partition: What it is read for.
         task: The interval, and where an earlier run came.
         known: The records at the saved cursor, which are not delivered again.
         reach: Pages that may be asked for at the same time.
+        keys_of: Gives the keys of emitted records, where deleted rows are followed.
     """
 
     def __init__(
-        self, stream: Stream, partition: Partition, task: SliceTask, known: CursorBoundary | None, reach: int
+        self,
+        reader: EndpointReader,
+        partition: Partition,
+        task: SliceTask,
+        known: CursorBoundary | None,
+        reach: int,
+        keys_of: Callable[[Sequence[Raw]], Sequence[bytes]] = lambda _: (),
     ) -> None:
-        self._stream = stream
-        self._paginator = stream.paginator
+        self._reader = reader
+        self._paginator = reader.paginator
         self._partition = partition
         self._interval = task.interval
         self._known = known
         self._most = reach
+        self._keys_of = keys_of
         self._lock = Lock()
         self._turn = Lock()
         self._asked: deque[PageRequest] = deque()
@@ -87,9 +95,9 @@ class SliceReader:
         self._number, self._before = 1, 0
         self._rows = self._row_count(None)
         self._total_reached = False
-        self._guard = self._stream.loop_guard()
+        self._guard = self._reader.loop_guard()
         self._continuity: RowDrift = RowDrift(
-            self._stream, partial(self._stream.pages.ask, self._partition, self._interval)
+            self._reader, partial(self._reader.pages.ask, self._partition, self._interval)
         )
         self._delivered = 0
         self._fresh = 0
@@ -98,7 +106,7 @@ class SliceReader:
         self._order = SortCheck()
 
     def _row_count(self, saved: SliceState | None) -> RowCount:
-        keyed, before = bool(self._stream.endpoint.primary_key), 0 if saved is None else saved.records
+        keyed, before = bool(self._reader.endpoint.primary_key), 0 if saved is None else saved.records
         return RowCount(self._paginator, keyed=keyed, before=before, resumes=saved is not None)
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
@@ -131,7 +139,7 @@ class SliceReader:
         """The page after the last that was asked for, where its position is known without an answer."""
         # Some may be past the end, unless the API says how many are left: as many as were not, so far.
         reach = min(self._most, 2 * (self._delivered - 1) if self._left is None else self._left)
-        if self.ended or self._stream.pages.streamed or not self._asked or len(self._asked) >= reach:
+        if self.ended or self._reader.pages.streamed or not self._asked or len(self._asked) >= reach:
             return None
         last = self._asked[-1]
         position = self._paginator.after(last.position, self._size)
@@ -149,9 +157,9 @@ class SliceReader:
 
     def _batches(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
         """Ask for a page, then give all that have their turn."""
-        pages = self._stream.pages.ask(self._partition, self._interval, fetch.position, fetch.number)
+        pages = self._reader.pages.ask(self._partition, self._interval, fetch.position, fetch.number)
         try:
-            fetch.pages = pages if self._stream.pages.streamed else list(pages)
+            fetch.pages = pages if self._reader.pages.streamed else list(pages)
         except BaseException as error:  # noqa: BLE001 -- raised when its turn comes, if it does
             fetch.error = error
         fetch.ready = True
@@ -164,7 +172,7 @@ class SliceReader:
             for asked in fetch.taken():
                 # A page that was asked for ahead knows what came before it only now, when it has its turn.
                 page = replace(asked, records_before=self._before - fetch.overlap)
-                with self._stream.place(page):
+                with self._reader.place(page):
                     batch = self._batch(page, changed)
                 if batch is not None:
                     yield batch
@@ -184,7 +192,7 @@ class SliceReader:
 
     def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
         """What is new on a page; None if an earlier one has to be asked for again."""
-        stream, interval, known = self._stream, self._interval, self._known
+        reader, interval, known = self._reader, self._interval, self._known
         continued, end = self._advanced(page)
         if continued is None:
             self._step_back(page)
@@ -192,8 +200,8 @@ class SliceReader:
             return None
         page, continued = self._rows.counted(page, continued)
         self._fresh += page.last and bool(continued.records)
-        seen = stream.observe(continued, interval)
-        if seen is not None and stream.in_order:
+        seen = reader.observe(continued, interval)
+        if seen is not None and reader.in_order:
             self._order.check(seen)
         following: Next | _Again | None = None
         if page.last:
@@ -201,17 +209,17 @@ class SliceReader:
             self._go_on(page, following, seen)
             changed()
         new = self._new(continued, seen, known)
-        fitted = stream.emission.of(continued, new, self._partition, interval)
-        stream.ledger.add(pages=not page.earlier, records=len(new))
+        fitted = reader.emission.of(continued, new, self._partition, interval)
+        reader.stats.add(pages=not page.earlier, records=len(new))
         moved = PageProgress(
             self._partition.key,
             interval,
             done=isinstance(following, End) and not following.capped,
             bookmark=None if isinstance(following, _Again) else self._continuity.bookmark(page, following),
             newest=seen.newest if seen is not None else None,
-            boundary=slice_checks.digests(seen) if seen is not None and stream.endpoint.primary_key else (),
-            ordered=stream.in_order and page.last,
-            keys=() if stream.sweep is None else stream.sweep.delivered(fitted.records),
+            boundary=slice_checks.digests(seen) if seen is not None and reader.endpoint.primary_key else (),
+            ordered=reader.in_order and page.last,
+            keys=self._keys_of(fitted.records),
         )
         return Batch(fitted.records, moved, fitted.nulled)
 
@@ -227,7 +235,7 @@ class SliceReader:
                 self._guard.check(page, self._continuity.drifts)
         except RepeatedPageError as error:
             is_last = self._fresh > 1 and error.earlier == page.number - 1
-            end = self._stream.repeated_last_page(page) if is_last else None
+            end = self._reader.repeated_last_page(page) if is_last else None
             if end is None:
                 raise
             return replace(page, records=[], earlier=len(page)), end
@@ -235,7 +243,7 @@ class SliceReader:
 
     def _ended_by_total(self) -> Batch:
         """The end of a slice whose total was reached, where the API refuses to be asked for a page beyond it."""
-        self._stream.ledger.end(End("total reached", said=True))
+        self._reader.stats.end("total reached")
         self._end()
         return Batch([], PageProgress(self._partition.key, self._interval, done=True))
 
@@ -246,7 +254,7 @@ class SliceReader:
         if known is None:
             return seen.records
         records = known.left_out(seen)
-        self._stream.ledger.add(withheld=len(seen.records) - len(records))
+        self._reader.stats.add(withheld=len(seen.records) - len(records))
         return records
 
     def _next(self, page: Page, continued: Page, *, passed: bool) -> Next | _Again:
@@ -256,18 +264,18 @@ class SliceReader:
             ConfigError: It is the end, and the API shows signs of more that the config does not follow.
         """
         if passed:
-            return self._stream.end(page, End("older than the cursor", said=True))
+            return self._reader.end(page, End("older than the cursor", said=True))
         if self._continuity.only_known:
             page = replace(page, records=continued.records, earlier=continued.earlier)
-        following: Next = self._stream.following(page)
+        following: Next = self._reader.following(page)
         if self._rows.found_all:
             following = End("total reached", said=True)
         if not isinstance(following, End):
             return following
         if not following.capped and self._rows.begin_pass():
             return _Again()
-        with self._stream.place(page):
-            return self._stream.end(page, following)
+        with self._reader.place(page):
+            return self._reader.end(page, following)
 
     def _go_on(self, page: Page, following: Next | _Again, seen: PageCursors | None) -> None:
         """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
@@ -302,7 +310,7 @@ class SliceReader:
         _LOG.warning(
             "Stream %s: rows moved while pages were read, and fewer rows came than the API's total says. Reading the "
             "pages once more.",
-            self._stream.name,
+            self._reader.name,
         )
 
     def _divide(self, seen: PageCursors | None) -> None:
@@ -315,13 +323,13 @@ class SliceReader:
     def _step_back(self, page: Page) -> None:
         """Rows moved: ask for an earlier page, or begin again if an earlier run's place cannot be found."""
         if self._resumed:
-            _LOG.info("Stream %s: rows moved since an earlier run, so its slice begins again.", self._stream.name)
+            _LOG.info("Stream %s: rows moved since an earlier run, so its slice begins again.", self._reader.name)
             self._restart()
             return
         with self._lock:
             self._asked.clear()
             self._position, self._number, self._before = self._continuity.earlier(page)
-            self._guard = self._stream.loop_guard()
+            self._guard = self._reader.loop_guard()
             self._order.step_back()
 
     def _restart(self) -> None:

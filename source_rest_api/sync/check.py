@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from source_rest_api.cursors.cursors import Slice
+from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ConfigError, ErrorContext, SourceError, Stopped, as_source_error
 from source_rest_api.formats import raw_json
 from source_rest_api.pagination.page import End
@@ -43,16 +44,17 @@ def _look(stream: Stream) -> str:
     if partition is None:
         return f"{stream.name}: not tried, its parent has no records or its `partitions` no values"
     page = stream.first_page(partition)
-    emitted = stream.emission.records(page.records, partition, Slice())
+    emitted = stream.reader.emission.records(page.records, partition, Slice())
     if emitted:
         first = emitted[0]
         missing = [*_missing_fields(stream, page.records[0], first), *_missing_in_parent(stream, partition)]
         if missing:
             keys = ", ".join(list(raw_json.fields(first))[:20])
             raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
-    if stream.sweep is not None:
+    sweep = Sweep.of(stream)
+    if sweep is not None:
         with ErrorContext(stream.name, "`deletions`"):
-            stream.sweep.first_page(partition)
+            sweep.first_page(partition)
     left_out = "" if len(emitted) == len(page.records) else f" ({len(emitted)} after filters)"
     return f"{stream.name}: {len(page)} records on the first page{left_out}, {_more(stream, page)}"
 
@@ -77,5 +79,8 @@ def _missing_in_parent(stream: Stream, partition: Partition) -> Iterator[str]:
 def _more(stream: Stream, page: Page) -> str:
     if not page.last:
         return "more in the same answer"
-    following = stream.following(page)
-    return f"no more ({following.reason})" if isinstance(following, End) else "more pages"
+    following = stream.reader.following(page)
+    if not isinstance(following, End):
+        return "more pages"
+    with stream.reader.place(page):
+        return f"no more ({stream.reader.end(page, following).reason})"

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
 from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from typing import Any
 
+    from source_rest_api.deletions.known_rows import KnownRows
     from source_rest_api.deletions.sweep import Step, SweepReader
     from source_rest_api.protocol.catalog import ConfiguredStream
     from source_rest_api.state.progress import Progress
     from source_rest_api.state.progress_events import PageProgress
+    from source_rest_api.state.state import StreamState
     from source_rest_api.streams.batch import Batch
     from source_rest_api.streams.slice_reader import SliceReader
     from source_rest_api.streams.stream import Stream
@@ -71,6 +75,8 @@ class StreamRun:
         self.started = time.monotonic()
         self.stream: Stream | None = None
         self.progress: Progress | None = None
+        self.known_rows: KnownRows | None = None
+        self._sweep: Sweep | None = None
         self.finished = False
         self.failures = 0
         self._configured = configured
@@ -142,11 +148,23 @@ class StreamRun:
                 f"Stream {self.name} is in the catalog but not in the config: add an endpoint, or deselect it."
             )
         incremental = self._configured.incremental and stream.endpoint.incremental is not None
-        self.progress = stream.progress(self._saved, incremental=incremental)
-        self.stream = stream
-        self._plan = stream.plan(self.progress, self._reach)
+        self.stream, self._sweep = stream, Sweep.of(stream)
+        self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
+        self._plan = self._steps(stream, self.progress)
         self._planning = False
         out.changed()
+
+    def _known_rows(self, saved: StreamState, began: datetime) -> KnownRows | None:
+        self.known_rows = None if self._sweep is None else self._sweep.known_rows(saved, began)
+        return self.known_rows
+
+    def _steps(self, stream: Stream, progress: Progress) -> Iterator[Step]:
+        """The slices of the stream; then those of a sweep, if one is due."""
+        if self._sweep is None or self.known_rows is None:
+            yield from stream.plan(progress, self._reach)
+            return
+        yield from stream.plan(progress, self._reach, self._sweep.delivered)
+        yield from self._sweep.steps(self.known_rows, self._reach)
 
     def _extend(self, out: _LineWriter) -> None:
         """Plan the next slice."""

@@ -122,19 +122,19 @@ class Sync:
             progress.plan(moved)
         elif isinstance(moved, PageProgress):
             progress.advance(moved)
-        elif progress.inventory is not None and isinstance(moved, Swept):
-            progress.inventory.meet(moved.keys)
-        elif progress.inventory is not None and isinstance(moved, SweepEnd):
-            yield from self._tombstones(read, progress.inventory, moved)
+        elif read.known_rows is not None and isinstance(moved, Swept):
+            read.known_rows.meet(moved.keys)
+        elif read.known_rows is not None and isinstance(moved, SweepEnd):
+            yield from self._tombstones(read, read.known_rows, moved)
 
-    def _tombstones(self, read: StreamRun, inventory: KnownRows, end: SweepEnd) -> Iterator[bytes]:
+    def _tombstones(self, read: StreamRun, known: KnownRows, end: SweepEnd) -> Iterator[bytes]:
         """A record for each row that a sweep found gone; only then a state may forget it."""
         assert read.stream is not None  # noqa: S101 -- it was swept
-        for keys in inventory.conclude(end):
-            records = tombstones(read.stream.endpoint, keys, end.began_at, inventory.newest)
+        for keys in known.conclude(end):
+            records = tombstones(read.stream.endpoint, keys, end.began_at, known.newest)
             lines = messages.records(read.name, records, int(time.time() * 1000))
             yield from self._delivered(read, lines, len(records))
-            inventory.forget(keys)
+            known.forget(keys)
             yield from self._due()
 
     def _due(self) -> Iterator[bytes]:
@@ -162,7 +162,7 @@ class Sync:
         """The closing log line of a stream."""
         if read.stream is None:
             return
-        summary = read.stream.ledger.summary(time.monotonic() - read.started, complete=complete)
+        summary = read.stream.stats.summary(time.monotonic() - read.started, complete=complete)
         yield self._out.log("INFO", f"Stream {read.name}: {summary}.")
         if read.progress is not None and read.progress.future is not None:
             yield self._out.log("WARNING", _FUTURE.format(read.name, read.progress.future.text))
