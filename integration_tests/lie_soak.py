@@ -1,7 +1,7 @@
-"""Reads of APIs that lie: about totals, links, flags, statuses, orders and ends, at random, from a seed each.
+"""Reads of APIs that lie about totals, links, flags, statuses, orders and ends, each at random from a seed.
 
-A read that ends as COMPLETE has every row, and a delete record is only for a row that is gone. A read that an honest API
-answers ends as COMPLETE.
+A read that ends as COMPLETE has every row, and a delete record is only for a row that is gone. A read of an honest API
+ends as COMPLETE.
 """
 
 from __future__ import annotations
@@ -50,6 +50,22 @@ HARMLESS = {"none", "a short page in the middle", "pages smaller than was asked 
 """What an API may do, and still every row comes and is known to have come."""
 
 
+PARTS = {"206 beside the first rows": 206, "202 beside some rows": 202, "partial beside some rows": 200}
+
+
+@dataclass
+class Told:
+    """A response before it is written."""
+
+    rows: list[dict[str, Any]]
+    left: bool
+    total: int
+    size: int
+    status: int = 200
+    body: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Lie:
     """One API with a table of rows, a way of paging, signs of more, and a lie.
@@ -61,6 +77,8 @@ class Lie:
     seed: int
     lies: str = ""
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)
+    hidden: set[int] = field(default_factory=set)
+    """Rows that no response gives, so that nobody can read them."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -140,33 +158,11 @@ class Lie:
         return int(call.arg("cursor", "0"))
 
     def _told(self, call: Call, page: list[Any], start: int, size: int, *, left: bool) -> Any:
-        lie, count, status = self.lies, len(self.rows), 200
-        shown = list(page)
-        body: dict[str, Any] = {}
-        headers: dict[str, str] = {}
-        middle = size <= start < max(count - size, 0)
-        total = count
-        if lie == "a total that is capped":
-            total = min(count, 2 * self.size)
-        elif lie == "a total that counts hidden rows":
-            total = count + 2
-        elif lie == "a page that is empty because its rows are hidden" and middle and start // size == 1:
-            shown = []
-        elif lie == "a short page in the middle" and middle and self.paging in {"cursor", "next_url", "link_header"}:
-            shown = shown[: max(size // 2, 1)]
-            size, left = len(shown), True
-        elif lie == "it stops before the end" and start >= size:
-            shown, left = [], True
-        elif lie == "206 beside the first rows" and count > 1:
-            shown, status = shown[: len(shown) // 2], 206
-        elif lie == "202 beside some rows" and count > 1:
-            shown, status = shown[: len(shown) // 2], 202
-        elif lie == "partial beside some rows" and count > 1:
-            shown, body["partial"] = shown[: len(shown) // 2], True
-        elif lie == "success false beside no rows":
-            shown, body["success"] = [], False
-        elif lie == "a nonce in each row":
-            shown = [{**row, "nonce": self._calls} for row in shown]
+        lie, count = self.lies, len(self.rows)
+        told = Told(list(page), left=left, total=count, size=size)
+        self._lie(told, start)
+        shown, left, total, size, status = told.rows, told.left, told.total, told.size, told.status
+        body, headers = told.body, told.headers
         following = start + size
         if left and self.paging in {"cursor", "next_url"}:
             url = f"/rows?cursor={following}&limit={call.arg('limit', str(size))}"
@@ -186,14 +182,38 @@ class Lie:
             text = json.dumps({"data": {"message": "nothing here"}, **body})
         return Answer(text, status, headers)
 
+    def _lie(self, told: Told, start: int) -> None:
+        """Changes an honest response."""
+        count, size, half = len(self.rows), told.size, told.rows[: len(told.rows) // 2]
+        middle = size <= start < max(count - size, 0)
+        by_link = self.paging in {"cursor", "next_url", "link_header"}
+        if self.lies == "a total that is capped":
+            told.total = min(count, 2 * self.size)
+        elif self.lies == "a total that counts hidden rows":
+            told.total = count + 2
+        elif self.lies == "a page that is empty because its rows are hidden" and middle and start // size == 1:
+            self.hidden |= {row["id"] for row in told.rows}
+            told.rows = []
+        elif self.lies == "a short page in the middle" and middle and by_link:
+            told.size = max(size // 2, 1)
+            told.rows, told.left = told.rows[: told.size], True
+        elif self.lies == "it stops before the end" and start >= size:
+            told.rows, told.left = [], True
+        elif self.lies == "success false beside no rows":
+            told.rows, told.body["success"] = [], False
+        elif self.lies == "a nonce in each row":
+            told.rows = [{**row, "nonce": self._calls} for row in told.rows]
+        elif count > 1 and self.lies in PARTS:
+            told.rows, told.status = half, PARTS[self.lies]
+            told.body |= {"partial": True} if told.status == 200 else {}
+
     @property
     def is_decidable(self) -> bool:
         """True if a response of the lying API differs from that of an honest one with fewer rows."""
-        return self.has_sign or self.lies not in {
-            "it stops before the end",
-            "a page that is empty because its rows are hidden",
-            "an order that changes",
-        }
+        if self.lies == "an order that changes":
+            return self.keyed and self.total is not None  # two rows without a key may be alike
+        ends = {"it stops before the end", "a page that is empty because its rows are hidden"}
+        return self.has_sign or self.lies not in ends
 
 
 def messages(lie: Lie, api: Api, state: dict[str, Any], now: datetime, **endpoint: Any) -> Iterator[dict[str, Any]]:
@@ -225,26 +245,25 @@ def outcome(seen: list[dict[str, Any]]) -> str:
     return str(statuses[-1])
 
 
-def read_once(seed: int, lies: str = "") -> tuple[str, str, bool]:
+def read_once(api: Api, seed: int, lies: str = "") -> tuple[str, str, bool]:
     """Reads all rows of one lying API.
 
     Returns:
         The lie, the status, and whether the oracle is content.
     """
     lie = Lie(seed, lies)
-    with Api() as api:
-        api.get("/rows")(lie.answer)
-        seen = list(messages(lie, api, {}, BEGAN))
-        rows = [m["record"]["data"]["id"] for m in seen if m["type"] == "RECORD"]
-        status = outcome(seen)
-        assert api.errors == []
-    missing = set(lie.rows) - set(rows)
+    api.get("/rows")(lie.answer)
+    seen = list(messages(lie, api, {}, BEGAN))
+    rows = [m["record"]["data"]["id"] for m in seen if m["type"] == "RECORD"]
+    status = outcome(seen)
+    assert api.errors == []
+    missing = set(lie.rows) - lie.hidden - set(rows)
     right = not (status == "COMPLETE" and missing and lie.is_decidable)
     honest = lie.lies in HARMLESS and not lie.settings.get("stop_on_short_page") and lie.paging != "none"
     return lie.lies, status, right and not (honest and (status != "COMPLETE" or missing))
 
 
-def sweep(seed: int) -> tuple[str, str, bool]:
+def sweep(api: Api, seed: int) -> tuple[str, str, bool]:
     """Reads a table on five days, with delete detection: rows go in between, and from the second day on the API lies.
 
     Returns:
@@ -255,33 +274,33 @@ def sweep(seed: int) -> tuple[str, str, bool]:
     lies, lie.lies = lie.lies, "none"
     state: dict[str, Any] = {}
     deleted = right = 0
-    with Api() as api:
-        api.get("/rows")(lie.answer)
-        for day in range(5):
-            options = {"incremental": {"cursor_field": "at", "mode": "client_filter"}, "deletions": {"every": "PT12H"}}
-            for message in messages(lie, api, state, BEGAN + day * DAY, **options):
-                if message["type"] == "STATE":
-                    state = {"rows": message["state"]["stream"]["stream_state"]}
-                data = message.get("record", {}).get("data", {})
-                if "_ab_cdc_deleted_at" in data:
-                    deleted += 1
-                    right += data["id"] not in lie.rows
-            lie.lies = lies
-            for key in random.Random(seed + day).sample(sorted(lie.rows), min(2, len(lie.rows))):
-                del lie.rows[key]
+    api.get("/rows")(lie.answer)
+    for day in range(5):
+        options = {"incremental": {"cursor_field": "at", "mode": "client_filter"}, "deletions": {"every": "PT12H"}}
+        for message in messages(lie, api, state, BEGAN + day * DAY, **options):
+            if message["type"] == "STATE":
+                state = {"rows": message["state"]["stream"]["stream_state"]}
+            data = message.get("record", {}).get("data", {})
+            if "_ab_cdc_deleted_at" in data:
+                deleted += 1
+                right += data["id"] not in lie.rows
+        lie.lies = lies
+        for key in random.Random(seed + day).sample(sorted(lie.rows), min(2, len(lie.rows))):
+            del lie.rows[key]
     return lies, f"{deleted} delete records", deleted == right
 
 
 def main(rounds: int, first: int = 0) -> int:
     """Plays rounds, and prints the seeds of those in which the connector believed a lie."""
     wrong, statuses = [], Counter[tuple[str, str]]()
-    for seed in range(first, first + rounds):
-        for play in (read_once, sweep) if seed % 4 == 0 else (read_once,):
-            lies, status, right = play(seed)
-            statuses[lies, status if play is read_once else "swept"] += 1
-            if not right:
-                wrong.append((play.__name__, seed, lies, status))
-                print(*wrong[-1], file=sys.stderr, flush=True)
+    with Api() as api:
+        for seed in range(first, first + rounds):
+            for play in (read_once, sweep) if seed % 4 == 0 else (read_once,):
+                lies, status, right = play(api, seed)
+                statuses[lies, status if play is read_once else "swept"] += 1
+                if not right:
+                    wrong.append((play.__name__, seed, lies, status))
+                    print(*wrong[-1], file=sys.stderr, flush=True)
     for (lies, status), count in sorted(statuses.items()):
         print(f"{count:5} {status:12} {lies}")
     print(f"{rounds} rounds, {len(wrong)} in which a lie was believed or an honest API was not")

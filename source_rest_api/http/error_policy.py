@@ -66,6 +66,23 @@ def judge(response: Response) -> Verdict | None:
     return Verdict(error)
 
 
+def judge_part(response: Response) -> Verdict | None:
+    """Judges a success that is no whole answer; None if it may be one.
+
+    202 says that the work is not done (RFC 9110, section 15.3.3). 206 answers to a request for a range, which the
+    connector never sends; some APIs page so and name the range.
+    """
+    accept = f"if it is a whole answer, set `errors: [{{status: {response.status}, action: accept}}]`"
+    if response.status == HTTPStatus.ACCEPTED:
+        error = TransientError(f"The API accepted the request and has no result yet (HTTP 202); {accept}.")
+        return Verdict(error, retry=True, wait=rate_limits.retry_after(response.headers))
+    if response.status == HTTPStatus.PARTIAL_CONTENT and "Content-Range" not in response.headers:
+        return Verdict(
+            ConfigError(f"The API answered with a part of its content (HTTP 206) and does not say which; {accept}.")
+        )
+    return None
+
+
 def _limits(response: Response) -> bool:
     """Whether a 403 is a rate limit, as GitHub's and Google's are."""
     remaining, _ = rate_limits.allowance(response.headers)

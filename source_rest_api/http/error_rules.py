@@ -200,7 +200,7 @@ class ErrorPolicy:
         rule = self.rule(answer) if self._rules else None
         usual = self._usual(response)
         if rule is None:
-            return usual or response
+            return usual or error_policy.judge_part(response) or response
         if rule.action == "accept":
             return replace(response, is_accepted=True)
         if rule.action == "ignore" or (rule.action == "stop" and usual is not None):

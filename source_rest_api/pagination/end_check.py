@@ -60,6 +60,11 @@ def check_end(page: Page, end: End, *, paged: bool) -> str | None:
     sign = find_total(page) if end.said else find_sign(page)
     if sign is None:
         return _round(page) if not paged and not end.said else None
+    if sign.total is not None and _is_replaced(page):
+        raise ConfigError(
+            f"{sign.what}, and {page.came_twice} came twice: the order of the rows changes from page to page. Have the "
+            "API sort by a field that does not change and that no two rows share (`params`)."
+        )
     if end.said or (paged and not sign.certain and not _is_missing(page, end, sign)):
         return sign.what
     only_first = ", or `pagination: {type: none, first_page_only: true}` if the first page is all you want"
@@ -67,6 +72,11 @@ def check_end(page: Page, end: End, *, paged: bool) -> str | None:
         f"The API says that there is more: {sign.what}. The config reads no further ({end.reason}). "
         f"Set `pagination: {sign.pagination}`{'' if paged else only_first}."
     )
+
+
+def _is_replaced(page: Page) -> bool:
+    """True if rows came twice in place of others that did not come, although the total never fell."""
+    return page.came_twice > 0 and page.least_total is not None and page.rows_so_far < page.least_total
 
 
 def _is_missing(page: Page, end: End, sign: Sign) -> bool:

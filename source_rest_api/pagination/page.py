@@ -62,6 +62,8 @@ class Page(Struct, frozen=True):
     """Records of the slice up to and including this page, without those that came twice; None if nobody counted."""
     largest_before: int = 0
     """Records of the largest earlier page of the slice."""
+    came_twice: int = 0
+    """Records of the slice that had come before."""
     least_total: int | None = None
     """The smallest total that the pages of the slice gave so far. Rows beyond it came while pages were read."""
     earlier: int = 0

@@ -69,6 +69,7 @@ class RowCount:
             self._count += len(new.records)
         largest, self._largest = self._largest, max(self._largest, len(page))
         beside = {"distinct": self._count, "largest_before": largest, "least_total": self._least_total}
+        beside["came_twice"] = max(self._came - self._count, 0)
         return replace(page, **beside), replace(new, **beside)
 
     @property

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from source_rest_api.streams.endpoint_reader import EndpointReader
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.row_drift")
+_MOST_STEPS = 40
+"""Steps back in one slice, after which pages are read as they come."""
 _RETURNS = 3
 """How often reading may go back to the first row before the order of rows counts as none."""
 
@@ -54,6 +56,8 @@ class RowDrift:
         self._stale = 0
         self._searching = False
         self._volatile = False
+        self._steps = 0
+        self._gave_up = False
         self._total: int | None = None
         self._falls: set[tuple[Position | None, int]] = set()
         self.drifts = 0
@@ -74,7 +78,7 @@ class RowDrift:
     @property
     def _overlaps(self) -> bool:
         """Pages of one row cannot overlap: the next one would be the same."""
-        return self._by_row_overlaps and not self._resuming and len(self._tail) > 1
+        return not self._gave_up and self._by_row_overlaps and not self._resuming and len(self._tail) > 1
 
     def check(self, page: Page) -> Page | None:
         """The page without the rows that are known; None if an earlier page is needed, because rows have moved.
@@ -84,18 +88,34 @@ class RowDrift:
         """
         self.moved = False
         self.only_known = self._overlaps and len(page) == 1
-        if page.earlier or page.response.last_reason:
+        if page.earlier or page.response.last_reason or self._gave_up:
             new: list[Raw] | None = page.records
         elif self._is_repeated(page):
             new = []
         else:
             new = self._new(page)
-        if new is None:
+        if new is None and self._may_step_back():
             return None
+        if new is None:
+            new = page.records
         self.only_known = self.only_known and not new
         known = len(page.records) - len(new)
         self._tail = page.records or self._tail
         return replace(page, records=new, earlier=page.earlier + known) if known else page
+
+    def _may_step_back(self) -> bool:
+        """True while stepping back may help; a table that is written faster than it is read has no end."""
+        self._steps += 1
+        if self._steps <= _MOST_STEPS:
+            return True
+        self._gave_up, self._searching = True, False
+        self._reader.stats.add(doubts=1)
+        _LOG.warning(
+            "Stream %s: rows move faster than pages can be read, so rows may be missing or come twice. Read by a cursor "
+            "or a token (`pagination`), or have the API sort by a field that does not change (`params`).",
+            self._reader.name,
+        )
+        return False
 
     def earlier(self, page: Page) -> tuple[Position, int, int]:
         """The position of a page before this one, its number, and the records before it.
