@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from source_rest_api.formats import paging_names, raw_json
 
@@ -57,6 +58,12 @@ def find_sign(page: Page) -> Sign | None:
 def find_total(page: Page) -> Sign | None:
     """Returns a total that has not been reached, by its usual names in the body or the headers."""
     return next((sign for sign in _signs(page) if sign.total is not None), None)
+
+
+def total_of(page: Page) -> int | None:
+    """Returns the number of records in all, reached or not, by its usual names in the body or the headers."""
+    sign = find_total(replace(page, distinct=-1))  # so that no total is reached
+    return None if sign is None else sign.total
 
 
 def is_lower_bound(page: Page, path: Path) -> bool:
@@ -141,6 +148,8 @@ def _envelope(
 
 def _link_in(keys: Path, value: Raw, records: list[Raw]) -> Sign | None:
     """A list of links by relation: `links: [{rel: next, href: …}]` (OGC, STAC, PayPal), FHIR's `relation` and `url`."""
+    if "link" not in keys[-1].lower():
+        return None
     links = raw_json.items(value)
     if not 0 < len(links) <= _MOST_LINKS or links[0] in records:
         return None

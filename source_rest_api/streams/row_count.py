@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from source_rest_api.pagination.signs import find_total
+from source_rest_api.pagination.signs import total_of
 
 if TYPE_CHECKING:
     from source_rest_api.pagination.page import Page
@@ -105,7 +105,6 @@ class RowCount:
     def _total(self, page: Page) -> int | None:
         total = self._paginator.total(page)
         if total is None and self._paginator.shifts is not None and (page.number == 1 or self._has_totals):
-            sign = find_total(page)
-            total = None if sign is None else sign.total
+            total = total_of(page)
             self._has_totals = total is not None
         return total
