@@ -9,8 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from source_rest_api.auth.sign_in import sign_in
-from source_rest_api.config import config as configs
-from source_rest_api.config import masking
+from source_rest_api.config import loading, masking
 from source_rest_api.config.config import Config
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.errors import InternalError
@@ -76,8 +75,8 @@ class Connector:
         Raises:
             ConfigError: With all that is wrong with it.
         """
-        own = configs.validated(raw_config, self.config_model)
-        api = configs.checked(configs.built(self.api, own))
+        own = loading.validated(raw_config, self.config_model)
+        api = loading.checked(loading.built(self.api, own))
         return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from source_rest_api.auth.sign_in import sign_in
-from source_rest_api.config.config import load
 from source_rest_api.config.config_updates import ConfigUpdates
+from source_rest_api.config.loading import load
 from source_rest_api.config.masking import Mask
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from source_rest_api.auth.sign_in import sign_in
-from source_rest_api.config.config import Config, load
+from source_rest_api.config.config import Config
 from source_rest_api.config.config_updates import ConfigUpdates
+from source_rest_api.config.loading import load
 from source_rest_api.config.masking import Mask
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from source_rest_api.auth.sign_in import sign_in
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.config.masking import Mask
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, Stopped, TransientError
@@ -68,7 +68,7 @@ def requester(url_base: str, clock: Clock | None = None, **settings: Any) -> Req
     """Make a requester that waits for nothing in earnest."""
     clock = clock or Clock()
     raw = {"url_base": url_base, "endpoints": [{"name": "e", "path": "e"}], **settings}
-    config = configs.load(raw)
+    config = loading.load(raw)
     signed_in = sign_in(config, ConfigUpdates(raw, Mask(())), clock)
     return Requester(config, url_base, clock, clock, lambda: 0.0, credentials=signed_in)
 

@@ -199,8 +199,6 @@ class Endpoint(Model):
         for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
             yield f"records_path: its template reads `{name}`, and may read `config` only"
         paging = self.pagination or default
-        if self.deletions is not None:
-            yield from self.deletions.problems(self, paging)
         if not isinstance(paging, Paginator):
             return
         if paging.result_cap is not None and not (self.incremental and self.incremental.in_order):

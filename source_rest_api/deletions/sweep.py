@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from source_rest_api.config import sweep_endpoint
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.deletions.known_rows import KnownRows
 from source_rest_api.deletions.row_keys import KeyReader
@@ -59,7 +60,7 @@ class Sweep:
 
     @cached_property
     def _stream(self) -> Stream:
-        return self._make_stream(self._deletions.swept(self._endpoint))
+        return self._make_stream(sweep_endpoint.swept(self._endpoint, self._deletions))
 
     def inventory(self, saved: StreamState, began: datetime) -> KnownRows:
         """The rows that the destination has, by the state.
@@ -70,7 +71,7 @@ class Sweep:
         endpoint = self._endpoint
         assert endpoint.incremental is not None  # noqa: S101 -- the config is checked
         shape = (endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)
-        of = state.digest(repr(shape) + self._deletions.question(endpoint, self._parents.above(endpoint)))
+        of = state.digest(repr(shape) + sweep_endpoint.query(endpoint, self._deletions, self._parents.above(endpoint)))
         first = saved.cursor is None and not saved.cursors and saved.reading is None
         inventory = KnownRows(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)
         for text in saved.texts():  # where rows were delivered before their keys were kept
