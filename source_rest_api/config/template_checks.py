@@ -26,7 +26,7 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
     yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *config.by_variable, *lists})
     of_records = {RECORD, *templates.BUILT_IN_NAMES, *lists} - {templates.TOKEN}
     family = {other.variable for other in stream_references.family_of(config, endpoint)}
-    yield from _unknown(endpoint.record_texts, of_records | family)
+    yield from _unknown(endpoint.record_options.texts, of_records | family)
     if endpoint in stream_references.reached_from(config, endpoint):
         yield "its templates make it a parent of itself"
         return

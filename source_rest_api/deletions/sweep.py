@@ -70,7 +70,7 @@ class Sweep:
         """
         endpoint = self._endpoint
         assert endpoint.incremental is not None  # noqa: S101 -- the config is checked
-        shape = (endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)
+        shape = (endpoint.primary_key, endpoint.record_options.reshaping, endpoint.cast, endpoint.cast_all)
         of = state.digest(repr(shape) + sweep_endpoint.query(endpoint, self._deletions, self._parents.above(endpoint)))
         first = saved.cursor is None and not saved.cursors and saved.reading is None
         inventory = KnownRows(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)

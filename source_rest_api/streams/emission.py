@@ -36,7 +36,8 @@ class RecordEmitter:
 
     def __init__(self, endpoint: Endpoint, limits: Limits, requests: RequestBuilder, ledger: ReadStats) -> None:
         self._stream = endpoint.name
-        self._changes = RecordChanges(endpoint, ledger) if endpoint.changes_records else None
+        options = endpoint.record_options
+        self._changes = RecordChanges(endpoint.name, options, ledger) if options else None
         self._size = RecordSize(limits.record, endpoint.known_by)
         self._requests = requests
         self._ledger = ledger
