@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Raw
 from requests.structures import CaseInsensitiveDict
 
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
 from source_rest_api.cursors import field_reader
 from source_rest_api.cursors.field_reader import FieldReader
 from source_rest_api.errors import InternalError, SourceError
@@ -395,7 +395,7 @@ _RAW = {
 
 
 def _streams() -> list[Stream]:
-    config = configs.load(_RAW)
+    config = loading.load(_RAW)
     requester = Requester(config.http("https://h"))
     return [Stream(config, endpoint, requester, _RAW, lambda: NOW) for endpoint in config.streams]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from source_rest_api.cli import run as run
     from source_rest_api.config.config import Config as Config
     from source_rest_api.config.endpoint import Endpoint as Endpoint
-    from source_rest_api.config.endpoint_files import load_endpoints as load_endpoints
+    from source_rest_api.config.loading import load_endpoints as load_endpoints
     from source_rest_api.connector import Connector as Connector
     from source_rest_api.cursors.cursors import DatetimeText as DatetimeText
     from source_rest_api.errors import ConfigError as ConfigError
@@ -59,7 +59,7 @@ _MODULES = {
     "SourceError": "errors",
     "SourceRestApi": "source",
     "TransientError": "errors",
-    "load_endpoints": "config.endpoint_files",
+    "load_endpoints": "config.loading",
     "main": "cli",
     "run": "cli",
 }

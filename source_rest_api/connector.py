@@ -13,8 +13,7 @@ from msgspec.structs import replace
 from source_rest_api.auth import credentials
 from source_rest_api.auth.credentials import AuthContext
 from source_rest_api.auth.sign_in import token_exchange
-from source_rest_api.config import config as configs
-from source_rest_api.config import masking
+from source_rest_api.config import loading, masking
 from source_rest_api.config.config import Config
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.errors import InternalError
@@ -83,8 +82,8 @@ class Connector:
         Raises:
             ConfigError: With all that is wrong with it.
         """
-        own = configs.validated(raw_config, self.config_model)
-        api = configs.checked(configs.built(self.api, own))
+        own = loading.validated(raw_config, self.config_model)
+        api = loading.checked(loading.built(self.api, own))
         return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on, transport)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
 from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import SourceError
 from source_rest_api.http.requester import Requester
@@ -30,7 +30,7 @@ ONCE = {"max_attempts": 1}
 
 def sampled(raw: dict[str, Any], **requester: Any) -> list[Any]:
     """All records of the last endpoint of a config, as in a first sync; raises what goes wrong."""
-    loaded = configs.load(raw)
+    loaded = loading.load(raw)
     with Requester(loaded.http(raw["url_base"]), **requester) as sender:
         batches = Stream(loaded, loaded.streams[-1], sender, raw).sample()
         return [json.loads(bytes(record)) for batch in batches for record in batch.records]
@@ -42,7 +42,7 @@ class Reading:
     def __init__(self, url: str, *endpoints: dict[str, Any], saved: Any = None, **config: Any) -> None:
         endpoints = tuple({"name": "items", "path": "items", **endpoint} for endpoint in endpoints or ({},))
         raw = {"url_base": url, "retry": ONCE, "endpoints": list(endpoints), **config}
-        loaded = configs.load(raw)
+        loaded = loading.load(raw)
         self.error: SourceError | None = None
         self.batches: list[Batch] = []
         self.states: list[dict[str, Any]] = []

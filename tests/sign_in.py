@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 from source_rest_api.auth import credentials
 from source_rest_api.auth.credentials import AuthContext
 from source_rest_api.auth.sign_in import token_exchange
-from source_rest_api.config.config import Config, load
 from source_rest_api.config.config_updates import ConfigUpdates
+from source_rest_api.config.loading import load
 from source_rest_api.config.masking import Mask
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
@@ -20,6 +20,7 @@ from tests.api import JSON, Answer, Api, Call
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from source_rest_api.config.config import Config
     from source_rest_api.http.credentials import Credentials
 
 

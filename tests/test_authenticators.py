@@ -14,7 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from source_rest_api.config.config import Config, load
+from source_rest_api.config.config import Config
+from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
 from source_rest_api.http.request import Request

@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from source_rest_api.config.config import load
 from source_rest_api.config.config_updates import ConfigUpdates
+from source_rest_api.config.loading import load
 from source_rest_api.config.masking import Mask, secrets_of
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.errors import BrokenAnswerError, ConfigError, TransientError
 from source_rest_api.http import compression
 from source_rest_api.http.request import Request
@@ -31,7 +31,7 @@ def whole(api: Api, answer: Answer, megabytes: int = 8) -> bytes:
     """A body that is read at once."""
     api.get("/e")(lambda _: answer)
     settings = {"retry": {"max_attempts": 1}, "limits": {"body_megabytes": megabytes}}
-    loaded = config.load({"url_base": api.url, "endpoints": [{"name": "e", "path": "e"}], **settings})
+    loaded = loading.load({"url_base": api.url, "endpoints": [{"name": "e", "path": "e"}], **settings})
     with Requester(loaded.http(api.url)) as requester:
         return requester.fetch(Request("GET", f"{api.url}/e"), lambda response: response.body)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.auth.authenticators import Bearer
-from source_rest_api.config import config, stream_references
+from source_rest_api.config import loading, stream_references
 from source_rest_api.cursors.cursors import DatetimeCursor
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
@@ -46,7 +46,7 @@ BASE: dict[str, Any] = {"url_base": "https://api.example.com", "endpoints": [{"n
 
 def load(**changes: Any) -> Config:
     """Load a config that is right but for the changes."""
-    return config.load({**BASE, **changes})
+    return loading.load({**BASE, **changes})
 
 
 def problems(**changes: Any) -> list[str]:
@@ -65,7 +65,7 @@ def endpoint(**changes: Any) -> list[str]:
 
 def test_the_short_example() -> None:
     """The config of the user's guide works as it stands."""
-    loaded = config.load(json.loads(SHORT))
+    loaded = loading.load(json.loads(SHORT))
     assert isinstance(loaded.authentication, Bearer)
     assert [(e.name, e.path, e.http_method, e.params) for e in loaded.streams] == [
         ("customers", "/customers", "GET", {}),
@@ -75,7 +75,7 @@ def test_the_short_example() -> None:
 
 def test_the_full_example() -> None:
     """The long config does too, with defaults for all endpoints and a parent named in a template."""
-    loaded = config.load(yaml_text.load(FULL))
+    loaded = loading.load(yaml_text.load(FULL))
     assert loaded.start_date == "2024-01-01T00:00:00Z"
     assert loaded.headers == {"Accept": "application/vnd.github+json"}
     assert loaded.pagination == LinkHeader(page_size_param="per_page", page_size=100)
@@ -88,7 +88,7 @@ def test_the_full_example() -> None:
 
 def test_json_and_yaml_are_the_same() -> None:
     """A config says the same in both."""
-    assert config.load(yaml_text.load(SHORT)) == config.load(json.loads(SHORT))
+    assert loading.load(yaml_text.load(SHORT)) == loading.load(json.loads(SHORT))
 
 
 def test_arrays_of_names_and_values_are_mappings() -> None:
@@ -152,7 +152,7 @@ def test_keys_of_the_platform_are_ignored() -> None:
 def test_a_config_is_an_object(raw: Any) -> None:
     """Anything else is an error of the config, not of the connector."""
     with pytest.raises(ConfigError, match="must be an object"):
-        config.load(raw)
+        loading.load(raw)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.config.masking import masker, secrets_of
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from tests.api import Answer, Api

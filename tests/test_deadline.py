@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.errors import TransientError
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester

@@ -13,7 +13,7 @@ import pytest
 import requests
 from msgspec.structs import replace
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
 from source_rest_api.http import egress_guard
 from source_rest_api.http.adapter import BoundedAdapter

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.errors import ConfigError, InternalError, TransientError
 from tests.api import Answer, Api
 from tests.reading import Reading
@@ -129,4 +129,4 @@ def test_an_error_key_that_is_none_is_accepted(api: Api) -> None:
 def test_a_rule_that_cannot_be_meant_is_refused(rule: dict[str, Any], said: str) -> None:
     """Before anything is sent."""
     with pytest.raises(ConfigError, match=said):
-        config.load({"url_base": "https://h", "errors": [rule], "endpoints": [{"name": "a", "path": "a"}]})
+        loading.load({"url_base": "https://h", "errors": [rule], "endpoints": [{"name": "a", "path": "a"}]})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
 from tests.api import JSON, Answer, Api, Call
 from tests.sign_in import Session, form

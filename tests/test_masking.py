@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from requests.utils import requote_uri
 
-from source_rest_api.config import config, masking
+from source_rest_api.config import loading, masking
 from source_rest_api.model import Model, Secret
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def test_secrets_are_found_wherever_they_stand() -> None:
 )
 def test_what_an_authenticator_sends_is_masked(authentication: dict[str, str], sent: str) -> None:
     """The credentials of a config, as they stand in its requests."""
-    loaded = config.load(
+    loaded = loading.load(
         {"url_base": "https://h", "authentication": authentication, "endpoints": [{"name": "a", "path": "/"}]}
     )
     mask: Callable[[str], str] = masking.masker(masking.secrets_of(loaded))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError, Stopped, TransientError
 from tests.api import JSON, Answer, Call
 from tests.process import catalog, run, start

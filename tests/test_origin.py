@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.origins import AllowedOrigin, Origin, Origins
 from tests.api import Answer, Api

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.http.requester import Requester
@@ -53,7 +53,7 @@ class Family:
 
     def __init__(self, api: Api, *endpoints: dict[str, Any], **config: Any) -> None:
         self._raw = {"url_base": api.url, "retry": {"max_attempts": 1}, "endpoints": list(endpoints), **config}
-        self._config = configs.load(self._raw)
+        self._config = loading.load(self._raw)
         self._requester = Requester(self._config.http(api.url))
         self.requesters.append(self._requester)
         self.parents = Parents(self._config, self.make)

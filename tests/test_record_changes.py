@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api import Connector
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
 from tests import reading
@@ -44,7 +44,7 @@ class Reading(reading.Reading):
 def problem(**endpoint: Any) -> str:
     """What is said of an endpoint."""
     with pytest.raises(ConfigError) as caught:
-        config.load({"url_base": "https://h", "endpoints": [{"name": "items", "path": "items", **endpoint}]})
+        loading.load({"url_base": "https://h", "endpoints": [{"name": "items", "path": "items", **endpoint}]})
     return str(caught.value)
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from source_rest_api.config import config, stream_references
+from source_rest_api.config import loading, stream_references
 from source_rest_api.config.config import Config
 
 
 def configured(*endpoints: dict[str, Any], **paths: str) -> Config:
     """A config with these endpoints, unchecked."""
     named = [{"name": name, "path": path} for name, path in paths.items()]
-    return config.validated({"url_base": "https://h", "endpoints": [*named, *endpoints]}, Config)
+    return loading.validated({"url_base": "https://h", "endpoints": [*named, *endpoints]}, Config)
 
 
 def parent(loaded: Config, name: str) -> str | None:

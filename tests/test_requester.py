@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.config.masking import Mask
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, Stopped, TransientError
@@ -69,7 +69,7 @@ def requester(url_base: str, clock: Clock | None = None, **settings: Any) -> Req
     """Make a requester that waits for nothing in earnest."""
     clock = clock or Clock()
     raw = {"url_base": url_base, "endpoints": [{"name": "e", "path": "e"}], **settings}
-    config = configs.load(raw)
+    config = loading.load(raw)
     credentials = signed_in(config, ConfigUpdates(raw, Mask(())), clock)
     return Requester(config.http(url_base), clock, clock, lambda: 0.0, credentials=credentials)
 

@@ -17,7 +17,7 @@ from requests import ConnectTimeout, PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.errors import TransientError
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import ConfigError, Stopped, TransientError
 from source_rest_api.http.concurrency import Permits
@@ -80,7 +80,7 @@ class Scripted(Stream):
     """A stream of one scripted slice."""
 
     def __init__(self, steps: list[Any]) -> None:
-        config = configs.load({"url_base": "http://h", "endpoints": [{"name": "e", "path": "e"}]})
+        config = loading.load({"url_base": "http://h", "endpoints": [{"name": "e", "path": "e"}]})
         super().__init__(config, config.streams[0], Requester(config.http("http://h")), {})
         self.steps = steps
 

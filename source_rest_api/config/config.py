@@ -1,19 +1,16 @@
-"""The whole config, and what is said when it is wrong."""
+"""The whole config: a REST API, and the endpoints to read from it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from source_rest_api.auth.authenticators import Authenticator, NoAuth
-from source_rest_api.config import template_checks, validation
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.cursors.cursors import DatetimeText
-from source_rest_api.errors import ConfigError
 from source_rest_api.http.error_rules import ErrorPolicies, ErrorPolicy, ErrorRule
 from source_rest_api.http.origins import AllowedOrigin, Origins
 from source_rest_api.http.response import LARGEST_BODY
@@ -22,11 +19,9 @@ from source_rest_api.http.settings import HttpSettings
 from source_rest_api.http.tls import ProxyUrl, Tls
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
 from source_rest_api.pagination.paginators import NoPagination, Pagination
-from source_rest_api.templates import templates
-from source_rest_api.templates.record_templates import RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Mapping
 
 
 def _http_url(value: str) -> str:
@@ -46,9 +41,6 @@ def _parse_yaml(value: object) -> object:
     from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
 
     return yaml_text.load(value) or []
-
-
-M = TypeVar("M", bound=Model)
 
 
 _MEGABYTE = 1 << 20
@@ -169,82 +161,3 @@ class Config(Model):
     def by_variable(self) -> dict[str, Endpoint]:
         """The endpoints by the names under which templates know their records."""
         return {endpoint.variable: endpoint for endpoint in self.streams}
-
-
-def load(raw: Mapping[str, Any]) -> Config:
-    """Validate a config of the generic connector.
-
-    Raises:
-        ConfigError: With every error, each with its path, none with a value.
-    """
-    return checked(validated(raw, Config))
-
-
-def validated(raw: Mapping[str, Any], model: type[M]) -> M:
-    """Validate a connector's own config. Keys that begin with `_` are the platform's own and are left out.
-
-    Raises:
-        ConfigError: With every error, each with its path, none with a value.
-    """
-    if not isinstance(raw, Mapping):
-        raise ConfigError("The config must be an object with keys such as `url_base` and `endpoints`.")
-    own = {key: value for key, value in raw.items() if not str(key).startswith("_")}
-    try:
-        return model.model_validate(own)
-    except ValidationError as error:
-        problems = [validation.problem(model, item) for item in error.errors(include_url=False, include_input=False)]
-        raise _wrong(problems) from None
-
-
-def built(api: Callable[[Any], Config], own: Any) -> Config:
-    """The API that a connector makes of its own config.
-
-    Raises:
-        ConfigError: A component that it makes is wrong.
-    """
-    try:
-        return api(own)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        raise _wrong([f"{error.title}: {validation.problem(Config, item)}" for item in details]) from None
-
-
-def checked(config: Config) -> Config:
-    """Check what no part of a config can see alone.
-
-    Raises:
-        ConfigError: With every error.
-    """
-    problems = list(_cross_check(config))
-    if problems:
-        raise _wrong(problems)
-    return config
-
-
-def _wrong(problems: list[str]) -> ConfigError:
-    count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
-    return ConfigError("\n".join([f"The config has {count}:", *(f"- {problem}" for problem in problems)]))
-
-
-def _cross_check(config: Config) -> Iterator[str]:
-    """What no part can see alone: names that must differ, names that must exist, parents without cycles."""
-    yield from template_checks.problems_of_defaults(config)
-    if not config.streams:
-        yield "endpoints: at least one endpoint is needed, in `endpoints` or `endpoints_yaml`"
-    names: dict[str, str] = {}
-    for endpoint in config.streams:
-        place = f"endpoint `{endpoint.name}`"
-        other = names.get(endpoint.variable)
-        names[endpoint.variable] = endpoint.name
-        if other == endpoint.name:
-            yield f"{place}: the name stands there twice"
-        elif other is not None:
-            yield f"{place}: in templates its name is the same as that of `{other}`"
-        if endpoint.variable in {*templates.BUILT_IN_NAMES, RECORD}:
-            yield f"{place}: the name is reserved in templates"
-        yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
-        yield from (f"{place}: {problem}" for problem in template_checks.problems(config, endpoint))
-        if endpoint.incremental is not None:
-            templated = any("stream_interval" in templates.names(text) for text in endpoint.texts)
-            for problem in endpoint.incremental.problems(config.start_date, templated=templated):
-                yield f"{place}: {problem}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -29,12 +30,12 @@ from source_rest_api.pagination.paginator import Paginator
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
 from source_rest_api.records.decoders import Json
+from source_rest_api.records.options import Condition, RecordOptions, Values
 from source_rest_api.records.selectors import RecordSelector
 from source_rest_api.records.shapes import Explode
 from source_rest_api.records.transformations import FlattenOption, NewNames, Reshaping
 from source_rest_api.records.zip_decoder import Decoder
 from source_rest_api.templates import templates
-from source_rest_api.templates.record_templates import Condition, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,8 +131,7 @@ class Endpoint(Model):
         self.selector.check()
         if not self.decoder.selects and self.selector != RecordSelector():
             raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
-        field = None if self.incremental is None else self.incremental.cursor_field
-        if field is not None and self.reshaping.place(field) is None:
+        if self.incremental and self.incremental.cursor_field and self.cursor_place is None:
             raise ValueError("`remove_fields` takes away `incremental.cursor_field`, which the destination needs")
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`")
@@ -142,33 +142,33 @@ class Endpoint(Model):
         """The name by which templates know its records."""
         return templates.variable(self.name)
 
-    @property
+    @cached_property
     def selector(self) -> RecordSelector:
         """Cuts the records out of a body."""
         return RecordSelector.model_construct(**{name: getattr(self, name) for name in RecordSelector.model_fields})
 
-    @property
-    def reshaping(self) -> Reshaping:
-        """Changes the shape of records."""
-        return Reshaping.model_construct(**{name: getattr(self, name) for name in Reshaping.model_fields})
+    @cached_property
+    def record_options(self) -> RecordOptions:
+        """Changes of the records."""
+        return RecordOptions(
+            filter=self.filter,
+            reshaping=Reshaping.model_construct(**{name: getattr(self, name) for name in Reshaping.model_fields}),
+            add_fields=self.add_fields,
+            cast=self.cast,
+            schema=self.json_schema if self.cast_all else None,
+            filter_after=self.filter_after,
+        )
 
     @property
-    def changes_records(self) -> bool:
-        """Whether records are not emitted as they came."""
-        return bool(self.reshaping or self.record_texts or self.add_fields or self.cast or self.cast_all)
+    def cursor_place(self) -> Path | None:
+        """The path of the cursor field in emitted records; None if there is none."""
+        field = None if self.incremental is None else self.incremental.cursor_field
+        return None if field is None else self.record_options.reshaping.place(field)
 
     @property
     def known_by(self) -> list[Path]:
         """The fields of emitted records that tell them apart, and that order them."""
-        cursor = None if self.incremental is None else self.incremental.cursor_field
-        placed = None if cursor is None else self.reshaping.place(cursor)
-        return [*self.primary_key, *([] if placed is None else [placed])]
-
-    @property
-    def record_texts(self) -> list[str]:
-        """All texts that may be templates which read a record."""
-        conditions = [text for text in (self.filter, self.filter_after) if text is not None]
-        return [*conditions, *(value for value in self.add_fields.values() if isinstance(value, str))]
+        return [*self.primary_key, *([] if self.cursor_place is None else [self.cursor_place])]
 
     @property
     def texts(self) -> list[str]:
@@ -199,8 +199,6 @@ class Endpoint(Model):
         for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
             yield f"records_path: its template reads `{name}`, and may read `config` only"
         paging = self.pagination or default
-        if self.deletions is not None:
-            yield from self.deletions.problems(self, paging)
         if not isinstance(paging, Paginator):
             return
         if paging.result_cap is not None and not (self.incremental and self.incremental.in_order):

@@ -69,7 +69,7 @@ def copies(config: Config, endpoint: Endpoint) -> dict[str, Reference]:
 def read_by_templates(config: Config, endpoint: Endpoint) -> frozenset[Reference]:
     """What the templates of an endpoint read of a partition. A name alone is all that is below it."""
     found = references(
-        [*endpoint.texts, *endpoint.record_texts, config.url_base, *texts_of(config.params, config.headers)]
+        [*endpoint.texts, *endpoint.record_options.texts, config.url_base, *texts_of(config.params, config.headers)]
     )
     if any(reference in _WHOLE for reference in found):
         found |= {(other.variable,) for other in family_of(config, endpoint)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from source_rest_api.config import sweep_endpoint
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.deletions.known_rows import KnownRows
 from source_rest_api.deletions.row_keys import KeyReader
@@ -58,7 +59,7 @@ class Sweep:
 
     @cached_property
     def _stream(self) -> Stream:
-        return self._beside(self._deletions.swept(self._endpoint))
+        return self._beside(sweep_endpoint.swept(self._endpoint, self._deletions))
 
     def known_rows(self, saved: StreamState, began: datetime) -> KnownRows:
         """The rows that the destination has, by the state.
@@ -68,8 +69,9 @@ class Sweep:
         """
         endpoint = self._endpoint
         assert endpoint.incremental is not None  # noqa: S101 -- the config is checked
-        shape = (endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)
-        fingerprint = digests.digest(repr(shape) + self._deletions.question(endpoint, self._parents.above(endpoint)))
+        shape = (endpoint.primary_key, endpoint.record_options.reshaping, endpoint.cast, endpoint.cast_all)
+        query = sweep_endpoint.query(endpoint, self._deletions, self._parents.above(endpoint))
+        fingerprint = digests.digest(repr(shape) + query)
         first = saved.cursor is None and not saved.cursors and saved.reading is None
         known = KnownRows(endpoint.name, endpoint.incremental, saved.rows, fingerprint, began, self._stats, first=first)
         for text in saved.texts():  # where rows were delivered before their keys were kept

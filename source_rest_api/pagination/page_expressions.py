@@ -34,7 +34,7 @@ def _check(text: str) -> str:
     return text
 
 
-PageExpression: TypeAlias = Annotated[Text, BeforeValidator(record_templates.braced), AfterValidator(_check)]
+PageExpression: TypeAlias = Annotated[Text, BeforeValidator(templates.braced), AfterValidator(_check)]
 """An expression on a page, with or without braces around it."""
 
 

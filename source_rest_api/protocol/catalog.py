@@ -60,8 +60,7 @@ def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:
     }
     if incremental:
         described["source_defined_cursor"] = True
-        field = incremental.cursor_field
-        described["default_cursor_field"] = [] if field is None else list(endpoint.reshaping.place(field) or ())
+        described["default_cursor_field"] = list(endpoint.cursor_place or ())
     if endpoint.primary_key:
         described["source_defined_primary_key"] = [list(path) for path in endpoint.primary_key]
     return described

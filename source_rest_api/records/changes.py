@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
     from msgspec import Raw
 
-    from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.read_stats import ReadStats
+    from source_rest_api.records.options import RecordOptions
 
 _LOG = logging.getLogger("airbyte.source_rest_api.records.changes")
 
@@ -33,22 +33,23 @@ class RecordChanges:
     """Changes the records of one stream.
 
     Args:
-        endpoint: What it asks for.
+        stream: Its name.
+        options: What it asks for.
         stats: Where it is counted what was left out and what could not be cast.
     """
 
-    def __init__(self, endpoint: Endpoint, stats: ReadStats) -> None:
-        self._stream = endpoint.name
+    def __init__(self, stream: str, options: RecordOptions, stats: ReadStats) -> None:
+        self._stream = stream
         self._stats = stats
-        self._reshape = endpoint.reshaping.apply if endpoint.reshaping else None
-        self._added = [(tuple(name.split(".")), _filled(given)) for name, given in endpoint.add_fields.items()]
-        self._casts = Casts(endpoint.cast, endpoint.json_schema if endpoint.cast_all else None, self._uncast)
+        self._reshape = options.reshaping.apply if options.reshaping else None
+        self._added = [(tuple(name.split(".")), _filled(given)) for name, given in options.add_fields.items()]
+        self._casts = Casts(options.cast, options.schema, self._uncast)
         self._told: set[str] = set()
-        self._filter = None if endpoint.filter is None else RecordTemplate(endpoint.filter)
-        self._filter_after = None if endpoint.filter_after is None else RecordTemplate(endpoint.filter_after)
-        texts = [text for text in (endpoint.filter, *endpoint.add_fields.values()) if isinstance(text, str)]
+        self._filter = None if options.filter is None else RecordTemplate(options.filter)
+        self._filter_after = None if options.filter_after is None else RecordTemplate(options.filter_after)
+        texts = [text for text in (options.filter, *options.add_fields.values()) if isinstance(text, str)]
         self._peek = record_templates.peeker(texts)
-        self._peek_after = record_templates.peeker([endpoint.filter_after or ""])
+        self._peek_after = record_templates.peeker([options.filter_after or ""])
         self._unseen = set(record_templates.fields(texts) or ())
 
     def apply(

@@ -36,7 +36,8 @@ class RecordEmitter:
 
     def __init__(self, endpoint: Endpoint, limits: Limits, requests: RequestBuilder, stats: ReadStats) -> None:
         self._stream = endpoint.name
-        self._changes = RecordChanges(endpoint, stats) if endpoint.changes_records else None
+        options = endpoint.record_options
+        self._changes = RecordChanges(endpoint.name, options, stats) if options else None
         self._size = RecordSize(limits.record, endpoint.known_by)
         self._requests = requests
         self._stats = stats

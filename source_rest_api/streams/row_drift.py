@@ -111,7 +111,7 @@ class RowDrift:
         self._gave_up, self._searching = True, False
         self._reader.stats.add(doubts=1)
         _LOG.warning(
-            "Stream %s: rows move faster than pages can be read, so rows may be missing or come twice. Read by a cursor "
+            "Stream %s: rows move faster than pages are read, so rows may be missing or come twice. Read by a cursor "
             "or a token (`pagination`), or have the API sort by a field that does not change (`params`).",
             self._reader.name,
         )

@@ -150,6 +150,21 @@ def expression(text: str) -> str | None:
     return inner[inner[0] in "-+" : len(inner) - (inner[-1] in "-+")]
 
 
+def braced(value: object) -> object:
+    """`record.open` as `{{ record.open }}`.
+
+    Raises:
+        ValueError: It is not one expression.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value if "{{" in value or "{%" in value else f"{{{{ {value} }}}}"
+    check(text)
+    if expression(text) is None:
+        raise ValueError("must be one expression, such as `a.b == 'c'`")
+    return text
+
+
 def joined(pieces: Iterable[str]) -> str:
     """What a template gave, piece by piece, as one text.
 
