@@ -6,7 +6,6 @@ import logging
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,9 +16,7 @@ from source_rest_api.pagination.page import End
 from source_rest_api.state.progress_events import PageProgress
 from source_rest_api.streams import result_cap, slice_checks
 from source_rest_api.streams.batch import Batch
-from source_rest_api.streams.loop_guard import RepeatedPageError
-from source_rest_api.streams.row_count import RowCount
-from source_rest_api.streams.row_drift import RowDrift
+from source_rest_api.streams.page_sequence import Again, PageSequence
 from source_rest_api.streams.slice_checks import CursorBoundary, SortCheck
 
 if TYPE_CHECKING:
@@ -35,17 +32,6 @@ if TYPE_CHECKING:
     from source_rest_api.streams.resume import SliceTask
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
-
-
-_BEYOND_THE_END = frozenset(
-    {
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-    }
-)
-"""How APIs answer to a page number or an offset beyond the last page."""
 
 
 class SliceReader:
@@ -86,28 +72,24 @@ class SliceReader:
         self._begin()
         if saved is not None:
             self._position, self._number, self._before = saved.at, saved.page + 1, saved.records
-            self._continuity.resume(saved.anchor)
-            self._rows = self._row_count(saved)
+            self._pages = self._sequence(saved)
 
     def _begin(self) -> None:
         """Stand at the slice's start."""
         self._position = self._paginator.first()
         self._number, self._before = 1, 0
-        self._rows = self._row_count(None)
-        self._total_reached = False
-        self._guard = self._reader.loop_guard()
-        self._continuity: RowDrift = RowDrift(
-            self._reader, partial(self._reader.pages.ask, self._partition, self._interval)
-        )
+        self._pages = self._sequence(None)
+        self._order = SortCheck()
+        self._expect()
+
+    def _expect(self) -> None:
+        """Know nothing yet of how many pages there are."""
         self._delivered = 0
-        self._fresh = 0
         self._size = 0
         self._left: int | None = None
-        self._order = SortCheck()
 
-    def _row_count(self, saved: SliceState | None) -> RowCount:
-        keyed, before = bool(self._reader.endpoint.primary_key), 0 if saved is None else saved.records
-        return RowCount(self._paginator, keyed=keyed, before=before, resumes=saved is not None)
+    def _sequence(self, saved: SliceState | None) -> PageSequence:
+        return PageSequence(self._reader, partial(self._reader.pages.ask, self._partition, self._interval), saved)
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
         """The work of asking for a page, if one may be asked for now.
@@ -148,7 +130,7 @@ class SliceReader:
         return self._fetch(position, last.number + 1)
 
     def _fetch(self, position: Position | None, number: int) -> PageRequest:
-        asked = self._continuity.overlapping(position)
+        asked = self._pages.drift.overlapping(position)
         return PageRequest(asked, number, overlap=asked != position)
 
     def _run(self, fetch: PageRequest, out: Out) -> None:
@@ -177,8 +159,9 @@ class SliceReader:
                 if batch is not None:
                     yield batch
         except ConfigError as error:
-            if self._total_reached and error.status in _BEYOND_THE_END:
-                yield self._ended_by_total()
+            if self._pages.ends_with(error):
+                self._end()
+                yield Batch([], PageProgress(self._partition.key, self._interval, done=True))
                 return
             if not self._resumed:
                 self._end()
@@ -193,19 +176,18 @@ class SliceReader:
     def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
         """What is new on a page; None if an earlier one has to be asked for again."""
         reader, interval, known = self._reader, self._interval, self._known
-        continued, end = self._advanced(page)
-        if continued is None:
+        advanced = self._pages.advanced(page)
+        if advanced is None:
             self._step_back(page)
             changed()
             return None
-        page, continued = self._rows.counted(page, continued)
-        self._fresh += page.last and bool(continued.records)
+        page, continued, end = advanced
         seen = reader.observe(continued, interval)
         if seen is not None and reader.in_order:
             self._order.check(seen)
-        following: Next | _Again | None = None
+        following: Next | Again | None = None
         if page.last:
-            following = end or self._next(page, continued, passed=seen is not None and seen.passed)
+            following = end or self._pages.next(page, continued, passed=seen is not None and seen.passed)
             self._go_on(page, following, seen)
             changed()
         new = self._new(continued, seen, known)
@@ -215,37 +197,13 @@ class SliceReader:
             self._partition.key,
             interval,
             done=isinstance(following, End) and not following.capped,
-            bookmark=None if isinstance(following, _Again) else self._continuity.bookmark(page, following),
+            bookmark=None if isinstance(following, Again) else self._pages.drift.bookmark(page, following),
             newest=seen.newest if seen is not None else None,
             boundary=slice_checks.digests(seen) if seen is not None and reader.endpoint.primary_key else (),
             ordered=reader.in_order and page.last,
             keys=self._keys_of(fitted.records),
         )
         return Batch(fitted.records, moved, fitted.nulled)
-
-    def _advanced(self, page: Page) -> tuple[Page | None, End | None]:
-        """The page without rows that are known, None if an earlier page is needed; and the end, if no row is new.
-
-        Raises:
-            RepeatedPageError: No row is new, and that proves no end.
-        """
-        try:
-            continued = self._continuity.check(page)
-            if continued is not None and not page.earlier and (continued is page or continued.records):
-                self._guard.check(page, self._continuity.drifts)
-        except RepeatedPageError as error:
-            is_last = self._fresh > 1 and error.earlier == page.number - 1
-            end = self._reader.repeated_last_page(page) if is_last else None
-            if end is None:
-                raise
-            return replace(page, records=[], earlier=len(page)), end
-        return continued, None
-
-    def _ended_by_total(self) -> Batch:
-        """The end of a slice whose total was reached, where the API refuses to be asked for a page beyond it."""
-        self._reader.stats.end("total reached")
-        self._end()
-        return Batch([], PageProgress(self._partition.key, self._interval, done=True))
 
     def _new(self, page: Page, seen: PageCursors | None, known: CursorBoundary | None) -> list[Raw]:
         """The page's records without what is older than the slice or was delivered by an earlier sync."""
@@ -257,34 +215,14 @@ class SliceReader:
         self._reader.stats.add(withheld=len(seen.records) - len(records))
         return records
 
-    def _next(self, page: Page, continued: Page, *, passed: bool) -> Next | _Again:
-        """Where to go on. A page that holds only the row before it is an empty one.
-
-        Raises:
-            ConfigError: It is the end, and the API shows signs of more that the config does not follow.
-        """
-        if passed:
-            return self._reader.end(page, End("older than the cursor", said=True))
-        if self._continuity.only_known:
-            page = replace(page, records=continued.records, earlier=continued.earlier)
-        following: Next = self._reader.following(page)
-        if self._rows.found_all:
-            following = End("total reached", said=True)
-        if not isinstance(following, End):
-            return following
-        if not following.capped and self._rows.begin_pass():
-            return _Again()
-        with self._reader.place(page):
-            return self._reader.end(page, following)
-
-    def _go_on(self, page: Page, following: Next | _Again, seen: PageCursors | None) -> None:
+    def _go_on(self, page: Page, following: Next | Again, seen: PageCursors | None) -> None:
         """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
         with self._lock:
             self._asked.popleft()
             self._resumed = False
             self._delivered += 1
             self._size = len(page)
-            if isinstance(following, _Again):
+            if isinstance(following, Again):
                 self._read_again()
                 return
             if isinstance(following, End):
@@ -294,24 +232,18 @@ class SliceReader:
                     self._divide(seen)
                 return
             self._left = self._paginator.pages_left(page)
-            self._total_reached = self._paginator.reached(page)
             self._position, self._number, self._before = following, page.number + 1, page.records_so_far
-            awaited = self._continuity.overlapping(following)
-            if self._asked and (self._continuity.moved or self._asked[0].position != awaited):
+            awaited = self._pages.drift.overlapping(following)
+            if self._asked and (self._pages.drift.moved or self._asked[0].position != awaited):
                 self._asked.clear()
 
     def _read_again(self) -> None:
-        """Begin another pass over the pages, because rows moved between them and some are missing."""
-        rows, order = self._rows, self._order
+        """Begin another pass over the pages."""
         self._asked.clear()
-        self._begin()
-        self._rows, self._order = rows, order
-        order.step_back()
-        _LOG.warning(
-            "Stream %s: rows moved while pages were read, and fewer rows came than the API's total says. Reading the "
-            "pages once more.",
-            self._reader.name,
-        )
+        self._position, self._number, self._before = self._paginator.first(), 1, 0
+        self._pages.begin_pass()
+        self._order.step_back()
+        self._expect()
 
     def _divide(self, seen: PageCursors | None) -> None:
         """Ask anew from the newest record on, because the API gives no more to this question."""
@@ -328,8 +260,8 @@ class SliceReader:
             return
         with self._lock:
             self._asked.clear()
-            self._position, self._number, self._before = self._continuity.earlier(page)
-            self._guard = self._reader.loop_guard()
+            self._position, self._number, self._before = self._pages.drift.earlier(page)
+            self._pages.step_back()
             self._order.step_back()
 
     def _restart(self) -> None:
@@ -342,10 +274,6 @@ class SliceReader:
         with self._lock:
             self._asked.clear()
             self.ended = True
-
-
-class _Again:
-    """The pages are read once more."""
 
 
 @dataclass(slots=True)
