@@ -226,7 +226,7 @@ class DatetimeCursor(FieldCursor):
         form = self._form
         unit = None if form is None else form.unit
         if self.step and form and unit and datetimes.add(_SHORTEST_MONTH, self.step) - _SHORTEST_MONTH < unit.length:
-            yield f"incremental.step: is shorter than one {unit.name}, the smallest unit of the format {form.form!r}"
+            yield f"incremental.step: is shorter than a {unit.name}, the smallest unit of the format {form.form!r}"
         if self.end_inclusive and (unit is None or unit.length < _DAY):
             yield "incremental.end_inclusive: needs whole days; set a `format` such as `%Y-%m-%d`, or leave it out"
 
