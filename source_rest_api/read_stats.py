@@ -148,7 +148,7 @@ class ReadStats:
 
     @property
     def ends(self) -> dict[str, int]:
-        """How often the end of a slice was recognized, by reason."""
+        """Number of slices that ended, by the reason of the end."""
         return dict(self._ends)
 
     def summary(self, seconds: float, *, complete: bool = True) -> str:

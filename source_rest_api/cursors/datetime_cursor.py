@@ -91,8 +91,8 @@ class DatetimeCursor(FieldCursor):
     """Date format of the parameters, such as `%Y-%m-%d` or `YYYY-MM-DD`. `%s`, `%ms` and `%us` are seconds,
     milliseconds and microseconds since the epoch. Default: the format of the records."""
     record_format: Formats = ()
-    """Date formats of the field, tried in turn. Needed only if it is not ISO 8601. Formats such as `%s` also read
-    numbers."""
+    """Date formats of the field, tried in turn. Needed only if the field is not ISO 8601. Formats such as `%s` also
+    read numbers."""
     start_date: Moment | None = None
     """Start of the first sync. Default: the connector's `start_date`. May be a template, such as
     `{{ day_delta(-90) }}`."""

@@ -62,8 +62,8 @@ class FieldCursor(Model):
     start_param: str | None = None
     """Parameter for the start of the interval, such as `since`."""
     start_exclusive: bool = False
-    """Set this if the API returns only records *after* the given value. The connector then asks from one unit earlier,
-    so records with the same value are not missed."""
+    """Set this if the API returns only records *after* the value of `start_param`. The connector then sends a value one
+    unit earlier, so records with the same value are not missed."""
     end_param: str | None = None
     """Parameter for the end of the interval, such as `until`."""
     end_inclusive: bool = False
@@ -73,8 +73,8 @@ class FieldCursor(Model):
     """Place of the parameters. In a JSON body, dots lead into nested objects (`filter.since`). In GraphQL they are
     variables."""
     mode: Literal["server_filter", "client_filter", "newest_first"] | None = None
-    """Who filters out old records: the API (default with `start_param`), this connector (default without), or this
-    connector with early stop, for APIs that return the newest records first."""
+    """Filtering of old records: by the API (default with `start_param`), by this connector (default without it), or by
+    this connector with early stop, for APIs that return the newest records first."""
     sorted: bool = False
     """Set this if the API returns records oldest first. The connector then also saves progress within a slice, and it
     verifies the order."""
