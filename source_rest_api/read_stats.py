@@ -1,4 +1,4 @@
-"""The account of what a read did."""
+"""Counts what a read did, for the closing log line of each stream."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _EXAMPLES = 5
-"""Unreadable cursor values that are told."""
+"""Upper limit of the unreadable cursor values shown."""
 _EXTRAS = {
-    "left_out": "of them left out by filters",
-    "told": "of them tell of deleted rows",
-    "unreadable": "without a readable cursor",
-    "uncast": "values left uncast",
-    "nulled": "with null in their largest fields because they were too large",
-    "withheld": "withheld because they were delivered before",
-    "twice": "of them came twice because rows moved",
-    "drifts": "times rows moved between pages",
-    "ignored": "answers ignored by an error rule",
-    "keyless": "without a primary key, whose deletion cannot be told",
-    "sweeps": "sweeps for deleted rows",
-    "followed": "rows followed",
-    "met": "rows met by a sweep",
-    "asked": "pages of it",
+    "left_out": "{} of them filtered out",
+    "told": "{} of them delete records",
+    "unreadable": "{} without a readable cursor",
+    "uncast": "{} values not cast",
+    "nulled": "{} too large, with their largest fields set to null",
+    "withheld": "{} skipped (already delivered)",
+    "twice": "{} of them received twice because rows shifted",
+    "drifts": "rows shifted between pages {times}",
+    "ignored": "{} responses ignored by an error rule",
+    "keyless": "{} without a primary key, whose deletion cannot be detected",
+    "sweeps": "{} sweeps for deleted rows",
+    "followed": "{} rows tracked",
+    "met": "{} rows found by the sweep",
+    "asked": "{} pages read by the sweep",
 }
-"""What is told only where it happened."""
+"""Texts for counts that the closing line shows only if they are not zero."""
 _NOTICED = 0.05
-"""Seconds."""
+"""Seconds of waiting from which the closing line shows them."""
 
 
 class Counts(TypedDict, total=False):
-    """What is counted. A name that is not here is an error, for mypy and at run time."""
+    """Names of the counts. Any other name is an error, for mypy and at run time."""
 
     records: float
     pages: float
@@ -61,7 +61,7 @@ class Counts(TypedDict, total=False):
 
 
 class _Wait:
-    """The time that goes by while somebody waits for one thing; once, however many do."""
+    """Measures the time that threads wait for one reason; time in which several wait counts once."""
 
     def __init__(self, lock: Lock, clock: Callable[[], float]) -> None:
         self.seconds = 0.0
@@ -84,7 +84,7 @@ class _Wait:
 
 
 class ReadStats:
-    """What a read did, for its closing log line. Any thread may add to it."""
+    """Counts what a read of one stream did. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -94,7 +94,7 @@ class ReadStats:
         self._waits: dict[str, _Wait] = {}
 
     def add(self, **counts: Unpack[Counts]) -> float:
-        """Adds to one or several counts, and returns what the last of them comes to.
+        """Adds to one or several counts, and returns the new total of the last one.
 
         Raises:
             KeyError: There is no such count.
@@ -106,20 +106,25 @@ class ReadStats:
         return total
 
     def received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Chunks of a body, counted while they pass."""
+        """Yields the chunks of a body, and counts their bytes."""
         for chunk in chunks:
             self.add(bytes=len(chunk))
             yield chunk
 
     def waiting(self, why: str, clock: Callable[[], float]) -> AbstractContextManager[None]:
-        """Note that somebody waits: `for rate limits`, `to try again`, ...; `clock` gives seconds."""
+        """Measures the time of a wait.
+
+        Args:
+            why: The reason as the closing line shows it: `for rate limits`, `for retries`, ...
+            clock: Returns seconds.
+        """
         with self._lock:
             if why not in self._waits:
                 self._waits[why] = _Wait(self._lock, clock)
             return self._waits[why]
 
     def unreadable(self, count: int, examples: Iterable[str]) -> list[str]:
-        """Count records without a readable cursor; what of the examples is new, of some that are kept."""
+        """Counts records without a readable cursor, and returns the examples not seen before, up to a few in total."""
         if count:
             self.add(unreadable=count)
         with self._lock:
@@ -128,10 +133,10 @@ class ReadStats:
         return new
 
     def end(self, reason: str, *, ignored: bool = False) -> None:
-        """Notes how the end of a slice was recognized.
+        """Counts the end of a slice.
 
         Args:
-            reason: Why there is no further page.
+            reason: How the end was recognized.
             ignored: True if it is an error that a rule ignores.
         """
         self.add(ignored=ignored)
@@ -143,23 +148,26 @@ class ReadStats:
 
     @property
     def ends(self) -> dict[str, int]:
-        """How the ends of slices were recognised, and how often."""
+        """Number of slices that ended, by the reason of the end."""
         return dict(self._ends)
 
     def summary(self, seconds: float, *, complete: bool = True) -> str:
-        """One line."""
+        """Returns the closing line."""
         ends = [f"{reason} ({count}x)" if count > 1 else reason for reason, count in self._ends.items()]
         if not complete:
-            ends.append("not reached")
+            ends.append("stopped before the end")
         return (
             f"{self['records']} records{self._extras()}, {self['pages']} pages, {self['partitions']} partitions"
-            f"{self._traffic()}, {seconds:.1f} s{self._waited()}; end: {', '.join(ends) or 'nothing to ask for'}"
+            f"{self._traffic()}, {seconds:.1f} s{self._waited()}; end: {', '.join(ends) or 'nothing to request'}"
         )
 
     def _extras(self) -> str:
-        shown = {"unreadable": f" ({', '.join(self._examples)})"}
-        told = {name: text for name, text in _EXTRAS.items() if self[name]}
-        return "".join(f", {self[name]:.15g} {text}{shown.get(name, '')}" for name, text in told.items())
+        return "".join(f", {self._extra(name)}" for name in _EXTRAS if self[name])
+
+    def _extra(self, name: str) -> str:
+        count = f"{self[name]:.15g}"
+        text = _EXTRAS[name].format(count, times="once" if count == "1" else f"{count} times")
+        return f"{text} ({', '.join(self._examples)})" if name == "unreadable" else text
 
     def _traffic(self) -> str:
         size = f", {self['bytes'] / 1000:,.1f} kB" if self["bytes"] else ""

@@ -115,5 +115,5 @@ def test_what_is_no_catalog(value: Any) -> None:
 
 def test_a_stream_stands_there_once() -> None:
     """Two reads of one stream would share its state and have two ends."""
-    with pytest.raises(ConfigError, match=r"more than once: a, c\.$"):
+    with pytest.raises(ConfigError, match=r"more than once: a, c\. Remove the duplicates\.$"):
         catalog.load({"streams": [{"stream": {"name": name}} for name in "acbac"]})

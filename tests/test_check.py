@@ -138,7 +138,7 @@ def test_a_child_without_parents_is_said_not_to_be_tried(api: Api) -> None:
     """No records of the parent: nothing is wrong, and nothing is claimed."""
     api.get("/repos")(lambda _: [])
     assert check(api, REPOS, CHILD)[1].endswith(
-        "items: not tried, its parent has no records or its `partitions` no values"
+        "items: not tested, because its parent has no records or its `partitions` has no values"
     )
 
 

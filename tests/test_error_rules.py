@@ -63,7 +63,7 @@ def test_a_child_that_is_gone_is_ignored_and_the_others_are_read(api: Api) -> No
     reading = Reading(api.url, {"name": "repos", "path": "repos"}, child)
     assert (reading.error, reading.records) == (None, [{"of": "a"}, {"of": "d"}])
     assert reading.stream.stats["ignored"] == 2
-    assert "2 answers ignored by an error rule" in reading.stream.stats.summary(0)
+    assert "2 responses ignored by an error rule" in reading.stream.stats.summary(0)
 
 
 @pytest.mark.parametrize("wait", [{}, {"wait_header": "X-Wait"}, {"wait_path": "retry_in"}, {"wait_seconds": 0.01}])

@@ -136,7 +136,7 @@ def test_a_path_is_written_with_dots_or_as_a_list(value: object, keys: tuple[str
 @pytest.mark.parametrize("value", ["", ".", "a.", ".a", "a..b", [], [""], 5, None, {}, [1], [["a"]]])
 def test_a_path_has_keys(value: object) -> None:
     """No path is empty, nor any of its keys."""
-    assert "must be keys divided by dots" in problem(Path, value)
+    assert "must be keys separated by dots" in problem(Path, value)
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_values_of_parameters() -> None:
         ([{"name": "a", "value": 1}, "hush"], "entry 1 must be an object with `name` and `value`"),
         ([{"name": "a", "valeu": "hush"}], "entry 0 must be an object with `name` and `value`"),
         ([{"name": ["hush"], "value": 1}], "entry 0: `name` must be text"),
-        ([{"name": "hush"}, {"name": "hush"}], "entry 1 has the name of an earlier one"),
-        ({"a": None}, "must be text, a number, true or false, or a list of these"),
-        ({"a": {"b": "hush"}}, "must be text, a number, true or false, or a list of these"),
-        ({"a": ["x", ["hush"]]}, "must be text, a number, true or false, or a list of these"),
+        ([{"name": "hush"}, {"name": "hush"}], "entry 1 repeats the name of an earlier entry"),
+        ({"a": None}, "must be text, a number, true, false, or a list of these"),
+        ({"a": {"b": "hush"}}, "must be text, a number, true, false, or a list of these"),
+        ({"a": ["x", ["hush"]]}, "must be text, a number, true, false, or a list of these"),
         ({"a": ["{{ hush"]}, "template error in line 1"),
     ],
 )

@@ -29,15 +29,15 @@ def test_the_summary_says_how_it_ended() -> None:
     for reason in ("empty page", "total reached", "empty page"):
         stats.end(reason)
     assert stats.summary(1.26) == "7 records, 3 pages, 2 partitions, 1.3 s; end: empty page (2x), total reached"
-    assert ReadStats().summary(0).endswith("end: nothing to ask for")
+    assert ReadStats().summary(0).endswith("end: nothing to request")
 
 
 def test_an_end_that_was_not_reached_is_said() -> None:
     """Of a stream that failed, or was stopped, the slices that came to their end are told as well."""
     stats = ReadStats()
-    assert stats.summary(0, complete=False).endswith("end: not reached")
+    assert stats.summary(0, complete=False).endswith("end: stopped before the end")
     stats.end("empty page")
-    assert stats.summary(0, complete=False).endswith("end: empty page, not reached")
+    assert stats.summary(0, complete=False).endswith("end: empty page, stopped before the end")
 
 
 def test_waiting_counts_once_however_many_wait() -> None:
@@ -50,22 +50,22 @@ def test_waiting_counts_once_however_many_wait() -> None:
 
     with wait("for rate limits"):
         now[0] = 1
-        with wait("for rate limits"), wait("to try again"):
+        with wait("for rate limits"), wait("for retries"):
             now[0] = 3
         now[0] = 4
     with wait("for rate limits"):
         now[0] = 5
-    assert stats.summary(6).endswith(", 6.0 s (5.0 s for rate limits, 2.0 s to try again); end: nothing to ask for")
+    assert stats.summary(6).endswith(", 6.0 s (5.0 s for rate limits, 2.0 s for retries); end: nothing to request")
 
 
 def test_a_wait_that_is_stopped_counts_as_far_as_it_went() -> None:
     """The line is written then too."""
     now = [0.0]
     stats = ReadStats()
-    with suppress(TransientError), stats.waiting("to try again", lambda: now[0]):
+    with suppress(TransientError), stats.waiting("for retries", lambda: now[0]):
         now[0] = 2
         raise TransientError("stopped")
-    assert "(2.0 s to try again)" in stats.summary(2, complete=False)
+    assert "(2.0 s for retries)" in stats.summary(2, complete=False)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_a_read_tells_what_it_took(api: Api, tmp_path: Path) -> None:
     done = run(tmp_path, "read", config=config, catalog=catalog(**dict.fromkeys(names, "full_refresh")))
     told = {name: m for log in done.bodies("LOG") for name in names if "; end:" in (m := log["message"]) and name in m}
     assert re.search(
-        r"1 records, 1 pages, 1 partitions, 0\.0 kB, 2 retries, .* s \(.*[1-9]\.\d s to try again, .*[1-9]\.\d s for "
+        r"1 records, 1 pages, 1 partitions, 0\.0 kB, 2 retries, .* s \(.*[1-9]\.\d s for retries, .*[1-9]\.\d s for "
         r"rate limits.*\); end: ",
         told["slow"],
     )
-    assert "5 records, 2 of them left out by filters, 1 pages" in told["fast"]
+    assert "5 records, 2 of them filtered out, 1 pages" in told["fast"]
     assert "retries" not in told["fast"]
-    assert told["gone"].endswith("end: not reached.")
+    assert told["gone"].endswith("end: stopped before the end.")
     assert "`max_requests_per_second`" in " ".join(told.values())

@@ -225,7 +225,7 @@ def test_state_moves_past_what_a_filter_leaves_out(tmp_path: Path, api: Api) -> 
     assert done.code == 0
     assert done.data("items") == rows[:1]
     assert "2024-04-01T00:00:00Z" in json.dumps(done.states[-1])
-    assert any("2 records, 1 of them left out by filters" in log["message"] for log in done.bodies("LOG"))
+    assert any("2 records, 1 of them filtered out" in log["message"] for log in done.bodies("LOG"))
 
 
 def test_check_says_what_filters_leave(api: Api) -> None:
@@ -252,7 +252,7 @@ def test_values_that_cannot_be_cast_are_left_and_counted(api: Api, caplog: pytes
     body = [{"n": "1"}, {"n": "secret"}, {"n": [2]}, {}]
     got = Reading(api, body, cast={"n": "number"})
     assert got.records == [{"n": 1}, {"n": "secret"}, {"n": [2]}, {}]
-    assert "2 values left uncast" in got.stream.stats.summary(0)
+    assert "2 values not cast" in got.stream.stats.summary(0)
     assert caplog.text.count("`n` is left as it came where it cannot be cast to number") == 1
     assert "secret" not in caplog.text
 

@@ -1,4 +1,4 @@
-"""Digests that stand for a text in the state."""
+"""Short digests that replace long texts in the state."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from hashlib import blake2b
 
 
 def digest(text: str | bytes) -> str:
-    """A short name for a long text: 64 bits, as `#` and 11 characters."""
+    """Returns a 64-bit digest of a text, as `#` and 11 characters."""
     raw = text if isinstance(text, bytes) else text.encode()
     return "#" + urlsafe_b64encode(blake2b(raw, digest_size=8).digest()).decode().rstrip("=")

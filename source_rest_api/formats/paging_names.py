@@ -1,4 +1,4 @@
-"""Names that APIs give to their signs of paging, recognized by their form: words such as "next", then nouns."""
+"""Patterns for the field names by which APIs signal pagination: words such as "next", followed by nouns."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ NEXT = re.compile(
     rf"(?:odata)?(?:paging|pagination|page|result)?next(?:(?:{_NOUNS})s?)*|lastevaluatedkey|"
     r"continuation(?:token|key|id)?|continue(?:token)?|resumptiontoken"
 )
-"""Names whose value leads to the next page: a URL, a token or a number."""
+"""Names of fields that lead to the next page: a URL, a token or a number."""
 MORE = re.compile(
     r"(?:has|have|is|are|thereare|thereis)?(?:any)?(?:more|next)"
     rf"(?:(?:{_NOUNS}|data|available|incollection|exist|left|remaining|element|value|document|event|object)s?)*|"
     r"(?:is|list|results?|response|output|data)?truncated"
 )
-"""Names whose value is true where there are more pages."""
+"""Names of fields that are true if there are more pages."""
 LAST = re.compile(
     r"(?:is)?(?:(?:the)?(?:last|final)(?:page|batch|chunk|set)?|done|completed?|finished|exhausted|eof|end|"
     r"(?:at|reached)?end(?:of)?(?:stream|list|results?|records?|data|pages?|feed|collection))"
 )
-"""Names whose value is false where there are more pages."""
+"""Names of fields that are false if there are more pages."""
 TOTAL = re.compile(
     rf"(?:odata|wp|pagination|paging|page|list|search|query|full|overall|grand|results?)?total(?:number|num|no)?(?:of)?"
     rf"(?:(?:{_ROWS})s?)*|num(?:ber)?(?:of)?(?:found|matched|matches|records|results|hits|items|rows)|"
     rf"(?:record|result|item|row|match|hit|entry|object|element|document)s?(?:count|total|found|matched)"
 )
-"""Names of the number of records in all."""
+"""Names of fields with the total number of records."""
 COUNT = re.compile(r"(?:odata)?count|found|matched|matches|hits")
-"""Names of a number of records that may as well be that of one page."""
+"""Names of fields with a number of records, either in total or of one page."""
 TOTAL_PAGES = re.compile(
     r"(?:wp|pagination|paging)?(?:total|num|number|last)(?:number)?(?:of)?pages?(?:count|number)?|pages?(?:count|total)?"
 )
 TRUE = frozenset({b"true", b'"true"'})
 FALSE = frozenset({b"false", b'"false"'})
-"""The JSON of flags."""
+"""JSON values that count as true (`TRUE`) and as false (`FALSE`)."""
 
 
 def plain(name: str) -> str:
-    """Returns a name as the patterns know it: its letters and digits, in lower case."""
+    """Returns a name as the patterns expect it: only letters and digits, in lower case."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def more_in(fields: Mapping[str, Raw]) -> str | None:
-    """Returns the field beside a list that says that the list is cut, such as `has_more`; None if there is none."""
+    """Returns the name of a field that signals more pages, such as `has_more`; None if there is none."""
     for name, value in fields.items():
         form = plain(name)
         if (MORE.fullmatch(form) and bytes(value) in TRUE) or (LAST.fullmatch(form) and bytes(value) in FALSE):

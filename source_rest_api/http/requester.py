@@ -153,7 +153,7 @@ class Requester:
             _LOG.info("%s: %s Trying again in %.1f s.", request, outcome.error.message, wait)
             stats.add(retries=1)
             if not outcome.limited:
-                with stats.waiting("to try again", self._clock):
+                with stats.waiting("for retries", self._clock):
                     patience.waited(idle=self._pause(wait) - wait)
             elif self._gates.close(request.endpoint, wait):
                 self.on_limit(request.endpoint, wait)

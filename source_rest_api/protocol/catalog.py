@@ -1,4 +1,4 @@
-"""The catalog that is offered, and the configured one that comes back."""
+"""The catalog that `discover` prints, and the configured catalog that `read` receives."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class _Catalog(msgspec.Struct):
 
 
 class ConfiguredStream(msgspec.Struct, frozen=True):
-    """A stream that the user chose. What else the catalog says is the destination's business."""
+    """A stream that the user selected. The rest of its catalog entry concerns only the destination."""
 
     name: str
     incremental: bool
 
 
 def load(value: Any) -> list[ConfiguredStream]:
-    """Read a configured catalog; unknown keys are ignored.
+    """Parses a configured catalog; unknown keys are ignored.
 
     Raises:
-        ConfigError: It is not one.
+        ConfigError: The value is not a configured catalog, or it names a stream twice.
     """
     try:
         catalog = msgspec.convert(value, _Catalog)
@@ -45,12 +45,12 @@ def load(value: Any) -> list[ConfiguredStream]:
     names = [configured.stream.name for configured in catalog.streams]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ConfigError(f"The catalog holds a stream more than once: {', '.join(twice)}.")
+        raise ConfigError(f"The catalog contains a stream more than once: {', '.join(twice)}. Remove the duplicates.")
     return [ConfiguredStream(c.stream.name, c.sync_mode == "incremental") for c in catalog.streams]
 
 
 def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:
-    """The AirbyteStream that describes an endpoint."""
+    """Returns the AirbyteStream that describes an endpoint."""
     incremental = endpoint.incremental
     described: dict[str, Any] = {
         "name": endpoint.name,

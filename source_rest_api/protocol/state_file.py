@@ -1,4 +1,4 @@
-"""The state file of a sync: the states of its streams."""
+"""The state file of a sync: one state for each stream."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class _State(msgspec.Struct):
 
 
 def load(value: Any) -> dict[str, dict[str, Any]]:
-    """Each stream's state, from a list of AirbyteStateMessages of type STREAM; the last of a stream counts.
+    """Returns each stream's state from a list of AirbyteStateMessages of type STREAM; the last one of a stream counts.
 
-    Messages as they were printed (`{"type": "STATE", "state": {...}}`), one or many, are read as well.
+    Also accepts one or many messages as printed: `{"type": "STATE", "state": {...}}`.
 
     Raises:
-        ConfigError: It is none of these.
+        ConfigError: The value is none of these.
     """
     messages = value if isinstance(value, list) else [value] if value else []
     states: dict[str, dict[str, Any]] = {}

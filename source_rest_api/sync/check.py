@@ -1,4 +1,4 @@
-"""What `check` tries on each endpoint, and how it says what it saw."""
+"""Tests each endpoint for `check` and describes the result."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 
 class Probe(Struct, frozen=True):
-    """What the first page of a stream told."""
+    """Result of reading the first page of a stream."""
 
     seen: str = ""
     problem: SourceError | None = None
 
     @classmethod
     def of(cls, stream: Stream) -> Probe:
-        """Ask for the first page; any error is the result."""
+        """Reads the first page; an error becomes the result's `problem`."""
         try:
             return cls(seen=_look(stream))
         except Stopped:
             raise
-        except Exception as error:  # noqa: BLE001 -- the other endpoints are tried all the same
+        except Exception as error:  # noqa: BLE001 -- an error must not keep the other endpoints from being tested
             return cls(problem=as_source_error(error))
 
 
 def _look(stream: Stream) -> str:
     partition = next(stream.partitions(), None)
     if partition is None:
-        return f"{stream.name}: not tried, its parent has no records or its `partitions` no values"
+        return f"{stream.name}: not tested, because its parent has no records or its `partitions` has no values"
     page = stream.first_page(partition)
     emitted = stream.reader.emission.records(page.records, partition, Slice())
     if emitted:
@@ -78,7 +78,7 @@ def _missing_in_parent(stream: Stream, partition: Partition) -> Iterator[str]:
 
 def _more(stream: Stream, page: Page) -> str:
     if not page.last:
-        return "more in the same answer"
+        return "more in the same response"
     following = stream.reader.following(page)
     if not isinstance(following, End):
         return "more pages"

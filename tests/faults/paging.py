@@ -113,7 +113,7 @@ def _(case: Case) -> None:
         assert done.code == 0
         if case.ours:
             assert len(done.data("rows")) == 12
-            assert any("1 withheld because they were delivered before" in log["message"] for log in done.bodies("LOG"))
+            assert any("1 skipped (already delivered)" in log["message"] for log in done.bodies("LOG"))
 
 
 @table.row(
