@@ -141,8 +141,8 @@ def test_a_proxy_that_fails_shows_no_password() -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "message"),
     [
-        (407, ConfigError, "proxy asks for credentials: give them in `proxy_url`"),
-        (403, TransientError, r"does not lead to the API \(it answered 403\): check `proxy_url`"),
+        (407, ConfigError, "proxy requires credentials: set them in `proxy_url`"),
+        (403, TransientError, r"did not connect to the API \(it returned HTTP 403\): check `proxy_url`"),
     ],
 )
 def test_a_proxy_that_refuses(status: int, kind: type[SourceError], message: str) -> None:

@@ -120,10 +120,10 @@ def test_an_error_key_that_is_none_is_accepted(api: Api) -> None:
     [
         ({"action": "ignore"}, "has no condition"),
         ({"status": "40x"}, "such as 404"),
-        ({"status": 404, "values": ["x"]}, "belong to a `path`"),
-        ({"status": 404, "wait_seconds": 5}, "waits belong to"),
+        ({"status": 404, "values": ["x"]}, "`values` requires `path`"),
+        ({"status": 404, "wait_seconds": 5}, "require `action: retry`"),
         ({"status": 404, "action": "ignor"}, "action"),
-        ({"status": 404, "message": "{{ config.x }}"}, "can read `response` and `status`"),
+        ({"status": 404, "message": "{{ config.x }}"}, "use `response` or `status`"),
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused(rule: dict[str, Any], said: str) -> None:
