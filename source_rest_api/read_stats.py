@@ -112,7 +112,7 @@ class ReadStats:
             yield chunk
 
     def waiting(self, why: str, clock: Callable[[], float]) -> AbstractContextManager[None]:
-        """Note that somebody waits: `for rate limits`, `to try again`, ...; `clock` gives seconds."""
+        """Note that somebody waits: `for rate limits`, `before retries`, ...; `clock` gives seconds."""
         with self._lock:
             if why not in self._waits:
                 self._waits[why] = _Wait(self._lock, clock)

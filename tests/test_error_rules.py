@@ -49,7 +49,7 @@ def test_an_ignored_error_is_a_page_without_records(
     with caplog.at_level(logging.WARNING):
         reading = read(api, {**rule, "action": "ignore"})
     assert (reading.error, reading.records, reading.stream.stats["ignored"]) == (None, [], 1)
-    assert caplog.text.count("Counted as no records") == 1
+    assert caplog.text.count("a page without records") == 1
     api.get("/items")(lambda _: Answer({"message": "other"}, 501))
     assert isinstance(read(api, {**rule, "action": "ignore"}, attempts=1).error, TransientError)
 

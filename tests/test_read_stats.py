@@ -50,22 +50,22 @@ def test_waiting_counts_once_however_many_wait() -> None:
 
     with wait("for rate limits"):
         now[0] = 1
-        with wait("for rate limits"), wait("to try again"):
+        with wait("for rate limits"), wait("before retries"):
             now[0] = 3
         now[0] = 4
     with wait("for rate limits"):
         now[0] = 5
-    assert stats.summary(6).endswith(", 6.0 s (5.0 s for rate limits, 2.0 s to try again); end: nothing to ask for")
+    assert stats.summary(6).endswith(", 6.0 s (5.0 s for rate limits, 2.0 s before retries); end: nothing to ask for")
 
 
 def test_a_wait_that_is_stopped_counts_as_far_as_it_went() -> None:
     """The line is written then too."""
     now = [0.0]
     stats = ReadStats()
-    with suppress(TransientError), stats.waiting("to try again", lambda: now[0]):
+    with suppress(TransientError), stats.waiting("before retries", lambda: now[0]):
         now[0] = 2
         raise TransientError("stopped")
-    assert "(2.0 s to try again)" in stats.summary(2, complete=False)
+    assert "(2.0 s before retries)" in stats.summary(2, complete=False)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_read_tells_what_it_took(api: Api, tmp_path: Path) -> None:
     done = run(tmp_path, "read", config=config, catalog=catalog(**dict.fromkeys(names, "full_refresh")))
     told = {name: m for log in done.bodies("LOG") for name in names if "; end:" in (m := log["message"]) and name in m}
     assert re.search(
-        r"1 records, 1 pages, 1 partitions, 0\.0 kB, 2 retries, .* s \(.*[1-9]\.\d s to try again, .*[1-9]\.\d s for "
+        r"1 records, 1 pages, 1 partitions, 0\.0 kB, 2 retries, .* s \(.*[1-9]\.\d s before retries, .*[1-9]\.\d s for "
         r"rate limits.*\); end: ",
         told["slow"],
     )
