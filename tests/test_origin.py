@@ -95,7 +95,7 @@ def test_a_body_goes_only_where_credentials_go(api: Api, other: Api, status: int
     if status == 303:
         assert (reading.error, other.requests[0].body) == (None, b"")
     else:
-        assert "`credentials` of this origin in `allowed_origins`" in str(reading.error)
+        assert "set `credentials: true` for it in `allowed_origins`" in str(reading.error)
         assert other.requests == []
 
 
@@ -152,8 +152,8 @@ def test_plain_urls_of_an_api_behind_tls_are_asked_over_tls(caplog: pytest.LogCa
             )
     assert (reading.error, len(reading.records)) == (None, 3)
     assert [call.headers["Authorization"] for call in api.requests] == ["Bearer t0ken-secret"] * 3
-    assert [record.getMessage() for record in caplog.records if "http:// URLs" in record.getMessage()] == [
-        f"GET {plain}/items: The API gives http:// URLs for a host that is asked over TLS; {api.url} is asked."
+    assert [record.getMessage() for record in caplog.records if "an http:// URL" in record.getMessage()] == [
+        f"GET {plain}/items: The API returned an http:// URL for a host read over TLS. Using {api.url}."
     ]
 
 

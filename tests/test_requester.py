@@ -345,7 +345,7 @@ def test_see_other_is_followed_with_get(api: Api) -> None:
 def test_a_redirect_loop_ends(api: Api) -> None:
     """A loop costs a handful of requests, once."""
     api.get("/e")(lambda _: Answer(status=302, headers={"Location": "/e"}))
-    with pytest.raises(ConfigError, match="redirects more than 5 times"):
+    with pytest.raises(ConfigError, match="redirected more than 5 times"):
         fetch(api)
     assert len(api.requests) == 6
 

@@ -57,7 +57,9 @@ def judge(failure: TransportError) -> Verdict:
         message = "The API sent no data within `read_timeout`: if the API is slow, raise `read_timeout`."
         return Verdict(TransientError(message, detail), retry=True, overload=True)
     if caused(wire.IncompleteRead, wire.DecodeError):
-        return Verdict(BrokenAnswerError("The response is incomplete, or its framing is broken.", detail), retry=True)
+        return Verdict(
+            BrokenAnswerError("The response body was cut short, or its framing is broken.", detail), retry=True
+        )
     message = f"The API cannot be reached ({_reason(causes[-1])}): check `url_base`, the network and the firewall."
     return Verdict(TransientError(message, detail), retry=True, refused=refused)
 
