@@ -120,7 +120,7 @@ class ErrorRule(Model):
             )
         unknown = templates.names(self.message or "") - _MESSAGE_NAMES
         if unknown:
-            raise ValueError(f"`message` reads the unknown name `{min(unknown)}`; use `response` or `status`")
+            raise ValueError(f"`message` reads `{min(unknown)}`, which is unknown here; use `response` or `status`")
         return self
 
     def fits(self, answer: RuleInput) -> bool:
