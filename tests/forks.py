@@ -24,8 +24,6 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING
 
-from source_rest_api.config import loading
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -154,6 +152,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[0] = str(Path(__file__).parent.parent)
     import source_rest_api.cli  # noqa: F401 -- for what is forked
+    from source_rest_api.config import loading
 
     # The first one builds all components.
     loading.load({"url_base": "https://api.example.com", "endpoints": [{"name": "rows", "path": "rows"}]})

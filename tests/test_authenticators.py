@@ -161,7 +161,7 @@ def test_an_api_key_needs_a_body_that_has_fields(api: Api, payload: Payload | No
 @pytest.mark.parametrize("inner", [["a", "b"], "a", 1, False])
 def test_an_api_key_overwrites_nothing(api: Api, inner: object) -> None:
     """Where something of the user's stands in the way of the key, that is an error, and nothing is sent."""
-    with pytest.raises(ConfigError, match=r"no object where `apikey`.*`filter\.apikey`.*`authentication`"):
+    with pytest.raises(ConfigError, match=r"no object in which to put `apikey`.*`filter\.apikey`.*`authentication`"):
         sent_body(api, JsonPayload({"filter": inner}), "filter.apikey")
     assert api.requests == []
 

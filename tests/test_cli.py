@@ -243,7 +243,8 @@ def test_the_first_page_only_if_asked_for(tmp_path: Path) -> None:
 def test_a_mistyped_page_parameter_does_not_read_for_ever(api: Api, tmp_path: Path) -> None:
     """A server that ignores the parameter gives the first page again, which is an error after a few requests."""
     endpoint = {**ENDPOINT, "pagination": {**PAGE_NUMBER, "page_param": "pge"}}
-    failed(run(tmp_path, "read", config=config(api, endpoint), catalog=FULL), "paging does not advance", "`pagination.page_param`")
+    done = run(tmp_path, "read", config=config(api, endpoint), catalog=FULL)
+    failed(done, "paging does not advance", "`pagination.page_param`")
     assert len(api.requests) <= 4
 
 

@@ -69,7 +69,7 @@ def test_a_proxy_that_dribbles_is_given_up(transport: TransportName) -> None:
     """What a proxy answers to CONNECT has the same time."""
     with Api() as proxy:
         proxy.route("CONNECT", "api.invalid:443")(lambda _: Answer(raw=HEAD, drip=0.001))
-        with pytest.raises(TransientError, match=r"proxy's answer .*`request_timeout`"):
+        with pytest.raises(TransientError, match=r"proxy's response .*`request_timeout`"):
             get("https://api.invalid", Ticks(), transport, proxy_url=proxy.url)
 
 

@@ -49,7 +49,7 @@ def test_an_ignored_error_is_a_page_without_records(
     with caplog.at_level(logging.WARNING):
         reading = read(api, {**rule, "action": "ignore"})
     assert (reading.error, reading.records, reading.stream.stats["ignored"]) == (None, [], 1)
-    assert caplog.text.count("Counted as no records") == 1
+    assert caplog.text.count("a page without records") == 1
     api.get("/items")(lambda _: Answer({"message": "other"}, 501))
     assert isinstance(read(api, {**rule, "action": "ignore"}, attempts=1).error, TransientError)
 
@@ -120,10 +120,10 @@ def test_an_error_key_that_is_none_is_accepted(api: Api) -> None:
     [
         ({"action": "ignore"}, "has no condition"),
         ({"status": "40x"}, "such as 404"),
-        ({"status": 404, "values": ["x"]}, "belong to a `path`"),
-        ({"status": 404, "wait_seconds": 5}, "waits belong to"),
+        ({"status": 404, "values": ["x"]}, "`values` requires `path`"),
+        ({"status": 404, "wait_seconds": 5}, "require `action: retry`"),
         ({"status": 404, "action": "ignor"}, "action"),
-        ({"status": 404, "message": "{{ config.x }}"}, "can read `response` and `status`"),
+        ({"status": 404, "message": "{{ config.x }}"}, "use `response` or `status`"),
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused(rule: dict[str, Any], said: str) -> None:

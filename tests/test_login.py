@@ -80,7 +80,7 @@ def test_a_login_by_get(api: Api) -> None:
     api.get("/login")(lambda _: Answer({}, 404))
     with (
         Session(raw(api, http_method="GET", fields={"key": "{{ password }}"})) as session,
-        pytest.raises(ConfigError, match=r"GET .*/login: No token was given: HTTP 404") as caught,
+        pytest.raises(ConfigError, match=r"GET .*/login: The API returned no token: HTTP 404,") as caught,
     ):
         session.get()
     assert "-secret" not in f"{caught.value}{caught.value.detail}"

@@ -1,8 +1,8 @@
-"""How a request shows who asks.
+"""The authentication methods of an API.
 
-An authenticator that needs nothing but its config is a `requests` auth: a callable that puts credentials on a prepared
-request. One that needs a token, a challenge or a template has `session(desk)`, which makes the credentials of one
-session (`credentials.py`). They go on requests to allowed origins only (`requester.py`).
+An authenticator that needs only its config is a `requests` auth: a callable that puts credentials on a prepared
+request. One that needs a token, a challenge or a template has `session(desk)`, which creates the credentials of one
+session (`credentials.py`). Credentials are sent to allowed origins only (`sender.py`).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 _KEY_ALONE = "{{ api_key }}"
-"""The default template; it is filled without Jinja, which most configs never import."""
+"""The default template. It is rendered without Jinja, so that most configs never import Jinja."""
 
 
 def _check_username(value: str) -> str:
     if ":" in value:
-        raise ValueError("a user name cannot hold a colon (RFC 7617); is it `username:password`?")
+        raise ValueError("a user name cannot contain a colon (RFC 7617); put the password into `password`")
     return value
 
 
@@ -62,21 +62,21 @@ class Bearer(Model):
 
 
 class ApiKey(Model):
-    """A key in a header, a query parameter, a cookie or a field of the body, by the API's own name for it."""
+    """An API key, sent in a header, a query parameter, a cookie or a field of the body."""
 
     type: Literal["api_key"] = "api_key"
     api_key: Secret
-    """The key."""
+    """The API key."""
     name: str = "X-Api-Key"
-    """Name of the header, parameter, cookie or field; in a JSON body dots lead into inner objects."""
+    """Name of the header, query parameter, cookie or field. In a JSON body, dots lead into inner objects."""
     location: Location = Field(default="header", alias="in")
-    """Where the key goes."""
+    """The part of the request that carries the key."""
 
     value: Text = Field(default=_KEY_ALONE, validate_default=False)
-    """What is sent, such as `Token {{ api_key }}`. Templates read `api_key`, `config` and `secrets`."""
+    """The value to send, such as `Token {{ api_key }}`. Templates read `api_key`, `config` and `secrets`."""
 
     def session(self, desk: AuthContext) -> Credentials:
-        """Fill the template, once."""
+        """Render the template once, for all requests of the session."""
         key = self.api_key.get_secret_value()
         is_alone = self.value == _KEY_ALONE
         value = key if is_alone else templates.render(self.value, {**desk.context, "api_key": key})
@@ -91,7 +91,7 @@ class ApiKey(Model):
         if self.location in {"header", "cookie"}:
             check_header(self.api_key)
         if self.location == "cookie" and ";" in self.api_key.get_secret_value():
-            raise ValueError("`api_key`: a cookie cannot hold a semicolon")
+            raise ValueError("`api_key`: a cookie cannot contain a semicolon; check the key, or set another `in`")
         return self
 
 
@@ -100,9 +100,9 @@ class Basic(Model):
 
     type: Literal["basic"] = "basic"
     username: Annotated[str, AfterValidator(_check_username)]
-    """The user name; for some APIs the API key."""
+    """The user name. Some APIs expect the API key here."""
     password: Secret = SecretStr("")
-    """The password; may be empty."""
+    """The password. It may be empty."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Basic {self.credentials}"
@@ -110,7 +110,7 @@ class Basic(Model):
 
     @property
     def credentials(self) -> str:
-        """Base64 of user name and password, to be masked."""
+        """Base64 of user name and password; it is masked in all output."""
         return token_request.basic(self.username, self.password.get_secret_value())
 
 

@@ -1,4 +1,4 @@
-"""Asks for tokens: the API's patience and connections, but none of its credentials, and another origin."""
+"""Sends token requests: with the API's HTTP settings, but without its credentials, and to their own origin."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ if TYPE_CHECKING:
     from source_rest_api.http.response import Response
     from source_rest_api.http.settings import HttpSettings
 
-_ADVICE = "If that is where tokens are given, correct the URL in `authentication`."
+_ADVICE = "If tokens are issued there, correct the URL in `authentication`."
 
 
 def token_exchange(settings: HttpSettings, stop: Event | None = None) -> TokenExchange:
-    """Send requests for tokens, each to its own origin only.
+    """Return a function that sends token requests, each to its own origin only.
 
-    They are sent again although they are POSTs: a token too many does no harm, and without one nothing goes on. An
-    answer that has begun is read to its end even if the read was told to stop, because a single-use refresh token in
-    it would be lost.
+    Token requests are retried although they are POSTs: a surplus token does no harm, and nothing works without one. A
+    response that has begun is read to its end even after `stop`: otherwise a single-use refresh token could be lost.
 
     Args:
-        settings: Those of the API.
+        settings: The HTTP settings of the API.
         stop: Set from outside to end all waiting.
     """
     retry = settings.retry.model_copy(update={"post": True})

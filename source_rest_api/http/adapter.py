@@ -1,4 +1,4 @@
-"""What opens sockets, for every transport: it leads only where it may, and heads of responses come in time."""
+"""Opens connections for every transport, to allowed addresses only, with a timeout for the head of each response."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Makes connections, for `requests` and for our own pool.
+    """Opens connections, for `requests` and for our own connection pool.
 
-    In Airbyte's cloud they lead to public addresses only (`egress_guard`). Where there is a proxy, the proxy decides
-    where they lead.
+    In Airbyte's cloud they go to public addresses only (`egress_guard`). With a proxy, the proxy decides which
+    addresses are allowed.
 
     Args:
-        seconds: In which the head of a response has to come, from the end of its request on. The timeout of a socket
-            begins anew with each byte, so that a head that dribbles would never end.
-        clock: Seconds.
+        seconds: Timeout for the head of a response, from the end of its request. The socket's own timeout restarts
+            with each byte, so a server that sends a head byte by byte would never time out.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
@@ -36,14 +36,14 @@ class BoundedAdapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *given: Any, **more: Any) -> None:
-        """Make the manager of direct connections."""
+        """Create the manager of direct connections."""
         super().init_poolmanager(*given, **more)
         if egress_guard.is_guarded():
             egress_guard.guard(self.poolmanager)
         self._bound(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        """The manager of a proxy's connections."""
+        """Return the manager of a proxy's connections."""
         known = self.proxy_manager.get(proxy)
         manager = super().proxy_manager_for(proxy, **more)
         if manager is not known:
@@ -51,7 +51,7 @@ class BoundedAdapter(HTTPAdapter):
         return manager
 
     def _bound(self, manager: PoolManager) -> None:
-        """Let connections that are yet to be made read responses within the time."""
+        """Apply the timeout to all connections that the manager opens from now on."""
         pools: dict[str, Any] = dict(manager.pool_classes_by_scheme)
         manager.pool_classes_by_scheme = {scheme: self._bounded(pool) for scheme, pool in pools.items()}
 
@@ -63,7 +63,7 @@ class BoundedAdapter(HTTPAdapter):
 
 def _timed_response(seconds: float, clock: Callable[[], float]) -> type[HTTPResponse]:
     class Response(HTTPResponse):
-        """What `http.client` reads: the response to a request, or that of a proxy to CONNECT, which only has a head."""
+        """A response read by `http.client`: to a request, or from a proxy to CONNECT, which has only a head."""
 
         def __init__(self, sock: socket.socket, *given: Any, **more: Any) -> None:
             super().__init__(sock, *given, **more)
@@ -71,22 +71,22 @@ def _timed_response(seconds: float, clock: Callable[[], float]) -> type[HTTPResp
             self.fp = io.BufferedReader(self._timed)
 
         def begin(self) -> None:
-            self._timed.what = "answer's head"
+            self._timed.what = "response's head"
             super().begin()
-            self._timed.ends = None  # the body has bounds of its own
+            self._timed.ends = None  # the body has limits of its own
 
     return Response
 
 
 class _Timed(io.RawIOBase):
-    """What a socket gives, up to a moment. It is looked at before each read, which the socket's own timeout bounds."""
+    """A socket's stream with a deadline. Checked before each read; the socket's own timeout limits the read itself."""
 
     def __init__(self, raw: io.RawIOBase, seconds: float, clock: Callable[[], float]) -> None:
         self._raw = raw
         self._seconds = seconds
         self._clock = clock
         self.ends: float | None = clock() + seconds
-        self.what = "proxy's answer"
+        self.what = "proxy's response"
 
     def readable(self) -> bool:
         return True

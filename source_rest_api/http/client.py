@@ -1,4 +1,4 @@
-"""The connections of one session: how they are made, with proxy and certificates, and which are free."""
+"""The HTTP client of one session: its transport, proxy, certificates and cookies."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _HEADERS = {
     "Accept": "*/*",
     "Connection": "keep-alive",
 }
-"""Of all requests, unless they say otherwise."""
+"""Default headers of all requests."""
 
 
 class _Session(requests.Session):
-    """Looks at no redirect, not even to prepare what is sent next: the requester follows them."""
+    """A session that ignores redirects, and does not prepare the next request for them: the sender follows them."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
         return None
 
 
 class HttpClient:
-    """One session's connections. Where a proxy is set, the proxy decides where connections may lead.
+    """The HTTP client of one session. If a proxy is set, the proxy decides which hosts can be reached.
 
     Args:
-        settings: Those of the API.
-        clock: Seconds, for deadlines.
+        settings: The HTTP settings of the API.
+        clock: Monotonic seconds, for deadlines.
     """
 
     def __init__(self, settings: HttpSettings, clock: Callable[[], float]) -> None:
@@ -64,21 +64,21 @@ class HttpClient:
             try:
                 self._files = CertificateFiles(settings.tls, Path(self._folder.name))
             except OSError as error:
-                raise ConfigError(f"The certificates of `tls` cannot be written to a file: {error.strerror}.") from None
+                raise ConfigError(f"The certificates in `tls` cannot be written to a file: {error.strerror}.") from None
 
     def prepare(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> requests.PreparedRequest:
-        """A request with the usual headers and the session's cookies, for an authenticator to put credentials on.
+        """Return a request with the default headers and the session's cookies, ready for an authenticator.
 
         Args:
-            method: In upper case.
-            url: As `origin.canonical` has it.
-            headers: Its own.
-            body: Its body.
+            method: The method, in upper case.
+            url: The URL, as returned by `origins.canonical`.
+            headers: Headers of this request; they override the defaults.
+            body: The body, if there is one.
 
         Raises:
-            requests.exceptions.InvalidHeader: A header is none.
+            requests.exceptions.InvalidHeader: A header is not valid.
         """
         prepared = requests.PreparedRequest()
         prepared.method, prepared.url = method, url
@@ -91,13 +91,13 @@ class HttpClient:
         return prepared
 
     def send(self, prepared: requests.PreparedRequest, *, trusted: bool) -> RawResponse:
-        """Send a request, as `Transport.send`, and keep the cookies of its response."""
+        """Send a request like `Transport.send`, and keep the cookies of its response."""
         answer = self.transport.send(prepared, trusted=trusted)
         if answer.cookies:
             said: Any = Message()
             for cookie in answer.cookies:
                 said["Set-Cookie"] = cookie
-            # `requests` has these two so that its requests and answers look like those of the standard library.
+            # `requests` uses these two to make its requests and responses look like those of the standard library.
             self.session.cookies.extract_cookies(cast("Any", MockResponse(said)), cast("Any", MockRequest(prepared)))
         return answer
 
@@ -108,7 +108,7 @@ class HttpClient:
         return {"proxies": found["proxies"], "verify": found["verify"], "cert": client or found["cert"]}
 
     def close(self) -> None:
-        """Close all connections, and remove what was written for them."""
+        """Close all connections, and delete the certificate files."""
         self.transport.close()
         self.session.close()
         if self._folder is not None:

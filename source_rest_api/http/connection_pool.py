@@ -1,4 +1,4 @@
-"""The transport of our own: for each origin of a session, what makes connections, and those that are free."""
+"""Our own transport: for each origin of a session, a pool that opens connections and keeps the free ones."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 
 class OriginPool:
-    """The way to one origin.
+    """The connections to one origin.
 
     Args:
-        origin: Where it leads.
-        pool: What makes connections.
+        origin: The origin.
+        pool: Opens connections.
     """
 
     def __init__(self, origin: Origin, pool: HTTPConnectionPool) -> None:
         self.pool = pool
         self.is_forwarded = pool.proxy is not None and origin.scheme == "http"
-        """Whether a proxy is told the whole URL, and does not just lead on what is sent."""
+        """True if the requests go to a forwarding proxy, which needs the whole URL, and not through a tunnel."""
         self.host = str(origin).partition("//")[2]
-        """For the `Host` header."""
+        """Value of the `Host` header."""
         self.proxy_headers = tuple(pool.proxy_headers.items()) if self.is_forwarded else ()
         self._free: list[http1.Connection] = []
         self._closed = False
 
     def take(self) -> http1.Connection | None:
-        """A connection that is free, if there is one. Lists need no lock to append and to pop."""
+        """Return a free connection, or None. `append` and `pop` of a list are atomic, so this needs no lock."""
         while self._free:
             try:
                 connection = self._free.pop()
@@ -54,25 +54,25 @@ class OriginPool:
         return None
 
     def give_back(self, connection: http1.Connection) -> None:
-        """Take a connection that can be used again."""
+        """Put back a connection that can be reused."""
         self._free.append(connection)
         if self._closed:
             self.close()
 
     def close(self) -> None:
-        """Close what is free, now and later."""
+        """Close the free connections, and those that are put back later."""
         self._closed = True
         while self._free:
             self._free.pop().close()
 
 
 class ConnectionPool:
-    """The transport of our own. What holds for all requests to an origin is found out once.
+    """Our own transport. It finds the options of connections once per origin, not for each request.
 
     Args:
-        settings: Those of the API.
-        options: Finds the options of connections.
-        clock: Seconds, for deadlines.
+        settings: The HTTP settings of the API.
+        options: Finds the connection options.
+        clock: Monotonic seconds, for deadlines.
     """
 
     def __init__(self, settings: HttpSettings, options: FindOptions, clock: Callable[[], float]) -> None:
@@ -84,7 +84,7 @@ class ConnectionPool:
         self.by_origin: dict[Origin, OriginPool] = {}
 
     def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
-        """Send it on a free connection, or a new one; the response, when its head has come."""
+        """Send a request on a free or a new connection, and return the response when its head has arrived."""
         url, method = str(prepared.url), str(prepared.method)
         with as_transport_errors:
             origin = Origin.of(url)
@@ -105,7 +105,7 @@ class ConnectionPool:
         made = self._adapter.get_connection_with_tls_context(prepared, verify, options["proxies"], cert)
         pool = cast("HTTPConnectionPool", made)
         self._adapter.cert_verify(pool, str(prepared.url), verify, cert)  # type: ignore[no-untyped-call]
-        # Without a lock: of two threads that come first, one makes a pool for nothing, and both use the same.
+        # Without a lock: if two threads are first, one creates a pool in vain, and both use the same one.
         return self.by_origin.setdefault(origin, OriginPool(origin, pool))
 
     def close(self) -> None:
@@ -115,12 +115,12 @@ class ConnectionPool:
 
 
 def _connected(route: OriginPool, connect_timeout: float, read_timeout: float) -> socket.socket:
-    """A new connection, through the proxy if there is one.
+    """Return the socket of a new connection, through the proxy if there is one.
 
     Raises:
-        SourceError, urllib3.exceptions.HTTPError: There is none.
+        SourceError, urllib3.exceptions.HTTPError: The connection failed.
     """
-    # urllib3 gives connections with their proxy and certificates in no other way.
+    # urllib3 has no public way to open a connection with its proxy and certificates.
     connection = cast("HTTPConnection", route.pool._new_conn())  # noqa: SLF001
     connection.timeout = connect_timeout
     try:
@@ -140,7 +140,7 @@ def _connected(route: OriginPool, connect_timeout: float, read_timeout: float) -
 
 
 def _failure(error: BaseException, connection: HTTPConnection) -> BaseException:
-    """What urllib3 makes of it where it sends requests itself."""
+    """Return the error that urllib3 would raise if it sent the request itself."""
     if not isinstance(error, OSError | wire.HTTPError):
         return error
     if connection.proxy and not connection.has_connected_to_proxy:

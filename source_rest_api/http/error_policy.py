@@ -1,4 +1,4 @@
-"""What an answer, or none, means: go on, try again after a while, or give up, and whose turn it then is."""
+"""The default error policy: decides by a response whether to continue, retry or fail, and with which error."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ if TYPE_CHECKING:
     from source_rest_api.http.response import Response
 
 _READ = 2000
-"""Bytes of an error's body in which words are looked for."""
+"""Bytes at the start of an error body that are searched for rate limit words."""
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
-_EXPECTED = "; where that is no error, say so in `errors`, with `action: ignore`"
-PROXY_CREDENTIALS = "give them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
-"""What the user may do where a proxy asks who asks."""
+_EXPECTED = "; if this response is expected, add a rule with `action: ignore` to `errors`"
+PROXY_CREDENTIALS = "set them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
+"""Advice for the user if a proxy requires authentication."""
 _ADVICE = {
     HTTPStatus.BAD_REQUEST: "check the endpoint's `params`, `body` and `pagination`",
     HTTPStatus.UNAUTHORIZED: "check the credentials in `authentication`",
-    HTTPStatus.FORBIDDEN: f"the credentials in `authentication` do not allow it{_EXPECTED}",
+    HTTPStatus.FORBIDDEN: f"the credentials in `authentication` lack permission{_EXPECTED}",
     HTTPStatus.NOT_FOUND: f"check `url_base` and the endpoint's `path`{_EXPECTED}",
     HTTPStatus.METHOD_NOT_ALLOWED: "check `http_method`",
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"the proxy asks for credentials; {PROXY_CREDENTIALS}",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"the proxy requires credentials; {PROXY_CREDENTIALS}",
 }
 
 
 class Verdict(NamedTuple):
-    """What a failed attempt means."""
+    """The outcome of a failed attempt: the error, and whether and when to retry."""
 
     error: SourceError
-    """Raised when it is not, or no longer, tried again."""
+    """The error to raise if the request is not retried, or the retries are used up."""
     retry: bool = False
     wait: float | None = None
-    """Seconds that the API asks to wait."""
+    """Seconds to wait, if the API asks for it."""
     limited: bool = False
-    """Whether it is a rate limit, which is waited out on a budget of its own."""
+    """True if this is a rate limit; its waits have a budget of their own."""
     refused: bool = False
-    """Whether the API did nothing with the request, so that even a POST may be sent again."""
+    """True if the API rejected the request without processing it, so even a POST may be retried."""
     overload: bool = False
-    """Whether the API may bear fewer requests at the same time."""
+    """True if the API seems overloaded, so fewer requests should run at the same time."""
 
 
 def judge(response: Response) -> Verdict | None:
-    """None if the answer is a success."""
+    """Return the verdict on a response; None if it is a success."""
     status = response.status
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
-    message = f"The API answered {describe(response)}"
+    message = f"The API returned {describe(response)}"
     wait = rate_limits.retry_after(response.headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _limits(response)):
-        limit = TransientError(f"{message}. It limits the rate of requests; the sync goes on from its state later.")
+        limit = TransientError(f"Rate limited by the API ({describe(response)}).")
         return Verdict(limit, retry=True, wait=rate_limits.wait(response.headers), limited=True, refused=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         overload = status == HTTPStatus.SERVICE_UNAVAILABLE
@@ -84,7 +84,7 @@ def judge_part(response: Response) -> Verdict | None:
 
 
 def _limits(response: Response) -> bool:
-    """Whether a 403 is a rate limit, as GitHub's and Google's are."""
+    """Return True if a 403 is a rate limit, as GitHub and Google use it."""
     remaining, _ = rate_limits.allowance(response.headers)
     start = response.body[:_READ].decode("utf-8", "replace")
     return "Retry-After" in response.headers or remaining == 0 or rate_limits.named_in(start)

@@ -28,17 +28,17 @@ class Request(Struct, frozen=True):
     headers: Mapping[str, str] = {}
     body: Payload | None = None
     endpoint: str = ""
-    """For whom it is; requests of one endpoint share what is known of its rate limit."""
+    """Name of the endpoint; requests to the same endpoint share its rate limit gate and error rules."""
 
     def with_params(self, /, **params: ParamValue) -> Request:
-        """Return it with query parameters added or replaced."""
+        """Return a copy with query parameters added or replaced."""
         return replace(self, params={**self.params, **params})
 
     def with_value(self, where: Literal["query", "header", "body"], name: str, value: int | str) -> Request:
-        """Return it with a value added or replaced in its query, its headers or its body.
+        """Return a copy with a value added or replaced in the query, the headers or the body.
 
         Raises:
-            ConfigError: The body has no place for it.
+            ConfigError: The body cannot take the value.
         """
         if where == "query":
             return self.with_params(**{name: str(value)})
@@ -47,7 +47,7 @@ class Request(Struct, frozen=True):
         return replace(self, body=(self.body or JsonPayload({})).with_field(name, value))
 
     def at_url(self, url: str) -> Request:
-        """Return it for a URL that the API gave, which carries its own query."""
+        """Return a copy for a URL that the API returned; the URL carries its own query."""
         return replace(self, url=url, params={})
 
     def __str__(self) -> str:

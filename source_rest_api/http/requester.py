@@ -1,4 +1,4 @@
-"""Sends requests, tries again as the policy says, and answers whole bodies."""
+"""Sends requests and retries them as the error policy allows, until a response can be read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 _CENTURY = 3e9
-"""Seconds. What a rate limit says beyond that would be no date."""
+"""Seconds. A longer rate limit would end at a date that `datetime` cannot express."""
 
 T = TypeVar("T")
 
@@ -52,15 +52,15 @@ class _Success(Generic[T]):
 
 
 class Requester:
-    """One API's connection pool, credentials and patience, shared by all streams and threads.
+    """One API's connections, credentials, rate limits and retries, shared by all streams and threads.
 
     Args:
-        settings: Those of the API.
+        settings: The HTTP settings of the API.
         stop: Set from outside to end all waiting.
-        clock: Seconds, for deadlines.
-        jitter: Uniform between 0 and 1, for waits.
-        credentials: Those of this session; by default none.
-        permits: Of which the calling thread holds one, which is given back while it waits.
+        clock: Monotonic seconds, for deadlines.
+        jitter: Returns a number uniform between 0 and 1, for waits.
+        credentials: The credentials of this session; by default none.
+        permits: Concurrency permits. The calling thread holds one, and releases it while it waits.
         bodies: Reads bodies; by default until `stop` is set.
     """
 
@@ -82,8 +82,8 @@ class Requester:
         self._pace = Pace(settings.requests_per_second, clock)
         self._gates = RateLimitGates(clock)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
-        """Called with an endpoint's name and the seconds until its rate limit ends, waited for or not. No lock of this
-        package is held meanwhile, because it takes that of the worker pool."""
+        """Called with an endpoint's name and the seconds until its rate limit ends, even if nobody waits for that.
+        Call it without holding any lock of this package, because it takes the lock of the worker pool."""
         self._policies = settings.policies
         self._ignored: set[tuple[str, int]] = set()
         self.sender = Sender(
@@ -102,9 +102,9 @@ class Requester:
         self.sender.connections.close()
 
     def stream(self, request: Request, read: Callable[[Response], Iterator[T]], stats: ReadStats) -> Iterator[T]:
-        """As `fetch`, for a body that is read while it arrives (`Response.chunks`).
+        """Send a request like `fetch`, but read the body while it arrives (`Response.chunks`).
 
-        Once the first result is out, a failure is not tried again: the results would come twice.
+        A failure after the first result is not retried, because the results would be duplicated.
         """
         with ExitStack() as opened:
 
@@ -125,17 +125,17 @@ class Requester:
         *,
         streamed: bool = False,
     ) -> T:
-        """Send a request until its answer can be read, as often and as long as the policy allows.
+        """Send a request until its response can be read, within the limits of the retry settings.
 
         Args:
-            request: What to ask for.
-            read: Makes the result of a successful answer; a `BrokenAnswerError` that it raises is tried again.
-            stats: Where retries and waits are noted.
-            streamed: Whether a success is given to `read` before its body has come.
+            request: The request to send.
+            read: Reads the result from a successful response; a `BrokenAnswerError` from it leads to a retry.
+            stats: Counts retries and waits.
+            streamed: True to call `read` before the body of a successful response has arrived.
 
         Raises:
-            SourceError: With the place; the last one, if it was tried more than once.
-            Stopped: The read was told to stop.
+            SourceError: The last attempt failed; the error names the request.
+            Stopped: The read was stopped.
         """
         stats = stats or ReadStats()
         patience = RetryBudget(self.retry, self._clock())
@@ -150,7 +150,7 @@ class Requester:
                 if outcome.limited and outcome.wait:
                     self.on_limit(request.endpoint, outcome.wait)
                 raise self._given_up(request, outcome, patience)
-            _LOG.info("%s: %s Trying again in %.1f s.", request, outcome.error.message, wait)
+            _LOG.info("%s: %s Retrying in %.1f s.", request, outcome.error.message, wait)
             stats.add(retries=1)
             if not outcome.limited:
                 with stats.waiting("for retries", self._clock):
@@ -159,7 +159,7 @@ class Requester:
                 self.on_limit(request.endpoint, wait)
 
     def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> None:
-        """Wait while the API wants no requests to the endpoint, and until the pace lets another one begin."""
+        """Wait until the endpoint's rate limit has ended and the request pace allows another request."""
         while (seconds := self._gates.wait(endpoint)) > 0:
             with stats.waiting("for rate limits", self._clock):
                 patience.waited(limited=self._pause(seconds))
@@ -169,7 +169,7 @@ class Requester:
         self._wait(0)
 
     def _pause(self, seconds: float) -> float:
-        """Wait, and let others work meanwhile; the seconds it took in all."""
+        """Wait with the permit released, so that other threads may work; return the seconds it took in total."""
         if seconds <= 0:
             self._wait(0)
             return 0.0
@@ -182,27 +182,33 @@ class Requester:
         error = verdict.error
         if verdict.limited and verdict.wait:
             ends = datetime.now(timezone.utc) + timedelta(seconds=min(verdict.wait, _CENTURY))
-            error.message += f" The limit ends at {write(ends.replace(microsecond=0))}."
+            error.message += (
+                f" The next sync resumes from its state. The limit ends at {write(ends.replace(microsecond=0))}."
+            )
         error.message += patience.history(self._clock())
         return error.at(str(request))
 
     def _wait(self, seconds: float) -> None:
-        """Raise `Stopped` if the read is told to stop before the time is over."""
+        """Wait; raise `Stopped` if the read is stopped before the time is over."""
         if self._stop.wait(seconds) if seconds > 0 else self._stop.is_set():
             raise Stopped
 
     def _refuses(self, request: Request, response: Response) -> bool:
-        """Whether an answer says that the credentials are refused."""
+        """Return True if a response rejects the credentials."""
         return self._policies.of(request.endpoint).refuses_credentials(response)
 
     def _judged(self, request: Request, response: Response) -> Verdict | Response:
-        """What is wrong with an answer, or the answer as it is to be read."""
+        """Return the response to read, or the verdict on a failure; warn once of each ignored error."""
         judged = self._policies.of(request.endpoint).judge(response)
         if isinstance(judged, Response) and judged.is_ignored:
             seen = (request.endpoint, response.status)
             if seen not in self._ignored:
                 self._ignored.add(seen)
-                _LOG.warning("%s: %s Counted as no records, as `errors` says.", request, describe(response))
+                _LOG.warning(
+                    "%s: Ignored %s: a rule in `errors` treats it as a page without records.",
+                    request,
+                    describe(response),
+                )
         return judged
 
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
@@ -231,10 +237,10 @@ class Requester:
 
 
 def _nothing(request: PreparedRequest) -> PreparedRequest:
-    """No credentials."""
+    """Return the request unchanged: no credentials."""
     return request
 
 
 def _begun(results: Iterator[T]) -> Iterator[T]:
-    """The same, after the first has come."""
+    """Return the same results, after the first one has arrived."""
     return chain([next(results)], results)

@@ -1,4 +1,4 @@
-"""The transport on `requests`: slower, but what is put in place of `requests` is asked, such as requests-mock."""
+"""The transport based on `requests`: slower, but tests can replace the way it sends, for example with requests-mock."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from source_rest_api.http.transport import FindOptions
 
 _CHUNK = 1 << 18
-"""Bytes that are taken at once, at most."""
+"""Maximum bytes read at once."""
 
 
 class RequestsTransport:
-    """Sends by a session of `requests`.
+    """Sends requests through a session of `requests`.
 
     Args:
-        settings: Those of the API.
+        settings: The HTTP settings of the API.
         session: The session.
-        options: Finds the options of connections.
-        clock: Seconds, for deadlines.
+        options: Finds the connection options.
+        clock: Monotonic seconds, for deadlines.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Times that an answer names, and the server's own clock, by which they are measured."""
+"""Parses times in a response, and reads the server's own clock, against which they are measured."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)", re.ASCII)
 _SECONDS_SINCE_1970 = 1e9
-"""A number from here on is a moment (in 2001), not a duration (of 31 years)."""
+"""Numbers from here on are moments (2001 and later), not durations (of 31 years)."""
 _MILLISECONDS_SINCE_1970 = 1e11
-"""A number from here on counts milliseconds: as seconds it would be in the year 5138."""
+"""Numbers from here on are milliseconds: as seconds they would be in the year 5138 or later."""
 
 
 class NamedTime(NamedTuple):
     """A duration or a moment."""
 
     seconds: float
-    """From now on, or since 1970."""
+    """Seconds from now, or seconds since 1970 if `is_moment`."""
     is_moment: bool
 
 
 def named(text: str) -> NamedTime | None:
-    """Read a number of seconds, seconds or milliseconds since 1970, or a date as HTTP or ISO 8601 write it.
+    """Parse a number of seconds, seconds or milliseconds since 1970, or an HTTP or ISO 8601 date.
 
     Returns:
-        None if it is none of these.
+        The time; None if the text is none of these.
     """
     text = text.strip()
     if _NUMBER.fullmatch(text):
@@ -44,18 +44,18 @@ def named(text: str) -> NamedTime | None:
 
 
 def now(headers: Mapping[str, str], clock: Callable[[], float]) -> float:
-    """Seconds since 1970 when an answer was written.
+    """Return the seconds since 1970 at which the server wrote a response.
 
     Args:
-        headers: Those of the answer, whose `Date` counts.
-        clock: Seconds since 1970, where it has none that can be read.
+        headers: Headers of the response; its `Date` is the time.
+        clock: Seconds since 1970, used if there is no readable `Date`.
     """
     said = _date(headers.get("Date", ""))
     return clock() if said is None else said
 
 
 def _date(text: str) -> float | None:
-    """Seconds since 1970."""
+    """Parse a date to seconds since 1970; None if it is not a date."""
     with suppress(TypeError, ValueError, OverflowError):
         return datetimes.aware(parsedate_to_datetime(text)).timestamp()
     with suppress(ValueError, OverflowError):

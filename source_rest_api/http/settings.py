@@ -1,4 +1,4 @@
-"""Everything that HTTP is told of a config."""
+"""The settings of the HTTP layer, taken from a config."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):
-    """Where requests may go, how long they may take, and what their answers mean; made by `Config.http`."""
+    """Allowed origins, timeouts, limits and error policies of one API; made by `Config.http`."""
 
     origins: Origins
     policies: ErrorPolicies
@@ -27,12 +27,12 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     read_timeout: float
     """Seconds to wait for the next bytes."""
     request_timeout: float
-    """Seconds that one request may take in all."""
+    """Seconds that one request may take in total."""
     largest_body: int
-    """Bytes, content coding undone."""
+    """Maximum bytes of a response body, after decompression."""
     requests_per_second: float | None
-    """How many requests may begin in a second; None for any number."""
+    """Maximum number of requests started per second; None for no limit."""
     tls: Tls | None
     proxy_url: SecretStr | None
     transport: TransportName = "own"
-    """How requests are sent; nothing else decides it."""
+    """The transport that sends requests. No other setting influences this choice."""

@@ -1,8 +1,7 @@
-"""The seam to the network: a prepared request goes out, the head of its response comes back, then its body.
+"""The interface to the network: sends a prepared request and returns the head of its response, then its body.
 
-Two transports keep this contract, each with the guard of addresses and the deadlines: `connection_pool`, which is ours,
-and `requests_transport`, for tests that put something in place of how `requests` sends. A session has one of them from
-its beginning to its end.
+Two transports implement it, both with the egress guard and the deadlines: `connection_pool`, our own, and
+`requests_transport`, for tests that replace the way `requests` sends. A session uses the same one throughout.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ TransportName: TypeAlias = Literal["own", "requests"]
 
 
 class TransportError(Exception):
-    """A request could not be sent, or got no whole response. Its cause is the error of urllib3 or `requests`."""
+    """A request could not be sent, or its response is incomplete. `__cause__` is the error of urllib3 or `requests`."""
 
 
 class _TransportErrors:
@@ -41,13 +40,13 @@ as_transport_errors = _TransportErrors()
 
 
 class RawResponse:
-    """A response whose head has come.
+    """A response whose head has arrived.
 
     Args:
-        status: Its status.
-        headers: Looked up without regard to case.
-        chunks: Its body as it comes, content coding left on; raises `TransportError` where it is cut.
-        close: Reads no more of it. A connection that holds the rest of a body is of no further use.
+        status: The status.
+        headers: The headers; names are case-insensitive.
+        chunks: The body as it arrives, still compressed; raises `TransportError` if it is cut short.
+        close: Stops reading the body. A connection with the rest of a body on it is closed, not reused.
         cookies: Each `Set-Cookie` that the session does not know yet.
     """
 
@@ -69,7 +68,7 @@ class RawResponse:
 
     @property
     def ok(self) -> bool:
-        """True if it is no error."""
+        """True if the status is not an error."""
         return self.status < HTTPStatus.BAD_REQUEST
 
     def __enter__(self) -> Self:
@@ -80,7 +79,7 @@ class RawResponse:
 
 
 class ConnectionOptions(TypedDict):
-    """What `requests` wants to know for connections to an origin."""
+    """The options that `requests` needs for connections to an origin."""
 
     proxies: Any
     verify: Any
@@ -88,14 +87,14 @@ class ConnectionOptions(TypedDict):
 
 
 class FindOptions(Protocol):
-    """Finds the options of connections by the config and the environment."""
+    """Finds the connection options in the config and the environment."""
 
     def __call__(self, url: str, *, trusted: bool) -> ConnectionOptions:
-        """The options; they are the same for all URLs of an origin.
+        """Return the options; they are the same for all URLs of an origin.
 
         Args:
-            url: Where to.
-            trusted: True if the client certificate may be shown there.
+            url: A URL of the origin.
+            trusted: True if the client certificate may be sent there.
         """
 
 
@@ -103,16 +102,16 @@ class Transport(Protocol):
     """Sends prepared requests."""
 
     def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
-        """Send a request; the response, when its head has come.
+        """Send a request, and return the response when its head has arrived.
 
         Args:
-            prepared: With its credentials.
-            trusted: True if the client certificate may be shown there.
+            prepared: The request, with its credentials.
+            trusted: True if the client certificate may be sent there.
 
         Raises:
             TransportError: There is no response.
-            SourceError: The address is refused, or the head did not come in time.
-            ValueError: It cannot be written as HTTP.
+            SourceError: The address is not allowed, or the head did not arrive in time.
+            ValueError: The request cannot be written as HTTP.
         """
 
     def close(self) -> None:
