@@ -106,6 +106,4 @@ if __name__ == "__main__":
             ).returncode
         )
     modules, packages, changes = walk()
-    print(
-        f"a page enters {modules} modules in {packages} packages, and changes from one module to another {changes:.0f} times"
-    )
+    print(f"a page enters {modules} modules in {packages} packages, with {changes:.0f} changes from one to another")
