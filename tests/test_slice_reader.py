@@ -367,3 +367,68 @@ def test_a_page_that_cannot_be_passed_on_ends_its_slice(api: Api) -> None:
         second(_Full())
     assert reader.ended
     assert reader.claim(ahead=False) is None
+
+
+def test_a_forgotten_token_begins_anew(api: Api) -> None:
+    """An API that answers 410 to a sync token wants a full sync: all rows are read, and a new token is saved."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        token = call.arg("token")
+        return Answer({"error": "gone"}, 410) if token == "old" else {"items": [{"id": 1}, {"id": 2}], "sync": "new"}
+
+    endpoint = {"records_path": "items", "incremental": {"type": "token", "token_path": "sync", "start_param": "token"}}
+    reading = Reading(api.url, endpoint, saved={"version": 2, "cursor": "old"})
+    assert (reading.error, ids(reading)) == (None, [1, 2])
+    assert reading.states[-1]["cursor"] == "new"
+    refused = Reading(api.url, endpoint, saved={"version": 2, "cursor": "new"}, params={"token": "old"})
+    assert refused.error is None  # the saved token is sent in place of the parameter
+
+
+@pytest.mark.parametrize("nothing", [Answer({"items": []}), Answer(b"", 204)])
+def test_a_forgotten_position_that_leads_to_nothing_begins_anew(api: Api, nothing: Answer) -> None:
+    """An API that has forgotten a token may answer with an empty page: that is no end of a resumed slice."""
+    pages = {"": ([1, 2], "b"), "b": ([3, 4], "c"), "c": ([5], None)}
+
+    def whole(call: Call) -> Any:
+        rows, following = pages[call.arg("cursor")]
+        return {"items": [{"id": row} for row in rows], "next": following}
+
+    endpoint = {"records_path": "items", "pagination": {"type": "cursor", "cursor_path": "next"}}
+    api.get("/items")(lambda call: whole(call) if call.number < 2 else Answer("down", 500))
+    first = Reading(api.url, endpoint)
+    assert (first.error is not None, ids(first)) == (True, [1, 2, 3, 4])
+    api.get("/items")(lambda call: nothing if call.arg("cursor") == "c" and call.number == 0 else whole(call))
+    second = Reading(api.url, endpoint, saved=first.states[-1])
+    assert (second.error, ids(second)) == (None, [1, 2, 3, 4, 5])
+
+
+@pytest.mark.parametrize("change", [{"records_path": "others"}, {"headers": {"X-Account": "b"}}])
+def test_positions_do_not_outlive_another_question(api: Api, change: dict[str, Any]) -> None:
+    """Under another records path or header a saved position means nothing, so the slice begins at its start."""
+    pages = {"": ([1, 2], "b"), "b": ([3, 4], None)}
+
+    def whole(call: Call) -> Any:
+        rows, following = pages[call.arg("cursor")]
+        return {name: [{"id": row} for row in rows] for name in ("items", "others")} | {"next": following}
+
+    endpoint = {"records_path": "items", "pagination": {"type": "cursor", "cursor_path": "next"}}
+    api.get("/items")(lambda call: whole(call) if call.number < 1 else Answer("down", 500))
+    first = Reading(api.url, endpoint)
+    assert ids(first) == [1, 2]
+    api.get("/items")(whole)
+    assert ids(Reading(api.url, endpoint, saved=first.states[-1])) == [3, 4]
+    assert ids(Reading(api.url, {**endpoint, **change}, saved=first.states[-1])) == [1, 2, 3, 4]
+
+
+def test_a_full_refresh_of_a_sorted_stream(api: Api) -> None:
+    """Order is a matter of the cursor, which a full refresh does not move: it reads all pages, and nothing breaks."""
+    rows = [{"id": n, "at": f"2024-01-0{n}T00:00:00Z"} for n in range(1, 6)]
+    api.get("/items")(lambda call: rows[(int(call.arg("page")) - 1) * 2 :][:2])
+    incremental = {"cursor_field": "at", "start_param": "since", "sorted": True}
+    endpoint = {"name": "items", "path": "items", "primary_key": "id", "incremental": incremental}
+    config = {"url_base": api.url, "start_date": "2024-01-01T00:00:00Z", "pagination": {"type": "page_number"}}
+    session = Connector().session({**config, "endpoints": [endpoint]})
+    lines = b"".join(session.read(catalog(items="full_refresh"), {})).splitlines()
+    found = [message["record"]["data"]["id"] for message in map(json.loads, lines) if message["type"] == "RECORD"]
+    assert (found, session.complete) == ([1, 2, 3, 4, 5], True)

@@ -87,6 +87,9 @@ class FieldCursor(Model):
         """True if the cursor adds parameters to the body."""
         return self.location == "body" and bool(self.start_param or self.end_param)
 
+    forgettable: ClassVar[bool] = False
+    """True if the API may forget the values that it is asked from."""
+
     @property
     def newest_first(self) -> bool:
         """True if paging stops at the first older record."""

@@ -41,6 +41,7 @@ class TokenCursor(Model):
     cursor_field: ClassVar[None] = None
     in_order: ClassVar[bool] = False
     newest_first: ClassVar[bool] = False
+    forgettable: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:

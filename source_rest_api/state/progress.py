@@ -127,7 +127,7 @@ class Progress:
         if moved.done:
             entry = self._entry(moved, done=True, newest=_newer(self._cursor, entry.newest, moved.newest))
             partition.done += 1
-        elif moved.ordered and moved.newest is not None and moved.interval.start is not None:
+        elif self._splits(moved):
             self._split(moved, entry, key)
             return
         elif moved.bookmark is not None:
@@ -139,6 +139,11 @@ class Progress:
         self._slices[key] = entry
         self._changed = True
         self._finish(moved.partition)
+
+    def _splits(self, moved: PageProgress) -> bool:
+        """True if records come in order, so that all up to the newest one is done. A full refresh has no cursor."""
+        known = moved.newest is not None and moved.interval.start is not None
+        return self._cursor is not None and moved.ordered and known
 
     def complete(self, now: datetime) -> None:
         """Note that the stream came to its end: partitions that it did not meet are missing."""

@@ -114,6 +114,14 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         inner = (text for entry in entries for text in (entry.start, entry.end, entry.newest))
         yield from (text for text in (self.cursor, *self.cursors.values(), *inner) if text is not None)
 
+    def moments(self) -> Iterator[str]:
+        """All moments that the connector wrote."""
+        yield from self.missing.values()
+        if self.reading is not None:
+            yield self.reading.began_at
+        if self.rows is not None:
+            yield self.rows.swept_at
+
     def known(self, partition: str) -> list[str]:
         """Digests of the records at a partition's cursor."""
         if not partition:
@@ -196,6 +204,8 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
             raise ValueError("it has no `version`")  # noqa: TRY301 -- told with the other reasons
         with _LEARNING:
             state = msgspec.convert(value, StreamState)
+        for moment in state.moments():
+            datetimes.parse(moment)
     except (msgspec.ValidationError, ValueError) as error:
         raise foreign(stream, value, str(error)) from None
     state.version = VERSION

@@ -26,8 +26,9 @@ class SliceTask(NamedTuple):
 
 def fingerprint(config: Config, endpoint: Endpoint, paginator: Pagination) -> str:
     """Digest of all that positions in the state depend on."""
-    parts = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.body, paginator, config.params)
-    return digests.digest(repr((config.url_base, endpoint.incremental, *parts)))
+    request = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.headers, endpoint.body)
+    shared = (config.url_base, config.params, config.headers)
+    return digests.digest(repr((shared, request, paginator, endpoint.incremental, endpoint.selector)))
 
 
 def tasks(whole: Slice, entries: Iterable[SliceState], cursor: Cursor | None) -> Iterator[SliceTask]:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.pagination.page import End
 from source_rest_api.state.progress_events import PageProgress
 from source_rest_api.streams import result_cap, slice_checks
 from source_rest_api.streams.batch import Batch
+from source_rest_api.streams.page_request import PageRequest
 from source_rest_api.streams.page_sequence import Again, PageSequence
 from source_rest_api.streams.slice_checks import CursorBoundary, SortCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from msgspec import Raw
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from source_rest_api.streams.resume import SliceTask
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
+_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""How APIs answer to a token that they have forgotten."""
 
 
 class SliceReader:
@@ -163,10 +167,9 @@ class SliceReader:
                 self._end()
                 yield Batch([], PageProgress(self._partition.key, self._interval, done=True))
                 return
-            if not self._resumed:
+            if not self._begins_anew(error):
                 self._end()
                 raise
-            _LOG.info("%s. The position of an earlier run is refused, so its slice begins again.", error)
             self._restart()
             changed()
         except BaseException:
@@ -182,6 +185,13 @@ class SliceReader:
             changed()
             return None
         page, continued, end = advanced
+        if self._resumed and page.last and not len(page) and isinstance(reader.following(page), End):
+            _LOG.info(
+                "Stream %s: the position of an earlier run leads to nothing, so its slice begins again.", reader.name
+            )
+            self._restart()
+            changed()
+            return None
         seen = reader.observe(continued, interval)
         if seen is not None and reader.in_order:
             self._order.check(seen)
@@ -264,6 +274,19 @@ class SliceReader:
             self._pages.step_back()
             self._order.step_back()
 
+    def _begins_anew(self, error: ConfigError) -> bool:
+        """True if an error refuses a position or a token of an earlier run, and reading can begin without it."""
+        if self._resumed:
+            _LOG.info("%s. The API refuses the position of an earlier run, so its slice begins again.", error)
+            return True
+        cursor = self._reader.endpoint.incremental
+        may_forget = cursor is not None and cursor.forgettable and self._interval.start is not None
+        if self._delivered or not may_forget or error.status not in _REFUSED:
+            return False
+        _LOG.warning("%s. The API no longer knows the saved token, so everything is read again.", error)
+        self._interval = Slice()
+        return True
+
     def _restart(self) -> None:
         with self._lock:
             self._asked.clear()
@@ -274,22 +297,3 @@ class SliceReader:
         with self._lock:
             self._asked.clear()
             self.ended = True
-
-
-@dataclass(slots=True)
-class PageRequest:
-    """One page that was asked for, and what came of it."""
-
-    position: Position | None
-    number: int
-    overlap: bool = False
-    """True if it begins with the last row of the page before it."""
-    pages: Iterable[Page] = ()
-    error: BaseException | None = None
-    ready: bool = False
-
-    def taken(self) -> Iterator[Page]:
-        """What came; raises what went wrong."""
-        if self.error is not None:
-            raise self.error
-        yield from self.pages
