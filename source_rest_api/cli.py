@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte")
 _LAST_SECONDS = 4.5
-"""After a signal; then the process ends even if it cannot do so in order, because nobody reads what it writes."""
+"""After a signal or the reader's end; then the process ends even if it cannot do so in order."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,14 +48,15 @@ def run(connector: Connector, arguments: Sequence[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     writer = Writer(sys.stdout.buffer)
-    signals = _Signals()
+    ending = _Ending()
+    writer.watch(ending.reader_gone)
     _log_through(LogHandler(writer, Messages(lambda text: text)), debug=options.debug)
     try:
-        code = _Command(connector, options, writer, signals.stop).run()
+        code = _Command(connector, options, writer, ending.stop).run()
     except OSError:
         writer.give_up()
         code = 1
-    return 128 + signals.received if signals.received else code
+    return 128 + ending.signal if ending.signal else code
 
 
 class _Command:
@@ -147,19 +148,27 @@ class _Command:
             return []
 
 
-class _Signals:
-    """Turns SIGTERM and SIGINT into an orderly end."""
+class _Ending:
+    """Turns SIGTERM, SIGINT and a closed stdout into an orderly end."""
 
     def __init__(self) -> None:
         self.stop = Event()
-        self.received = 0
+        self.signal = 0
+        """The last one that came."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._receive)
 
+    def reader_gone(self) -> None:
+        """Nobody reads any more: let what waits end. The next write fails, which gives the exit code."""
+        self._end(1)
+
     def _receive(self, number: int, _: FrameType | None) -> None:
-        self.received = number
+        self.signal = number
+        self._end(128 + number)
+
+    def _end(self, code: int) -> None:
         self.stop.set()
-        last = Timer(_LAST_SECONDS, os._exit, [128 + number])
+        last = Timer(_LAST_SECONDS, os._exit, [code])
         last.daemon = True
         last.start()
 
