@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api.config import config_updates
+from source_rest_api.config import config_updates, masking
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, Stopped, TransientError, as_source_error
 from source_rest_api.protocol import catalog, messages, state_file
@@ -50,7 +50,7 @@ def run(connector: Connector, arguments: Sequence[str]) -> int:
     writer = Writer(sys.stdout.buffer)
     ending = _Ending()
     writer.watch(ending.reader_gone)
-    _log_through(LogHandler(writer, Messages(lambda text: text)), debug=options.debug)
+    _log_through(LogHandler(writer, Messages(masking.Mask(()))), debug=options.debug)
     try:
         code = _Command(connector, options, writer, ending.stop).run()
     except OSError:
@@ -67,7 +67,7 @@ class _Command:
         self._options = options
         self._writer = writer
         self._stop = stop
-        self._messages = Messages(lambda text: text)
+        self._messages = Messages(masking.Mask(()))
         self._reading = False
         """Whether the read has begun, which gives every stream its terminal status."""
 

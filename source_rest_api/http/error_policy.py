@@ -19,13 +19,16 @@ _EXPECTED = "; where that is no error, say so in `errors`, with `action: ignore`
 PROXY_CREDENTIALS = "give them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
 """What the user may do where a proxy asks who asks."""
 _ADVICE = {
-    HTTPStatus.BAD_REQUEST: "check the endpoint's `params`, `body` and `pagination`",
-    HTTPStatus.UNAUTHORIZED: "check the credentials in `authentication`",
-    HTTPStatus.FORBIDDEN: f"the credentials in `authentication` do not allow it{_EXPECTED}",
-    HTTPStatus.NOT_FOUND: f"check `url_base` and the endpoint's `path`{_EXPECTED}",
-    HTTPStatus.METHOD_NOT_ALLOWED: "check `http_method`",
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"the proxy asks for credentials; {PROXY_CREDENTIALS}",
+    HTTPStatus.NOT_MODIFIED: "Nothing changed, it says: remove `If-None-Match` and `If-Modified-Since` from `headers`",
+    HTTPStatus.UNAUTHORIZED: "Check the credentials in `authentication`",
+    HTTPStatus.FORBIDDEN: f"The credentials in `authentication` do not allow it{_EXPECTED}",
+    HTTPStatus.NOT_FOUND: f"Check `url_base` and the endpoint's `path`{_EXPECTED}",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Check `http_method`",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"The proxy asks for credentials; {PROXY_CREDENTIALS}",
+    HTTPStatus.GONE: "What was asked for is gone for good: if the state is too old for the API, reset the stream; if "
+    f"the API has retired the path, correct `path`{_EXPECTED}",
 }
+_FAULTS_REQUEST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 class Verdict(NamedTuple):
@@ -42,6 +45,8 @@ class Verdict(NamedTuple):
     """Whether the API did nothing with the request, so that even a POST may be sent again."""
     overload: bool = False
     """Whether the API may bear fewer requests at the same time."""
+    faults_request: bool = False
+    """True if the API finds fault with what the request asks for, so that the error has to show it."""
 
 
 def judge(response: Response) -> Verdict | None:
@@ -49,19 +54,24 @@ def judge(response: Response) -> Verdict | None:
     status = response.status
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
-    message = f"The API answered {describe(response)}"
+    message = _sentence(f"The API answered {describe(response)}")
     wait = rate_limits.retry_after(response.headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _limits(response)):
-        error = TransientError(f"{message}. It limits the rate of requests; the sync goes on from its state later.")
-        return Verdict(error, retry=True, wait=rate_limits.wait(response.headers), limited=True, refused=True)
+        limit = TransientError(f"{message} It limits the rate of requests; the sync goes on from its state later.")
+        return Verdict(limit, retry=True, wait=rate_limits.wait(response.headers), limited=True, refused=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         overload = status == HTTPStatus.SERVICE_UNAVAILABLE
         refused = overload and wait is not None
-        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=refused, overload=overload)
+        return Verdict(TransientError(message), retry=True, wait=wait, refused=refused, overload=overload)
     if status in _RETRIED:
-        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=True)
+        return Verdict(TransientError(message), retry=True, wait=wait, refused=True)
     advice = _ADVICE.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.IM_A_TEAPOT)
-    return Verdict(ConfigError(f"{message}{f': {advice}' if advice else ''}."))
+    error = ConfigError(f"{message} {advice}." if advice else message)
+    return Verdict(error, faults_request=status in _FAULTS_REQUEST)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("…", "?", "!")) else f"{text}."
 
 
 def _limits(response: Response) -> bool:

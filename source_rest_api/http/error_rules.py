@@ -209,7 +209,7 @@ class ErrorPolicy:
 
 
 def _verdict(rule: ErrorRule, answer: RuleInput, usual: Verdict | None) -> Verdict:
-    message = f"The API answered {describe(answer.response)}, which a rule in `errors` calls an error."
+    message = f"A rule in `errors` calls this answer an error: {describe(answer.response)}."
     if rule.action == "fail":
         return Verdict(rule.error(answer, ConfigError(message) if usual is None else usual.error))
     if rule.action == "refresh_token":

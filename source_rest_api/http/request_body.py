@@ -144,6 +144,15 @@ class JsonPayload(Struct, frozen=True):
         """
         return replace(self, value=_placed(self.value, (*self.prefix, *name.split(".")), value))
 
+    @property
+    def names(self) -> list[str]:
+        """Its fields, and those that stand where parameters are put."""
+        inner = self.value
+        for key in self.prefix:
+            inner = inner.get(key) if isinstance(inner, dict) else None
+        below = [".".join((*self.prefix, name)) for name in inner] if self.prefix and isinstance(inner, dict) else []
+        return [*(self.value if isinstance(self.value, dict) else ()), *below]
+
     def encode(self) -> bytes:
         """The bytes to send. Decimals keep their digits."""
         return _encode(self.value)
@@ -158,6 +167,11 @@ class FormPayload(Struct, frozen=True):
     def with_field(self, name: str, value: int | str) -> FormPayload:
         """Return it with a field added or replaced."""
         return replace(self, fields={**self.fields, name: str(value)})
+
+    @property
+    def names(self) -> list[str]:
+        """Its fields."""
+        return list(self.fields)
 
     def encode(self) -> bytes:
         """The bytes to send."""
@@ -177,6 +191,11 @@ class TextPayload(Struct, frozen=True):
             ConfigError: Always.
         """
         raise ConfigError(f"`{name}` cannot be put into a text body: write `{{{{ next_page_token }}}}` in it.")
+
+    @property
+    def names(self) -> list[str]:
+        """None: text has no fields."""
+        return []
 
     def encode(self) -> bytes:
         """The bytes to send."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
+_PARAMETERS = "parameters come from `params`, `body`, `pagination` and `incremental`"
 _CENTURY = 3e9
 """Seconds."""
 
@@ -189,6 +190,8 @@ class Requester:
         if verdict.limited and verdict.wait:
             ends = datetime.now(timezone.utc) + timedelta(seconds=min(verdict.wait, _CENTURY))
             error.message += f" The limit ends at {write(ends.replace(microsecond=0))}."
+        if verdict.faults_request:
+            error.message += f" It was asked for {request.asked}; {_PARAMETERS}."
         error.message += patience.history(self._clock())
         return error.at(str(request))
 
@@ -208,7 +211,7 @@ class Requester:
             seen = (request.endpoint, response.status)
             if seen not in self._ignored:
                 self._ignored.add(seen)
-                _LOG.warning("%s: %s Counted as no records, as `errors` says.", request, describe(response))
+                _LOG.warning("%s: %s. Counted as no records, as `errors` says.", request, describe(response))
         return judged
 
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:

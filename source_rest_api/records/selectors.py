@@ -10,7 +10,8 @@ from msgspec import Raw
 
 from source_rest_api.errors import ConfigError, RateLimitedError
 from source_rest_api.formats import raw_json
-from source_rest_api.http import rate_limits
+from source_rest_api.formats.excerpt import LONGEST, excerpt
+from source_rest_api.http import api_reason, rate_limits
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.records import shapes
 from source_rest_api.records.shapes import Explode
@@ -154,8 +155,8 @@ class RecordSelector(Model):
         for key in ERROR_KEYS:
             value = fields.get(key)
             if isinstance(value, Raw) and not raw_json.is_nothing(value) and not self._is_own(key):
-                said = bytes(value)[:200].decode("utf-8", "replace")
-                limited = rate_limits.named_in(said)
+                limited = rate_limits.named_in(excerpt(bytes(value), LONGEST))
+                said = excerpt(api_reason.find(value), LONGEST) or excerpt(bytes(value))
                 kind = RateLimitedError if limited else ConfigError
                 raise kind(
                     f"The API answered with an error although the status is a success: `{key}` is {said}."

@@ -71,8 +71,9 @@ class LoopGuard:
 
 
 REPEATED_PAGE = (
-    "The page's records were there before, so paging does not advance. Check the names of the parameters in "
-    "`pagination` (the API may not know them)."
+    "The page's records were there before, so paging does not advance. Either the API does not know a parameter of "
+    "`pagination`: compare their names with its documentation. Or it repeats its last page: say how the end is known, "
+    "by `total_path`, `total_pages_path`, `more_path` or `stop_when` of `pagination`."
 )
 _REPEATED_POSITION = (
     "The API gave a position (token or URL) that was there before, so paging would not end. Check `pagination`: "
