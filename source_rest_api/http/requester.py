@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
+_PARAMETERS = "parameters come from `params`, `body`, `pagination` and `incremental`"
 _CENTURY = 3e9
 """Seconds. A longer rate limit would end at a date that `datetime` cannot express."""
 
@@ -185,6 +186,8 @@ class Requester:
             error.message += (
                 f" The next sync resumes from its state. The limit ends at {write(ends.replace(microsecond=0))}."
             )
+        if verdict.faults_request:
+            error.message += f" The request sent {request.asked}; {_PARAMETERS}."
         error.message += patience.history(self._clock())
         return error.at(str(request))
 

@@ -21,6 +21,7 @@ import msgspec
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
 from source_rest_api.formats.digests import digest
+from source_rest_api.formats.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -214,7 +215,7 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
 
 def foreign(stream: str, value: object, reason: str) -> ConfigError:
     """The error for a state that cannot be used."""
-    shown = msgspec.json.encode(value, enc_hook=str)[:200].decode("utf-8", "replace")
+    shown = excerpt(msgspec.json.encode(value, enc_hook=str))
     return ConfigError(
         f"Stream {stream}: the state {shown} is not one of this connector ({reason}). Reset the stream, or correct it."
     )
