@@ -152,11 +152,13 @@ class Session:
         Raises:
             ConfigError: Before the first message: the catalog is none, or `url_base` is no URL.
         """
+        chosen = catalog.load(configured)
+        schemas = {each.name: each.json_schema for each in chosen}
         workers = self.config.max_concurrency
         permits = Permits(workers)
         with self._requester(self.config.retry, permits) as requester:
-            make = self._streams(requester)
-            reads = [StreamRun(each, make, states.get(each.name), workers) for each in catalog.load(configured)]
+            make = self._streams(requester, schemas)
+            reads = [StreamRun(each, make, states.get(each.name), workers) for each in chosen]
             sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
             requester.on_limit = sync.limited
             try:
@@ -173,15 +175,29 @@ class Session:
         self._credentials = self._credentials or sign_in(config, self._keeper, self._stop)
         return Requester(config, url_base, self._stop, credentials=self._credentials, permits=permits)
 
-    def _streams(self, requester: Requester) -> Callable[[str], Stream | None]:
-        """Makes the streams of one command by their names, or None; they share the reading of their parents."""
+    def _streams(
+        self, requester: Requester, schemas: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Callable[[str], Stream | None]:
+        """Makes the streams of one command by their names, or None; they share the reading of their parents.
+
+        Args:
+            requester: Sends their requests.
+            schemas: The schemas of the streams in a configured catalog.
+        """
         endpoints = {endpoint.name: endpoint for endpoint in self.config.streams}
 
         def make(endpoint: Endpoint, parents: Parents) -> Stream:
             return Stream(self.config, endpoint, requester, self._raw_config, self.now, self.mask, parents)
 
         parents = Parents(self.config, make)
-        return lambda name: make(endpoints[name], parents) if name in endpoints else None
+
+        def named(name: str) -> Stream | None:
+            if name not in endpoints:
+                return None
+            endpoint = endpoints[name].filled(self._raw_config)
+            return make(endpoint.spelled_by((schemas or {}).get(name, {})), parents)
+
+        return named
 
 
 def _described(stream: Stream) -> dict[str, Any]:
