@@ -31,6 +31,7 @@ from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
 from source_rest_api.records.decoders import Json
 from source_rest_api.records.options import Condition, RecordOptions, Values
+from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
 from source_rest_api.records.shapes import Explode
 from source_rest_api.records.transformations import FlattenOption, NewNames, Reshaping
@@ -190,6 +191,19 @@ class Endpoint(Model):
                 "incremental": None if self.incremental is None else self.incremental.filled(context),
             }
         )
+
+    def spelled_by(self, schema: Mapping[str, Any]) -> Endpoint:
+        """The endpoint with primary key and cursor as the records of a JSON schema have them: `@odata.id` is one key.
+
+        `discover` offers them so, and a read takes them so from the schema of its catalog: both ask the same schema in
+        the same way, so that delete records have the key that the destination knows.
+        """
+        update: dict[str, Any] = {"primary_key": tuple(spelled(path, schema) for path in self.primary_key)}
+        cursor = self.incremental
+        if cursor is not None and cursor.cursor_field is not None:
+            field = spelled(cursor.cursor_field, schema, self.record_options.reshaping.place)
+            update["incremental"] = cursor.model_copy(update={"cursor_field": field})
+        return self.model_copy(update=update)
 
     def problems(self, default: Pagination) -> Iterator[str]:
         """What is wrong between method, body and paging, given the paging of all endpoints."""

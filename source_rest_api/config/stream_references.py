@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from source_rest_api.formats import raw_json
 from source_rest_api.model import texts_of
 from source_rest_api.templates import templates
 
@@ -77,19 +78,15 @@ def read_by_templates(config: Config, endpoint: Endpoint) -> frozenset[Reference
     return found
 
 
-def used(config: Config, endpoint: Endpoint) -> frozenset[Reference]:
-    """What of a partition makes a difference: to requests, or to records."""
-    own = {(of.name,) for of in endpoint.partitions}
-    return read_by_templates(config, endpoint) | own | frozenset(copies(config, endpoint).values())
-
-
 def fields_for_children(config: Config, endpoint: Endpoint) -> frozenset[str] | None:
     """The top-level fields of an endpoint's records that the streams below it use; None if it may be any."""
     fields = set()
     for child in config.streams:
         if endpoint not in reached_from(config, child):
             continue
-        for reference in used(config, child) | references([text for of in child.partitions for text in of.texts]):
+        copied = {(path[0], *keys) for path in copies(config, child).values() for keys in raw_json.cuts(path[1:])}
+        listed = references([text for of in child.partitions for text in of.texts])
+        for reference in read_by_templates(config, child) | listed | copied:
             if reference[0] != endpoint.variable:
                 continue
             if len(reference) == 1 or hasattr(dict, reference[1]):

@@ -197,7 +197,7 @@ def _left_out(root: Raw, path: Path) -> bool:
     for length, key in enumerate(path):
         holder = raw_json.find(root, path[:length])
         what = "null" if holder is None else raw_json.kind(holder)
-        by_index = what == "array" and key.lstrip("-").isdecimal()
+        by_index = what == "array" and raw_json.is_index(key)
         if what not in {"object", "null"} and not by_index and not (holder is not None and raw_json.is_nothing(holder)):
             return False
     value = raw_json.find(root, path)

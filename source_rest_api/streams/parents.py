@@ -56,6 +56,7 @@ class Parents:
         self._make_stream = make_stream
         self._reads: dict[str, _SharedRead] = {}
         self._stats: dict[str, ReadStats] = {}
+        self._warned: set[tuple[str, str]] = set()
         self._lock = Lock()
 
     def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
@@ -72,6 +73,13 @@ class Parents:
             read = self._reads[endpoint.name]
         for row in read:
             yield parent_record.decode(row)
+
+    def is_new_warning(self, stream: str, name: str) -> bool:
+        """True the first time in this command that something is to be said of a setting of a stream."""
+        with self._lock:
+            new = (stream, name) not in self._warned
+            self._warned.add((stream, name))
+            return new
 
     def above(self, endpoint: Endpoint) -> list[Endpoint]:
         """All streams that are read for an endpoint."""
