@@ -432,3 +432,32 @@ def test_a_full_refresh_of_a_sorted_stream(api: Api) -> None:
     lines = b"".join(session.read(catalog(items="full_refresh"), {})).splitlines()
     found = [message["record"]["data"]["id"] for message in map(json.loads, lines) if message["type"] == "RECORD"]
     assert (found, session.complete) == ([1, 2, 3, 4, 5], True)
+
+
+def test_what_an_earlier_run_reached_is_written_as_the_records_write_it(api: Api) -> None:
+    """A strict API takes dates only: after a run that broke off, the next one asks from a date."""
+    rows = [{"id": n, "day": f"2024-05-{n:02d}"} for n in range(1, 9)]
+    asked: list[str] = []
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        since = call.arg("from")
+        asked.append(since)
+        if len(since) > 10:
+            return Answer({"message": "from must be a date"}, 400)
+        offset = int(call.arg("offset"))
+        found = [row for row in rows if str(row["day"]) >= since]
+        return Answer("down", 500) if call.number == 1 else found[offset : offset + 4]
+
+    cursor = {"cursor_field": "day", "start_param": "from"}
+    endpoint = {"primary_key": "id", "pagination": OFFSET, "incremental": cursor}
+    first = Reading(api.url, endpoint, start_date="2024-01-01")
+    assert first.error is not None
+    saved = first.states[-1]
+    [entry] = saved["reading"]["slices"]
+    entry["end"] = "2024-05-20T10:00:00.123456Z"  # when that run began
+    second = Reading(api.url, endpoint, start_date="2024-01-01", saved=saved)
+    assert second.error is None
+    assert asked[-1] == "2024-05-20"
+    assert {*ids(first), *ids(second)} == set(range(1, 9))
+    assert all(len(since) == 10 for since in asked)

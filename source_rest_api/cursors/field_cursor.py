@@ -172,6 +172,15 @@ class FieldCursor(Model):
         """
         raise NotImplementedError
 
+    def written_like(self, mark: CursorValue, sample: str | None) -> CursorValue:  # noqa: ARG002
+        """Returns a computed value, written as the records write theirs.
+
+        Args:
+            mark: The value, such as the time of an earlier sync.
+            sample: A value of a record; None if none is known.
+        """
+        return mark
+
     def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
         """Returns the value that counts of two that were seen in this order: the larger."""
         return max(filter(None, (one, other)), key=_value, default=None)

@@ -83,6 +83,10 @@ class TokenCursor(Model):
     def at_deletion(self, now: datetime, newest: CursorValue | None) -> None:
         """Returns None: delete records have no cursor field to fill."""
 
+    def written_like(self, mark: CursorValue, sample: str | None) -> CursorValue:  # noqa: ARG002
+        """Returns the value unchanged: tokens are not computed."""
+        return mark
+
     def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
         """Returns the value that counts of two that were seen in this order: the last."""
         return other or one

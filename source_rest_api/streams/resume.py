@@ -40,12 +40,15 @@ def tasks(whole: Slice, entries: Iterable[SliceState], cursor: Cursor | None) ->
         cursor: The stream's cursor, if it has one.
     """
     known = [(_interval(entry, cursor), entry) for entry in entries]
+    sample = next((entry.newest for _, entry in known if entry.newest is not None), None)
     yield from (SliceTask(interval, entry) for interval, entry in known if not entry.done)
     for gap in gaps(whole, [interval for interval, _ in known]):
         if cursor is None:
             yield SliceTask(gap)
         else:
-            yield from map(SliceTask, cursor.windows(gap))
+            # What an earlier run reached is its own time, which the API may not take as it stands.
+            start = gap.start if gap.start is None or not known else cursor.written_like(gap.start, sample)
+            yield from map(SliceTask, cursor.windows(Slice(start, gap.end)))
 
 
 def gaps(whole: Slice, covered: list[Slice]) -> Iterator[Slice]:
