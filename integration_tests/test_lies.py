@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from integration_tests import lie_soak
 from tests.api import Api
 
-pytestmark = pytest.mark.usefixtures("no_proxy")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """Run an API that is reached by no proxy."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with Api() as api:
+        yield api
 
 
 @pytest.mark.parametrize("lies", lie_soak.LIES)
