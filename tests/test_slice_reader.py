@@ -461,3 +461,41 @@ def test_what_an_earlier_run_reached_is_written_as_the_records_write_it(api: Api
     assert asked[-1] == "2024-05-20"
     assert {*ids(first), *ids(second)} == set(range(1, 9))
     assert all(len(since) == 10 for since in asked)
+
+
+def test_a_sync_does_not_begin_before_the_start_date(api: Api) -> None:
+    """An API keeps its rows for a while only, and refuses to be asked from an older state."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        return Answer({"message": "too old"}, 400) if call.arg("from") < "2024-03" else [{"id": 1, "at": "2024-05-01"}]
+
+    incremental = {"cursor_field": "at", "start_param": "from", "start_date": "2024-03-01"}
+    reading = Reading(api.url, {"incremental": incremental}, saved={"version": 2, "cursor": "2024-01-01"})
+    assert (reading.error, ids(reading)) == (None, [1])
+
+
+def test_a_cursor_that_is_added_to_the_records_moves_the_state(api: Api) -> None:
+    """An API whose rows do not say their day is asked day by day; the day that the request knows is the cursor."""
+    api.get("/items/{day}")(lambda call: [{"id": call.path_params["day"]}])
+    endpoint = {
+        "path": "items/{{ stream_interval.start_time }}",
+        "add_fields": {"day": "{{ stream_interval.start_time }}"},
+        "primary_key": "day",
+        "incremental": {
+            "cursor_field": "day",
+            "mode": "server_filter",
+            "format": "%Y-%m-%d",
+            "step": "P1D",
+            "end_inclusive": True,
+            "start_date": "2024-05-01",
+            "end_date": "2024-05-03",
+        },
+    }
+    reading = Reading(api.url, endpoint)
+    assert reading.error is None
+    assert sorted(record["day"] for record in reading.records) == ["2024-05-01", "2024-05-02", "2024-05-03"]
+    assert reading.states[-1]["cursor"] == "2024-05-03"
+    api.requests.clear()
+    assert Reading(api.url, endpoint, saved=reading.states[-1]).error is None
+    assert len(api.requests) == 1

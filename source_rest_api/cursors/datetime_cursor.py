@@ -137,6 +137,8 @@ class DatetimeCursor(FieldCursor):
         """
         first = _moment("start_date", self.start_date, context) or _moment("start_date", start_date, context)
         start = first if saved is None else self._from(self.clamp(saved, now), first)
+        if first is not None and start is not None and start.value < first.value:
+            start = first  # an API may keep its rows for so long only, and refuse to be asked from an older state
         end = _moment("end_date", self.end_date, context)
         if end is not None and self.end_inclusive:
             end = _at(self._unit(end).above(end.value))

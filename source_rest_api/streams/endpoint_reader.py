@@ -129,6 +129,13 @@ class EndpointReader:
         """Whether a position may stand in the state: it holds no secret."""
         return isinstance(position, int) or self._mask(position) == position
 
+    @property
+    def adds_cursor(self) -> bool:
+        """True if `add_fields` makes the cursor field, so that only the emitted records have it."""
+        incremental = self.endpoint.incremental
+        field = None if incremental is None else incremental.cursor_field
+        return field is not None and ".".join(field) in self.endpoint.add_fields
+
     def observe(self, page: Page, interval: Slice) -> PageCursors | None:
         """What the cursor values of a page tell."""
         incremental = self.endpoint.incremental

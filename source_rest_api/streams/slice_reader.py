@@ -192,16 +192,17 @@ class SliceReader:
             self._restart()
             changed()
             return None
-        seen = reader.observe(continued, interval)
+        seen = None if reader.adds_cursor else reader.observe(continued, interval)
         if seen is not None and reader.in_order:
             self._order.check(seen)
-        following: Next | Again | None = None
-        if page.last:
-            following = end or self._pages.next(page, continued, passed=seen is not None and seen.passed)
+        following = (end or self._pages.next(page, continued, passed=bool(seen and seen.passed))) if page.last else None
+        if following is not None:
             self._go_on(page, following, seen)
             changed()
         new = self._new(continued, seen, known)
         fitted = reader.emission.of(continued, new, self._partition, interval)
+        if reader.adds_cursor:
+            seen = reader.observe(replace(continued, records=fitted.records), interval)
         reader.stats.add(pages=not page.earlier, records=len(new))
         moved = PageProgress(
             self._partition.key,
