@@ -65,6 +65,13 @@ class AuthContext(Struct, frozen=True):
     """Seconds since 1970."""
 
 
+class RequestAuthenticator(Protocol):
+    """An authenticator that needs nothing but its config: what `requests` calls an auth."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Put credentials on one request."""
+
+
 @runtime_checkable
 class SessionAuthenticator(Protocol):
     """An authenticator that needs something of the session: a token, a challenge, a template."""
@@ -73,7 +80,7 @@ class SessionAuthenticator(Protocol):
         """The credentials of one session."""
 
 
-def start(authenticator: SessionAuthenticator | Auth, desk: AuthContext) -> Credentials:
+def start(authenticator: SessionAuthenticator | RequestAuthenticator, desk: AuthContext) -> Credentials:
     """The credentials of a session, whichever kind the authenticator is."""
     return authenticator.session(desk) if isinstance(authenticator, SessionAuthenticator) else Static(authenticator)
 

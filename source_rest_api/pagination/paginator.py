@@ -6,9 +6,9 @@ unless `stop_on_short_page` says so, because servers cap page sizes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeAlias
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Path
@@ -17,6 +17,8 @@ from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.page_expressions import PageExpression
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from source_rest_api.http.request import Request
 
 In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
@@ -39,6 +41,56 @@ def only_one(component: Model, *names: str) -> None:
     if [getattr(component, name) for name in names].count(None) != len(names) - 1:
         listed = " and ".join([", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`"])
         raise ValueError(f"one of {listed} is needed")
+
+
+class PaginatorProtocol(Protocol):
+    """A paginator as a read sees it. It keeps nothing: all that is known of a page is in its position.
+
+    `Paginator` has all of this but `type`, `place` and `following`, of which its `next` is made.
+    """
+
+    @property
+    def type(self) -> str:
+        """The kind, as the config names it; `none` if there is one page only."""
+
+    @property
+    def repeats(self) -> Literal["position", "page"]:
+        """The proof that paging does not advance: the same position, or the same page, twice."""
+
+    @property
+    def shifts(self) -> Literal["row", "page"] | None:
+        """The unit in which positions are counted, if rows that come or go move the positions of others."""
+
+    @property
+    def in_body(self) -> bool:
+        """True if paging puts something into the request's body."""
+
+    def first(self) -> Position | None:
+        """The position of the first page; None where the API wants none there."""
+
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
+        """Ask for the page at a position.
+
+        Args:
+            request: The request without a position.
+            position: The page's.
+            templated: Whether templates of the request put the position in.
+        """
+
+    def next(self, page: Page) -> Next:
+        """The position of the next page, or why there is none."""
+
+    def back(self, position: Position) -> Position:
+        """The position whose page holds the row before a position."""
+
+    def after(self, position: Position | None, size: int) -> Position | None:
+        """The position after a page of so many records, where that can be known without its answer."""
+
+    def pages_left(self, page: Page) -> int | None:
+        """The number of pages to come, if the API says so."""
+
+    def total(self, page: Page) -> int | None:
+        """The number of records in all, if the API says so."""
 
 
 class Paginator(Model):
@@ -72,6 +124,12 @@ class Paginator(Model):
 
     repeats: ClassVar[Literal["position", "page"]] = "position"
     """What proves that paging does not advance: the same position, or the same page, twice."""
+
+    @model_validator(mode="after")
+    def _check_complete(self) -> Self:
+        if type(self).next is Paginator.next and type(self).following is Paginator.following:
+            raise ValueError(f"`{type(self).__name__}` has no `following`, which says where the next page is")
+        return self
 
     def first(self) -> Position | None:
         """The position of the first page; None where the API wants none there."""
