@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.config.partition_values import PartitionLists
+from source_rest_api.cursors.contract import CursorProtocol
 from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.request_body import Body, GraphqlBody
@@ -17,16 +18,16 @@ from source_rest_api.model import (
     Model,
     NamedPaths,
     NamedTexts,
-    Own,
     Path,
     Paths,
     PathTemplate,
     PathTemplates,
     Text,
     filled_path,
+    own,
     texts_of,
 )
-from source_rest_api.pagination.paginator import Paginator
+from source_rest_api.pagination.paginator import Paginator, PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
 from source_rest_api.records.decoders import Json
@@ -89,12 +90,12 @@ class Endpoint(Model):
     """An absent or null `records_path` means that there are no records, instead of an error."""
     primary_key: Paths = ()
     """The field, or fields, that identify a record."""
-    pagination: Annotated[Pagination | None, Own] = None
+    pagination: Annotated[Pagination | None, own(PaginatorProtocol, advice="derive it from `Paginator`")] = None
     """How further pages are asked for."""
     errors: list[ErrorRule] = []
     """What errors of this endpoint mean, before the rules of all endpoints. The first rule that fits decides; without
     one, 5xx, 408, 425, 429 and lost connections are tried again, and other errors end the stream."""
-    incremental: Annotated[Cursor | None, Own] = None
+    incremental: Annotated[Cursor | None, own(CursorProtocol, advice="give it the members of a cursor")] = None
     """How only what is new is asked for."""
     deletions: Annotated[Deletions | None, BeforeValidator(_filled_in)] = None
     """Whether rows that are gone are told in incremental syncs, by a record with `_ab_cdc_deleted_at`."""

@@ -6,7 +6,7 @@ unless `stop_on_short_page` says so, because servers cap page sizes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeAlias
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -46,6 +46,59 @@ def only_one(component: Model, *names: str) -> None:
         raise ValueError(f"one of {listed} is needed")
 
 
+class PaginatorProtocol(Protocol):
+    """A paginator as a read sees it. It keeps nothing: all that is known of a page is in its position.
+
+    `Paginator` has all of this but `type`, `place` and `following`, of which its `next` is made.
+    """
+
+    @property
+    def type(self) -> str:
+        """The kind, as the config names it; `none` if there is one page only."""
+
+    @property
+    def has_signals(self) -> bool:
+        """True if the config names a field that says whether there is more."""
+
+    @property
+    def shifts(self) -> Literal["row", "page"] | None:
+        """The unit in which positions are counted, if rows that come or go move the positions of others."""
+
+    @property
+    def in_body(self) -> bool:
+        """True if paging puts something into the request's body."""
+
+    def first(self) -> Position | None:
+        """The position of the first page; None where the API wants none there."""
+
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
+        """Ask for the page at a position.
+
+        Args:
+            request: The request without a position.
+            position: The page's.
+            templated: True if templates of the request put the position in.
+        """
+
+    def next(self, page: Page) -> Next:
+        """The position of the next page, or why there is none."""
+
+    def back(self, position: Position) -> Position:
+        """The position whose page holds the row before a position."""
+
+    def after(self, position: Position | None, size: int) -> Position | None:
+        """The position after a page of so many records, where that can be known without its answer."""
+
+    def pages_left(self, page: Page) -> int | None:
+        """The number of pages to come, if the API says so."""
+
+    def total(self, page: Page) -> int | None:
+        """The number of records in all, if the API says so."""
+
+    def reached(self, page: Page) -> bool:
+        """True if the total that the config names says that this is the last page."""
+
+
 class Paginator(Model):
     """What all paginators have: the page size, and where the API says whether there is more."""
 
@@ -80,6 +133,12 @@ class Paginator(Model):
         for name in type(self).model_fields:
             if name.endswith("_path") and raw_json.WILDCARD in (getattr(self, name) or ()):
                 raise ValueError(f"`{name}` leads to one value, so `*` cannot stand in it; an expression can search")
+        return self
+
+    @model_validator(mode="after")
+    def _check_complete(self) -> Self:
+        if type(self).next is Paginator.next and type(self).following is Paginator.following:
+            raise ValueError(f"`{type(self).__name__}` has no `following`, which says where the next page is")
         return self
 
     def first(self) -> Position | None:

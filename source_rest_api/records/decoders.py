@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from source_rest_api.http.response import utf8
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from msgspec import Raw
 
     from source_rest_api.http.response import Response
+
+
+class StreamedDecoder(Protocol):
+    """A format that is read while it arrives, as a read sees it; `WholeBody` is the base of all others."""
+
+    @property
+    def type(self) -> str:
+        """The format, as the config names it."""
+
+    @property
+    def selects(self) -> bool:
+        """True if records are selected from what is decoded."""
+
+    def pages(self, response: Response) -> Iterator[list[Raw]]:
+        """The records of a body, in parts."""
 
 
 class WholeBody(Model):

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.cursors.cursors import Cursor, CursorValue
-    from source_rest_api.pagination.paginators import Pagination
+    from source_rest_api.cursors.contract import CursorProtocol
+    from source_rest_api.cursors.cursors import CursorValue
+    from source_rest_api.pagination.paginator import PaginatorProtocol
     from source_rest_api.state.state import SliceState
 
 
@@ -24,14 +25,14 @@ class SliceTask(NamedTuple):
     saved: SliceState | None = None
 
 
-def fingerprint(config: Config, endpoint: Endpoint, paginator: Pagination) -> str:
+def fingerprint(config: Config, endpoint: Endpoint, paginator: PaginatorProtocol) -> str:
     """Digest of all that positions in the state depend on."""
     request = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.headers, endpoint.body)
     shared = (config.url_base, config.params, config.headers)
     return digests.digest(repr((shared, request, paginator, endpoint.incremental, endpoint.selector)))
 
 
-def tasks(whole: Slice, entries: Iterable[SliceState], cursor: Cursor | None) -> Iterator[SliceTask]:
+def tasks(whole: Slice, entries: Iterable[SliceState], cursor: CursorProtocol | None) -> Iterator[SliceTask]:
     """The slices to read of one partition: those in flight, then the gaps, cut into windows.
 
     Args:
@@ -71,11 +72,11 @@ def _order(interval: Slice) -> tuple[bool, object]:
     return (False, 0) if interval.start is None else (True, interval.start.value)
 
 
-def _interval(entry: SliceState, cursor: Cursor | None) -> Slice:
+def _interval(entry: SliceState, cursor: CursorProtocol | None) -> Slice:
     if cursor is None:
         return Slice()
     return Slice(_mark(entry.start, cursor), _mark(entry.end, cursor))
 
 
-def _mark(text: str | None, cursor: Cursor) -> CursorValue | None:
+def _mark(text: str | None, cursor: CursorProtocol) -> CursorValue | None:
     return None if text is None else cursor.mark(text)
