@@ -167,7 +167,7 @@ def test_its_own_authenticator_signs(folder: Path, api: Api) -> None:
         (
             "class Markers(Paginator)",
             "class Markers(Model)",
-            "pagination: `Markers` has no `after`, `back`, `first`, `has_signals`, `in_body`, `next`, `pages_left`, `reached`, ",
+            "pagination: `Markers` has no `after`, `back`, `first`, `has_signals`, `in_body`, `next`, `pages_left`, ",
         ),
         ("def place(", "def palce(", "pagination: `Markers` has no `place`; derive it from `Paginator`"),
         ("def following(", "def folowing(", "`Markers` has no `following`, which says where the next page is"),
