@@ -499,3 +499,20 @@ def test_a_cursor_that_is_added_to_the_records_moves_the_state(api: Api) -> None
     api.requests.clear()
     assert Reading(api.url, endpoint, saved=reading.states[-1]).error is None
     assert len(api.requests) == 1
+
+
+def test_a_template_may_ask_whether_there_is_a_token(api: Api) -> None:
+    """An API wants its token alone on further pages: a template that leaves out parameters there still sends it."""
+    pages = {"": ([1, 2], "b"), "b": ([3], None)}
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.arg("page_info") and call.arg("status"):
+            return Answer({"message": "no parameters beside the token"}, 400)
+        rows, following = pages[call.arg("page_info")]
+        return {"items": [{"id": row} for row in rows], "next": following}
+
+    paging = {"type": "cursor", "cursor_path": "next", "cursor_param": "page_info"}
+    params = {"status": "{{ none if next_page_token else 'any' }}"}
+    reading = Reading(api.url, {"records_path": "items", "pagination": paging, "params": params})
+    assert (reading.error, ids(reading)) == (None, [1, 2, 3])
