@@ -49,7 +49,7 @@ _MEGABYTE = 1 << 20
 
 
 class Limits(Model):
-    """What a read may take at most. Whatever is beyond it is an error that names the option."""
+    """Upper limits of a read. Beyond a limit, the read fails with an error that names the option."""
 
     body_megabytes: PositiveInt = LARGEST_BODY // _MEGABYTE
     """The largest body, its compression undone. CSV and JSON Lines are read line by line and need none. Beyond an
@@ -79,7 +79,7 @@ class Config(Model):
     """A REST API, and the endpoints to read from it."""
 
     name: str = "REST API"
-    """What the API is called in logs."""
+    """Name of the API in logs."""
     url_base: Annotated[Text, AfterValidator(_http_url)]
     """URL that all paths are below, such as `https://api.example.com/v1`."""
     authentication: Annotated[
@@ -90,7 +90,7 @@ class Config(Model):
     secrets: NamedSecrets = {}
     """Further secrets, such as a second key, as lines of `name: value`. Templates read them as `{{ secrets.name }}`."""
     start_date: DatetimeText | None = None
-    """Where the first incremental sync begins. Templates read it as `{{ config['start_date'] }}`."""
+    """Start of the first incremental sync. Templates read it as `{{ config['start_date'] }}`."""
     headers: NamedTexts = {}
     """Headers of all requests."""
     params: NamedTexts = {}
@@ -106,9 +106,9 @@ class Config(Model):
     ] = []
     """The same as YAML text, for those who keep them in a file."""
     errors: list[ErrorRule] = []
-    """What errors of all endpoints mean, such as `{status: 404, action: ignore}`."""
+    """Error rules of all endpoints, such as `{status: 404, action: ignore}`."""
     retry: Retry = Retry()
-    """What is tried again, how often and how long."""
+    """Retries: how often, and for how long."""
     connect_timeout: PositiveFloat = 10
     """Seconds to wait for a connection."""
     read_timeout: PositiveFloat = 60
@@ -125,12 +125,12 @@ class Config(Model):
     max_concurrency: PositiveInt = 8
     """Requests at the same time, at most. It begins with fewer, and goes down where the API pushes back."""
     limits: Limits = Limits()
-    """What a read may take at most."""
+    """Upper limits of a read."""
     max_requests_per_second: PositiveFloat | None = None
     """How many requests may begin in a second, for an API that allows only so many: `0.5` is one in two seconds."""
 
     def context(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """What all templates read: the config as it was written (`raw`), and the secrets by their names."""
+        """Returns the names that all templates read: the config as written (`raw`), and the secrets by name."""
         return {"config": raw, "secrets": {name: secret.get_secret_value() for name, secret in self.secrets.items()}}
 
     def http(self, url_base: str) -> HttpSettings:

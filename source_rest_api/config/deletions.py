@@ -43,7 +43,7 @@ class Deletions(Model):
         return [*([] if self.path is None else [self.path]), *texts_of(self.params)]
 
     def due(self, last: datetime, now: datetime) -> bool:
-        """Whether it is time for a sweep, that much after the last; at once where the clock has been put back."""
+        """True if it is time for a sweep, that much after the last; at once where the clock has been put back."""
         try:
             return not last <= now < datetimes.add(last, self.every)
         except OverflowError:

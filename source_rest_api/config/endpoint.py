@@ -69,11 +69,11 @@ class Endpoint(Model):
     headers: NamedTexts = {}
     """Headers, beside those of all endpoints."""
     body: Body | None = None
-    """What the request carries."""
+    """The request body."""
     decoder: Decoder = Json()
     """The format of the body."""
     records_path: PathTemplate | None = None
-    """Where the body holds the records, such as `data.items`; `$` is the whole body, `*` every item of an array or
+    """Path of the records in the body, such as `data.items`; `$` is the whole body, `*` every item of an array or
     every field of an object; templates may read `config`. By default the body itself if it is an array, else the only
     array of objects in it."""
     records_paths: PathTemplates = ()
@@ -93,12 +93,12 @@ class Endpoint(Model):
     pagination: Annotated[Pagination | None, own(PaginatorProtocol, advice="derive it from `Paginator`")] = None
     """How further pages are asked for."""
     errors: list[ErrorRule] = []
-    """What errors of this endpoint mean, before the rules of all endpoints. The first rule that fits decides; without
+    """Error rules of this endpoint, before those of all endpoints. The first rule that fits decides; without
     one, 5xx, 408, 425, 429 and lost connections are tried again, and other errors end the stream."""
     incremental: Annotated[Cursor | None, own(CursorProtocol, advice="give it the members of a cursor")] = None
     """How only what is new is asked for."""
     deletions: Annotated[Deletions | None, BeforeValidator(_filled_in)] = None
-    """Whether rows that are gone are told in incremental syncs, by a record with `_ab_cdc_deleted_at`."""
+    """True if rows that are gone are told in incremental syncs, by a record with `_ab_cdc_deleted_at`."""
     partitions: PartitionLists = ()
     """Lists of values to read the stream for: once for each value, and for each combination where there are several. In
     a file, `partitions: {repo: [a, b]}` will do, for a path such as `repos/{{ repo }}/issues`."""
@@ -114,7 +114,7 @@ class Endpoint(Model):
     flatten: FlattenOption = None
     """Makes objects inside a record fields of the record; `true` is all of them."""
     snake_case: bool = False
-    """Whether all names of fields become `snake_case`, at every depth."""
+    """True if all names of fields become `snake_case`, at every depth."""
     add_fields: Values = {}
     """Fields to add or to replace: their name, with dots a place inside an object, and a template, such as
     `{{ record.owner.login }}`."""
@@ -122,7 +122,7 @@ class Endpoint(Model):
     """Fields to cast: their path after all of the above, and `string`, `integer`, `number`, `boolean`, `date`,
     `date-time`, or the format that a date or time has, such as `%d.%m.%Y` or `%ms`."""
     cast_all: bool = False
-    """Whether all values are cast to the types that `schema` gives them."""
+    """True if all values are cast to the types that `schema` gives them."""
     filter_after: Condition | None = None
     """As `filter`, on the record after all of the above."""
     json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
@@ -207,7 +207,7 @@ class Endpoint(Model):
         return self.model_copy(update=update)
 
     def problems(self, default: Pagination) -> Iterator[str]:
-        """What is wrong between method, body and paging, given the paging of all endpoints."""
+        """Yields conflicts between method, body and paging, given the pagination of all endpoints."""
         if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
             yield "http_method: must be POST for a GraphQL body"
         keys = {key for path in (self.records_path or (), *self.records_paths) for key in path}

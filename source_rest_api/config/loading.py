@@ -80,7 +80,7 @@ def _wrong(problems: list[str]) -> ConfigError:
 
 
 def _cross_check(config: Config) -> Iterator[str]:
-    """What no part can see alone: names that must differ, names that must exist, parents without cycles."""
+    """Checks the config as a whole: names must differ, referenced names must exist, parents must have no cycles."""
     yield from template_checks.problems_of_defaults(config)
     if not config.streams:
         yield "endpoints: at least one endpoint is needed, in `endpoints` or `endpoints_yaml`"

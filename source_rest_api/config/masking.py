@@ -23,7 +23,7 @@ MASK = "****"
 _SHORTEST = 4
 """Shorter secrets would blot out ordinary words; they are never written by us in the first place."""
 _CUTS = re.compile(rf"{CUT}|\.{{3}}")
-"""What ends a text that was cut, by us or by the API."""
+"""Signs at the end of a text that was cut, by us or by the API."""
 _SIGNED = re.compile(
     r"(?:[?&#]|%26|%3F|\\u0026)(?:amp;)?"
     r"(?:[\w.-]{0,40}(?:signature|credential|token|secret|passw|api[_-]?key|access[_-]?key)[\w.-]{0,40}"
@@ -111,13 +111,13 @@ class _Forms:
         return _Forms([*self._known, *more]) if more else self
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where secrets stand in a text, whole, or begun where it was cut."""
+        """Yields the places of secrets in a text: whole ones, and beginnings before a cut."""
         if not self._known:
             return []
         return [match.span(1) for match in self._whole.finditer(text)] + [*self._cut(text)]
 
     def _cut(self, text: str) -> Iterator[tuple[int, int]]:
-        """What stands before a cut and is the beginning of a secret."""
+        """Returns the beginning of a secret before a cut."""
         for cut in _CUTS.finditer(text):
             end = cut.start()
             for begun in self._begun.finditer(text, max(0, end - LONGEST), end):
@@ -142,7 +142,7 @@ def _leads_to(form: str, text: str) -> bool:
 
 
 def masker(secrets: Iterable[str]) -> Mask:
-    """What takes these secrets out of texts."""
+    """Returns a function that masks these secrets in texts."""
     return Mask(secrets)
 
 

@@ -57,7 +57,7 @@ def lists_of(config: Config, endpoint: Endpoint) -> dict[str, PartitionValues]:
 
 
 def copies(config: Config, endpoint: Endpoint) -> dict[str, Reference]:
-    """What `include_from_parent` copies into records, by the names of the copies."""
+    """Returns the fields that `include_from_parent` copies into records, by the names of the copies."""
     parent = parent_of(config, endpoint)
     known = {*lists_of(config, endpoint), *(other.variable for other in family_of(config, endpoint))}
     found = {}
@@ -68,7 +68,7 @@ def copies(config: Config, endpoint: Endpoint) -> dict[str, Reference]:
 
 
 def read_by_templates(config: Config, endpoint: Endpoint) -> frozenset[Reference]:
-    """What the templates of an endpoint read of a partition. A name alone is all that is below it."""
+    """Returns the parts of a partition that an endpoint's templates read. A name alone means all below it."""
     found = references(
         [*endpoint.texts, *endpoint.record_options.texts, config.url_base, *texts_of(config.params, config.headers)]
     )
@@ -102,7 +102,7 @@ def named_in(config: Config, texts: Iterable[str]) -> list[Endpoint]:
 
 
 def references(texts: Iterable[str]) -> frozenset[Reference]:
-    """What texts read, whether it is named by itself or as a part of `stream_partition`."""
+    """Returns the names that texts read, by themselves or as a part of `stream_partition`."""
     found = (reference for text in texts for reference in templates.references(text))
     return frozenset(
         reference[1:] if reference[:1] in _WHOLE and len(reference) > 1 else reference for reference in found

@@ -1,4 +1,4 @@
-"""What is wrong with the names in a config's templates, and with what its streams are read for."""
+"""Checks the names in a config's templates, and the partitions of its streams."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INTERVALS = frozenset({"stream_interval", "stream_slice"})
 
 
 def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
-    """What is wrong with an endpoint's."""
+    """Yields the problems of one endpoint."""
     lists = stream_references.lists_of(config, endpoint)
     yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *config.by_variable, *lists})
     of_records = {RECORD, *templates.BUILT_IN_NAMES, *lists} - {templates.TOKEN}
@@ -49,7 +49,7 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 
 def problems_of_defaults(config: Config) -> Iterator[str]:
-    """What is wrong with the templates of the whole API, where no record is at hand."""
+    """Yields the problems of templates for the whole API, which can read no record."""
     for place, texts, known in (
         ("url_base", [config.url_base], templates.CONFIG_NAMES),
         ("headers", texts_of(config.headers), templates.BUILT_IN_NAMES),
@@ -59,7 +59,7 @@ def problems_of_defaults(config: Config) -> Iterator[str]:
 
 
 def problems_of_deletions(config: Config, endpoint: Endpoint) -> Iterator[str]:
-    """What keeps an endpoint's sweeps from seeing all rows, or from telling them apart."""
+    """Yields the reasons for which an endpoint's sweeps could miss rows, or could not tell them apart."""
     deletions = endpoint.deletions
     if deletions is None:
         return

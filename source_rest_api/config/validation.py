@@ -1,4 +1,4 @@
-"""What is said of a config's errors: where each stands, as the user wrote it, and what to do."""
+"""Words the errors of a config: the place as the user wrote it, and what to do."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Links(Paginator):
-    """What paginators have that follow URLs."""
+    """Base of paginators that follow URLs."""
 
     keep_params: list[str] = []
     """Parameters of the first page to put on the URLs that lack them. By default a URL is followed as it stands."""
@@ -40,7 +40,7 @@ class NextUrl(_Links):
 
     type: Literal["next_url"] = "next_url"
     next_url_path: Path | None = None
-    """Where the body holds the URL, such as `links.next`."""
+    """Path of the URL, such as `links.next`."""
     next_url: page_expressions.PageExpression | None = None
     """An expression that gives the URL, in place of `next_url_path`, such as `'/items?after=' ~ last_record.id`. It
     reads what `stop_when` reads; null or an empty text is the end."""

@@ -1,4 +1,4 @@
-"""What all paginators have: the page size, where their parameters go, and how the end is known.
+"""The base of paginators: page size, location of the parameters, and signals of the end.
 
 The end is what the API says: no next token, a false flag, a reached total, an empty page. A short page is not an end
 unless `stop_on_short_page` says so, because servers cap page sizes.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.request import Request
 
 In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
-"""Where in a request something goes."""
+"""A place in a request."""
 
 
 _TOTALS = ("X-Total-Count", "X-Total", "X-WP-Total")
@@ -35,7 +35,7 @@ _SMALLEST_PAGE, _SIZE_STEP = 10, 5
 
 
 def paths(paginator: object) -> list[Path]:
-    """Where a paginator looks in a body: its settings `…_path`."""
+    """Returns the paths that a paginator reads in a body: its settings `…_path`."""
     return [value for name, value in vars(paginator).items() if name.endswith("_path") and value is not None]
 
 
@@ -100,23 +100,23 @@ class PaginatorProtocol(Protocol):
 
 
 class Paginator(Model):
-    """What all paginators have: the page size, and where the API says whether there is more."""
+    """Base of all paginators: the page size, and the fields in which the API says whether there is more."""
 
     page_size_param: str | None = None
     """Parameter for the page size."""
     page_size: PositiveInt | None = None
     """Records to ask for in one page."""
     location: In = "query"
-    """Where the parameters of paging go. In a JSON body dots lead into inner objects (`page.cursor`), in GraphQL they
+    """Place of the paging parameters. In a JSON body, dots lead into nested objects (`page.cursor`). In GraphQL they
     are variables."""
     more_path: Path | None = None
-    """Where the body says whether there are more pages (true or false), such as `has_more`."""
+    """Path of the flag that is true while there are more pages, such as `has_more`."""
     end_path: Path | None = None
-    """Where the body says whether this was the last page (true or false), such as `isLast`."""
+    """Path of the flag that is true on the last page, such as `isLast`."""
     total_path: Path | None = None
-    """Where the body says how many records there are in all."""
+    """Path of the total number of records."""
     total_pages_path: Path | None = None
-    """Where the body says how many pages there are in all."""
+    """Path of the total number of pages."""
     stop_on_short_page: bool = False
     """Take a page with fewer records than `page_size` for the last. Only for servers that never cap it."""
     stop_on_empty_page: bool = False
@@ -146,11 +146,11 @@ class Paginator(Model):
         return None
 
     def following(self, page: Page) -> Next:
-        """Where the page after this one is, if no signal says that this is the last."""
+        """Returns the position of the next page, if no signal says that this is the last."""
         raise NotImplementedError
 
     def next(self, page: Page) -> Next:
-        """Where the next page is, or why there is none.
+        """Returns the position of the next page, or why there is none.
 
         Raises:
             ConfigError: The page has not what the config says that it has.
@@ -158,7 +158,7 @@ class Paginator(Model):
         return self._capped(page, self._end(page) or self.following(page))
 
     shifts: ClassVar[Literal["row", "page"] | None] = None
-    """Whether rows that come or go move the positions of others, and by what a position is counted."""
+    """True if rows that come or go move the positions of others, and by what a position is counted."""
 
     def back(self, position: Position) -> Position:
         """The position whose page holds the row before a position."""
@@ -206,7 +206,7 @@ class Paginator(Model):
 
     @property
     def in_body(self) -> bool:
-        """Whether paging puts something into the body."""
+        """True if paging puts something into the body."""
         return self.location == "body"
 
     def _sized(self, request: Request) -> Request:
@@ -251,7 +251,7 @@ class Paginator(Model):
         return page.records_so_far
 
     def _capped(self, page: Page, following: Next) -> Next:
-        """Where to go on, unless the API would not give another whole page to the same question.
+        """Returns the next position, unless the API would not return another whole page of the same query.
 
         What ends at the cap ends there whether there is more or not: totals stop there, and so do tokens.
         """

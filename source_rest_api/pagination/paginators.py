@@ -134,7 +134,7 @@ class TokenPagination(Paginator):
     model_config = ConfigDict(title="Cursor")  # the field's word in the form, which here is that of incremental reads
     type: Literal["cursor"] = "cursor"
     cursor_path: Path | None = None
-    """Where the body holds the token, such as `meta.next_cursor`."""
+    """Path of the token, such as `meta.next_cursor`."""
     cursor_header: str | None = None
     """Header of the answer that holds the token, in place of `cursor_path`."""
     cursor: page_expressions.PageExpression | None = None

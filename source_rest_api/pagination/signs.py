@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Page
 
 _TARGETS = frozenset({"href", "url", "uri", "link", "after", "cursor", "token", "offset", "page", "value"})
-"""What an object with a name of `paging_names.NEXT` holds the next page by."""
+"""Fields by which an object with a name of `paging_names.NEXT` leads to the next page."""
 _RELATIONS = ("rel", "relation")
 _DEPTH = 4
 """Levels of objects that are looked into: `data.issues.pageInfo.hasNextPage` is four."""

@@ -1,4 +1,4 @@
-"""What an endpoint does to its records, compiled once: which it keeps, and what they become.
+"""The filters and transformations of an endpoint, compiled once.
 
 The order is fixed: `filter`, `remove_fields`, `rename_fields`, `flatten`, `snake_case`, `include_from_parent`,
 `add_fields`, `cast`, `filter_after`. Templates read the record as the API sent it, `filter_after` as it is emitted.
@@ -125,5 +125,5 @@ class RecordChanges:
 
 
 def _filled(given: Any) -> Callable[[Context], Any]:
-    """What gives the value of an added field."""
+    """Returns the function that computes an added field."""
     return RecordTemplate(given).value if isinstance(given, str) else lambda _: given

@@ -34,7 +34,7 @@ class WholeBody(Model):
     """A format whose bodies are one value each, which is read as JSON."""
 
     selects: ClassVar[bool] = True
-    """Whether records are selected from what is decoded."""
+    """True if records are selected from what is decoded."""
 
     def text(self, response: Response) -> bytes:
         """The body's value as JSON in UTF-8.

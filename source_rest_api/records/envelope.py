@@ -1,4 +1,4 @@
-"""What stands around the records of a body: opened in one typed pass, compiled once per stream.
+"""The envelope around the records of a body, opened in one typed pass that is compiled once per stream.
 
 The pass checks the syntax of the whole body, cuts the records out and reads what paging asks for. What it does not
 understand is left to the general way, the decoder and the record selector, which also say what is wrong.
@@ -110,7 +110,7 @@ class _Cutter:
 
 
 def _overlap(path: Path, where: Path) -> bool:
-    """Whether one leads through the other."""
+    """True if one leads through the other."""
     return all(key == other for key, other in zip(".".join(path).split("."), ".".join(where).split("."), strict=False))
 
 

@@ -22,9 +22,9 @@ _SUCCESS = ("success", "ok", "Success", "isSuccess", "is_success", "successful")
 _PARTIAL = ("timed_out", "timedOut", "partial", "is_partial", "isPartial", "incomplete_results", "incompleteResults")
 """Fields that are true where a response has only some of its records."""
 _SHARDS = "_shards"
-"""Where Elasticsearch says how many parts of an index did not answer."""
+"""The field in which Elasticsearch counts the parts of an index that did not answer."""
 KEYS = (*ERRORS, *_SUCCESS, *_PARTIAL, _SHARDS)
-"""What is looked at, at the top of a body."""
+"""All fields that are looked at, at the top of a body."""
 _ACCEPT = "If it is no error, say so in `errors`, with `action: accept`."
 
 

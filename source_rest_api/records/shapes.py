@@ -24,7 +24,7 @@ class Explode(Model):
     """Makes a record of each item of an array inside the records, with fields of the record around it."""
 
     path: Path
-    """Where a record has the array, such as `lines`; `*` stands for every item or field."""
+    """Path of the array in a record, such as `lines`; `*` stands for every item or field."""
     keep: NamedPaths = {}  # noqa: RUF012 -- pydantic copies defaults
     """Fields to add to each item: their name, and the field of the record around it."""
 

@@ -1,4 +1,4 @@
-r"""What the last sync reached, as it stands in STATE messages.
+r"""The state of a stream, as it stands in STATE messages.
 
 {"version": 2, "cursor": "2024-06-01T00:00:00Z"}                        a stream read once
 {"version": 2, "cursors": {"{\"repos.name\":\"a\"}": "2024-..."}}       ... once for each parent record
@@ -57,7 +57,7 @@ class SliceState(msgspec.Struct, omit_defaults=True):
 
 
 class Reading(msgspec.Struct, omit_defaults=True):
-    """What an unfinished sync has delivered."""
+    """The progress of an unfinished sync."""
 
     mode: str
     """The sync mode: `incremental` or `full_refresh`."""

@@ -24,7 +24,7 @@ class PageRequest:
     ready: bool = False
 
     def taken(self) -> Iterator[Page]:
-        """What came; raises what went wrong."""
+        """Returns the response's pages, or raises its error."""
         if self.error is not None:
             raise self.error
         yield from self.pages

@@ -38,7 +38,7 @@ class Again:
 
 
 class PageSequence:
-    """What is known of the pages of a slice so far. Used by the thread whose turn it is.
+    """The pages of a slice so far. Used by the thread whose turn it is.
 
     Args:
         reader: Reads the endpoint.

@@ -52,7 +52,7 @@ class PageSource:
 
     @property
     def streamed(self) -> bool:
-        """Whether an answer is read while it arrives, and comes in parts."""
+        """True if an answer is read while it arrives, and comes in parts."""
         return not isinstance(self._decoder, WholeBody)
 
     def ask(self, partition: Partition, interval: Slice, position: Position | None, number: int) -> Iterator[Page]:

@@ -1,4 +1,4 @@
-"""What a stream is read for: once, or once for each record of a parent stream and each value of a list."""
+"""The partitions of a stream: one, or one for each record of a parent stream and each value of a list."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Partitions:
             yield from self._product({**records, lists[0].name: value}, lists[1:])
 
     def _values(self, of: PartitionValues, records: Mapping[str, Any]) -> Iterator[Any]:
-        """What templates know under the list's name: its values, or batches of them."""
+        """Returns the values under the list's name in templates, or batches of them."""
         if of.batch is None:
             yield from self._singles(of, records)
             return

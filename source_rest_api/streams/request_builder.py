@@ -81,7 +81,7 @@ class RequestBuilder:
         )
 
     def names(self, partition: Partition, interval: Slice) -> dict[str, Any]:
-        """What templates read, but for the position."""
+        """Returns the names that templates read, apart from the position."""
         cursor = self._endpoint.incremental
         times = {} if cursor is None else cursor.times(interval)
         return {

@@ -1,4 +1,4 @@
-"""Where to go on when an API gives no more records to one question (Elasticsearch and searches built on it: 10,000)."""
+"""Resumes where the API caps the results of one query (Elasticsearch and searches built on it: 10,000)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def rest(interval: Slice, newest: CursorValue | None) -> Slice:
-    """What is left of a slice whose records came oldest first, up to the newest of them.
+    """Returns the rest of a slice whose records came oldest first, up to the newest of them.
 
     It begins with the newest cursor value itself, because others may share it.
 

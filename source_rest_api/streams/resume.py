@@ -1,4 +1,4 @@
-"""What is left to read of a partition, when an earlier run of the same sync broke off."""
+"""The slices that are left of a partition, after an earlier run of the same sync broke off."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def tasks(whole: Slice, entries: Iterable[SliceState], cursor: CursorProtocol | 
 
 
 def gaps(whole: Slice, covered: list[Slice]) -> Iterator[Slice]:
-    """What of an interval is not covered. Without a start it begins before all marks, without an end it goes on."""
+    """Yields the uncovered parts of an interval. No start means before all marks, no end means without end."""
     if not covered:
         yield whole
         return

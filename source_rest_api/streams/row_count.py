@@ -18,7 +18,7 @@ _MOST_PASSES = 3
 
 
 class RowCount:
-    """What came in a slice so far.
+    """The rows that came in a slice so far.
 
     Rows that came twice hide others that did not come: an API without a stable order gives 600 rows of which 580
     differ, and its total is 600. So rows are told apart by their hashes, where they have a key and the API gives a

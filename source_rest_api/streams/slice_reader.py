@@ -99,7 +99,7 @@ class SliceReader:
         """The work of asking for a page, if one may be asked for now.
 
         Args:
-            ahead: Whether a page counts whose predecessor has not come yet.
+            ahead: True if a page counts whose predecessor has not come yet.
         """
         fetch = self._claimed(ahead=ahead)
         return None if fetch is None else partial(self._run, fetch)
@@ -177,7 +177,7 @@ class SliceReader:
             raise
 
     def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
-        """What is new on a page; None if an earlier one has to be asked for again."""
+        """Returns the new records of a page; None if an earlier page has to be requested again."""
         reader, interval, known = self._reader, self._interval, self._known
         advanced = self._pages.advanced(page)
         if advanced is None:

@@ -46,7 +46,7 @@ def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, 
 
 
 class RecordContext:
-    """What the records of a page have in common for templates: config, partition, interval.
+    """The names that the records of a page share in templates: config, partition, interval.
 
     Args:
         names: The values of all names but `record`.
@@ -98,7 +98,7 @@ class RecordTemplate:
         return found if self._is_text or type(found) is str else self._plain(found)
 
     def holds(self, context: Context) -> bool:
-        """Whether the value is true, not empty and not zero.
+        """True if the value is true, not empty and not zero.
 
         Raises:
             ConfigError: As `value`.

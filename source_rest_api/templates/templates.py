@@ -79,13 +79,13 @@ def _compile(text: str, *, for_path: bool) -> Template:
 
 
 def _without_words(quoted: re.Match[str]) -> str:
-    """What a syntax error quotes may be a secret that was not meant as a template."""
+    """Hides quoted words: a syntax error may quote a secret that was not meant as a template."""
     text = quoted.group()
     return text if text.startswith("'end of ") or not re.search(r"\w", text) else "'…'"
 
 
 def has_holes(text: str) -> bool:
-    """Whether there is anything to fill."""
+    """True if there is anything to fill."""
     return _HOLE.search(text) is not None
 
 
@@ -141,7 +141,7 @@ def evaluate(text: str, context: Mapping[str, Any]) -> Any:
 
 @cache
 def expression(text: str) -> str | None:
-    """What stands between the braces, if a text is nothing but one `{{ … }}`."""
+    """Returns the expression between the braces, if a text is nothing but one `{{ … }}`."""
     stripped = text.strip()
     if not (stripped.startswith("{{") and stripped.endswith("}}")):
         return None
@@ -171,7 +171,7 @@ def braced(value: object) -> object:
 
 
 def joined(pieces: Iterable[str]) -> str:
-    """What a template gave, piece by piece, as one text.
+    """Joins the pieces of a rendered template.
 
     Raises:
         ConfigError: It is longer than a template may give.
@@ -239,7 +239,7 @@ def variable(name: str) -> str:
 
 @cache
 def references(text: str) -> frozenset[tuple[str, ...]]:
-    """What a template reads, each as name and keys: `{{ repos.owner['login'] }}` gives `(repos, owner, login)`."""
+    """Returns the names and keys that a template reads: `{{ repos.owner['login'] }}` gives `(repos, owner, login)`."""
     if not has_holes(text):
         return frozenset()
     from jinja2 import nodes  # noqa: PLC0415
