@@ -296,13 +296,13 @@ def test_all_errors_between_endpoints_come_at_once() -> None:
         "endpoint `b`: its templates make it a parent of itself",
         "endpoint `c`: a template reads the unknown name `nowhere`",
         "endpoint `my.c`: in templates its name is the same as that of `my-c`",
-        "endpoint `c`: the name stands there twice",
+        "endpoint `c`: the name is used twice",
     ]
 
 
 def test_names_are_compared_across_the_two_lists() -> None:
     """An endpoint in the YAML text cannot have the name of another."""
-    assert problems(endpoints_yaml="- {name: a, path: /other}") == ["endpoint `a`: the name stands there twice"]
+    assert problems(endpoints_yaml="- {name: a, path: /other}") == ["endpoint `a`: the name is used twice"]
 
 
 def test_a_long_chain_of_parents_is_checked() -> None:

@@ -77,28 +77,28 @@ class Endpoint(Model):
     every field of an object; templates may read `config`. By default the body itself if it is an array, else the only
     array of objects in it."""
     records_paths: PathTemplates = ()
-    """Several places in the body whose records belong to the stream, one after the other."""
+    """Several paths in the body whose records belong to the stream, in this order."""
     records_key_field: str | None = None
-    """The records are the values of the object at `records_path`; the name of the field to add for their key."""
+    """Set this if the object at `records_path` holds the records by key: name of the field to add for the key."""
     columns_path: Path | None = None
-    """The records are arrays of values; where the body holds the names of their columns, such as `columns`."""
+    """Set this if the records are arrays of values: path of the column names in the body, such as `columns`."""
     explode: Annotated[Explode | None, BeforeValidator(_filled_in)] = None
-    """The records are the items of an array inside what `records_path` leads to."""
+    """Makes a record of each item of an array inside the records at `records_path`."""
     wrap_scalars_as: str | None = None
-    """Texts and numbers among the records become objects with this one field."""
+    """Name of the field into which texts and numbers among the records are wrapped."""
     allow_missing_records: bool = False
-    """An absent or null `records_path` means that there are no records, instead of an error."""
+    """Treat a missing or null `records_path` as no records, instead of an error."""
     primary_key: Paths = ()
     """The field, or fields, that identify a record."""
     pagination: Annotated[Pagination | None, own(PaginatorProtocol, advice="derive it from `Paginator`")] = None
-    """How further pages are asked for."""
+    """How to request further pages."""
     errors: list[ErrorRule] = []
     """Error rules of this endpoint, before those of all endpoints. The first rule that fits decides; without
-    one, 5xx, 408, 425, 429 and lost connections are tried again, and other errors end the stream."""
+    one, 5xx, 408, 425, 429 and lost connections are retried, and other errors end the stream."""
     incremental: Annotated[Cursor | None, own(CursorProtocol, advice="give it the members of a cursor")] = None
-    """How only what is new is asked for."""
+    """How to request only new and changed records."""
     deletions: Annotated[Deletions | None, BeforeValidator(_filled_in)] = None
-    """True if rows that are gone are told in incremental syncs, by a record with `_ab_cdc_deleted_at`."""
+    """Reports deleted rows in incremental syncs, by a delete record with `_ab_cdc_deleted_at`."""
     partitions: PartitionLists = ()
     """Lists of values to read the stream for: once for each value, and for each combination where there are several. In
     a file, `partitions: {repo: [a, b]}` will do, for a path such as `repos/{{ repo }}/issues`."""
@@ -112,9 +112,9 @@ class Endpoint(Model):
     rename_fields: NewNames = {}
     """Fields to rename or to move: the path as the API sends it, and the new one."""
     flatten: FlattenOption = None
-    """Makes objects inside a record fields of the record; `true` is all of them."""
+    """Turns nested objects into fields of the record; `true` does so for all of them."""
     snake_case: bool = False
-    """True if all names of fields become `snake_case`, at every depth."""
+    """Rename all fields to `snake_case`, at every depth."""
     add_fields: Values = {}
     """Fields to add or to replace: their name, with dots a place inside an object, and a template, such as
     `{{ record.owner.login }}`."""
@@ -122,7 +122,7 @@ class Endpoint(Model):
     """Fields to cast: their path after all of the above, and `string`, `integer`, `number`, `boolean`, `date`,
     `date-time`, or the format that a date or time has, such as `%d.%m.%Y` or `%ms`."""
     cast_all: bool = False
-    """True if all values are cast to the types that `schema` gives them."""
+    """Cast all values to the types in `schema`."""
     filter_after: Condition | None = None
     """As `filter`, on the record after all of the above."""
     json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None

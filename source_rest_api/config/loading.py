@@ -90,7 +90,7 @@ def _cross_check(config: Config) -> Iterator[str]:
         other = names.get(endpoint.variable)
         names[endpoint.variable] = endpoint.name
         if other == endpoint.name:
-            yield f"{place}: the name stands there twice"
+            yield f"{place}: the name is used twice"
         elif other is not None:
             yield f"{place}: in templates its name is the same as that of `{other}`"
         if endpoint.variable in {*templates.BUILT_IN_NAMES, RECORD}:

@@ -184,9 +184,9 @@ class KnownRows:
 
     def _warn_of_doubtful(self, unmet: int) -> None:
         _LOG.warning(
-            "Stream %s: a sweep did not meet %d of %d rows. More than half is taken for a question that does not give "
-            "all rows (see `deletions.params`, and what the credentials may see), so none of them is told as gone. If "
-            "they are, refresh the stream.",
+            "Stream %s: a sweep did not meet %d of %d rows. More than half suggests a query that does not return "
+            "all rows (see `deletions.params`, and the rights of the credentials), so none is reported. If they "
+            "are deleted, refresh the stream.",
             self._stream,
             unmet,
             len(self._rows),

@@ -105,7 +105,7 @@ class Paginator(Model):
     page_size_param: str | None = None
     """Parameter for the page size."""
     page_size: PositiveInt | None = None
-    """Records to ask for in one page."""
+    """Number of records to request per page."""
     location: In = "query"
     """Place of the paging parameters. In a JSON body, dots lead into nested objects (`page.cursor`). In GraphQL they
     are variables."""
@@ -118,15 +118,15 @@ class Paginator(Model):
     total_pages_path: Path | None = None
     """Path of the total number of pages."""
     stop_on_short_page: bool = False
-    """Take a page with fewer records than `page_size` for the last. Only for servers that never cap it."""
+    """Treat a page with fewer records than `page_size` as the last. Safe only if the API never limits the page size."""
     stop_on_empty_page: bool = False
-    """Take a page without records for the last, although it has a token or link. Counted pages always end so."""
+    """Treat a page without records as the last, even if it has a token, a link or a total that was not reached."""
     stop_when: PageExpression | None = None
     """An expression that holds for the last page, such as `response.page >= response.pages`. It reads `response`,
-    `headers`, `last_record`, `last_page_size`, `page_size` and `next_page_token`; what is not there is null."""
+    `headers`, `last_record`, `last_page_size`, `page_size` and `next_page_token`; a missing value is null."""
     result_cap: PositiveInt | None = None
-    """How many records the API gives to one question at most, such as 10000. What is beyond is asked for anew, from the
-    newest cursor value on, so that the endpoint needs `incremental` with `sorted: true`."""
+    """Largest number of results of one query, such as 10000. Beyond it, the connector queries again from the newest
+    cursor value. The endpoint needs `incremental` with `sorted: true`."""
 
     @model_validator(mode="after")
     def _check_paths(self) -> Self:

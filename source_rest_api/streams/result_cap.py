@@ -22,12 +22,12 @@ def rest(interval: Slice, newest: CursorValue | None) -> Slice:
     """
     if newest is None:
         raise ConfigError(
-            "The API gives no more records to this question (`pagination.result_cap`), and none of them has a readable "
+            "The API caps the results of one query (`pagination.result_cap`), and none of these records has a readable "
             "cursor to go on from: check `incremental.cursor_field`."
         )
     if interval.start is not None and newest.value <= interval.start.value:
         raise ConfigError(
-            f"More records than the API gives to one question (`pagination.result_cap`) have the cursor {newest.text}, "
-            "so that those beyond cannot be asked for. Divide the question, for example by `partitions`."
+            f"More records than one query returns (`pagination.result_cap`) have the cursor {newest.text}, "
+            "so the connector cannot read the others. Divide the query, for example by `partitions`."
         )
     return replace(interval, start=newest)
