@@ -222,7 +222,7 @@ def test_a_body_that_is_cut_late_is_an_error(api: Api) -> None:
 def test_selection_does_not_apply() -> None:
     """What would be ignored is refused."""
     endpoint = {"name": "e", "path": "e", "decoder": {"type": "csv"}, "records_path": "data"}
-    with pytest.raises(ConfigError, match="gives the records itself"):
+    with pytest.raises(ConfigError, match="already returns records"):
         loading.load({"url_base": "https://h", "endpoints": [endpoint]})
 
 

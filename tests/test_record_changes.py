@@ -299,12 +299,12 @@ def test_cast_all(api: Api) -> None:
         ({"path": "x/{{ record.id }}"}, "unknown name `record`"),
         ({"name": "record"}, "the name is reserved"),
         ({"cast": {"a": "numeric"}}, "cast: `a` must become string, integer"),
-        ({"cast_all": True}, "`cast_all` needs a `schema`"),
+        ({"cast_all": True}, "`cast_all` needs a `schema`: set it, or list the fields in `cast`"),
         ({"rename_fields": {"*.a": "b"}}, "rename_fields: must map one path to another"),
         ({"rename_fields": {"a": "c", "b": "c"}}, "rename_fields: gives two fields the same name"),
         ({"flatten": {"paths": "a.*"}}, "flatten.paths: must end in the name"),
         ({"flatten": {"path": "a"}}, "flatten.path: unknown key, did you mean `paths`?"),
-        ({"remove_fields": "at", "incremental": {"cursor_field": "at"}}, "takes away `incremental.cursor_field`"),
+        ({"remove_fields": "at", "incremental": {"cursor_field": "at"}}, "removes `incremental.cursor_field`"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_read(options: dict[str, Any], message: str) -> None:

@@ -244,7 +244,7 @@ def test_a_path_may_be_a_template(api: Api, option: Any) -> None:
         ("{{ config.nothing }}", "'dict object' has no attribute 'nothing'"),
         ("{{ '' }}", "does not give a path: it must be keys"),
         ("data.{{ 'a..b' }}", "does not give a path"),
-        ("{{ items.x }}", "records_path: its template reads `items`, and may read `config` only"),
+        ("{{ items.x }}", "records_path: its template reads `items`, but may read only `config`"),
         ("{{ config. }}", "records_path: template error"),
     ],
 )

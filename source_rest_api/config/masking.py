@@ -1,4 +1,4 @@
-"""Takes secrets out of text, in every form in which they may have got there."""
+"""Masks secrets in text, in every encoding in which they may appear."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 MASK = "****"
 _SHORTEST = 4
-"""Shorter secrets would blot out ordinary words; they are never written by us in the first place."""
+"""Characters of the shortest secret that is masked: masking shorter ones would hide ordinary words."""
 
 
 def secrets_of(value: object) -> Iterator[str]:
-    """Every secret in a config, and what is derived from it."""
+    """Yields every secret in a config, and the credentials derived from secrets."""
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
         yield from _password(value.get_secret_value())
@@ -40,7 +40,7 @@ def secrets_of(value: object) -> Iterator[str]:
 
 
 def _password(url: str) -> Iterator[str]:
-    """The password in a URL, as it stands there and as it is sent."""
+    """Yields the password in a URL as written and decoded, and its Basic credentials."""
     userinfo, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
     password = userinfo.partition(":")[2]
     if at and password:
@@ -49,10 +49,10 @@ def _password(url: str) -> Iterator[str]:
 
 
 class Mask:
-    """Replaces all forms of the secrets in a text, the longest first; for all threads.
+    """Replaces all forms of the secrets in a text, the longest first. Thread-safe.
 
     Args:
-        secrets: What must not be shown.
+        secrets: The secrets to mask.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -61,11 +61,11 @@ class Mask:
         self._pattern = self._compiled()
 
     def __call__(self, text: str) -> str:
-        """The text without secrets."""
+        """Returns the text with all secrets masked."""
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
     def learn(self, secret: str) -> None:
-        """Replace one more secret from now on."""
+        """Adds a secret to mask from now on."""
         with self._lock:
             known = len(self._spelled)
             self._spelled |= {form: _spelled(form) for form in _forms(secret) if form not in self._spelled}
@@ -78,7 +78,7 @@ class Mask:
 
 
 def masker(secrets: Iterable[str]) -> Mask:
-    """What takes these secrets out of texts."""
+    """Returns a mask for these secrets."""
     return Mask(secrets)
 
 
@@ -87,7 +87,7 @@ def _spelled(form: str) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The secret, each line of a longer one such as a PEM, and all these in base64."""
+    """Yields the secret, each line of a multi-line secret such as a PEM key, and all of these in base64."""
     for text in {secret, secret.strip(), *(line.strip() for line in secret.splitlines())}:
         if len(text.strip()) >= _SHORTEST:
             data = text.encode("utf-8", "surrogatepass")
@@ -97,7 +97,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _spellings(character: str) -> str:
-    """A pattern for what URLs, JSON, Python and HTML make of a character; each writer escapes a choice of its own."""
+    """Returns a pattern for a character as URLs, JSON, Python and HTML may write it; each escapes other characters."""
     if character.isascii() and character.isalnum():
         return character
     utf16 = character.encode("utf-16-be", "surrogatepass").hex()
