@@ -79,7 +79,7 @@ def test_unknown_names() -> None:
         ({"path": "/x", "partitions": {"v": ["a"]}}, "partitions.v: no template reads it; write `{{ v }}`"),
         ({"path": "/{{ a }}", "partitions": {"a": ["a"]}}, "partitions.a: this name is reserved, or already"),
         ({"path": "/{{ config }}", "partitions": {"config": ["a"]}}, "partitions.config: this name is reserved"),
-        ({"path": "/{{ c.id }}/{{ w }}", "partitions": {"w": ["a"]}}, "partitions.w: this name is reserved, or already"),
+        ({"path": "/{{ c.id }}/{{ w }}", "partitions": {"w": ["a"]}}, "partitions.w: this name is reserved, or"),
         (
             {"path": "/{{ v }}", "partitions": {"v": ["{{ nobody.id }}"]}},
             "partitions.v: a template reads the unknown name `nobody`",

@@ -134,7 +134,7 @@ class Endpoint(Model):
         self.selector.check()
         if not self.decoder.selects and self.selector != RecordSelector():
             raise ValueError(
-                f"`decoder: {{type: {self.decoder.type}}}` already returns records: remove `records_path` and the other "
+                f"`decoder: {{type: {self.decoder.type}}}` already returns records: remove `records_path` and other "
                 "settings that select records"
             )
         if self.incremental and self.incremental.cursor_field and self.cursor_place is None:
