@@ -148,11 +148,11 @@ def test_columns_are_zipped_with_rows(body: Any, settings: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"columns": ["id", "n"], "rows": [[1, 2], [1]]}, "Row 1 of the page has 1 values for 2 columns"),
-        ({"columns": ["id"], "rows": [A]}, "no row but object"),
-        ({"columns": ["id", "id"], "rows": []}, "names that differ"),
-        ({"columns": [1], "rows": []}, "names that differ"),
-        ({"rows": []}, "names that differ"),
+        ({"columns": ["id", "n"], "rows": [[1, 2], [1]]}, "Row 1 of the page has 1 values, but there are 2 columns"),
+        ({"columns": ["id"], "rows": [A]}, "is of type object, but"),
+        ({"columns": ["id", "id"], "rows": []}, "no list of distinct column names"),
+        ({"columns": [1], "rows": []}, "no list of distinct column names"),
+        ({"rows": []}, "no list of distinct column names"),
     ],
 )
 def test_columns_that_do_not_fit(body: Any, message: str) -> None:

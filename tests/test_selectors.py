@@ -178,9 +178,9 @@ def test_a_record_that_is_not_an_object_is_an_error(record: Any, path: str | Non
 @pytest.mark.parametrize("path", [None, "data", "$"])
 def test_an_error_with_status_200_is_an_error(key: str, value: Any, path: str | None) -> None:
     """An answer that says that it failed is not read, whatever stands beside it."""
-    with pytest.raises(ConfigError, match=f"answered with an error .*`{key}` is"):
+    with pytest.raises(ConfigError, match=f"returned an error .*`{key}` is"):
         select({"data": [A], key: value}, path)
-    with pytest.raises(ConfigError, match=f"answered with an error .*`{key}` is"):
+    with pytest.raises(ConfigError, match=f"returned an error .*`{key}` is"):
         select({key: value}, path, missing=True)
 
 

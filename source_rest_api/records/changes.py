@@ -118,7 +118,7 @@ class RecordChanges:
                 return
         names = ", ".join(f"`record.{name}`" for name in sorted(unseen))
         _LOG.warning(
-            "Stream %s: `filter` or `add_fields` reads %s, but none of the first %d records has it. Check the spelling.",
+            "Stream %s: `filter` or `add_fields` reads %s, but none of the first %d records has it. Check its name.",
             self._stream,
             names,
             len(records),
