@@ -120,7 +120,11 @@ def test_snake_case_is_for_all_depths() -> None:
         ({"a": 1, "b": 2}, {"rename_fields": {"a": "b"}}, "`rename_fields` would overwrite the record's field `b`"),
         ({"a": 1, "b": 2}, {"rename_fields": {"a": "b.c"}}, "`rename_fields` has no place for `b.c`: `b` is no object"),
         ({"a_b": 1, "a": {"b": 2}}, {"flatten": True}, "`flatten` would give two fields the name `a_b`. Set another"),
-        ({"b": 1, "a": {"b": 2}}, {"flatten": {"prefix": False}}, "the name `b`. Set another `flatten.separator`, or `pre"),
+        (
+            {"b": 1, "a": {"b": 2}},
+            {"flatten": {"prefix": False}},
+            "the name `b`. Set another `flatten.separator`, or `pre",
+        ),
         ({"aB": 1, "a_b": 2}, {"snake_case": True}, "`snake_case` would give two fields the name `a_b`"),
     ],
 )
