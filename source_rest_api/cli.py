@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api.config import config_updates
+from source_rest_api.config import config_updates, masking
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, Stopped, TransientError, as_source_error
 from source_rest_api.protocol import catalog, messages, state_file
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte")
 _LAST_SECONDS = 4.5
-"""Seconds after a signal until the process is killed, for example if its output is blocked."""
+"""Seconds after a signal or the end of the reader until the process is killed, for example if its output is blocked."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,14 +48,15 @@ def run(connector: Connector, arguments: Sequence[str]) -> int:
     """
     options = _parser().parse_args(arguments)
     writer = Writer(sys.stdout.buffer)
-    signals = _Signals()
-    _log_through(LogHandler(writer, Messages(lambda text: text)), debug=options.debug)
+    ending = _Ending()
+    writer.watch(ending.reader_gone)
+    _log_through(LogHandler(writer, Messages(masking.Mask(()))), debug=options.debug)
     try:
-        code = _Command(connector, options, writer, signals.stop).run()
+        code = _Command(connector, options, writer, ending.stop).run()
     except OSError:
         writer.give_up()
         code = 1
-    return 128 + signals.received if signals.received else code
+    return 128 + ending.signal if ending.signal else code
 
 
 class _Command:
@@ -66,7 +67,7 @@ class _Command:
         self._options = options
         self._writer = writer
         self._stop = stop
-        self._messages = Messages(lambda text: text)
+        self._messages = Messages(masking.Mask(()))
         self._reading = False
         """True once the read has started; from then on it writes every stream's terminal status."""
 
@@ -147,19 +148,27 @@ class _Command:
             return []
 
 
-class _Signals:
-    """Ends the command in an orderly way on SIGTERM and SIGINT."""
+class _Ending:
+    """Ends the command in an orderly way on SIGTERM, on SIGINT, and when nobody reads stdout any more."""
 
     def __init__(self) -> None:
         self.stop = Event()
-        self.received = 0
+        self.signal = 0
+        """The last one that came."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._receive)
 
+    def reader_gone(self) -> None:
+        """Nobody reads any more: let what waits end. The next write fails, which gives the exit code."""
+        self._end(1)
+
     def _receive(self, number: int, _: FrameType | None) -> None:
-        self.received = number
+        self.signal = number
+        self._end(128 + number)
+
+    def _end(self, code: int) -> None:
         self.stop.set()
-        last = Timer(_LAST_SECONDS, os._exit, [128 + number])
+        last = Timer(_LAST_SECONDS, os._exit, [code])
         last.daemon = True
         last.start()
 

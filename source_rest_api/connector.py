@@ -162,11 +162,13 @@ class Session:
         Raises:
             ConfigError: Before the first message: the catalog or `url_base` is not valid.
         """
+        chosen = catalog.load(configured)
+        schemas = {each.name: each.json_schema for each in chosen}
         workers = self.config.max_concurrency
         permits = Permits(workers)
         with self._requester(self.config.retry, permits) as requester:
-            make = self._streams(requester)
-            reads = [StreamRun(each, make, states.get(each.name), workers) for each in catalog.load(configured)]
+            make = self._streams(requester, schemas)
+            reads = [StreamRun(each, make, states.get(each.name), workers) for each in chosen]
             sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
             requester.on_limit = sync.limited
             try:
@@ -187,15 +189,29 @@ class Session:
             self._credentials = credentials.start(config.authentication, desk)
         return Requester(settings, self._stop, credentials=self._credentials, permits=permits)
 
-    def _streams(self, requester: Requester) -> Callable[[str], Stream | None]:
-        """Returns a function that makes the stream of a name, or None; the streams share the records of parents."""
+    def _streams(
+        self, requester: Requester, schemas: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Callable[[str], Stream | None]:
+        """Returns a function that makes the stream of a name, or None; the streams share the records of parents.
+
+        Args:
+            requester: Sends their requests.
+            schemas: The schemas of the streams in a configured catalog.
+        """
         endpoints = {endpoint.name: endpoint for endpoint in self.config.streams}
 
         def make(endpoint: Endpoint, parents: Parents) -> Stream:
             return Stream(self.config, endpoint, requester, self._raw_config, self.now, self.mask, parents)
 
         parents = Parents(self.config, make)
-        return lambda name: make(endpoints[name], parents) if name in endpoints else None
+
+        def named(name: str) -> Stream | None:
+            if name not in endpoints:
+                return None
+            endpoint = endpoints[name].filled(self._raw_config)
+            return make(endpoint.spelled_by((schemas or {}).get(name, {})), parents)
+
+        return named
 
 
 def _described(stream: Stream) -> dict[str, Any]:

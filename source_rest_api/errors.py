@@ -34,6 +34,8 @@ class SourceError(Exception):
         self.message = message
         self.detail = detail
         self.where: list[str] = []
+        self.is_exhausted = False
+        """True if it was retried as often as `retry` allows, so that nobody else retries it."""
         self.status: int | None = None
         """The HTTP status of the response that caused the error, if there is one."""
 

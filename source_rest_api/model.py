@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
+from typing_extensions import get_protocol_members
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
@@ -176,8 +177,26 @@ def _named(value_title: str) -> WithJsonSchema:
 Text: TypeAlias = Annotated[str, BeforeValidator(_check_template), BeforeValidator(_text)]
 """Text in which `{{ ... }}` is a template; numbers and booleans are converted to text as in JSON."""
 
-Own = WrapValidator(lambda value, validate: value if isinstance(value, Model) else validate(value))
-"""Accepts a custom component in place of the built-in ones: an object with the same methods."""
+
+def own(*contracts: type, advice: str) -> WrapValidator:
+    """Lets a component of a connector's own stand where the built-in kinds do: a `Model` that keeps a contract.
+
+    Args:
+        contracts: Protocols, one of which it has to keep.
+        advice: The way to keep it, for the error of a component that keeps none.
+    """
+    members = [sorted(get_protocol_members(contract)) for contract in contracts]
+
+    def validate(value: object, built_in: Callable[[object], object]) -> object:
+        if not isinstance(value, Model):
+            return built_in(value)
+        lacks = [[f"`{name}`" for name in names if not hasattr(value, name)] for names in members]
+        if all(lacks):
+            raise ValueError(f"`{type(value).__name__}` has no {' and no '.join(map(', '.join, lacks))}; {advice}")
+        return value
+
+    return WrapValidator(validate)
+
 
 Secret: TypeAlias = Annotated[SecretStr, Field(json_schema_extra={"airbyte_secret": True})]
 """A secret text, which is masked in all output."""

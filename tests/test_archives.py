@@ -209,7 +209,7 @@ def test_no_room(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 PEAK = """
 import sys, threading
 from http.server import HTTPServer, SimpleHTTPRequestHandler
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.http.requester import Requester
 from source_rest_api.streams.stream import Stream
 
@@ -225,7 +225,7 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 decoder = {"type": "zip", "decoder": {"type": "csv"}}
 raw = {"url_base": f"http://127.0.0.1:{server.server_port}",
        "endpoints": [{"name": "e", "path": sys.argv[2], "decoder": decoder}]}
-loaded = config.load(raw)
+loaded = loading.load(raw)
 with Requester(loaded.http(raw["url_base"])) as requester:
     items = Stream(loaded, loaded.streams[0], requester, raw).sample()
     count = sum(len(item.records) for item in items)

@@ -239,7 +239,9 @@ def test_settings_that_cannot_be(decoder: dict[str, Any]) -> None:
 PEAK = """
 import resource, sys, threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from source_rest_api.config import config
+from source_rest_api.config import loading
+from source_rest_api.http.requester import Requester
+from source_rest_api.streams.stream import Stream
 
 rows = int(sys.argv[1])
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Protocol
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from source_rest_api.model import Json, Model, NamedTexts, Path, Paths, Secret, Text, texts_of
+from source_rest_api.model import Json, Model, NamedTexts, Path, Paths, Secret, Text, own, texts_of
 
 
 class Part(Model):
@@ -210,3 +210,35 @@ def test_text_that_is_not_json(value: str) -> None:
     message = problem(Json, value)
     assert "not valid JSON: " in message
     assert "hush" not in message
+
+
+class Verbs(Protocol):
+    """A contract of two members."""
+
+    @property
+    def name(self) -> str:
+        """A field will do."""
+
+    def act(self) -> None:
+        """A verb."""
+
+
+class Named(Model):
+    name: str = "x"
+
+
+class Acting(Named):
+    def act(self) -> None:
+        """Keep the contract."""
+
+
+class Holder(Model):
+    part: Annotated[Named, own(Verbs, advice="give it `act`")]
+
+
+def test_a_component_of_ones_own_keeps_the_contract() -> None:
+    """An object of the wrong kind is an error of the config that names what is missing, not a crash of the read."""
+    acting = Acting()
+    assert Holder(part=acting).part is acting
+    with pytest.raises(ValidationError, match="`Named` has no `act`; give it `act`"):
+        Holder(part=Named())

@@ -142,7 +142,7 @@ def test_plain_urls_of_an_api_behind_tls_are_asked_over_tls(caplog: pytest.LogCa
     with Api(tls=authority.server()) as api:
         plain = api.url.replace("https:", "http:")
         pages = {"1": f"{plain}/items?page=2", "2": f"{plain}/items?page=3", "3": None}
-        api.get("/items")(lambda call: {"items": [{"id": 1}], "next": pages[call.arg("page", "1")]})
+        api.get("/items")(lambda call: {"items": [{"id": call.number}], "next": pages[call.arg("page", "1")]})
         with caplog.at_level(logging.INFO):
             reading = Reading(
                 api.url,

@@ -62,7 +62,10 @@ def test_names_with_other_characters() -> None:
     [
         ({"path": "/{{ p.id }}/{{ p.owner.login }}"}, ["id", "owner"]),
         ({"path": "/{{ p['a.b'] }}"}, ["a.b"]),
-        ({"path": "/{{ p.id }}", "include_from_parent": {"x": "stars", "y": "p.owner.id"}}, ["id", "owner", "stars"]),
+        (
+            {"path": "/{{ p.id }}", "include_from_parent": {"x": "stars", "y": "p.owner.id"}},
+            ["id", "owner", "owner.id", "stars"],
+        ),
         ({"path": "/x", "params": {"v": "{{ v }}"}, "partitions": {"v": "{{ p.members }}"}}, ["members"]),
         ({"path": "/{{ p.get('id') }}"}, None),
         ({"path": "/{{ p.items }}"}, None),

@@ -71,7 +71,7 @@ def test_a_token_that_the_api_refuses_is_renewed_once(api: TokenApi) -> None:
         api.valid = set()
         assert session.get() == b"[]"
         api.get("/x")(lambda _: Answer({}, 401))
-        with pytest.raises(ConfigError, match=r"HTTP 401.*check the credentials"):
+        with pytest.raises(ConfigError, match=r"HTTP 401.*Check the credentials"):
             session.get()
     assert api.issued == 3
 

@@ -66,6 +66,13 @@ class AuthContext(Struct, frozen=True):
     """Returns seconds since 1970."""
 
 
+class RequestAuthenticator(Protocol):
+    """An authenticator that needs nothing but its config: what `requests` calls an auth."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Put credentials on one request."""
+
+
 @runtime_checkable
 class SessionAuthenticator(Protocol):
     """An authenticator that needs a service of the session: a token, a challenge or a template."""
@@ -74,7 +81,7 @@ class SessionAuthenticator(Protocol):
         """Create the credentials of one session."""
 
 
-def start(authenticator: SessionAuthenticator | Auth, desk: AuthContext) -> Credentials:
+def start(authenticator: SessionAuthenticator | RequestAuthenticator, desk: AuthContext) -> Credentials:
     """Create the credentials of one session, for either kind of authenticator."""
     return authenticator.session(desk) if isinstance(authenticator, SessionAuthenticator) else Static(authenticator)
 

@@ -12,6 +12,7 @@ import msgspec
 from source_rest_api.auth.credentials import check_names
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.http import error_policy
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.request import Request
@@ -102,7 +103,7 @@ def judge(response: Response) -> Verdict | None:
         return None
     told = f"HTTP {status}, `{reason}`" if reason else describe(response)
     said = _text(root, "error_description")
-    message = f"The API returned no token: {told}{f' ({said[:200]})' if said else ''}"
+    message = f"The API returned no token: {told}{f' ({excerpt(said, LONGEST)})' if said else ''}"
     if reason in _PASSING:
         return Verdict(TransientError(f"{message}."), retry=True)
     advice = _ADVICE.get(reason or "", "check `authentication`")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from source_rest_api.auth.authenticators import Authenticator, NoAuth
+from source_rest_api.auth.credentials import RequestAuthenticator, SessionAuthenticator
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.cursors.cursors import DatetimeText
 from source_rest_api.http.error_rules import ErrorPolicies, ErrorPolicy, ErrorRule
@@ -17,7 +18,8 @@ from source_rest_api.http.response import LARGEST_BODY
 from source_rest_api.http.retry import Retry
 from source_rest_api.http.settings import HttpSettings
 from source_rest_api.http.tls import ProxyUrl, Tls
-from source_rest_api.model import Model, NamedSecrets, NamedTexts, Own, Text
+from source_rest_api.model import Model, NamedSecrets, NamedTexts, Text, own
+from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import NoPagination, Pagination
 
 if TYPE_CHECKING:
@@ -80,7 +82,10 @@ class Config(Model):
     """Name of the API in logs."""
     url_base: Annotated[Text, AfterValidator(_http_url)]
     """Base URL of all paths, such as `https://api.example.com/v1`."""
-    authentication: Annotated[Authenticator, Own] = NoAuth()
+    authentication: Annotated[
+        Authenticator,
+        own(RequestAuthenticator, SessionAuthenticator, advice="give it one of them (docs/connector.md)"),
+    ] = NoAuth()
     """How requests authenticate."""
     secrets: NamedSecrets = {}
     """Additional secrets, such as a second key, as lines of `name: value`. Templates read them as
@@ -91,7 +96,7 @@ class Config(Model):
     """Headers of all requests."""
     params: NamedTexts = {}
     """Query parameters of all requests."""
-    pagination: Annotated[Pagination, Own] = NoPagination()
+    pagination: Annotated[Pagination, own(PaginatorProtocol, advice="derive it from `Paginator`")] = NoPagination()
     """Pagination of all endpoints that do not have their own."""
     endpoints: list[Endpoint] = []
     """The endpoints to read. Each one is a stream."""

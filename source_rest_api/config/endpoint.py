@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.config.partition_values import PartitionLists
+from source_rest_api.cursors.contract import CursorProtocol
 from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.request_body import Body, GraphqlBody
@@ -17,20 +18,21 @@ from source_rest_api.model import (
     Model,
     NamedPaths,
     NamedTexts,
-    Own,
     Path,
     Paths,
     PathTemplate,
     PathTemplates,
     Text,
     filled_path,
+    own,
     texts_of,
 )
-from source_rest_api.pagination.paginator import Paginator
+from source_rest_api.pagination.paginator import Paginator, PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
 from source_rest_api.records.decoders import Json
 from source_rest_api.records.options import Condition, RecordOptions, Values
+from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
 from source_rest_api.records.shapes import Explode
 from source_rest_api.records.transformations import FlattenOption, NewNames, Reshaping
@@ -91,12 +93,12 @@ class Endpoint(Model):
     """Treat an absent or null `records_path` as an empty page, not as an error."""
     primary_key: Paths = ()
     """Field or fields that identify a record."""
-    pagination: Annotated[Pagination | None, Own] = None
+    pagination: Annotated[Pagination | None, own(PaginatorProtocol, advice="derive it from `Paginator`")] = None
     """How the connector requests further pages."""
     errors: list[ErrorRule] = []
     """Error rules of this endpoint, tried before the rules for all endpoints. The first matching rule decides. If none
     matches, the connector retries 5xx, 408, 425, 429 and lost connections; any other error ends the stream."""
-    incremental: Annotated[Cursor | None, Own] = None
+    incremental: Annotated[Cursor | None, own(CursorProtocol, advice="give it the members of a cursor")] = None
     """How the connector requests only new and changed records."""
     deletions: Annotated[Deletions | None, BeforeValidator(_filled_in)] = None
     """Emit a delete record (with `_ab_cdc_deleted_at`) for each deleted row in incremental syncs."""
@@ -196,6 +198,19 @@ class Endpoint(Model):
                 "incremental": None if self.incremental is None else self.incremental.filled(context),
             }
         )
+
+    def spelled_by(self, schema: Mapping[str, Any]) -> Endpoint:
+        """The endpoint with primary key and cursor as the records of a JSON schema have them: `@odata.id` is one key.
+
+        `discover` offers them so, and a read takes them so from the schema of its catalog: both ask the same schema in
+        the same way, so that delete records have the key that the destination knows.
+        """
+        update: dict[str, Any] = {"primary_key": tuple(spelled(path, schema) for path in self.primary_key)}
+        cursor = self.incremental
+        if cursor is not None and cursor.cursor_field is not None:
+            field = spelled(cursor.cursor_field, schema, self.record_options.reshaping.place)
+            update["incremental"] = cursor.model_copy(update={"cursor_field": field})
+        return self.model_copy(update=update)
 
     def problems(self, default: Pagination) -> Iterator[str]:
         """Yields the contradictions between method, body and pagination; `default` is that of all endpoints."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from source_rest_api.config import stream_references, sweep_endpoint
+from source_rest_api.config import stream_references, sweep_endpoint, validation
 from source_rest_api.model import texts_of
 from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD
@@ -120,11 +120,7 @@ def _problems_of_copies(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 def _unknown(texts: Iterable[str], known: AbstractSet[str]) -> Iterator[str]:
     for name in sorted(_names(texts) - known):
-        from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most names are right
-
-        close = get_close_matches(name, known, n=1)
-        hint = f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(sorted(known))}"
-        yield f"a template reads the unknown name `{name}`{hint}"
+        yield f"a template reads the unknown name `{name}`{validation.did_you_mean(name, sorted(known))}"
 
 
 def _names(texts: Iterable[str]) -> set[str]:

@@ -137,6 +137,8 @@ class DatetimeCursor(FieldCursor):
         """
         first = _moment("start_date", self.start_date, context) or _moment("start_date", start_date, context)
         start = first if saved is None else self._from(self.clamp(saved, now), first)
+        if first is not None and start is not None and start.value < first.value:
+            start = first  # an API may keep its rows for so long only, and refuse to be asked from an older state
         end = _moment("end_date", self.end_date, context)
         if end is not None and self.end_inclusive:
             end = _at(self._unit(end).above(end.value))
@@ -157,6 +159,22 @@ class DatetimeCursor(FieldCursor):
     def clamp(self, mark: CursorValue, now: datetime) -> CursorValue:
         """Returns the value, but at most now, rounded down to the unit of the values (for example to the day)."""
         return mark if mark.value <= now else _at(self._unit(mark).floor(now))
+
+    def written_like(self, mark: CursorValue, sample: str | None) -> CursorValue:
+        """Returns a computed moment as the records write theirs, rounded down: an API may take dates only.
+
+        Args:
+            mark: The moment.
+            sample: A value of a record; None if none is known.
+        """
+        if sample is None or self._form is not None:
+            return mark
+        shape = date_formats.shape(sample)
+        if date_formats.shape(mark.text) == shape:
+            return mark
+        unit = date_formats.compiled(shape).unit
+        moment = mark.value if unit is None else unit.floor(mark.value)
+        return CursorValue(moment, datetimes.write(moment, shape))
 
     def at_deletion(self, now: datetime, newest: CursorValue | None) -> Raw:
         """Returns the field's value for a delete record, in the rows' format and no earlier than any row's value."""

@@ -87,6 +87,9 @@ class FieldCursor(Model):
         """True if the cursor adds parameters to the body."""
         return self.location == "body" and bool(self.start_param or self.end_param)
 
+    forgettable: ClassVar[bool] = False
+    """True if the API may forget the values that it is asked from."""
+
     @property
     def newest_first(self) -> bool:
         """True if paging stops at the first older record."""
@@ -168,6 +171,15 @@ class FieldCursor(Model):
             newest: The largest value of all rows so far.
         """
         raise NotImplementedError
+
+    def written_like(self, mark: CursorValue, sample: str | None) -> CursorValue:  # noqa: ARG002
+        """Returns a computed value, written as the records write theirs.
+
+        Args:
+            mark: The value, such as the time of an earlier sync.
+            sample: A value of a record; None if none is known.
+        """
+        return mark
 
     def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
         """Returns the value that counts of two that were seen in this order: the larger."""

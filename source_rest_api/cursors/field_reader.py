@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from source_rest_api.formats import date_formats, datetimes, raw_json
+from source_rest_api.formats.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +89,7 @@ class FieldReader:
 
     def _example(self, record: Raw) -> str:
         found = raw_json.find(record, self._path)
-        return "nothing" if found is None else bytes(found)[:_EXAMPLE].decode("utf-8", "replace")
+        return "nothing" if found is None else excerpt(bytes(found), _EXAMPLE)
 
     def _parsed(self, texts: list[str | None]) -> list[Any | None]:
         return list(map(self._value, texts))

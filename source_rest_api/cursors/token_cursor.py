@@ -41,6 +41,7 @@ class TokenCursor(Model):
     cursor_field: ClassVar[None] = None
     in_order: ClassVar[bool] = False
     newest_first: ClassVar[bool] = False
+    forgettable: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
@@ -81,6 +82,10 @@ class TokenCursor(Model):
 
     def at_deletion(self, now: datetime, newest: CursorValue | None) -> None:
         """Returns None: delete records have no cursor field to fill."""
+
+    def written_like(self, mark: CursorValue, sample: str | None) -> CursorValue:  # noqa: ARG002
+        """Returns the value unchanged: tokens are not computed."""
+        return mark
 
     def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
         """Returns the value that counts of two that were seen in this order: the last."""

@@ -39,7 +39,7 @@ class KnownRows:
         saved: What the state holds of them.
         of: Digest of what the keys depend on; keys under another config mean nothing.
         began: When the read began.
-        first: Whether nothing has been delivered before, so that the rows delivered from now on are all there are.
+        first: True if nothing has been delivered before, so that the rows delivered from now on are all there are.
         stats: Where it is counted.
 
     Raises:
@@ -71,7 +71,7 @@ class KnownRows:
         self.newest: CursorValue | None = None if saved.newest is None else cursor.mark(saved.newest)
         """The largest cursor value that was ever delivered."""
         self.changed = False
-        """Whether a sweep has changed something since the last `dump`."""
+        """True if a sweep has changed something since the last `dump`."""
         self._unmet: set[bytes] | None = None
         self._strange: set[bytes] = set()
         self._strangers = 0
@@ -85,7 +85,7 @@ class KnownRows:
 
     @property
     def too_many(self) -> bool:
-        """Whether there are more rows than can be followed."""
+        """True if there are more rows than can be followed."""
         return self._saved.too_many
 
     def deliver(self, delivered: Iterable[bytes], newest: CursorValue | None) -> None:
@@ -143,7 +143,7 @@ class KnownRows:
         self.changed = True
 
     def dump(self) -> RowsState | None:
-        """What stands in the state; nothing while it is not known which rows there are."""
+        """Returns the rows for the state; None while it is not known which rows there are."""
         self.changed = False
         if self._learning and not self.too_many:
             return None
@@ -184,9 +184,9 @@ class KnownRows:
 
     def _warn_of_doubtful(self, unmet: int) -> None:
         _LOG.warning(
-            "Stream %s: a sweep did not meet %d of %d rows. More than half is taken for a question that does not give "
-            "all rows (see `deletions.params`, and what the credentials may see), so none of them is told as gone. If "
-            "they are, refresh the stream.",
+            "Stream %s: a sweep did not meet %d of %d rows. More than half suggests a query that does not return "
+            "all rows (see `deletions.params`, and the rights of the credentials), so none is reported. If they "
+            "are deleted, refresh the stream.",
             self._stream,
             unmet,
             len(self._rows),

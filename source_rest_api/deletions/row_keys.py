@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ABSENT = Raw(b"")
 _NOT_SCALAR = b"{[n"
-"""What values that have no place in a key begin with."""
+"""First characters of values that cannot be part of a key."""
 _NUMBERS, _DIGITS, _TEXTS = b"n", b"x", b"t"
 """How a text holds the keys: as steps between integers or between hexadecimal digits in a pattern, or as they are."""
 _HEXADECIMAL = b"0123456789abcdef"
@@ -182,7 +182,7 @@ class Keys:
         self._base = None
 
     def texts(self) -> tuple[str, str]:
-        """What `Keys` is made from again."""
+        """Returns the text from which `Keys` can be made again."""
         if self._base is None or len(self._added) > max(_FEW, len(self._all) // _SHARE):
             self._base = encode(self._all)
             self._added = set()

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from source_rest_api.streams.stream import Stream
 
     Step: TypeAlias = "SliceReader | SweepReader | Planned | Barrier | SweepEnd"
-    """What a plan consists of."""
+    """A step of a plan."""
 
 _KEYLESS = "Rows were met whose `primary_key` is absent or null: `deletions.params` has to ask for its fields."
 
 
 class Sweep:
-    """What `deletions` adds to the read of a stream.
+    """The delete detection of a stream.
 
     Args:
         stream: The stream; its endpoint has `deletions`.
@@ -139,7 +139,7 @@ _DOUBTS = {
     "doubts": "it ended beside signs of more",
     "ignored": "an error was ignored by a rule in `errors`, and what it stands for may have rows",
 }
-"""What the stats of a sweep, or of a stream above, may count, and what that says of the sweep."""
+"""Counts of a sweep, or of a parent stream, that speak against it, with the reason."""
 
 
 class SweepReader:
@@ -156,7 +156,7 @@ class SweepReader:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing more to ask for."""
+        """True if there is nothing more to ask for."""
         return self._reader.ended or self._sweep.doubt is not None
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:

@@ -42,7 +42,7 @@ def tombstones(endpoint: Endpoint, keys: Iterable[bytes], gone_at: datetime, new
 
 
 def _common(endpoint: Endpoint, gone_at: datetime, newest: CursorValue | None) -> dict[str, object]:
-    """What all of them have: the cursor, at the place and of the kind that records have it, and when they were gone."""
+    """Returns the fields of all delete records: the cursor as records have it, and the time of the deletion."""
     cursor = endpoint.incremental
     value = None if cursor is None else cursor.at_deletion(gone_at, newest)
     record: dict[str, object] = {}

@@ -29,6 +29,7 @@ _KINDS: dict[str, Kind] = {
 _NOTHING = frozenset({b"null", b"false", b'""', b"0"})
 WILDCARD = "*"
 """The key in a path that matches every item or field."""
+_INDEX = re.compile(r"-?\d{1,9}", re.ASCII)
 _LONGEST_COUNT = 18
 """Upper limit of the digits of a count."""
 
@@ -48,34 +49,54 @@ def items(raw: Raw) -> list[Raw]:
     return _ARRAY.decode(raw) if kind(raw) == "array" else []
 
 
-def find(raw: Raw, path: Sequence[str]) -> Raw | None:
-    """Returns the value at `path`, or None if a key of the path is missing.
+def step(holder: object, path: Sequence[str]) -> tuple[Any, Sequence[str]] | None:
+    """The first key or index of a path in an object or array, and the rest of the path; None if it is not there.
 
-    In an array, a key is an index, which may be negative. A key that contains a dot (`@odata.nextLink`) is found
-    although the path was split there: the longest existing key wins.
+    A key that itself has a dot (`@odata.nextLink`) is found although the path was cut there: the longest key that
+    exists wins. In arrays a key is an index, which may be negative. Every path of the config is followed by this rule.
     """
-    if not path:
-        return raw
-    if kind(raw) == "array":
-        try:
-            return find(items(raw)[int(path[0])], path[1:])
-        except (ValueError, IndexError):
-            return None
-    return find_in(fields(raw), path)
-
-
-def find_in(entries: Opened, path: Sequence[str]) -> Raw | None:
-    """Returns the value at `path` in an object's fields, like `find`."""
-    for length in range(len(path), 0, -1):
-        value = entries.get(".".join(path[:length]))
-        if value is not None:
-            return find(value, path[length:]) if isinstance(value, Raw) else find_in(value, path[length:])
+    if isinstance(holder, dict):
+        for length in range(len(path), 0, -1):
+            key = path[0] if length == 1 else ".".join(path[:length])
+            if key in holder:
+                return key, path[length:]
+    elif isinstance(holder, list) and is_index(path[0]) and -len(holder) <= int(path[0]) < len(holder):
+        return int(path[0]), path[1:]
     return None
+
+
+def is_index(key: str) -> bool:
+    """True if a key of a path may be an index of an array."""
+    return _INDEX.fullmatch(key) is not None
+
+
+def find(raw: Raw, path: Sequence[str]) -> Raw | None:
+    """The value at `path`, or None if a key on the way is absent; `step` says how paths are followed."""
+    return find_in(items(raw) if kind(raw) == "array" else fields(raw), path) if path else raw
+
+
+def find_in(holder: Opened | list[Raw], path: Sequence[str]) -> Raw | None:
+    """As `find`, in an object's fields or an array's items."""
+    found = step(holder, path)
+    if found is None:
+        return None
+    key, rest = found
+    value = holder[key]
+    return find(value, rest) if isinstance(value, Raw) else find_in(value, rest)
 
 
 def spellings(path: Sequence[str]) -> list[str]:
     """Returns the keys with which a path may begin, because a key may contain dots."""
     return [".".join(path[:length]) for length in range(1, len(path) + 1)]
+
+
+def cuts(path: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """All keys that a path may stand for, as `step` prefers them: of `a.b` the key `a.b`, then `b` inside `a`."""
+    if not path:
+        yield ()
+    for length in range(len(path), 0, -1):
+        for rest in cuts(path[length:]):
+            yield (".".join(path[:length]), *rest)
 
 
 def matches(raw: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Raw | None]]:

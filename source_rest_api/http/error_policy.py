@@ -19,13 +19,16 @@ _EXPECTED = "; if this response is expected, add a rule with `action: ignore` to
 PROXY_CREDENTIALS = "set them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
 """Advice for the user if a proxy requires authentication."""
 _ADVICE = {
-    HTTPStatus.BAD_REQUEST: "check the endpoint's `params`, `body` and `pagination`",
-    HTTPStatus.UNAUTHORIZED: "check the credentials in `authentication`",
-    HTTPStatus.FORBIDDEN: f"the credentials in `authentication` lack permission{_EXPECTED}",
-    HTTPStatus.NOT_FOUND: f"check `url_base` and the endpoint's `path`{_EXPECTED}",
-    HTTPStatus.METHOD_NOT_ALLOWED: "check `http_method`",
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"the proxy requires credentials; {PROXY_CREDENTIALS}",
+    HTTPStatus.NOT_MODIFIED: "Nothing changed: remove `If-None-Match` and `If-Modified-Since` from `headers`",
+    HTTPStatus.UNAUTHORIZED: "Check the credentials in `authentication`",
+    HTTPStatus.FORBIDDEN: f"The credentials in `authentication` lack permission{_EXPECTED}",
+    HTTPStatus.NOT_FOUND: f"Check `url_base` and the endpoint's `path`{_EXPECTED}",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Check `http_method`",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"The proxy requires credentials; {PROXY_CREDENTIALS}",
+    HTTPStatus.GONE: "The resource is gone for good: if the state is too old for the API, reset the stream; if "
+    f"the API has retired the path, correct `path`{_EXPECTED}",
 }
+_FAULTS_REQUEST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 class Verdict(NamedTuple):
@@ -42,6 +45,8 @@ class Verdict(NamedTuple):
     """True if the API rejected the request without processing it, so even a POST may be retried."""
     overload: bool = False
     """True if the API seems overloaded, so fewer requests should run at the same time."""
+    faults_request: bool = False
+    """True if the API finds fault with the request, so that the error has to show its parameters."""
 
 
 def judge(response: Response) -> Verdict | None:
@@ -49,7 +54,7 @@ def judge(response: Response) -> Verdict | None:
     status = response.status
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
-    message = f"The API returned {describe(response)}"
+    message = _sentence(f"The API returned {describe(response)}")
     wait = rate_limits.retry_after(response.headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _limits(response)):
         limit = TransientError(f"Rate limited by the API ({describe(response)}).")
@@ -57,13 +62,17 @@ def judge(response: Response) -> Verdict | None:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         overload = status == HTTPStatus.SERVICE_UNAVAILABLE
         refused = overload and wait is not None
-        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=refused, overload=overload)
+        return Verdict(TransientError(message), retry=True, wait=wait, refused=refused, overload=overload)
     if status in _RETRIED:
-        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=True)
+        return Verdict(TransientError(message), retry=True, wait=wait, refused=True)
     advice = _ADVICE.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.IM_A_TEAPOT)
-    error = ConfigError(f"{message}{f': {advice}' if advice else ''}.")
+    error = ConfigError(f"{message} {advice}." if advice else message)
     error.status = status
-    return Verdict(error)
+    return Verdict(error, faults_request=status in _FAULTS_REQUEST)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("…", "?", "!")) else f"{text}."
 
 
 def judge_part(response: Response) -> Verdict | None:

@@ -145,6 +145,15 @@ class JsonPayload(Struct, frozen=True):
         """
         return replace(self, value=_placed(self.value, (*self.prefix, *name.split(".")), value, name))
 
+    @property
+    def names(self) -> list[str]:
+        """Its fields, and those that stand where parameters are put."""
+        inner = self.value
+        for key in self.prefix:
+            inner = inner.get(key) if isinstance(inner, dict) else None
+        below = [".".join((*self.prefix, name)) for name in inner] if self.prefix and isinstance(inner, dict) else []
+        return [*(self.value if isinstance(self.value, dict) else ()), *below]
+
     def encode(self) -> bytes:
         """Return the bytes to send. Decimals keep all their digits."""
         return _encode(self.value)
@@ -159,6 +168,11 @@ class FormPayload(Struct, frozen=True):
     def with_field(self, name: str, value: int | str) -> FormPayload:
         """Return a copy with a field added or replaced."""
         return replace(self, fields={**self.fields, name: str(value)})
+
+    @property
+    def names(self) -> list[str]:
+        """Its fields."""
+        return list(self.fields)
 
     def encode(self) -> bytes:
         """Return the bytes to send."""
@@ -180,6 +194,11 @@ class TextPayload(Struct, frozen=True):
         raise ConfigError(
             f"`{name}` cannot be added to a text body: write `{{{{ next_page_token }}}}` at its place in `body.text`."
         )
+
+    @property
+    def names(self) -> list[str]:
+        """None: text has no fields."""
+        return []
 
     def encode(self) -> bytes:
         """Return the bytes to send."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
+_PARAMETERS = "parameters come from `params`, `body`, `pagination` and `incremental`"
 _CENTURY = 3e9
 """Seconds. A longer rate limit would end at a date that `datetime` cannot express."""
 
@@ -185,7 +186,10 @@ class Requester:
             error.message += (
                 f" The next sync resumes from its state. The limit ends at {write(ends.replace(microsecond=0))}."
             )
+        if verdict.faults_request:
+            error.message += f" The request sent {request.asked}; {_PARAMETERS}."
         error.message += patience.history(self._clock())
+        error.is_exhausted = True
         return error.at(str(request))
 
     def _wait(self, seconds: float) -> None:
@@ -227,9 +231,10 @@ class Requester:
             judged = self._judged(request, response)
             return judged if isinstance(judged, Verdict) else _Success(read(judged))
         except RateLimitedError as error:
-            return Verdict(error, retry=True, limited=True, refused=True)
+            again = not error.is_exhausted  # a request for a token had its own retries
+            return Verdict(error, retry=again, limited=True, refused=True)
         except BrokenAnswerError as error:
-            return Verdict(error, retry=True)
+            return Verdict(error, retry=not error.is_exhausted)
         except SourceError as error:
             return Verdict(error)
         except TransportError as error:

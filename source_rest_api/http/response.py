@@ -11,6 +11,8 @@ from msgspec import DecodeError, Struct, field
 
 from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.excerpt import LONGEST, excerpt
+from source_rest_api.http import api_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -75,7 +77,8 @@ _STEP = 1 << 14
 """Bytes decoded at once; they fit into a CPU's first-level cache."""
 
 
-_SNIPPET = 80
+_LARGEST_ERROR = 1 << 20
+"""Bytes of a body in which a reason is looked for."""
 
 
 ZIP = b"PK\x03\x04"
@@ -90,9 +93,6 @@ BOMS = (
 )
 
 
-_MARKS = tuple(bom for bom, _ in BOMS)
-
-
 _NO_CHARSETS = frozenset(
     {
         *("base64", "bz2", "hex", "quopri", "rot-13", "uu", "zlib"),
@@ -103,14 +103,37 @@ _NO_CHARSETS = frozenset(
 
 
 def describe(response: Response) -> str:
-    """Describe a response in an error: status, content type, size and beginning of the body."""
+    """Describe a response in an error: status, content type, size, and the API's own reason or the body's beginning."""
     if not response.body:
         return f"HTTP {response.status}, empty body"
-    start = response.body[:_SNIPPET].decode("utf-8", "replace")
-    printable = "".join(c if c.isprintable() else " " for c in start).strip()
-    more = "…" if len(response.body) > _SNIPPET else ""
     kind = response.content_type or "no content type"
-    return f"HTTP {response.status}, {kind}, {len(response.body)} bytes: {printable}{more}"
+    said = excerpt(_reason(response), LONGEST) or excerpt(_text(response.body[:_STEP], response))
+    return f"HTTP {response.status}, {kind}, {len(response.body)} bytes: {said}"
+
+
+def _reason(response: Response) -> str:
+    """The API's own reason, if the body is JSON and has one."""
+    if len(response.body) > _LARGEST_ERROR:
+        return ""
+    try:
+        return api_reason.find(raw_json.parse(_text(response.body, response).encode("utf-8", "replace")))
+    except (DecodeError, RecursionError):
+        return ""
+
+
+def _text(start: bytes, response: Response) -> str:
+    """The beginning of a body as text, with signs of replacement where it is none."""
+    mark, charset = _charset(response)
+    try:
+        return start[len(mark) :].decode(checked_charset(charset), "replace")
+    except LookupError:
+        return start.decode("utf-8", "replace")
+
+
+def _charset(response: Response) -> tuple[bytes, str]:
+    """The body's byte order mark, if it has one, and its charset: by the mark, else as it is declared, else UTF-8."""
+    marked = next(((bom, name) for bom, name in BOMS if response.body.startswith(bom)), None)
+    return marked or (b"", named_charset(response) or "utf-8")
 
 
 def utf8(response: Response) -> bytes:
@@ -122,10 +145,7 @@ def utf8(response: Response) -> bytes:
     """
     body = response.body
     refuse_zip(body)
-    charset = named_charset(response) or "utf-8"
-    mark = b""
-    if body.startswith(_MARKS):
-        mark, charset = next((bom, name) for bom, name in BOMS if body.startswith(bom))
+    mark, charset = _charset(response)
     try:
         if charset == "utf-8":
             text = body[len(mark) :] if mark else body

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from source_rest_api.model import Path
 
 Position: TypeAlias = int | str
-"""Where in a slice a page stands: a page number, an offset, a token or a URL. Small, and fit for state."""
+"""The place of a page in a slice: a page number, an offset, a token or a URL. Small enough for the state."""
 
 
 class End(Struct, frozen=True):
@@ -35,7 +35,7 @@ class End(Struct, frozen=True):
     guessed: bool = False
     """True if it rests on something absent: an empty or a short page."""
     beyond: Position | None = None
-    """Where to go on if the response shows signs of more."""
+    """The position to go on with, if the response shows signs of more."""
     contradicted_by: str | None = None
     """The field that the config names to say whether there is more, and that says so."""
     reach: int | None = None
@@ -69,7 +69,7 @@ class Page(Struct, frozen=True):
     earlier: int = 0
     """Records of earlier parts of the same answer, where it is read while it arrives."""
     last: bool = True
-    """Whether the answer ends with this part."""
+    """True if the answer ends with this part."""
     known: Mapping[Path, Raw | None] = {}
     """Values of the body that have been read."""
 
@@ -111,7 +111,7 @@ class Page(Struct, frozen=True):
 
     @property
     def base_url(self) -> str:
-        """What relative URLs in the body begin at: its context URL (OData JSON Format 4.01, section 4.3), or its own.
+        """The base of relative URLs in the body: its context URL (OData JSON Format 4.01, section 4.3), or its own.
 
         Raises:
             ConfigError: The context URL is none.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Next, Page
 
 NAMES = frozenset({"response", "headers", "last_record", "last_page_size", "page_size", templates.TOKEN})
-"""What they read."""
+"""The names that they may read."""
 
 
 def _check(text: str) -> str:
@@ -58,7 +58,7 @@ class _Headers(dict[str, Any]):
 
 
 def holds(text: str, page: Page, page_size: int | None) -> bool:
-    """Whether what an expression gives for a page is true, not empty and not zero.
+    """True if what an expression gives for a page is true, not empty and not zero.
 
     Args:
         text: The expression.

@@ -16,6 +16,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from source_rest_api.formats import paging_names, raw_json
+from source_rest_api.formats.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Page
 
 _TARGETS = frozenset({"href", "url", "uri", "link", "after", "cursor", "token", "offset", "page", "value"})
-"""What an object with a name of `paging_names.NEXT` holds the next page by."""
+"""Fields by which an object with a name of `paging_names.NEXT` leads to the next page."""
 _RELATIONS = ("rel", "relation")
 _DEPTH = 4
 """Levels of objects that are looked into: `data.issues.pageInfo.hasNextPage` is four."""
@@ -104,7 +105,7 @@ def _header_signs(page: Page) -> Iterator[Sign]:
         if text.startswith("{"):  # ASP.NET's X-Pagination
             yield from _in_json(name, text, page)
         elif paging_names.NEXT.fullmatch(plain) and text.strip().lower() not in {"", "0", "null", "none", "false"}:
-            yield Sign(f"the header `{name}` is {text[:80]}", f"{{type: cursor, cursor_header: {name}, …}}")
+            yield Sign(f"the header `{name}` is {excerpt(text)}", f"{{type: cursor, cursor_header: {name}, …}}")
         elif paging_names.MORE.fullmatch(plain) and text.strip().lower() in {"true", "1"}:
             yield Sign(f"the header `{name}` is {text}", "{type: page_number, …} or {type: offset, …}")
         elif paging_names.TOTAL.fullmatch(plain) or paging_names.TOTAL_PAGES.fullmatch(plain):

@@ -9,15 +9,18 @@ import msgspec
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from source_rest_api.config.endpoint import Endpoint
 
 
-class _StreamName(msgspec.Struct):
+class _Stream(msgspec.Struct):
     name: str
+    json_schema: Any = None
 
 
 class _Configured(msgspec.Struct):
-    stream: _StreamName
+    stream: _Stream
     sync_mode: Literal["full_refresh", "incremental"] = "full_refresh"
 
 
@@ -30,6 +33,8 @@ class ConfiguredStream(msgspec.Struct, frozen=True):
 
     name: str
     incremental: bool
+    json_schema: Mapping[str, Any] = {}
+    """The schema that the destination knows; empty if the catalog has none."""
 
 
 def load(value: Any) -> list[ConfiguredStream]:
@@ -46,11 +51,19 @@ def load(value: Any) -> list[ConfiguredStream]:
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ConfigError(f"The catalog contains a stream more than once: {', '.join(twice)}. Remove the duplicates.")
-    return [ConfiguredStream(c.stream.name, c.sync_mode == "incremental") for c in catalog.streams]
+    return [
+        ConfiguredStream(
+            configured.stream.name,
+            configured.sync_mode == "incremental",
+            configured.stream.json_schema if isinstance(configured.stream.json_schema, dict) else {},
+        )
+        for configured in catalog.streams
+    ]
 
 
 def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:
     """Returns the AirbyteStream that describes an endpoint."""
+    endpoint = endpoint.spelled_by(json_schema)
     incremental = endpoint.incremental
     described: dict[str, Any] = {
         "name": endpoint.name,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import time
 from contextlib import suppress
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from msgspec import Raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from io import RawIOBase
     from typing import BinaryIO
 
     from source_rest_api.errors import SourceError
@@ -173,27 +175,56 @@ def _trace(kind: str, **body: dict[str, Any]) -> bytes:
 
 
 class Writer:
-    """Writes and flushes blocks of whole lines; safe to call from any thread."""
+    """Writes blocks of whole lines, each at once and to its end; safe to call from any thread.
+
+    Python's own buffer is left out: with `-u` or PYTHONUNBUFFERED there is none, and a write to the file below may be
+    short, because a signal came (SIGSTOP too) or because the pipe does not block.
+    """
 
     def __init__(self, output: BinaryIO) -> None:
-        self._output = output
+        self._file: RawIOBase | BinaryIO = getattr(output, "raw", output)
         self._lock = Lock()
-        with suppress(OSError, ValueError):  # an inherited non-blocking pipe would cut a line in half
-            os.set_blocking(output.fileno(), True)
 
     def write(self, block: bytes) -> None:
-        """Writes and flushes a block.
+        """Writes a whole block.
 
         Raises:
             OSError: The reading process has closed the pipe.
         """
+        rest = memoryview(block)
         with self._lock:
-            self._output.write(block)
-            self._output.flush()
+            while rest:
+                written = self._file.write(rest)
+                if written is None:  # whoever shares the pipe does not want to wait; we do
+                    _wait_for(self._file, select.POLLOUT)
+                else:
+                    rest = rest[written:]
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        """Call `gone` when nobody reads any more, from a thread of its own.
+
+        A write would fail then, but none comes while an API is waited for, for an hour perhaps. The thread costs
+        nothing: it sleeps in `poll`, which is asked for no event and so returns for errors only, such as the closed
+        end of a pipe. A file has no reader who could go away; there it sleeps until the process ends.
+        """
+
+        def watch() -> None:
+            with suppress(OSError, ValueError):
+                _wait_for(self._file, 0)
+                gone()
+
+        Thread(target=watch, daemon=True, name="reader-watch").start()
 
     def give_up(self) -> None:
-        """Redirects buffered output to the null device, so that the interpreter exits without a broken-pipe error."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self._output.fileno())
+        """Sends what is still written to the null device, so that the interpreter exits without a broken-pipe error."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
+
+
+def _wait_for(file: RawIOBase | BinaryIO, event: int) -> None:
+    """Waits until a file is ready for an event, or its other end is closed."""
+    poll = select.poll()
+    poll.register(file.fileno(), event)
+    poll.poll()
 
 
 class LogHandler(logging.Handler):

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats.excerpt import excerpt
 
 
 class _Descriptor(msgspec.Struct):
@@ -37,7 +38,7 @@ def load(value: Any) -> dict[str, dict[str, Any]]:
         try:
             stream = msgspec.convert(inner, _State).stream
         except msgspec.ValidationError as error:
-            shown = msgspec.json.encode(inner, enc_hook=str)[:200].decode("utf-8", "replace")
+            shown = excerpt(msgspec.json.encode(inner, enc_hook=str))
             raise ConfigError(
                 f"The state {shown} is not an Airbyte stream state ({error}). Give a list of "
                 '`{"type": "STREAM", "stream": {"stream_descriptor": {"name": …}, "stream_state": …}}`.'

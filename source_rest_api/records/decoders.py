@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from source_rest_api.http.response import utf8
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from msgspec import Raw
 
     from source_rest_api.http.response import Response
+
+
+class StreamedDecoder(Protocol):
+    """The interface of a format that is read while the body arrives. `WholeBody` is the base of all other formats."""
+
+    @property
+    def type(self) -> str:
+        """The name of the format in the config."""
+
+    @property
+    def selects(self) -> bool:
+        """True if a selector finds the records in the decoded value."""
+
+    def pages(self, response: Response) -> Iterator[list[Raw]]:
+        """Yields the records of a body in batches."""
 
 
 class WholeBody(Model):

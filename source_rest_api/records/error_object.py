@@ -8,7 +8,8 @@ from msgspec import Raw
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError, RateLimitedError
 from source_rest_api.formats import paging_names, raw_json
-from source_rest_api.http import rate_limits
+from source_rest_api.formats.excerpt import LONGEST, excerpt
+from source_rest_api.http import api_reason, rate_limits
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,7 +44,8 @@ def refuse(fields: Opened, own: Collection[str] = (), *, is_record: bool = False
     said = {key: value for key in KEYS if isinstance(value := fields.get(key), Raw) and key not in own}
     for key in ERRORS:
         if key in said and not raw_json.is_nothing(said[key]):
-            raise _failed(f"`{key}` is {bytes(said[key])[:200].decode('utf-8', 'replace')}")
+            reason = excerpt(api_reason.find(said[key]), LONGEST) or excerpt(bytes(said[key]))
+            raise _failed(f"`{key}` is {reason}", excerpt(bytes(said[key]), LONGEST))
     if is_record:
         return
     for key in _SUCCESS:
@@ -57,6 +59,6 @@ def refuse(fields: Opened, own: Collection[str] = (), *, is_record: bool = False
         raise BrokenAnswerError(f"The response is incomplete: `_shards.failed` is {raw_json.count(failed)}. {_ACCEPT}")
 
 
-def _failed(what: str) -> ConfigError | RateLimitedError:
+def _failed(what: str, whole: str = "") -> ConfigError | RateLimitedError:
     message = f"The API returned an error in a response with a success status: {what}."
-    return RateLimitedError(message) if rate_limits.named_in(what) else ConfigError(f"{message} {_ACCEPT}")
+    return RateLimitedError(message) if rate_limits.named_in(f"{what} {whole}") else ConfigError(f"{message} {_ACCEPT}")

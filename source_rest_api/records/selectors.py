@@ -56,7 +56,7 @@ class RecordSelector(Model):
 
         Args:
             root: The body.
-            accepted: Whether an error object in it is none.
+            accepted: True if an error object in it is none.
 
         Raises:
             ConfigError: There is no such path, it does not lead to objects, or the API answered with an error
@@ -66,7 +66,7 @@ class RecordSelector(Model):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the records are an array as it stands, at one path or the body itself."""
+        """True if the records are an array as it stands, at one path or the body itself."""
         several = self.records_paths or raw_json.WILDCARD in (self.records_path or ())
         return not (several or self.records_key_field or self.columns_path or self.explode or self.wrap_scalars_as)
 
@@ -85,7 +85,7 @@ class RecordSelector(Model):
         )
 
     def _shaped(self, root: Raw, found: list[Raw]) -> list[Raw]:
-        """What the path leads to, as objects."""
+        """Returns the values at the path as objects."""
         if self.columns_path is not None:
             names = shapes.columns(root, self.columns_path)
             found = [shapes.row(values, names, index) for index, values in enumerate(found)]
@@ -193,11 +193,11 @@ def _has_nested_records(fields: dict[str, Raw]) -> bool:
 
 
 def _left_out(root: Raw, path: Path) -> bool:
-    """Whether the value at the path is absent or null, and nothing that could hold records stands on the way to it."""
+    """True if the value at the path is absent or null, and nothing that could hold records stands on the way to it."""
     for length, key in enumerate(path):
         holder = raw_json.find(root, path[:length])
         what = "null" if holder is None else raw_json.kind(holder)
-        by_index = what == "array" and key.lstrip("-").isdecimal()
+        by_index = what == "array" and raw_json.is_index(key)
         if what not in {"object", "null"} and not by_index and not (holder is not None and raw_json.is_nothing(holder)):
             return False
     value = raw_json.find(root, path)
@@ -205,7 +205,7 @@ def _left_out(root: Raw, path: Path) -> bool:
 
 
 def _shape(root: Raw) -> str:
-    """What was seen, for an error: the keys, with the kinds of their values."""
+    """Describes a body in an error: its keys, with the types of their values."""
     fields = raw_json.fields(root)
     if not fields:
         return f"the answer is {_named(root)}"

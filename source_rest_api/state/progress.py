@@ -1,4 +1,4 @@
-"""What a read of one stream has delivered, and the state that says so.
+"""The progress of one stream: what has been delivered, and the state for it.
 
 Only what has passed on to the writer is noted here, in the order in which it passed. So a state covers exactly the
 records before it.
@@ -36,7 +36,7 @@ class KnownRows(Protocol):
         """Note that the stream came to its end."""
 
     def dump(self) -> RowsState | None:
-        """What the state says of the rows."""
+        """Returns the rows for the state."""
 
 
 @dataclass
@@ -94,11 +94,11 @@ class Progress:
 
     @property
     def changed(self) -> bool:
-        """Whether something has moved since the last `dump`."""
+        """True if something has moved since the last `dump`."""
         return self._changed or (self._known_rows is not None and self._known_rows.changed)
 
     def is_done(self, partition: str) -> bool:
-        """Whether an earlier run of this full refresh has read the partition."""
+        """True if an earlier run of this full refresh has read the partition."""
         return partition in self._done or digests.digest(partition) in self._done
 
     def saved(self, partition: str) -> CursorValue | None:
@@ -127,7 +127,7 @@ class Progress:
         if moved.done:
             entry = self._entry(moved, done=True, newest=_newer(self._cursor, entry.newest, moved.newest))
             partition.done += 1
-        elif moved.ordered and moved.newest is not None and moved.interval.start is not None:
+        elif self._splits(moved):
             self._split(moved, entry, key)
             return
         elif moved.bookmark is not None:
@@ -139,6 +139,11 @@ class Progress:
         self._slices[key] = entry
         self._changed = True
         self._finish(moved.partition)
+
+    def _splits(self, moved: PageProgress) -> bool:
+        """True if records come in order, so that all up to the newest one is done. A full refresh has no cursor."""
+        known = moved.newest is not None and moved.interval.start is not None
+        return self._cursor is not None and moved.ordered and known
 
     def complete(self, now: datetime) -> None:
         """Note that the stream came to its end: partitions that it did not meet are missing."""

@@ -1,4 +1,4 @@
-"""What the read of a stream moves in its progress: a page, a planned partition, a sweep."""
+"""Events that move the progress of a stream: a page, a planned partition, a sweep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Bookmark(Struct, frozen=True):
-    """Where to go on inside a slice."""
+    """A place inside a slice from which to resume."""
 
     at: Position
     page: int
@@ -25,7 +25,7 @@ class Bookmark(Struct, frozen=True):
 
 
 class PageProgress(Struct, frozen=True):
-    """What one page of a slice moves."""
+    """The progress that one page of a slice makes."""
 
     partition: str
     interval: Slice
@@ -37,7 +37,7 @@ class PageProgress(Struct, frozen=True):
     boundary: tuple[str, ...] = ()
     """Digests of the page's records that have it."""
     ordered: bool = False
-    """Whether everything up to `newest` has been delivered."""
+    """True if everything up to `newest` has been delivered."""
     keys: Sequence[bytes] = ()
     """Keys of the records, where `deletions` follows them."""
 
@@ -61,7 +61,7 @@ class Swept(Struct, frozen=True):
 
 
 class Barrier(Struct, frozen=True):
-    """What was planned before has to have ended well before the plan goes on."""
+    """A point at which the plan waits until everything before it has ended well."""
 
 
 class SweepEnd(Struct, frozen=True):

@@ -1,4 +1,4 @@
-r"""What the last sync reached, as it stands in STATE messages.
+r"""The state of a stream, as it stands in STATE messages.
 
 {"version": 2, "cursor": "2024-06-01T00:00:00Z"}                        a stream read once
 {"version": 2, "cursors": {"{\"repos.name\":\"a\"}": "2024-..."}}       ... once for each parent record
@@ -21,6 +21,7 @@ import msgspec
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
 from source_rest_api.formats.digests import digest
+from source_rest_api.formats.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +57,7 @@ class SliceState(msgspec.Struct, omit_defaults=True):
 
 
 class Reading(msgspec.Struct, omit_defaults=True):
-    """What an unfinished sync has delivered."""
+    """The progress of an unfinished sync."""
 
     mode: str
     """The sync mode: `incremental` or `full_refresh`."""
@@ -113,6 +114,14 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         entries = self.reading.slices if self.reading is not None else []
         inner = (text for entry in entries for text in (entry.start, entry.end, entry.newest))
         yield from (text for text in (self.cursor, *self.cursors.values(), *inner) if text is not None)
+
+    def moments(self) -> Iterator[str]:
+        """All moments that the connector wrote."""
+        yield from self.missing.values()
+        if self.reading is not None:
+            yield self.reading.began_at
+        if self.rows is not None:
+            yield self.rows.swept_at
 
     def known(self, partition: str) -> list[str]:
         """Digests of the records at a partition's cursor."""
@@ -196,6 +205,8 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
             raise ValueError("it has no `version`")  # noqa: TRY301 -- told with the other reasons
         with _LEARNING:
             state = msgspec.convert(value, StreamState)
+        for moment in state.moments():
+            datetimes.parse(moment)
     except (msgspec.ValidationError, ValueError) as error:
         raise foreign(stream, value, str(error)) from None
     state.version = VERSION
@@ -204,7 +215,7 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
 
 def foreign(stream: str, value: object, reason: str) -> ConfigError:
     """The error for a state that cannot be used."""
-    shown = msgspec.json.encode(value, enc_hook=str)[:200].decode("utf-8", "replace")
+    shown = excerpt(msgspec.json.encode(value, enc_hook=str))
     return ConfigError(
         f"Stream {stream}: the state {shown} is not one of this connector ({reason}). Reset the stream, or correct it."
     )

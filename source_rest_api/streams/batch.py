@@ -1,4 +1,4 @@
-"""What the reader of a slice hands on: records, and what they move."""
+"""Batches: the records that the reader of a slice hands on, with the progress they make."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Batch(Struct, frozen=True):
 
 
 class Out(Protocol):
-    """Where a reader's work goes."""
+    """The receiver of a reader's batches."""
 
     def put(self, item: Batch) -> None:
         """Pass on a batch. Waits while the queue is full."""
@@ -39,6 +39,6 @@ class Partition(Struct, frozen=True):
     records: Mapping[str, Any] = {}
     """Each parent's record (as far as templates use it) and each value, by their names in templates."""
     key: str = ""
-    """What tells it from others, in state and logs: what the endpoint uses of it, as JSON."""
+    """The identity of the partition in state and logs: the values that the endpoint uses, as JSON."""
     copies: Mapping[str, Any] = {}
-    """What is added to each record."""
+    """Fields to add to each record."""

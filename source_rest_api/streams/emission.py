@@ -1,4 +1,4 @@
-"""What a stream emits of the records that it reads."""
+"""Turns the records of a page into those that the stream emits."""
 
 from __future__ import annotations
 

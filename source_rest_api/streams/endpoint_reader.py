@@ -65,17 +65,17 @@ class EndpointReader:
 
     @property
     def in_order(self) -> bool:
-        """Whether the config says that records come oldest first."""
+        """True if the config says that records come oldest first."""
         return self.endpoint.incremental is not None and self.endpoint.incremental.in_order
 
     @property
     def overlaps(self) -> bool:
-        """Whether the last row of each page is asked for again with the next one, to notice rows that moved."""
+        """True if the last row of each page is asked for again with the next one, to notice rows that moved."""
         wished: bool | None = getattr(self.paginator, "overlap", None)
         return self.paginator.shifts == "row" and bool(self.endpoint.primary_key) if wished is None else wished
 
     def following(self, page: Page) -> Next:
-        """Where to go on after a page. An end has to be checked by `end`."""
+        """Returns the position after a page, or its end, which `end` has to check."""
         with self.place(page):
             following = page.last_of_all or self.paginator.next(page)
             if isinstance(following, End) and following.beyond is not None and says_more(page, following) is not None:
@@ -120,17 +120,24 @@ class EndpointReader:
         return ErrorContext(self.name, page.request, f"page {page.number}")
 
     def identity(self, record: Raw) -> bytes:
-        """What tells a record from others: its primary key, or all of it."""
+        """Returns the identity of a record: its primary key, or all of its bytes."""
         if not self.endpoint.primary_key:
             return bytes(record)
         return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in self.endpoint.primary_key)
 
     def may_keep(self, position: Position) -> bool:
-        """Whether a position may stand in the state: it holds no secret."""
+        """True if a position may stand in the state: it holds no secret."""
         return isinstance(position, int) or self._mask(position) == position
 
+    @property
+    def adds_cursor(self) -> bool:
+        """True if `add_fields` makes the cursor field, so that only the emitted records have it."""
+        incremental = self.endpoint.incremental
+        field = None if incremental is None else incremental.cursor_field
+        return field is not None and ".".join(field) in self.endpoint.add_fields
+
     def observe(self, page: Page, interval: Slice) -> PageCursors | None:
-        """What the cursor values of a page tell."""
+        """Reads the cursor values of a page, and warns of unreadable ones."""
         incremental = self.endpoint.incremental
         if incremental is None:
             return None

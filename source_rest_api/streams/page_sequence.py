@@ -38,7 +38,7 @@ class Again:
 
 
 class PageSequence:
-    """What is known of the pages of a slice so far. Used by the thread whose turn it is.
+    """The pages of a slice so far. Used by the thread whose turn it is.
 
     Args:
         reader: Reads the endpoint.
@@ -89,7 +89,7 @@ class PageSequence:
             if end is None:
                 raise
             continued = replace(page, records=[], earlier=len(page))
-        page, continued = self._rows.counted(page, continued)
+        page, continued = self._rows.counted(page, continued, self.drift.drifts)
         self._fresh += page.last and bool(continued.records)
         return page, continued, end
 
@@ -106,7 +106,9 @@ class PageSequence:
         """
         self._total_reached = False
         if passed:
-            return self._reader.end(page, End("older than the cursor", said=True))
+            passed_by = End("older than the cursor", said=True)  # no end of the list, so that no total is looked at
+            self._reader.stats.end(passed_by.reason)
+            return passed_by
         if self.drift.only_known:
             page = replace(page, records=continued.records, earlier=continued.earlier)
         following: Next = self._reader.following(page)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from source_rest_api.http.requester import Requester
     from source_rest_api.http.response import Response
     from source_rest_api.pagination.page import Position
-    from source_rest_api.pagination.paginators import Pagination
+    from source_rest_api.pagination.paginator import PaginatorProtocol
     from source_rest_api.read_stats import ReadStats
+    from source_rest_api.records.decoders import StreamedDecoder
     from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.request_builder import RequestBuilder
 
@@ -35,13 +36,13 @@ class PageSource:
     def __init__(
         self,
         endpoint: Endpoint,
-        paginator: Pagination,
+        paginator: PaginatorProtocol,
         requests: RequestBuilder,
         requester: Requester,
         stats: ReadStats,
     ) -> None:
         self._name = endpoint.name
-        self._decoder = endpoint.decoder
+        self._decoder: WholeBody | Zip | StreamedDecoder = endpoint.decoder
         self._selector = endpoint.selector
         whole = endpoint.decoder if isinstance(endpoint.decoder, WholeBody) else Json()
         self._envelope = Envelope(whole, endpoint.selector, paths(paginator))
@@ -51,7 +52,7 @@ class PageSource:
 
     @property
     def streamed(self) -> bool:
-        """Whether an answer is read while it arrives, and comes in parts."""
+        """True if an answer is read while it arrives, and comes in parts."""
         return not isinstance(self._decoder, WholeBody)
 
     def ask(self, partition: Partition, interval: Slice, position: Position | None, number: int) -> Iterator[Page]:

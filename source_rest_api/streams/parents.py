@@ -29,12 +29,12 @@ _LOG = logging.getLogger("airbyte.source_rest_api.streams.parents")
 
 
 class Readable(Protocol):
-    """What is asked of a parent's stream."""
+    """The interface of a parent's stream."""
 
     stats: ReadStats
 
     def partitions(self) -> Iterator[Partition]:
-        """What it is read for."""
+        """Yields its partitions."""
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
         """Its records as they are emitted, page by page."""
@@ -56,6 +56,7 @@ class Parents:
         self._make_stream = make_stream
         self._reads: dict[str, _SharedRead] = {}
         self._stats: dict[str, ReadStats] = {}
+        self._warned: set[tuple[str, str]] = set()
         self._lock = Lock()
 
     def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
@@ -73,12 +74,19 @@ class Parents:
         for row in read:
             yield parent_record.decode(row)
 
+    def is_new_warning(self, stream: str, name: str) -> bool:
+        """True the first time in this command that something is to be said of a setting of a stream."""
+        with self._lock:
+            new = (stream, name) not in self._warned
+            self._warned.add((stream, name))
+            return new
+
     def above(self, endpoint: Endpoint) -> list[Endpoint]:
         """All streams that are read for an endpoint."""
         return stream_references.reached_from(self._config, endpoint)
 
     def stats_above(self, endpoint: Endpoint) -> dict[str, ReadStats]:
-        """What the reads of those came to so far, by their names."""
+        """Returns the statistics of the parents' reads so far, by stream name."""
         names = [other.name for other in self.above(endpoint)]
         return {name: self._stats[name] for name in names if name in self._stats}
 
@@ -100,7 +108,7 @@ class Parents:
 
 
 def _needs_bounds(endpoint: Endpoint) -> bool:
-    """Whether the stream cannot be asked for without an interval: its templates read one, or it is read in steps."""
+    """True if the stream cannot be asked for without an interval: its templates read one, or it is read in steps."""
     step = getattr(endpoint.incremental, "step", None)
     intervals = {"stream_interval", "stream_slice"}
     return step is not None or any(intervals & templates.names(text) for text in endpoint.texts)

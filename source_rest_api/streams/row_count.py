@@ -18,7 +18,7 @@ _MOST_PASSES = 3
 
 
 class RowCount:
-    """What came in a slice so far.
+    """The rows that came in a slice so far.
 
     Rows that came twice hide others that did not come: an API without a stable order gives 600 rows of which 580
     differ, and its total is 600. So rows are told apart by their hashes, where they have a key and the API gives a
@@ -38,19 +38,21 @@ class RowCount:
         self._resumes = resumes
         self._seen: set[int] = set()
         self._count = before
-        self._came = before
+        self._twice = 0
+        self._drifts = 0
         self._largest = 0
         self._least_total: int | None = None
         self._has_totals = False
         self._passes = 1
         self._before_pass = 0
 
-    def counted(self, page: Page, new: Page) -> tuple[Page, Page]:
+    def counted(self, page: Page, new: Page, drifts: int = 0) -> tuple[Page, Page]:
         """Notes a page.
 
         Args:
             page: As it came.
             new: The same, without rows that are known.
+            drifts: How often rows were seen to have moved so far.
 
         Returns:
             Both, beside what came before; the second without what an earlier pass delivered.
@@ -58,7 +60,6 @@ class RowCount:
         total = self._total(page)
         if total is not None and (self._least_total is None or total < self._least_total):
             self._least_total = total
-        self._came += len(page.records)
         if self._resumes:  # the page begins with rows that the earlier run delivered, and did not count for it
             self._resumes = False
             self._count += len(page.records)
@@ -67,9 +68,10 @@ class RowCount:
         else:
             self._is_whole = self._is_whole and not page.records
             self._count += len(new.records)
+        self._drifts = drifts
         largest, self._largest = self._largest, max(self._largest, len(page))
         beside = {"distinct": self._count, "largest_before": largest, "least_total": self._least_total}
-        beside["came_twice"] = max(self._came - self._count, 0)
+        beside["came_twice"] = self._twice
         return replace(page, **beside), replace(new, **beside)
 
     @property
@@ -84,9 +86,11 @@ class RowCount:
         as long as each pass finds some.
         """
         missing = self._least_total is not None and self._count < self._least_total
-        came_twice = self._came > self._count
         advances = self._passes == 1 or self._count > self._before_pass
-        if not (self._is_whole and missing and came_twice and advances) or self._passes == _MOST_PASSES:
+        if (
+            not (self._is_whole and missing and (self._twice or self._drifts) and advances)
+            or self._passes == _MOST_PASSES
+        ):
             return False
         self._passes += 1
         self._before_pass = self._count
@@ -100,6 +104,8 @@ class RowCount:
         known = len(self._seen)
         self._seen.update(hashes)
         self._count += len(self._seen) - known
+        if self._passes == 1:
+            self._twice += len(hashes) - (len(self._seen) - known)
         return new
 
     def _total(self, page: Page) -> int | None:

@@ -36,7 +36,7 @@ _RETURNS = 3
 
 
 class RowDrift:
-    """What one page of a slice has delivered, and where in the next one the new rows begin.
+    """Tells where the new rows begin in each page of a slice.
 
     Args:
         reader: Reads the endpoint.
@@ -63,16 +63,16 @@ class RowDrift:
         self.drifts = 0
         """How often rows were seen to have moved."""
         self.moved = False
-        """Whether rows had moved before the last page came, so that pages asked for ahead of it mean nothing."""
+        """True if rows had moved before the last page came, so that pages asked for ahead of it mean nothing."""
         self.only_known = False
-        """Whether the last page held the row before it, and nothing else."""
+        """True if the last page held the row before it, and nothing else."""
 
     def resume(self, anchor: str | None) -> None:
         """Expect a page of an earlier run, which holds the row with this digest."""
         self._anchor, self._resuming = anchor, True
 
     def overlapping(self, position: Position | None) -> Position | None:
-        """Where to ask for a page, so that it begins with the row before it."""
+        """Returns the position to request, so that the page begins with the row before it."""
         return self._paginator.back(position) if self._overlaps and position is not None else position
 
     @property
@@ -137,7 +137,7 @@ class RowDrift:
         return position, page.number - back, max(page.records_before - back * rows, 0)
 
     def bookmark(self, page: Page, following: Next | None) -> Bookmark | None:
-        """Where a later run may go on after a page, if that is safe to keep."""
+        """Returns the place after a page from which a later run may resume, if it is safe to keep."""
         if following is None or isinstance(following, End) or not self._reader.may_keep(following):
             return None
         if self._paginator.shifts is None:
@@ -174,7 +174,7 @@ class RowDrift:
         return new
 
     def _is_repeated(self, page: Page) -> bool:
-        """Whether a page is the one before it again: as many rows came in front, or, the second time, paging stands.
+        """True if a page is the one before it again: as many rows came in front, or, the second time, paging stands.
 
         Without a key it may as well be other rows that are alike, which the loop guard takes for an error.
 
@@ -195,7 +195,7 @@ class RowDrift:
         return True
 
     def _goes_on(self, page: Page) -> bool:
-        """Whether an overlapping page begins with the last row of the page before."""
+        """True if an overlapping page begins with the last row of the page before."""
         return bool(page.records) and self._is_last(page.records[0])
 
     def _is_last(self, row: Raw) -> bool:
@@ -205,7 +205,7 @@ class RowDrift:
         )
 
     def _went(self, page: Page) -> bool:
-        """Whether rows before a counted page went, so that others may have passed from it to the page before."""
+        """True if rows before a counted page went, so that others may have passed from it to the page before."""
         if self._fell(page):
             return True
         if not self._reader.overlaps or page.position == self._paginator.first():
@@ -215,7 +215,7 @@ class RowDrift:
         return not again.records or not self._is_last(again.records[-1])
 
     def _fell(self, page: Page) -> bool:
-        """Whether there are fewer records in all than with the page before."""
+        """True if there are fewer records in all than with the page before."""
         before, self._total = self._total, self._paginator.total(page)
         if before is None or self._total is None or self._total >= before:
             return False

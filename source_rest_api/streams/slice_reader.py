@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.pagination.page import End
 from source_rest_api.state.progress_events import PageProgress
 from source_rest_api.streams import result_cap, slice_checks
 from source_rest_api.streams.batch import Batch
+from source_rest_api.streams.page_request import PageRequest
 from source_rest_api.streams.page_sequence import Again, PageSequence
 from source_rest_api.streams.slice_checks import CursorBoundary, SortCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from msgspec import Raw
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from source_rest_api.streams.resume import SliceTask
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
+_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""How APIs answer to a token that they have forgotten."""
 
 
 class SliceReader:
@@ -95,7 +99,7 @@ class SliceReader:
         """The work of asking for a page, if one may be asked for now.
 
         Args:
-            ahead: Whether a page counts whose predecessor has not come yet.
+            ahead: True if a page counts whose predecessor has not come yet.
         """
         fetch = self._claimed(ahead=ahead)
         return None if fetch is None else partial(self._run, fetch)
@@ -163,10 +167,9 @@ class SliceReader:
                 self._end()
                 yield Batch([], PageProgress(self._partition.key, self._interval, done=True))
                 return
-            if not self._resumed:
+            if not self._begins_anew(error):
                 self._end()
                 raise
-            _LOG.info("%s. The position of an earlier run is refused, so its slice begins again.", error)
             self._restart()
             changed()
         except BaseException:
@@ -174,7 +177,7 @@ class SliceReader:
             raise
 
     def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
-        """What is new on a page; None if an earlier one has to be asked for again."""
+        """Returns the new records of a page; None if an earlier page has to be requested again."""
         reader, interval, known = self._reader, self._interval, self._known
         advanced = self._pages.advanced(page)
         if advanced is None:
@@ -182,16 +185,24 @@ class SliceReader:
             changed()
             return None
         page, continued, end = advanced
-        seen = reader.observe(continued, interval)
+        if self._resumed and page.last and not len(page) and isinstance(reader.following(page), End):
+            _LOG.info(
+                "Stream %s: the position of an earlier run leads to nothing, so its slice begins again.", reader.name
+            )
+            self._restart()
+            changed()
+            return None
+        seen = None if reader.adds_cursor else reader.observe(continued, interval)
         if seen is not None and reader.in_order:
             self._order.check(seen)
-        following: Next | Again | None = None
-        if page.last:
-            following = end or self._pages.next(page, continued, passed=seen is not None and seen.passed)
+        following = (end or self._pages.next(page, continued, passed=bool(seen and seen.passed))) if page.last else None
+        if following is not None:
             self._go_on(page, following, seen)
             changed()
         new = self._new(continued, seen, known)
         fitted = reader.emission.of(continued, new, self._partition, interval)
+        if reader.adds_cursor:
+            seen = reader.observe(replace(continued, records=fitted.records), interval)
         reader.stats.add(pages=not page.earlier, records=len(new))
         moved = PageProgress(
             self._partition.key,
@@ -264,6 +275,19 @@ class SliceReader:
             self._pages.step_back()
             self._order.step_back()
 
+    def _begins_anew(self, error: ConfigError) -> bool:
+        """True if an error refuses a position or a token of an earlier run, and reading can begin without it."""
+        if self._resumed:
+            _LOG.info("%s. The API refuses the position of an earlier run, so its slice begins again.", error)
+            return True
+        cursor = self._reader.endpoint.incremental
+        may_forget = cursor is not None and cursor.forgettable and self._interval.start is not None
+        if self._delivered or not may_forget or error.status not in _REFUSED:
+            return False
+        _LOG.warning("%s. The API no longer knows the saved token, so everything is read again.", error)
+        self._interval = Slice()
+        return True
+
     def _restart(self) -> None:
         with self._lock:
             self._asked.clear()
@@ -274,22 +298,3 @@ class SliceReader:
         with self._lock:
             self._asked.clear()
             self.ended = True
-
-
-@dataclass(slots=True)
-class PageRequest:
-    """One page that was asked for, and what came of it."""
-
-    position: Position | None
-    number: int
-    overlap: bool = False
-    """True if it begins with the last row of the page before it."""
-    pages: Iterable[Page] = ()
-    error: BaseException | None = None
-    ready: bool = False
-
-    def taken(self) -> Iterator[Page]:
-        """What came; raises what went wrong."""
-        if self.error is not None:
-            raise self.error
-        yield from self.pages

@@ -143,7 +143,7 @@ class Stream:
             yield from self.batches(partition, task.interval)
 
     def partitions(self) -> Iterator[Partition]:
-        """What the stream is read for, each once."""
+        """Yields the partitions of the stream, each once."""
         return iter(self._partitions)
 
     def first_page(self, partition: Partition) -> Page:

@@ -27,6 +27,11 @@ CONFIG_NAMES = frozenset({"config", "secrets"})
 """Names that every template may read."""
 BUILT_IN_NAMES = CONFIG_NAMES | {"stream_interval", "stream_partition", "stream_slice", TOKEN}
 """Names that request templates may read, in addition to functions and parent streams."""
+_INTERVALS = frozenset({"stream_interval", "stream_slice"})
+_NO_START = (
+    "has no value, because nothing says where the first sync begins: set `incremental` and `start_date` (or "
+    "`incremental.start`, if it counts), or give a default, such as `{}.start_time or '2024-01-01'`"
+)
 LARGEST_RESULT = 1_000_000
 """Maximum characters in the result of one template."""
 
@@ -204,9 +209,18 @@ class Filling:
         if isinstance(error, ConfigError):
             error.message = f"The template `{self._text}` cannot be filled: {error.message}."
         elif isinstance(error, TemplateError):
-            raise ConfigError(f"The template `{self._text}` cannot be filled: {error.message}.") from None
+            reason = _without_start(self._text, str(error.message)) or error.message
+            raise ConfigError(f"The template `{self._text}` cannot be filled: {reason}.") from None
         elif isinstance(error, _FAILURES):
             raise ConfigError(f"The template `{self._text}` cannot be filled ({type(error).__name__}).") from None
+
+
+def _without_start(text: str, message: str) -> str:
+    """The reason in the user's words, if a template reads where an interval begins and nothing says it."""
+    if not message.endswith("no attribute 'start_time'"):
+        return ""
+    read = {name for name, *keys in references(text) if keys[:1] == ["start_time"]} & _INTERVALS
+    return f"`{min(read)}.start_time` {_NO_START.format(min(read))}" if read else ""
 
 
 def _json(found: Any) -> Any:
