@@ -144,7 +144,7 @@ def test_fields_are_added_inside_objects(api: Api) -> None:
     got = Reading(api, ROWS[:2], add_fields={"owner.kind": "user", "a.b.c": "{{ record.id }}"})
     assert [record["owner"] for record in got.records] == [{**ROWS[0]["owner"], "kind": "user"}, {"kind": "user"}]  # type: ignore[dict-item]
     assert [record["a"] for record in got.records] == [{"b": {"c": 1}}, {"b": {"c": 2}}]
-    with pytest.raises(ConfigError, match=r"`add_fields` has no place for `state\.x`: `state` is no object"):
+    with pytest.raises(ConfigError, match=r"`add_fields` cannot set `state\.x`: `state` is not an object"):
         Reading(api, add_fields={"state.x": 1})
 
 

@@ -57,7 +57,7 @@ def test_several_paths() -> None:
     """Their records come one after the other; each path must be there."""
     body = {"done": [A], "meta": {"open": [B]}, "other": [{}]}
     assert select(body, records_paths=["done", "meta.open"]) == [A, B]
-    with pytest.raises(ConfigError, match="`records_paths: lost` is not in the answer"):
+    with pytest.raises(ConfigError, match="`records_paths: lost` is not in the response"):
         select(body, records_paths=["done", "lost"])
 
 

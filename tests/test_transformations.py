@@ -118,7 +118,7 @@ def test_snake_case_is_for_all_depths() -> None:
     ("record", "options", "message"),
     [
         ({"a": 1, "b": 2}, {"rename_fields": {"a": "b"}}, "`rename_fields` would overwrite the record's field `b`"),
-        ({"a": 1, "b": 2}, {"rename_fields": {"a": "b.c"}}, "`rename_fields` has no place for `b.c`: `b` is no object"),
+        ({"a": 1, "b": 2}, {"rename_fields": {"a": "b.c"}}, "`rename_fields` cannot set `b.c`: `b` is not an object"),
         ({"a_b": 1, "a": {"b": 2}}, {"flatten": True}, "`flatten` would give two fields the name `a_b`. Set another"),
         (
             {"b": 1, "a": {"b": 2}},

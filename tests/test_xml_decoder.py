@@ -81,7 +81,7 @@ def test_paging(api: Api) -> None:
         return Answer(f"<list>{more}<rows>{row}</rows></list>", headers=XML)
 
     pagination = {"type": "cursor", "cursor_path": "list.next", "cursor_param": "after"}
-    with pytest.raises(ConfigError, match=r"`records_path: list\.rows\.row` is not in the answer"):
+    with pytest.raises(ConfigError, match=r"`records_path: list\.rows\.row` is not in the response"):
         read(api, records_path="list.rows.row", pagination=pagination)
     rows = read(api, records_path="list.rows.row", pagination=pagination, allow_missing_records=True)
     assert rows == [{"id": "0"}, {"id": "2"}]

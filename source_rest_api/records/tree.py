@@ -87,6 +87,8 @@ def put(record: dict[str, Any], path: Path, value: Any, setting: str) -> None:
         holder[key] = inner
         found = raw_json.step(inner, rest)
         if found is None and not isinstance(inner, dict):
-            raise ConfigError(f"`{setting}` has no place for `{'.'.join(path)}`: `{key}` is no object in a record.")
+            raise ConfigError(
+                f"`{setting}` cannot set `{'.'.join(path)}`: `{key}` is not an object in a record. Choose another path."
+            )
         holder, (key, rest) = inner, found or (rest[0], rest[1:])
     holder[key] = value
