@@ -64,9 +64,11 @@ def test_which_files(api: Api) -> None:
         archive.writestr("__MACOSX/data/1.csv", "junk")
     assert read(api, buffer.getvalue(), members="*.csv") == [{"id": "1"}]
     assert read(api, buffer.getvalue(), members="data/1.csv") == [{"id": "1"}]
-    with pytest.raises(ConfigError, match=r"matches `decoder.members: \*.json`; it holds data/1.csv, readme.txt"):
+    with pytest.raises(
+        ConfigError, match=r"matches `decoder.members: \*.json`. The zip file has data/1.csv, readme.txt"
+    ):
         read(api, buffer.getvalue(), members="*.json")
-    with pytest.raises(ConfigError, match="it holds no files"):
+    with pytest.raises(ConfigError, match="The zip file has no files"):
         read(api, packed())
 
 
@@ -145,13 +147,13 @@ BOMB = b"id\n" + (b"1" * 10_000 + b"\n") * 900
         (
             b'{"message": "later"}',
             BrokenAnswerError,
-            r"cut or damaged \(application/zip, 20 bytes\)",
+            r"truncated or damaged \(application/zip, 20 bytes\)",
         ),
-        (b"", BrokenAnswerError, "no zip file"),
-        (GOOD[:-5], BrokenAnswerError, "cut or damaged"),
-        (damaged(), BrokenAnswerError, "cut or damaged"),
-        (nameless(), BrokenAnswerError, "cut or damaged"),
-        (moved(), BrokenAnswerError, "cut or damaged"),
+        (b"", BrokenAnswerError, "not a zip file"),
+        (GOOD[:-5], BrokenAnswerError, "truncated or damaged"),
+        (damaged(), BrokenAnswerError, "truncated or damaged"),
+        (nameless(), BrokenAnswerError, "truncated or damaged"),
+        (moved(), BrokenAnswerError, "truncated or damaged"),
         (packed_otherwise(), ConfigError, "That compression method is not supported"),
         (encrypted(), ConfigError, "file a: The file is encrypted"),
         (packed(a="id\n1\n", b="id\n1,2\n"), ConfigError, "file b: Row 1"),
@@ -200,7 +202,7 @@ def test_a_file_that_is_read_at_once_has_a_bound(api: Api) -> None:
 def test_no_room(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk may have room later."""
     monkeypatch.setattr(zip_decoder, "TemporaryFile", lambda: open("/dev/full", "r+b", buffering=0))  # noqa: PTH123, SIM115
-    with pytest.raises(TransientError, match="no room for the zip file"):
+    with pytest.raises(TransientError, match="cannot be written to the temporary folder"):
         read(api, GOOD)
 
 

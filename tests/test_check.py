@@ -72,7 +72,7 @@ def test_one_page_of_each_endpoint_is_asked_for(api: Api) -> None:
         (Answer("not here", 404), "Check `url_base` and the endpoint's `path`"),
         (Answer("<html><form>login</form>", headers={"Content-Type": "text/html"}), "HTML login page"),
         (Answer("<html>hello", headers={"Content-Type": "text/html"}), "HTML page instead of JSON"),
-        (Answer({"error": "expired"}), "answered with an error although the status is a success"),
+        (Answer({"error": "expired"}), "returned an error in a response with a success status"),
         (Answer({"rows": [{"a": 1}], "users": [{"b": 1}]}), "Set `records_path`"),
         (Answer({"data": [{"id": 1}], "next": "/items?page=2"}), "next_url_path: next"),
         (Answer(""), "empty body"),

@@ -190,7 +190,7 @@ def test_a_config_is_an_object(raw: Any) -> None:
         ({"start_date": "soon"}, "start_date: not a date-time"),
         ({"read_timeout": 0}, "read_timeout: input should be greater than 0"),
         ({"endpoints": {}}, "endpoints: must be a list"),
-        ({"endpoints": []}, "endpoints: at least one endpoint is needed, in `endpoints` or `endpoints_yaml`"),
+        ({"endpoints": []}, "endpoints: no endpoint found; add one to `endpoints` or `endpoints_yaml`"),
         ({"endpoints": ["/a"]}, "endpoints[0]: must be an object"),
         ({"endpoints_yaml": "- {name: b, paht: /b}"}, "endpoints_yaml[0].path: is missing"),
         ({"endpoints_yaml": "- {name: b, path: /b, bdy: 1}"},
@@ -222,7 +222,7 @@ def test_errors_say_where_and_what(changes: dict[str, Any], said: str) -> None:
         ({"body": {"type": "json", "value": {}, "vlue": 1}},
          "endpoints[0].body.vlue: unknown key, did you mean `value`?"),
         ({"body": {"value": {}}}, "endpoints[0].body.type: is missing"),
-        ({"body": {"type": "graphql", "query": "{a}"}}, "endpoint `a`: http_method: must be POST for a GraphQL body"),
+        ({"body": {"type": "graphql", "query": "{a}"}}, "endpoint `a`: http_method: a GraphQL body needs"),
         ({"body": {"type": "graphql", "query": "{a}", "variables": []}},
          "endpoints[0].body.variables: must be an object"),
         ({"body": {"type": "form", "fields": {"a": "{{ b"}}}, "endpoints[0].body.fields.a: template error in line 1"),
@@ -243,8 +243,8 @@ def test_errors_say_where_and_what(changes: dict[str, Any], said: str) -> None:
         ({"path": "/{{ b.id }}"}, "endpoint `a`: a template reads the unknown name `b`; known are `a`, `config`"),
         ({"path": "/{{ a.id }}"}, "endpoint `a`: its templates make it a parent of itself"),
         ({"include_from_parent": {"x": "id"}},
-         "endpoint `a`: include_from_parent.x: no template of the endpoint names a parent"),
-        ({"name": "config"}, "endpoint `config`: the name is reserved in templates"),
+         "endpoint `a`: include_from_parent.x: no template of the endpoint reads a parent stream"),
+        ({"name": "config"}, "endpoint `config`: this name is reserved in templates; rename the endpoint"),
     ],
 )  # fmt: skip
 def test_errors_of_an_endpoint(changes: dict[str, Any], said: str) -> None:
@@ -295,14 +295,16 @@ def test_all_errors_between_endpoints_come_at_once() -> None:
         "endpoint `a`: its templates make it a parent of itself",
         "endpoint `b`: its templates make it a parent of itself",
         "endpoint `c`: a template reads the unknown name `nowhere`",
-        "endpoint `my.c`: in templates its name is the same as that of `my-c`",
-        "endpoint `c`: the name is used twice",
+        "endpoint `my.c`: its name in templates is the same as that of `my-c`",
+        "endpoint `c`: two endpoints have this name",
     ]
 
 
 def test_names_are_compared_across_the_two_lists() -> None:
     """An endpoint in the YAML text cannot have the name of another."""
-    assert problems(endpoints_yaml="- {name: a, path: /other}") == ["endpoint `a`: the name is used twice"]
+    assert problems(endpoints_yaml="- {name: a, path: /other}") == [
+        "endpoint `a`: two endpoints have this name; rename one"
+    ]
 
 
 def test_a_long_chain_of_parents_is_checked() -> None:

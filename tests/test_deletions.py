@@ -34,14 +34,17 @@ def load(**endpoint: Any) -> Config:
         ({"incremental": None}, "deletions: needs `incremental`"),
         (
             {"pagination": {"type": "none", "first_page_only": True}},
-            "`pagination.first_page_only` leaves most of them out",
+            "`pagination.first_page_only` skips most",
         ),
         ({"deletions": {"path": "p"}}, "deletions.every: is missing"),
         ({"deletions": {"every": "daily"}}, "deletions.every: not an ISO 8601 duration"),
         ({"deletions": {"every": "P1D", "parms": {}}}, "did you mean `params`?"),
         ({"deletions": {"every": "P1D", "params": {"a": "{{ confg.b }}"}}}, "the unknown name `confg`"),
         ({"params": {"from": "{{ stream_interval.start_time }}"}}, "a template reads `stream_interval`"),
-        ({"deletions": {"every": "P1D", "params": {"p": "{{ next_page_token or 1 }}"}}}, "none of the endpoint's own"),
+        (
+            {"deletions": {"every": "P1D", "params": {"p": "{{ next_page_token or 1 }}"}}},
+            "no template of the endpoint itself",
+        ),
         ({"path": "e/{{ stream_slice.start_time }}"}, "`deletions.params`"),
     ],
 )

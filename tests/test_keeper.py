@@ -36,7 +36,7 @@ def test_a_connector_of_ones_own_has_it_anywhere() -> None:
 
 def test_a_config_without_a_place_for_it() -> None:
     """A token that could not be kept is an error, not a surprise at the next sync."""
-    with pytest.raises(ConfigError, match="no place"):
+    with pytest.raises(ConfigError, match="does not contain the old one"):
         ConfigUpdates({"token": "prefix-old"}, Mask([]), lambda _: None).replace("old", "new")
     with pytest.raises(InternalError):
         ConfigUpdates({"token": "old"}, Mask([])).replace("old", "new")

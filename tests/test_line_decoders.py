@@ -83,7 +83,7 @@ def test_declared_charset(api: Api) -> None:
     [
         (b"id,n\n1,a\n2\n", r"Row 2 \(line 3\) has 1 values for 2 columns"),
         (b'id,n\n"1\n,",a\n2,b,c\n', r"Row 2 \(line 4\) has 3 values"),
-        (b"", "not even a header"),
+        (b"", "is empty, without a header"),
         (b"id,id\n", "two columns have the name `id`"),
         (b"id,\n", "column 2 has no name"),
         (b'id\n"cut', "cannot be read at line 2"),
@@ -222,7 +222,7 @@ def test_a_body_that_is_cut_late_is_an_error(api: Api) -> None:
 def test_selection_does_not_apply() -> None:
     """What would be ignored is refused."""
     endpoint = {"name": "e", "path": "e", "decoder": {"type": "csv"}, "records_path": "data"}
-    with pytest.raises(ConfigError, match="gives the records itself"):
+    with pytest.raises(ConfigError, match="already returns records"):
         loading.load({"url_base": "https://h", "endpoints": [endpoint]})
 
 

@@ -69,7 +69,7 @@ def token(expression: str, given: Page | None = None, **more: Any) -> Any:
 def test_a_token_is_what_the_expression_gives(expression: str, value: Any) -> None:
     """Numbers stay numbers, with all their digits; null, false, "" and what is not there are the end."""
     if expression.count("{{") > 1:
-        with pytest.raises(ValidationError, match="one expression"):
+        with pytest.raises(ValidationError, match="single expression"):
             token(expression)
         return
     assert token(expression) == value
@@ -228,7 +228,7 @@ def test_what_cannot_be_computed_is_an_error_that_names_the_expression(expressio
         ({"type": "cursor"}, "`cursor_path`, `cursor_header` and `cursor`"),
         ({"type": "cursor", "cursor": "response.a", "cursor_path": "a"}, "one of"),
         ({"type": "next_url"}, "one of `next_url_path` and `next_url`"),
-        ({"type": "page_number", "stop_when": "x {{ response.a }}"}, "one expression"),
+        ({"type": "page_number", "stop_when": "x {{ response.a }}"}, "single expression"),
     ],
 )
 def test_what_cannot_work_is_refused(settings: dict[str, Any], message: str) -> None:

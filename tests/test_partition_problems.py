@@ -28,7 +28,7 @@ def test_nothing_is_wrong() -> None:
 def test_two_parents_that_do_not_know_each_other() -> None:
     """A product of two streams has to be meant, and it is said how."""
     [problem] = problems("c", a="/a", b="/b", c="/{{ a.id }}/{{ b.id }}")
-    assert problem.startswith("its templates read `a`, `b`, none of which is a child of the others; to combine")
+    assert problem.startswith("its templates read `a`, `b`, but none of these is a child of the others; to combine")
     combined = {"name": "c", "path": "/{{ a.id }}/{{ b_id }}", "partitions": {"b_id": "{{ b.id }}"}}
     assert problems("c", combined, a="/a", b="/b") == []
 
@@ -44,13 +44,17 @@ def test_two_parents_that_do_not_know_each_other() -> None:
 def test_cycles(paths: dict[str, str]) -> None:
     """Every stream of a cycle is told so; nothing runs for ever."""
     for name in paths:
-        assert problems(name, **paths) == ["its templates make it a parent of itself"]
+        assert problems(name, **paths) == [
+            "its templates make it a parent of itself; remove the template that closes the cycle"
+        ]
 
 
 def test_a_cycle_through_a_list() -> None:
     """A list that is filled from a child of the stream cannot be."""
     own = {"name": "a", "path": "/{{ v }}", "partitions": {"v": ["x", "{{ b.id }}"]}}
-    assert problems("a", own, b="/{{ a.id }}") == ["its templates make it a parent of itself"]
+    assert problems("a", own, b="/{{ a.id }}") == [
+        "its templates make it a parent of itself; remove the template that closes the cycle"
+    ]
 
 
 def test_a_child_of_a_cycle_is_not_in_it() -> None:
@@ -65,7 +69,7 @@ def test_unknown_names() -> None:
     listed = {"name": "x", "path": "/{{ repo }}", "partitions": {"repos": ["a"]}}
     assert problems("x", listed) == [
         "a template reads the unknown name `repo`, did you mean `repos`?",
-        "partitions.repos: no template reads it; write `{{ repos }}` where its value goes",
+        "partitions.repos: no template reads it; write `{{ repos }}` where the value belongs",
     ]
 
 
@@ -73,9 +77,9 @@ def test_unknown_names() -> None:
     ("child", "said"),
     [
         ({"path": "/x", "partitions": {"v": ["a"]}}, "partitions.v: no template reads it; write `{{ v }}`"),
-        ({"path": "/{{ a }}", "partitions": {"a": ["a"]}}, "partitions.a: the name is reserved, or that of a stream"),
-        ({"path": "/{{ config }}", "partitions": {"config": ["a"]}}, "partitions.config: the name is reserved"),
-        ({"path": "/{{ c.id }}/{{ w }}", "partitions": {"w": ["a"]}}, "partitions.w: the name is reserved, or that"),
+        ({"path": "/{{ a }}", "partitions": {"a": ["a"]}}, "partitions.a: this name is reserved, or already"),
+        ({"path": "/{{ config }}", "partitions": {"config": ["a"]}}, "partitions.config: this name is reserved"),
+        ({"path": "/{{ c.id }}/{{ w }}", "partitions": {"w": ["a"]}}, "partitions.w: this name is reserved, or"),
         (
             {"path": "/{{ v }}", "partitions": {"v": ["{{ nobody.id }}"]}},
             "partitions.v: a template reads the unknown name `nobody`",
@@ -90,20 +94,20 @@ def test_unknown_names() -> None:
         ),
         (
             {"path": "/{{ v }}", "partitions": {"v": ["{{ a.id ~ other.id }}"]}},
-            "partitions.v: a template reads `a`, `other`, none of which is a child of the others",
+            "partitions.v: a template reads `a`, `other`, but none of these is a child of the others; read only one",
         ),
         (
             {"path": "/{{ a.id }}/{{ v }}", "partitions": {"v": ["{{ b.id }}"]}},
-            "partitions.v: `b` stands below `a`, and so does the endpoint: name `b` in the endpoint's own templates",
+            "partitions.v: `b` and the endpoint both descend from `a`: read `b` in the endpoint's own templates",
         ),
         (
             {"path": "/{{ v | join }}", "partitions": {"v": {"values": ["a"], "batch": 2}},
              "include_from_parent": {"x": "v"}},
-            "include_from_parent.x: `v` is read in batches, and a record does not tell which value",
+            "include_from_parent.x: `v` is read in batches, so the value of a single record is unknown",
         ),
         (
             {"path": "/{{ v }}", "partitions": {"v": ["a"]}, "include_from_parent": {"x": "other.id"}},
-            "include_from_parent.x: no template of the endpoint names a parent, and no list has this name",
+            "include_from_parent.x: no template of the endpoint reads a parent stream, and no list is named",
         ),
     ],
 )  # fmt: skip

@@ -42,14 +42,14 @@ def test_both_spellings(short: Any, form: Any) -> None:
     ("given", "said"),
     [
         ({"v": []}, "at least 1 item"),
-        ({"v": [None]}, "must be texts, numbers, true or false, or templates"),
+        ({"v": [None]}, "must be texts, numbers, booleans, or templates"),
         ({"v": [["a"]]}, "must be texts, numbers"),
         ({"v": [{"a": 1}]}, "must be texts, numbers"),
         ({"v": ["{{ x"]}, "template error in line 1"),
         ({"v": {"values": ["a"], "batch": 0}}, "greater than 0"),
         ({"v": {"value": ["a"]}}, "Extra inputs"),
         ({"v w": ["a"]}, "should match pattern"),
-        ([{"name": "v", "values": ["a"]}, {"name": "v", "values": ["b"]}], "the name `v` is used twice"),
+        ([{"name": "v", "values": ["a"]}, {"name": "v", "values": ["b"]}], "two lists have the name `v`; rename one"),
         (["a", "b"], "valid dictionary"),
     ],
 )

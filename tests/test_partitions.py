@@ -230,7 +230,7 @@ def test_a_batch_is_not_written_by_itself(api: Api) -> None:
     """What separates its values is the API's matter, so it has to be said."""
     listed = {"v": {"values": ["a", "b"], "batch": 2}}
     reading = Reading(api.url, {"params": {"ids": "{{ v }}"}, "partitions": listed})
-    assert "it gave list where text was expected; `join` or `tojson` may help" in str(reading.error)
+    assert "it returned a list where text was expected; convert it with `join` or `tojson`" in str(reading.error)
 
 
 def test_values_are_copied_into_records(api: Api) -> None:

@@ -144,7 +144,7 @@ def test_fields_are_added_inside_objects(api: Api) -> None:
     got = Reading(api, ROWS[:2], add_fields={"owner.kind": "user", "a.b.c": "{{ record.id }}"})
     assert [record["owner"] for record in got.records] == [{**ROWS[0]["owner"], "kind": "user"}, {"kind": "user"}]  # type: ignore[dict-item]
     assert [record["a"] for record in got.records] == [{"b": {"c": 1}}, {"b": {"c": 2}}]
-    with pytest.raises(ConfigError, match=r"`add_fields` has no place for `state\.x`: `state` is no object"):
+    with pytest.raises(ConfigError, match=r"`add_fields` cannot set `state\.x`: `state` is not an object"):
         Reading(api, add_fields={"state.x": 1})
 
 
@@ -244,7 +244,7 @@ def test_a_field_that_no_record_has_is_told(
     """A slip of the pen in a filter does not empty a stream without a word."""
     with caplog.at_level(logging.WARNING):
         Reading(api, filter=condition)
-    assert ("`record.stauts`, which none of the first 3 records has" in caplog.text) == warned
+    assert ("`record.stauts`, but none of the first 3 records has it" in caplog.text) == warned
 
 
 def test_values_that_cannot_be_cast_are_left_and_counted(api: Api, caplog: pytest.LogCaptureFixture) -> None:
@@ -253,7 +253,7 @@ def test_values_that_cannot_be_cast_are_left_and_counted(api: Api, caplog: pytes
     got = Reading(api, body, cast={"n": "number"})
     assert got.records == [{"n": 1}, {"n": "secret"}, {"n": [2]}, {}]
     assert "2 values not cast" in got.stream.stats.summary(0)
-    assert caplog.text.count("`n` is left as it came where it cannot be cast to number") == 1
+    assert caplog.text.count("some values of `n` cannot be cast to number") == 1
     assert "secret" not in caplog.text
 
 
@@ -291,20 +291,20 @@ def test_cast_all(api: Api) -> None:
         ({"filter": "record.x and next_page_token"}, "unknown name `next_page_token`"),
         ({"filter_after": "items.x"}, "unknown name `items`"),
         ({"filter": "record.a =="}, "filter: template error in line 1"),
-        ({"filter": "{{ record.a }} and {{ record.b }}"}, "filter: must be one expression"),
+        ({"filter": "{{ record.a }} and {{ record.b }}"}, "filter: must be a single expression"),
         ({"filter": "record.a | nofilter"}, "filter: template error in line 1"),
-        ({"add_fields": {"a..b": 1}}, "add_fields: `a..b` must be the name of a field"),
+        ({"add_fields": {"a..b": 1}}, "add_fields: `a..b` must be a field name"),
         ({"add_fields": {"a": [1]}}, "add_fields: `a` must be text"),
         ({"add_fields": {"a": "{{ record. }}"}}, "add_fields: template error"),
         ({"path": "x/{{ record.id }}"}, "unknown name `record`"),
-        ({"name": "record"}, "the name is reserved"),
-        ({"cast": {"a": "numeric"}}, "cast: `a` must become string, integer"),
-        ({"cast_all": True}, "`cast_all` needs a `schema`"),
+        ({"name": "record"}, "this name is reserved"),
+        ({"cast": {"a": "numeric"}}, "cast: `a` has an unknown type: use string, integer"),
+        ({"cast_all": True}, "`cast_all` needs a `schema`: set it, or list the fields in `cast`"),
         ({"rename_fields": {"*.a": "b"}}, "rename_fields: must map one path to another"),
         ({"rename_fields": {"a": "c", "b": "c"}}, "rename_fields: gives two fields the same name"),
-        ({"flatten": {"paths": "a.*"}}, "flatten.paths: must end in the name"),
+        ({"flatten": {"paths": "a.*"}}, "flatten.paths: must end in a field name"),
         ({"flatten": {"path": "a"}}, "flatten.path: unknown key, did you mean `paths`?"),
-        ({"remove_fields": "at", "incremental": {"cursor_field": "at"}}, "takes away `incremental.cursor_field`"),
+        ({"remove_fields": "at", "incremental": {"cursor_field": "at"}}, "removes `incremental.cursor_field`"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_read(options: dict[str, Any], message: str) -> None:
@@ -319,9 +319,9 @@ def test_what_cannot_be_is_said_before_anything_is_read(options: dict[str, Any],
         ({"filter": "record.id in config.ids"}, "there is no `ids`"),
         ({"filter": "stream_interval.start_tiem < record.state"}, "there is no `start_tiem`"),
         ({"add_fields": {"x": "{{ record.state / 2 }}"}}, "unsupported operand"),
-        ({"add_fields": {"x": "{{ record.__class__ }}"}}, "`__class__` is not for templates"),
+        ({"add_fields": {"x": "{{ record.__class__ }}"}}, "templates may not read `__class__`"),
         ({"add_fields": {"x": "{{ 'a' * 1000000 }}"}}, "more than 100,000 characters"),
-        ({"add_fields": {"x": "a{{ record.owner }}"}}, "it gave dict where text was expected"),
+        ({"add_fields": {"x": "a{{ record.owner }}"}}, "it returned a dict where text was expected"),
         ({"rename_fields": {"id": "state"}}, "`rename_fields` would overwrite the record's field `state`"),
     ],
 )

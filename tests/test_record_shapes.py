@@ -57,7 +57,7 @@ def test_several_paths() -> None:
     """Their records come one after the other; each path must be there."""
     body = {"done": [A], "meta": {"open": [B]}, "other": [{}]}
     assert select(body, records_paths=["done", "meta.open"]) == [A, B]
-    with pytest.raises(ConfigError, match="`records_paths: lost` is not in the answer"):
+    with pytest.raises(ConfigError, match="`records_paths: lost` is not in the response"):
         select(body, records_paths=["done", "lost"])
 
 
@@ -148,11 +148,11 @@ def test_columns_are_zipped_with_rows(body: Any, settings: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"columns": ["id", "n"], "rows": [[1, 2], [1]]}, "Row 1 of the page has 1 values for 2 columns"),
-        ({"columns": ["id"], "rows": [A]}, "no row but object"),
-        ({"columns": ["id", "id"], "rows": []}, "names that differ"),
-        ({"columns": [1], "rows": []}, "names that differ"),
-        ({"rows": []}, "names that differ"),
+        ({"columns": ["id", "n"], "rows": [[1, 2], [1]]}, "Row 1 of the page has 1 values, but there are 2 columns"),
+        ({"columns": ["id"], "rows": [A]}, "is of type object, but"),
+        ({"columns": ["id", "id"], "rows": []}, "no list of distinct column names"),
+        ({"columns": [1], "rows": []}, "no list of distinct column names"),
+        ({"rows": []}, "no list of distinct column names"),
     ],
 )
 def test_columns_that_do_not_fit(body: Any, message: str) -> None:

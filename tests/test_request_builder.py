@@ -198,7 +198,7 @@ def test_paging_of_the_api_is_the_default() -> None:
     [
         ({"params": {"x": "{{ stream_interval.start_time }}"}}, "set `incremental` and `start_date`"),
         ({"path": "/{{ config['id'] }}"}, "no attribute 'id'"),
-        ({"path": "/{{ config['_empty'] }}/x"}, "cannot stand as a part"),
+        ({"path": "/{{ config['_empty'] }}/x"}, "is not allowed as a segment"),
         ({"body": {"type": "json", "value": ["{{ config['id'] }}"]}}, "no attribute 'id'"),
         ({"headers": {"x": ["{{ config['id'] }}"]}}, "no attribute 'id'"),
     ],

@@ -109,17 +109,17 @@ def test_an_explicit_path_is_followed(body: Any, path: str, records: list[Any]) 
 @pytest.mark.parametrize(
     ("body", "path", "found"),
     [
-        ({"items": [A]}, "data", "is not in the answer; the answer has the keys items"),
-        ({}, "data", "is not in the answer; the answer is an empty object"),
-        ({"data": None}, "data", "holds null"),
-        ({"data": "x"}, "data", "holds a string"),
-        ({"data": ""}, "data", "holds an empty string"),
-        ({"data": 0}, "data", "holds a number"),
-        ({"data": False}, "data", "holds a boolean"),
-        ({"data": [A]}, "data.items", "is not in the answer"),
-        ([A], "data", "is not in the answer; the answer is an array"),
-        (None, "data", "is not in the answer; the answer is null"),
-        ("x", "$", "holds a string"),
+        ({"items": [A]}, "data", "is not in the response; the response has the keys items"),
+        ({}, "data", "is not in the response; the response is an empty object"),
+        ({"data": None}, "data", "leads to null"),
+        ({"data": "x"}, "data", "leads to a string"),
+        ({"data": ""}, "data", "leads to an empty string"),
+        ({"data": 0}, "data", "leads to a number"),
+        ({"data": False}, "data", "leads to a boolean"),
+        ({"data": [A]}, "data.items", "is not in the response"),
+        ([A], "data", "is not in the response; the response is an array"),
+        (None, "data", "is not in the response; the response is null"),
+        ("x", "$", "leads to a string"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_an_error(body: Any, path: str, found: str) -> None:
@@ -169,7 +169,7 @@ def test_an_index_may_be_missing_too() -> None:
 @pytest.mark.parametrize("path", [None, "$"])
 def test_a_record_that_is_not_an_object_is_an_error(record: Any, path: str | None) -> None:
     """It is named by its place, and none of the page is taken."""
-    with pytest.raises(ConfigError, match=r"Record 2 of the page is .*, not an object: check `records_path`"):
+    with pytest.raises(ConfigError, match=r"Record 2 of the page is .*, not an object. Check `records_path`"):
         select([A, B, record], path)
 
 
@@ -178,9 +178,9 @@ def test_a_record_that_is_not_an_object_is_an_error(record: Any, path: str | Non
 @pytest.mark.parametrize("path", [None, "data", "$"])
 def test_an_error_with_status_200_is_an_error(key: str, value: Any, path: str | None) -> None:
     """An answer that says that it failed is not read, whatever stands beside it."""
-    with pytest.raises(ConfigError, match=f"answered with an error .*`{key}` is"):
+    with pytest.raises(ConfigError, match=f"returned an error .*`{key}` is"):
         select({"data": [A], key: value}, path)
-    with pytest.raises(ConfigError, match=f"answered with an error .*`{key}` is"):
+    with pytest.raises(ConfigError, match=f"returned an error .*`{key}` is"):
         select({key: value}, path, missing=True)
 
 
@@ -244,7 +244,7 @@ def test_a_path_may_be_a_template(api: Api, option: Any) -> None:
         ("{{ config.nothing }}", "'dict object' has no attribute 'nothing'"),
         ("{{ '' }}", "does not give a path: it must be keys"),
         ("data.{{ 'a..b' }}", "does not give a path"),
-        ("{{ items.x }}", "records_path: its template reads `items`, and may read `config` only"),
+        ("{{ items.x }}", "records_path: its template reads `items`, but may read only `config`"),
         ("{{ config. }}", "records_path: template error"),
     ],
 )

@@ -118,10 +118,14 @@ def test_snake_case_is_for_all_depths() -> None:
     ("record", "options", "message"),
     [
         ({"a": 1, "b": 2}, {"rename_fields": {"a": "b"}}, "`rename_fields` would overwrite the record's field `b`"),
-        ({"a": 1, "b": 2}, {"rename_fields": {"a": "b.c"}}, "`rename_fields` has no place for `b.c`: `b` is no object"),
-        ({"a_b": 1, "a": {"b": 2}}, {"flatten": True}, "`flatten` would put two fields into `a_b`: set another"),
-        ({"b": 1, "a": {"b": 2}}, {"flatten": {"prefix": False}}, "into `b`: set another `flatten.separator`, or `pre"),
-        ({"aB": 1, "a_b": 2}, {"snake_case": True}, "`snake_case` would put two fields into `a_b`"),
+        ({"a": 1, "b": 2}, {"rename_fields": {"a": "b.c"}}, "`rename_fields` cannot set `b.c`: `b` is not an object"),
+        ({"a_b": 1, "a": {"b": 2}}, {"flatten": True}, "`flatten` would give two fields the name `a_b`. Set another"),
+        (
+            {"b": 1, "a": {"b": 2}},
+            {"flatten": {"prefix": False}},
+            "the name `b`. Set another `flatten.separator`, or `pre",
+        ),
+        ({"aB": 1, "a_b": 2}, {"snake_case": True}, "`snake_case` would give two fields the name `a_b`"),
     ],
 )
 def test_two_fields_in_one_place_are_an_error(record: Any, options: Any, message: str) -> None:

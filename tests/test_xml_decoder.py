@@ -81,7 +81,7 @@ def test_paging(api: Api) -> None:
         return Answer(f"<list>{more}<rows>{row}</rows></list>", headers=XML)
 
     pagination = {"type": "cursor", "cursor_path": "list.next", "cursor_param": "after"}
-    with pytest.raises(ConfigError, match=r"`records_path: list\.rows\.row` is not in the answer"):
+    with pytest.raises(ConfigError, match=r"`records_path: list\.rows\.row` is not in the response"):
         read(api, records_path="list.rows.row", pagination=pagination)
     rows = read(api, records_path="list.rows.row", pagination=pagination, allow_missing_records=True)
     assert rows == [{"id": "0"}, {"id": "2"}]
@@ -227,7 +227,7 @@ def test_what_is_not_read(text: str | bytes, error: type[SourceError], message: 
 def test_an_error_with_status_200(api: Api) -> None:
     """Is no page without records; nor is a page for people."""
     api.get("/orders")(lambda _: Answer("<error><code>7</code></error>", headers=XML))
-    with pytest.raises(ConfigError, match="answered with an error although the status is a success"):
+    with pytest.raises(ConfigError, match="returned an error in a response with a success status"):
         read(api, records_path="orders.order")
     api.get("/orders")(lambda _: Answer("<html><br></html>", headers={"Content-Type": "text/html"}))
     with pytest.raises(BrokenAnswerError, match="HTML page instead of XML"):

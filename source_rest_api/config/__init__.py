@@ -1,1 +1,1 @@
-"""The whole config: its endpoints and options, how it is loaded, and what is wrong with it."""
+"""The config: its endpoints and settings, how it is loaded and checked."""

@@ -1,4 +1,4 @@
-"""The whole config: a REST API, and the endpoints to read from it."""
+"""The whole config: a REST API and the endpoints to read from it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _http_url(value: str) -> str:
 
 
 def _parse_yaml(value: object) -> object:
-    """Airbyte's form gives the endpoints as YAML text."""
+    """Parses the YAML text of `endpoints_yaml`; any other value is returned unchanged."""
     if not isinstance(value, str):
         return value
     from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
@@ -49,46 +49,47 @@ _MEGABYTE = 1 << 20
 
 
 class Limits(Model):
-    """Upper limits of a read. Beyond a limit, the read fails with an error that names the option."""
+    """Upper limits of a read. Exceeding one is an error that names the setting, except for `record_megabytes`."""
 
     body_megabytes: PositiveInt = LARGEST_BODY // _MEGABYTE
-    """The largest body, its compression undone. CSV and JSON Lines are read line by line and need none. Beyond an
-    eighth of it, a body may inflate to 100 times what was sent."""
+    """Largest response body in MiB, after decompression. CSV and JSON Lines are read line by line and have no such
+    limit. Bodies larger than an eighth of the limit may have at most 100 times their compressed size."""
 
     record_megabytes: PositiveInt = 20
-    """The largest record, as JSON. Of a larger one the largest fields are null (`meta.changes` names them), but never
-    those of its `primary_key` and cursor. Airbyte's platform takes 20 MB."""
+    """Largest record in MiB, as JSON. In a larger record, the largest fields become null, and `meta.changes` names
+    them. Fields of `primary_key` and the cursor field are never set to null. Airbyte accepts 20 MB."""
 
     pages: PositiveInt | None = None
-    """Pages of one slice (an interval of one partition). By default an API may give as many as it has."""
+    """Maximum number of pages in one slice (one interval of one partition). By default there is no limit."""
     empty_pages: PositiveInt = 1000
-    """Pages of a slice without any record, one after the other, that still lead to a next page."""
+    """Maximum number of consecutive empty pages in one slice that still have a next page."""
 
     @property
     def body(self) -> int:
-        """Bytes."""
+        """The largest body in bytes."""
         return self.body_megabytes * _MEGABYTE
 
     @property
     def record(self) -> int:
-        """Bytes."""
+        """The largest record in bytes."""
         return self.record_megabytes * _MEGABYTE
 
 
 class Config(Model):
-    """A REST API, and the endpoints to read from it."""
+    """A REST API and the endpoints to read from it."""
 
     name: str = "REST API"
     """Name of the API in logs."""
     url_base: Annotated[Text, AfterValidator(_http_url)]
-    """URL that all paths are below, such as `https://api.example.com/v1`."""
+    """Base URL of all paths, such as `https://api.example.com/v1`."""
     authentication: Annotated[
         Authenticator,
         own(RequestAuthenticator, SessionAuthenticator, advice="give it one of them (docs/connector.md)"),
     ] = NoAuth()
-    """How requests show who asks."""
+    """How requests authenticate."""
     secrets: NamedSecrets = {}
-    """Further secrets, such as a second key, as lines of `name: value`. Templates read them as `{{ secrets.name }}`."""
+    """Additional secrets, such as a second key, as lines of `name: value`. Templates read them as
+    `{{ secrets.name }}`."""
     start_date: DatetimeText | None = None
     """Start of the first incremental sync. Templates read it as `{{ config['start_date'] }}`."""
     headers: NamedTexts = {}
@@ -96,51 +97,51 @@ class Config(Model):
     params: NamedTexts = {}
     """Query parameters of all requests."""
     pagination: Annotated[Pagination, own(PaginatorProtocol, advice="derive it from `Paginator`")] = NoPagination()
-    """How further pages are asked for, for endpoints that do not say it themselves."""
+    """Pagination of all endpoints that do not have their own."""
     endpoints: list[Endpoint] = []
-    """The endpoints to read, each a stream."""
+    """The endpoints to read. Each one is a stream."""
     endpoints_yaml: Annotated[
         list[Endpoint],
         BeforeValidator(_parse_yaml, json_schema_input_type=str),
         Field(json_schema_extra={"multiline": True}),
     ] = []
-    """The same as YAML text, for those who keep them in a file."""
+    """Further endpoints as YAML text, for example pasted from a file."""
     errors: list[ErrorRule] = []
-    """Error rules of all endpoints, such as `{status: 404, action: ignore}`."""
+    """Error rules for all endpoints, such as `{status: 404, action: ignore}`."""
     retry: Retry = Retry()
-    """Retries: how often, and for how long."""
+    """How often and how long failed requests are retried."""
     connect_timeout: PositiveFloat = 10
     """Seconds to wait for a connection."""
     read_timeout: PositiveFloat = 60
-    """Seconds to wait for the next bytes of an answer."""
+    """Seconds to wait for the next bytes of a response."""
     request_timeout: PositiveFloat = 600
-    """Seconds that one request may take in all."""
+    """Maximum seconds for one request, from start to end."""
     allowed_origins: list[AllowedOrigin] = []
-    """Further origins to which next links and redirects of the API may lead, such as one that serves files."""
+    """Additional origins that next links and redirects may lead to, such as a file server."""
     tls: Tls | None = None
     """Certificates for TLS."""
     proxy_url: ProxyUrl | None = None
-    """Proxy for all requests, such as `http://user:password@proxy.example.com:3128`; by default that of the
-    environment."""
+    """Proxy for all requests, such as `http://user:password@proxy.example.com:3128`. By default the proxy that the
+    environment variables name."""
     max_concurrency: PositiveInt = 8
-    """Requests at the same time, at most. It begins with fewer, and goes down where the API pushes back."""
+    """Maximum number of concurrent requests. The connector starts with fewer, and reduces them if the API throttles."""
     limits: Limits = Limits()
     """Upper limits of a read."""
     max_requests_per_second: PositiveFloat | None = None
-    """How many requests may begin in a second, for an API that allows only so many: `0.5` is one in two seconds."""
+    """Maximum number of requests started per second; `0.5` is one every two seconds. By default there is no limit."""
 
     def context(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the names that all templates read: the config as written (`raw`), and the secrets by name."""
+        """Returns the context of all templates: the config as the user wrote it (`raw`), and the secrets by name."""
         return {"config": raw, "secrets": {name: secret.get_secret_value() for name, secret in self.secrets.items()}}
 
     def http(self, url_base: str) -> HttpSettings:
-        """The settings of its requests.
+        """Returns the HTTP settings of the API.
 
         Args:
-            url_base: Its URL, filled; credentials are its origin's.
+            url_base: The base URL with its templates filled. Credentials are sent only to its origin.
 
         Raises:
-            ConfigError: `url_base` is not a URL, or `allowed_origins` do not go with it.
+            ConfigError: `url_base` is not a URL, or `allowed_origins` are not valid for it.
         """
         return HttpSettings(
             origins=Origins(url_base, self.allowed_origins),
@@ -159,10 +160,10 @@ class Config(Model):
 
     @cached_property
     def streams(self) -> list[Endpoint]:
-        """All endpoints, from the list and from the YAML text."""
+        """All endpoints, from `endpoints` and `endpoints_yaml`."""
         return [*self.endpoints, *self.endpoints_yaml]
 
     @cached_property
     def by_variable(self) -> dict[str, Endpoint]:
-        """The endpoints by the names under which templates know their records."""
+        """All endpoints, by their names in templates."""
         return {endpoint.variable: endpoint for endpoint in self.streams}

@@ -1,4 +1,4 @@
-"""Keeps the config of a session: it learns new secrets, and passes changes on before they are used."""
+"""Changes of the config during a session, such as a rotated refresh token; each is saved before it is used."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class ConfigUpdates:
-    """The config as the user wrote it.
+    """The config as the user wrote it, with the secrets that rotated since.
 
     Args:
-        config: What was written.
-        mask: Learns secrets.
-        pass_on: Takes the whole changed config, and returns when it is safe.
+        config: The config as the user wrote it.
+        mask: Masks new secrets in logs.
+        pass_on: Saves the whole changed config; it must return only once the config is safe.
     """
 
     def __init__(
@@ -34,10 +34,11 @@ class ConfigUpdates:
         self._pass_on = pass_on
 
     def replace(self, old: str, new: str) -> None:
-        """Put a new secret where an old one stands.
+        """Replaces a secret in the config with its successor, and saves the config.
 
         Raises:
-            ConfigError: The old one does not stand in the config.
+            ConfigError: The config does not contain the old secret.
+            InternalError: There is nobody to save the config.
         """
         own = self.config.get("authentication")
         if isinstance(own, dict) and own.get("refresh_token") == old:
@@ -46,11 +47,11 @@ class ConfigUpdates:
             changed = _replaced(self.config, old, new)
         if changed == self.config:
             raise ConfigError(
-                "The API gave a new refresh token, but the config has no place for it: the old one must stand there "
-                "as it is, not as a part of another text."
+                "The API returned a new refresh token, but the config does not contain the old one as a whole value. "
+                "Set `refresh_token` to the token alone, not as a part of a longer text."
             )
         if self._pass_on is None:
-            raise InternalError("The API gave a new refresh token, and nobody takes it.")
+            raise InternalError("The API returned a new refresh token, but nothing is set up to save it.")
         self._pass_on(changed)
         self.config = changed
 
@@ -64,18 +65,20 @@ def _replaced(value: Any, old: str, new: str) -> Any:
 
 
 def check_writable(path: str) -> None:
-    """Raise ConfigError, before anything changes, if the file cannot be replaced."""
+    """Raises ConfigError if the file cannot be replaced. Called before anything changes."""
     if path.endswith((".yaml", ".yml")):
-        raise ConfigError("`--update-config` needs a config file in JSON: in YAML, comments would be lost.")
+        raise ConfigError(
+            f"`--update-config` cannot update {path}: YAML comments would be lost. Use a config file in JSON."
+        )
     if not os.access(Path(path).resolve().parent, os.W_OK):
-        raise ConfigError(f"`--update-config` cannot write to the folder of {path}.")
+        raise ConfigError(f"`--update-config` cannot write to the folder of {path}. Make the folder writable.")
 
 
 def save(path: str, config: dict[str, Any]) -> None:
-    """Replace the file in one step: whoever reads it sees the old or the new config, whole.
+    """Replaces the config file atomically: a reader sees either the old config or the new one.
 
     Raises:
-        ConfigError: It cannot be written.
+        ConfigError: The file cannot be written.
     """
     file = Path(path).resolve()
     try:

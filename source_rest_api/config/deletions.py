@@ -1,4 +1,4 @@
-"""The option to tell which rows are gone, in an API that does not say so."""
+"""The setting that detects deleted rows in an API that does not report them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 DELETED_AT = "_ab_cdc_deleted_at"
-"""The field by which Airbyte's destinations know a row that is gone."""
+"""The field that marks a delete record for Airbyte's destinations."""
 
 
 def _check_duration(text: str) -> str:
@@ -23,19 +23,20 @@ def _check_duration(text: str) -> str:
 
 
 class Deletions(Model):
-    """Tells which rows are gone: now and then a sweep asks for all rows once more, and keeps only their keys.
+    """Detects deleted rows. At an interval, a sweep reads the whole stream again for its keys.
 
-    It works in incremental syncs, and needs `primary_key` and `incremental`.
+    A row that two sweeps in a row miss becomes a delete record. Needs `primary_key` and `incremental`, and runs in
+    incremental syncs only.
     """
 
     every: Annotated[str, AfterValidator(_check_duration)]
-    """How much time lies between two sweeps, as an ISO 8601 duration such as `P1D`. A row is told as gone when two
-    sweeps in succession did not have it."""
+    """Time between two sweeps, as an ISO 8601 duration such as `P1D`. A row becomes a delete record when two sweeps in
+    a row miss it."""
     path: Text | None = None
-    """Path that a sweep asks; by default that of the endpoint."""
+    """Path of the sweep; by default the path of the endpoint."""
     params: NamedTexts = {}
-    """Query parameters of a sweep, beside or in place of the endpoint's, such as `fields: id`; an empty list leaves one
-    out."""
+    """Query parameters of the sweep, such as `fields: id`. They are added to those of the endpoint, or replace them. An
+    empty list removes a parameter."""
 
     @property
     def texts(self) -> list[str]:
@@ -43,7 +44,7 @@ class Deletions(Model):
         return [*([] if self.path is None else [self.path]), *texts_of(self.params)]
 
     def due(self, last: datetime, now: datetime) -> bool:
-        """True if it is time for a sweep, that much after the last; at once where the clock has been put back."""
+        """True if `every` has passed since the last sweep, or if the clock was set back since."""
         try:
             return not last <= now < datetimes.add(last, self.every)
         except OverflowError:

@@ -50,108 +50,114 @@ def _check_schema(value: Any) -> Any:
 
 
 def _filled_in(value: object) -> object:
-    """A group of fields as it is, or None where nothing is filled in, as a form may send it."""
+    """Returns a group of fields unchanged, or None if all of them are empty, as a form may send them."""
     empty = isinstance(value, dict) and all(inner in ([], {}, "") for inner in value.values())
     return None if empty else value
 
 
 class Endpoint(Model):
-    """An endpoint: where its records are, how they are paged, what they are known by."""
+    """An endpoint: its request, its records, their pagination and their keys."""
 
     name: Annotated[str, Field(min_length=1)]
-    """Name of the stream. In the templates of other endpoints it stands for a record of this one."""
+    """Name of the stream. In templates of other endpoints, the name is a record of this stream."""
     path: Text
-    """Path below `url_base`; `{{ parent.field }}` reads it once for each record of the stream `parent`."""
+    """Path below `url_base`. With `{{ parent.field }}`, the connector requests it once for each record of the stream
+    `parent`."""
     http_method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    """HTTP method."""
+    """HTTP method of the requests."""
     params: NamedTexts = {}
-    """Query parameters, beside those of all endpoints."""
+    """Query parameters, in addition to those of all endpoints."""
     headers: NamedTexts = {}
-    """Headers, beside those of all endpoints."""
+    """Headers, in addition to those of all endpoints."""
     body: Body | None = None
-    """The request body."""
+    """Request body."""
     decoder: Decoder = Json()
-    """The format of the body."""
+    """Format of the response body."""
     records_path: PathTemplate | None = None
-    """Path of the records in the body, such as `data.items`; `$` is the whole body, `*` every item of an array or
-    every field of an object; templates may read `config`. By default the body itself if it is an array, else the only
-    array of objects in it."""
+    """Path of the records in the response body, such as `data.items`. `$` is the whole body; `*` is every item of an
+    array or every field of an object. Templates may read `config`. By default the body itself if it is an array,
+    otherwise the only array of objects in it."""
     records_paths: PathTemplates = ()
-    """Several paths in the body whose records belong to the stream, in this order."""
+    """Several paths in the response body, read in this order. The stream has the records of all of them."""
     records_key_field: str | None = None
-    """Set this if the object at `records_path` holds the records by key: name of the field to add for the key."""
+    """Set this if the records are the values of the object at `records_path`. Each record gets its key in a field of
+    this name."""
     columns_path: Path | None = None
-    """Set this if the records are arrays of values: path of the column names in the body, such as `columns`."""
+    """Set this if the records are arrays of values. Path of the column names in the response body, such as
+    `columns`."""
     explode: Annotated[Explode | None, BeforeValidator(_filled_in)] = None
-    """Makes a record of each item of an array inside the records at `records_path`."""
+    """Set this if the records are the items of an array inside each object at `records_path`."""
     wrap_scalars_as: str | None = None
-    """Name of the field into which texts and numbers among the records are wrapped."""
+    """Set this if some records are scalars. Each text, number, boolean or null becomes an object with this field."""
     allow_missing_records: bool = False
-    """Treat a missing or null `records_path` as no records, instead of an error."""
+    """Treat an absent or null `records_path` as an empty page, not as an error."""
     primary_key: Paths = ()
-    """The field, or fields, that identify a record."""
+    """Field or fields that identify a record."""
     pagination: Annotated[Pagination | None, own(PaginatorProtocol, advice="derive it from `Paginator`")] = None
-    """How to request further pages."""
+    """How the connector requests further pages."""
     errors: list[ErrorRule] = []
-    """Error rules of this endpoint, before those of all endpoints. The first rule that fits decides; without
-    one, 5xx, 408, 425, 429 and lost connections are retried, and other errors end the stream."""
+    """Error rules of this endpoint, tried before the rules for all endpoints. The first matching rule decides. If none
+    matches, the connector retries 5xx, 408, 425, 429 and lost connections; any other error ends the stream."""
     incremental: Annotated[Cursor | None, own(CursorProtocol, advice="give it the members of a cursor")] = None
-    """How to request only new and changed records."""
+    """How the connector requests only new and changed records."""
     deletions: Annotated[Deletions | None, BeforeValidator(_filled_in)] = None
-    """Reports deleted rows in incremental syncs, by a delete record with `_ab_cdc_deleted_at`."""
+    """Emit a delete record (with `_ab_cdc_deleted_at`) for each deleted row in incremental syncs."""
     partitions: PartitionLists = ()
-    """Lists of values to read the stream for: once for each value, and for each combination where there are several. In
-    a file, `partitions: {repo: [a, b]}` will do, for a path such as `repos/{{ repo }}/issues`."""
+    """Lists of values. The connector reads the stream once for each value, or for each combination of several lists. In
+    a file, `partitions: {repo: [a, b]}` is enough, for a path such as `repos/{{ repo }}/issues`."""
     include_from_parent: NamedPaths = {}
-    """Fields to add to each record: their name, and the field of the parent's record to copy, such as `owner.login`. A
-    path that begins with the name of a list in `partitions` or of a stream above is read there: `repo`, `orgs.id`."""
+    """Fields to copy from the parent's record into each record: the new name, and the parent's field, such as
+    `owner.login`. A path may also begin with a list in `partitions` or an ancestor stream: `repo`, `orgs.id`."""
     filter: Condition | None = None
-    """Keeps only records for which this expression holds, such as `record.state == 'open'`."""
+    """Emit only records for which this expression is true, such as `record.state == 'open'`."""
     remove_fields: Paths = ()
-    """Fields to leave out, such as `owner.email`; `*` is every item of an array or every field of an object."""
+    """Fields to remove, such as `owner.email`. `*` is every item of an array or every field of an object."""
     rename_fields: NewNames = {}
-    """Fields to rename or to move: the path as the API sends it, and the new one."""
+    """Fields to rename or move: the path as the API sends it, and the new path."""
     flatten: FlattenOption = None
-    """Turns nested objects into fields of the record; `true` does so for all of them."""
+    """Move the fields of nested objects up into the record. `true` flattens all objects."""
     snake_case: bool = False
-    """Rename all fields to `snake_case`, at every depth."""
+    """Convert all field names to `snake_case`, at every depth."""
     add_fields: Values = {}
-    """Fields to add or to replace: their name, with dots a place inside an object, and a template, such as
+    """Fields to add or replace: the name (dots reach into objects), and a value or a template, such as
     `{{ record.owner.login }}`."""
     cast: Kinds = {}
-    """Fields to cast: their path after all of the above, and `string`, `integer`, `number`, `boolean`, `date`,
-    `date-time`, or the format that a date or time has, such as `%d.%m.%Y` or `%ms`."""
+    """Fields to cast: the path after all changes above, and `string`, `integer`, `number`, `boolean`, `date` or
+    `date-time`. For dates and times in another format, give the format, such as `%d.%m.%Y` or `%ms`."""
     cast_all: bool = False
-    """Cast all values to the types in `schema`."""
+    """Cast all values to their types in `schema`."""
     filter_after: Condition | None = None
-    """As `filter`, on the record after all of the above."""
+    """Like `filter`, but applied to the record after all changes above."""
     json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
-    """JSON schema of a record. By default it is inferred from the first pages."""
+    """JSON schema of a record. By default the connector infers it from the first pages."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Endpoint:
         self.selector.check()
         if not self.decoder.selects and self.selector != RecordSelector():
-            raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
+            raise ValueError(
+                f"`decoder: {{type: {self.decoder.type}}}` already returns records: remove `records_path` and other "
+                "settings that select records"
+            )
         if self.incremental and self.incremental.cursor_field and self.cursor_place is None:
-            raise ValueError("`remove_fields` takes away `incremental.cursor_field`, which the destination needs")
+            raise ValueError("`remove_fields` removes `incremental.cursor_field`, which the destination needs; keep it")
         if self.cast_all and self.json_schema is None:
-            raise ValueError("`cast_all` needs a `schema`")
+            raise ValueError("`cast_all` needs a `schema`: set it, or list the fields in `cast`")
         return self
 
     @property
     def variable(self) -> str:
-        """The name by which templates know its records."""
+        """The name of its records in templates."""
         return templates.variable(self.name)
 
     @cached_property
     def selector(self) -> RecordSelector:
-        """Cuts the records out of a body."""
+        """The part of the endpoint that extracts records from a response body."""
         return RecordSelector.model_construct(**{name: getattr(self, name) for name in RecordSelector.model_fields})
 
     @cached_property
     def record_options(self) -> RecordOptions:
-        """Changes of the records."""
+        """The part of the endpoint that filters and changes its records."""
         return RecordOptions(
             filter=self.filter,
             reshaping=Reshaping.model_construct(**{name: getattr(self, name) for name in Reshaping.model_fields}),
@@ -163,13 +169,13 @@ class Endpoint(Model):
 
     @property
     def cursor_place(self) -> Path | None:
-        """The path of the cursor field in emitted records; None if there is none."""
+        """The path of the cursor field in emitted records; None without a cursor field."""
         field = None if self.incremental is None else self.incremental.cursor_field
         return None if field is None else self.record_options.reshaping.place(field)
 
     @property
     def known_by(self) -> list[Path]:
-        """The fields of emitted records that tell them apart, and that order them."""
+        """The primary key and the cursor field of emitted records."""
         return [*self.primary_key, *([] if self.cursor_place is None else [self.cursor_place])]
 
     @property
@@ -179,10 +185,10 @@ class Endpoint(Model):
         return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ()), *swept]
 
     def filled(self, raw_config: Mapping[str, Any]) -> Endpoint:
-        """The endpoint with the templates filled that read the config: those of its cursor and of its paths.
+        """Returns the endpoint with the templates of its cursor and its record paths filled from the config.
 
         Raises:
-            ConfigError: One cannot be filled.
+            ConfigError: A template cannot be filled.
         """
         context = {"config": raw_config}
         return self.model_copy(
@@ -207,17 +213,17 @@ class Endpoint(Model):
         return self.model_copy(update=update)
 
     def problems(self, default: Pagination) -> Iterator[str]:
-        """Yields conflicts between method, body and paging, given the pagination of all endpoints."""
+        """Yields the contradictions between method, body and pagination; `default` is that of all endpoints."""
         if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
-            yield "http_method: must be POST for a GraphQL body"
+            yield "http_method: a GraphQL body needs `http_method: POST`"
         keys = {key for path in (self.records_path or (), *self.records_paths) for key in path}
         for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
-            yield f"records_path: its template reads `{name}`, and may read `config` only"
+            yield f"records_path: its template reads `{name}`, but may read only `config`"
         paging = self.pagination or default
         if not isinstance(paging, Paginator):
             return
         if paging.result_cap is not None and not (self.incremental and self.incremental.in_order):
-            yield "pagination.result_cap: needs `incremental` with `sorted: true`, to go on from the newest value"
+            yield "pagination.result_cap: needs `incremental` with `sorted: true`, to continue from the newest value"
         if not paging.in_body:
             return
         if self.http_method == "GET" and self.body is None:

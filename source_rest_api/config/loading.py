@@ -1,4 +1,4 @@
-"""Loads a config, or the endpoint files of a connector of one's own: all that is wrong is reported at once."""
+"""Loads a config, or the endpoint files of a custom connector, and reports all errors at once."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ M = TypeVar("M", bound=Model)
 
 
 def load(raw: Mapping[str, Any]) -> Config:
-    """Validate a config of the generic connector.
+    """Validates a config of the generic connector.
 
     Raises:
-        ConfigError: With every error, each with its path, none with a value.
+        ConfigError: The config is invalid. The message lists every error with its path, and never a value.
     """
     return checked(validated(raw, Config))
 
 
 def validated(raw: Mapping[str, Any], model: type[M]) -> M:
-    """Validate a connector's own config. Keys that begin with `_` are the platform's own and are left out.
+    """Validates a config against its model. Keys that begin with `_` belong to the platform and are ignored.
 
     Raises:
-        ConfigError: With every error, each with its path, none with a value.
+        ConfigError: The config is invalid. The message lists every error with its path, and never a value.
     """
     if not isinstance(raw, Mapping):
         raise ConfigError("The config must be an object with keys such as `url_base` and `endpoints`.")
@@ -50,10 +50,10 @@ def validated(raw: Mapping[str, Any], model: type[M]) -> M:
 
 
 def built(api: Callable[[Any], Config], own: Any) -> Config:
-    """The API that a connector makes of its own config.
+    """Builds the API of a custom connector from the connector's own config.
 
     Raises:
-        ConfigError: A component that it makes is wrong.
+        ConfigError: A component that the connector builds is invalid.
     """
     try:
         return api(own)
@@ -63,10 +63,10 @@ def built(api: Callable[[Any], Config], own: Any) -> Config:
 
 
 def checked(config: Config) -> Config:
-    """Check what no part of a config can see alone.
+    """Checks the rules that concern several parts of a config, and returns the config.
 
     Raises:
-        ConfigError: With every error.
+        ConfigError: The config breaks such a rule. The message lists every error.
     """
     problems = list(_cross_check(config))
     if problems:
@@ -80,21 +80,21 @@ def _wrong(problems: list[str]) -> ConfigError:
 
 
 def _cross_check(config: Config) -> Iterator[str]:
-    """Checks the config as a whole: names must differ, referenced names must exist, parents must have no cycles."""
+    """Yields the errors between parts: duplicate names, unknown names, cycles of parents."""
     yield from template_checks.problems_of_defaults(config)
     if not config.streams:
-        yield "endpoints: at least one endpoint is needed, in `endpoints` or `endpoints_yaml`"
+        yield "endpoints: no endpoint found; add one to `endpoints` or `endpoints_yaml`"
     names: dict[str, str] = {}
     for endpoint in config.streams:
         place = f"endpoint `{endpoint.name}`"
         other = names.get(endpoint.variable)
         names[endpoint.variable] = endpoint.name
         if other == endpoint.name:
-            yield f"{place}: the name is used twice"
+            yield f"{place}: two endpoints have this name; rename one"
         elif other is not None:
-            yield f"{place}: in templates its name is the same as that of `{other}`"
+            yield f"{place}: its name in templates is the same as that of `{other}`; rename one"
         if endpoint.variable in {*templates.BUILT_IN_NAMES, RECORD}:
-            yield f"{place}: the name is reserved in templates"
+            yield f"{place}: this name is reserved in templates; rename the endpoint"
         yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
         yield from (f"{place}: {problem}" for problem in template_checks.problems_of_deletions(config, endpoint))
         yield from (f"{place}: {problem}" for problem in template_checks.problems(config, endpoint))
@@ -109,12 +109,12 @@ class _File(Model):
 
 
 def load_endpoints(folder: Path) -> list[Endpoint]:
-    """Read `endpoints.yaml` in a folder, a list of endpoints as a config has them.
+    """Reads `endpoints.yaml` in a folder: a list of endpoints, as in a config.
 
-    An endpoint without `schema` gets that of `schemas/<name>.json`, if there is one.
+    An endpoint without `schema` gets the schema in `schemas/<name>.json`, if that file exists.
 
     Raises:
-        ConfigError: With all that is wrong in the file, and where.
+        ConfigError: The file is invalid. The message lists every error with its path.
     """
     from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
 

@@ -1,4 +1,4 @@
-"""Takes secrets out of text, in every form in which they may have got there."""
+"""Masks secrets in text, in every encoding in which they may appear."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 MASK = "****"
 _SHORTEST = 4
-"""Shorter secrets would blot out ordinary words; they are never written by us in the first place."""
+"""Characters of the shortest secret that is masked: masking shorter ones would hide ordinary words."""
 _CUTS = re.compile(rf"{CUT}|\.{{3}}")
-"""Signs at the end of a text that was cut, by us or by the API."""
+"""Signs at the end of a text that this connector or the API truncated."""
 _SIGNED = re.compile(
     r"(?:[?&#]|%26|%3F|\\u0026)(?:amp;)?"
     r"(?:[\w.-]{0,40}(?:signature|credential|token|secret|passw|api[_-]?key|access[_-]?key)[\w.-]{0,40}"
@@ -32,13 +32,14 @@ _SIGNED = re.compile(
     r"(?P<value>(?:\\/|(?!%26)[^&#\s\"'<>\\`…])+)",
     re.IGNORECASE,
 )
-"""A parameter of a URL that lets whoever knows it in: the signatures of AWS, Google, Azure and others, tokens and keys.
-They come from APIs that quote a request or give signed URLs; those of the config are known as secrets."""
+"""A URL parameter that grants access: signatures of AWS, Google, Azure and others, tokens and keys.
+
+APIs return them in quoted requests and in signed URLs. Those of the config are masked as secrets already."""
 _LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 
 
 def secrets_of(value: object) -> Iterator[str]:
-    """Every secret in a config, and what is derived from it."""
+    """Yields every secret in a config, and the credentials derived from secrets."""
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
         yield from _password(value.get_secret_value())
@@ -57,7 +58,7 @@ def secrets_of(value: object) -> Iterator[str]:
 
 
 def _password(url: str) -> Iterator[str]:
-    """The password in a URL, as it stands there and as it is sent."""
+    """Yields the password in a URL as written and decoded, and its Basic credentials."""
     userinfo, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
     password = userinfo.partition(":")[2]
     if at and password:
@@ -66,10 +67,10 @@ def _password(url: str) -> Iterator[str]:
 
 
 class Mask:
-    """Replaces all forms of the secrets in a text, for all threads; and credentials in the query of any URL.
+    """Replaces all forms of the secrets in a text, and credentials in the query of any URL. Thread-safe.
 
     Args:
-        secrets: What must not be shown.
+        secrets: The secrets to mask.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -77,7 +78,7 @@ class Mask:
         self._forms = _Forms(form for secret in secrets for form in _forms(secret))
 
     def __call__(self, text: str) -> str:
-        """The text without secrets."""
+        """Returns the text with all secrets masked."""
         spans = [match.span("value") for match in _SIGNED.finditer(text)] + self._forms.spans(text)
         shown, end = "", 0
         for start, stop in sorted(spans):
@@ -87,43 +88,43 @@ class Mask:
         return shown + text[end:]
 
     def learn(self, secret: str) -> None:
-        """Replace one more secret from now on."""
+        """Adds a secret to mask from now on."""
         with self._lock:
             self._forms = self._forms.with_more(_forms(secret))
 
 
 class _Forms:
-    """All that secrets may look like, and where it stands in a text."""
+    """All forms of the secrets, and the search for them in a text."""
 
     def __init__(self, forms: Iterable[str]) -> None:
         self._known = sorted(set(forms), key=len, reverse=True)
-        # Each place is looked at, also inside what was found: secrets may overlap. The longest goes first.
+        # Searches at every position, also inside a match, because secrets may overlap. The longest form comes first.
         self._whole = _any("".join(map(_pattern, form)) for form in self._known)
 
     @cached_property
     def _begun(self) -> re.Pattern[str]:
-        """The first characters of each."""
+        """The pattern of the first characters of all forms."""
         return _any("".join(map(_pattern, form[:_SHORTEST])) for form in self._known)
 
     def with_more(self, forms: Iterable[str]) -> _Forms:
-        """These and others."""
+        """Returns these forms and further ones."""
         more = set(forms).difference(self._known)
         return _Forms([*self._known, *more]) if more else self
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Yields the places of secrets in a text: whole ones, and beginnings before a cut."""
+        """Returns the spans of secrets in a text: whole secrets, and beginnings of secrets before a cut."""
         if not self._known:
             return []
         return [match.span(1) for match in self._whole.finditer(text)] + [*self._cut(text)]
 
     def _cut(self, text: str) -> Iterator[tuple[int, int]]:
-        """Returns the beginning of a secret before a cut."""
+        """Yields the span of the beginning of a secret before each cut."""
         for cut in _CUTS.finditer(text):
             end = cut.start()
             for begun in self._begun.finditer(text, max(0, end - LONGEST), end):
                 if any(_leads_to(form, text[begun.start() : end]) for form in self._known):
                     yield begun.start(), end
-                    break  # what begins later is in it
+                    break  # a later start is inside this span
 
 
 def _any(patterns: Iterable[str]) -> re.Pattern[str]:
@@ -131,7 +132,7 @@ def _any(patterns: Iterable[str]) -> re.Pattern[str]:
 
 
 def _leads_to(form: str, text: str) -> bool:
-    """True if a text is the beginning of a form, in whatever spelling; its last character may be spelled in part."""
+    """True if a text is the beginning of a form in any spelling. The spelling of its last character may be cut."""
     lowered, ends = text.translate(_LOWER), {0}
     for character in form:
         ways = [spelling.translate(_LOWER) for spelling in _spellings(character)]
@@ -142,12 +143,12 @@ def _leads_to(form: str, text: str) -> bool:
 
 
 def masker(secrets: Iterable[str]) -> Mask:
-    """Returns a function that masks these secrets in texts."""
+    """Returns a mask for these secrets."""
     return Mask(secrets)
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The secret, each line of a longer one such as a PEM, and all these in base64."""
+    """Yields the secret, each line of a multi-line secret such as a PEM key, and all of these in base64."""
     for text in {secret, secret.strip(), *(line.strip() for line in secret.splitlines())}:
         if len(text.strip()) >= _SHORTEST:
             data = text.encode("utf-8", "surrogatepass")
@@ -157,14 +158,14 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _pattern(character: str) -> str:
-    """A pattern for all spellings of a character."""
+    """Returns a pattern for all spellings of a character."""
     spellings = _spellings(character)
     return f"(?:{'|'.join(map(re.escape, spellings))})" if len(spellings) > 1 else re.escape(character)
 
 
 @lru_cache(1024)
 def _spellings(character: str) -> tuple[str, ...]:
-    """How URLs, JSON, Python, HTML and excerpts spell a character, the longest first; each escapes its own choice."""
+    """Returns the spellings of a character in URLs, JSON, Python, HTML and excerpts, the longest first."""
     if character.isascii() and character.isalnum():
         return (character,)
     utf16 = character.encode("utf-16-be", "surrogatepass").hex()

@@ -1,4 +1,4 @@
-"""Lists of values to read a stream for: written down, from the config, or from the records of other streams."""
+"""Lists of values to read a stream for: literal, from the config, or from the records of other streams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from source_rest_api.templates import templates
 def _one_or_many(value: object) -> object:
     values = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(item, str | int | float) for item in values):
-        raise ValueError("must be texts, numbers, true or false, or templates that give a list")
+        raise ValueError("must be texts, numbers, booleans, or templates that return a list")
     for item in values:
         if isinstance(item, str):
             templates.check(item)
@@ -25,21 +25,21 @@ Values: TypeAlias = Annotated[
     BeforeValidator(_one_or_many),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}, mode="validation"),
 ]
-"""One value or several. What a template gives counts with its type, and a list as its items."""
+"""One value or several. The result of a template keeps its type; a list counts as its items."""
 
 
 class PartitionValues(Model):
-    """Values that a stream is read for, one after the other, each once."""
+    """Values to read a stream for, one after the other. Duplicates are skipped."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
-    """Name by which templates know the value: `repo` for `{{ repo }}`."""
+    """Name of the value in templates: `repo` for `{{ repo }}`."""
     values: Annotated[Values, Field(min_length=1)]
-    """The values. A template may give a list, `{{ config['repos'] }}`; one that names a stream, `{{ repos.id }}`, gives
-    a value for each of its records."""
+    """The values. A template may return a list, as in `{{ config['repos'] }}`. A template that names a stream, such as
+    `{{ repos.id }}`, returns one value for each record of that stream."""
     otherwise: Values = ()
-    """The values if there are none in `values`, such as `{{ repos.id }}` where the config may leave its list empty."""
+    """Fallback if `values` is empty, such as `{{ repos.id }}` if the list in the config is optional."""
     batch: PositiveInt | None = None
-    """How many values go into one request; templates then know a list of them, as in `{{ ids | join(',') }}`."""
+    """Number of values in one request. The name is then a list in templates, as in `{{ ids | join(',') }}`."""
 
     @property
     def texts(self) -> list[str]:
@@ -48,7 +48,7 @@ class PartitionValues(Model):
 
 
 def _from_mapping(value: object) -> object:
-    """Read `{repo: [a, b]}` as the list that it stands for."""
+    """Converts the short form `{repo: [a, b]}` to an array of objects."""
     if not isinstance(value, dict):
         return value
     return [{"name": name, **(of if isinstance(of, dict) else {"values": of})} for name, of in value.items()]
@@ -58,11 +58,11 @@ def _check_names(lists: tuple[PartitionValues, ...]) -> tuple[PartitionValues, .
     names = [of.name for of in lists]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"the name `{name}` is used twice")
+            raise ValueError(f"two lists have the name `{name}`; rename one")
     return lists
 
 
 PartitionLists: TypeAlias = Annotated[
     tuple[PartitionValues, ...], BeforeValidator(_from_mapping), AfterValidator(_check_names)
 ]
-"""Lists by their names: a mapping, or an array of objects."""
+"""Named lists: a mapping from name to values, or an array of objects."""

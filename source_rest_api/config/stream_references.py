@@ -1,6 +1,6 @@
-"""Which streams and lists an endpoint's templates name, and so what has to be read for it first.
+"""Finds the streams and lists that an endpoint's templates name, and so the streams to read before it.
 
-A parent's name in a template is the relation: `path: repos/{{ repos.name }}/issues` makes `repos` the parent.
+The name of a stream in a template makes it the parent: `path: repos/{{ repos.name }}/issues` makes `repos` the parent.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ if TYPE_CHECKING:
     from source_rest_api.config.partition_values import PartitionValues
 
 Reference: TypeAlias = tuple[str, ...]
-"""A name that templates know, and keys below it: `(repos, owner, login)`."""
+"""A name in templates, and the keys below it: `(repos, owner, login)`."""
 
 _WHOLE = frozenset({("stream_partition",), ("stream_slice",)})
-"""All that a stream is read for: `stream_partition.repo` is `repo`."""
+"""Names for the whole partition: `stream_partition.repo` is the same as `repo`."""
 
 
 def parent_of(config: Config, endpoint: Endpoint) -> Endpoint | None:
-    """The stream to read first, whose records (with those of its own parents) the endpoint's templates use."""
+    """Returns the stream whose records, with those of its own parents, the endpoint's templates read."""
     return _lowest(config, named_in(config, endpoint.texts))
 
 
 def family_of(config: Config, endpoint: Endpoint) -> list[Endpoint]:
-    """The parent, its parents and so on: the streams whose records stand in the endpoint's partitions."""
+    """Returns the parent and all its ancestors: the streams whose records are in the endpoint's partitions."""
     return _closure(config, endpoint, lists=False)
 
 
 def reached_from(config: Config, endpoint: Endpoint) -> list[Endpoint]:
-    """All streams that are read for an endpoint, over any number of steps; itself too if there is a cycle."""
+    """Returns all streams that an endpoint needs, directly or indirectly; includes the endpoint if there is a cycle."""
     return _closure(config, endpoint, lists=True)
 
 
 def source_of(config: Config, endpoint: Endpoint, text: str) -> Endpoint | None:
-    """The stream whose records a text of the endpoint's `partitions` gives values for, beside the endpoint's family."""
+    """Returns the stream, outside the endpoint's family, whose records supply values for a text of `partitions`."""
     return _lowest(config, sources_named(config, endpoint, text))
 
 
 def sources_named(config: Config, endpoint: Endpoint, text: str) -> list[Endpoint]:
-    """The streams that a text of the endpoint's `partitions` names beside the endpoint's family."""
+    """Returns the streams, outside the endpoint's family, that a text of its `partitions` names."""
     family = family_of(config, endpoint)
     return [other for other in named_in(config, [text]) if other not in family]
 
 
 def lists_of(config: Config, endpoint: Endpoint) -> dict[str, PartitionValues]:
-    """The lists whose values stand in the endpoint's partitions, its own and those of the streams above it."""
+    """Returns the lists whose values are in the endpoint's partitions: its own, and those of its ancestors."""
     return {of.name: of for member in (*family_of(config, endpoint), endpoint) for of in member.partitions}
 
 
@@ -79,7 +79,7 @@ def read_by_templates(config: Config, endpoint: Endpoint) -> frozenset[Reference
 
 
 def fields_for_children(config: Config, endpoint: Endpoint) -> frozenset[str] | None:
-    """The top-level fields of an endpoint's records that the streams below it use; None if it may be any."""
+    """Returns the top-level fields of an endpoint's records that its child streams use; None if it may be any."""
     fields = set()
     for child in config.streams:
         if endpoint not in reached_from(config, child):
@@ -96,7 +96,7 @@ def fields_for_children(config: Config, endpoint: Endpoint) -> frozenset[str] | 
 
 
 def named_in(config: Config, texts: Iterable[str]) -> list[Endpoint]:
-    """The streams that texts name."""
+    """Returns the streams that texts name."""
     names = {reference[0] for reference in references(texts)}
     return [config.by_variable[name] for name in sorted(names & config.by_variable.keys())]
 
@@ -110,7 +110,7 @@ def references(texts: Iterable[str]) -> frozenset[Reference]:
 
 
 def _lowest(config: Config, named: list[Endpoint]) -> Endpoint | None:
-    """That one among streams whose family all others belong to."""
+    """Returns the stream whose family includes all the others, or None."""
     for candidate in named:
         family = [candidate, *family_of(config, candidate)]
         if all(other in family for other in named):

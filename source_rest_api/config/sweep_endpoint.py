@@ -1,4 +1,4 @@
-"""The endpoint that a sweep for deleted rows reads, made of the stream's own."""
+"""The endpoint that a sweep for deleted rows reads, derived from the stream's endpoint."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from source_rest_api.config.endpoint import Endpoint
 
 _DECISIVE = ("path", "http_method", "params", "body", "selector", "partitions", "filter", "filter_after")
-"""The settings of an endpoint that decide which rows it has."""
+"""The settings of an endpoint that determine which rows it returns."""
 
 
 def swept(endpoint: Endpoint, deletions: Deletions) -> Endpoint:
-    """The endpoint that reads all rows, whatever their cursor, with as much of them as their keys need.
+    """Returns an endpoint that reads the keys of all rows, whatever their cursor value.
 
-    It has no filters: a row that does not pass them is not a deleted row.
+    It has no filters, because a row that is filtered out is not a deleted row.
     """
     keys = {".".join(path) for path in endpoint.primary_key}
     return endpoint.model_copy(
@@ -34,12 +34,12 @@ def swept(endpoint: Endpoint, deletions: Deletions) -> Endpoint:
 
 
 def query(endpoint: Endpoint, deletions: Deletions, above: Iterable[Endpoint]) -> str:
-    """All settings that decide which rows a sweep is to meet, as a text that changes with them.
+    """Returns a fingerprint of all settings that determine which rows a sweep finds.
 
     Args:
-        endpoint: The stream's endpoint.
-        deletions: Its settings for sweeps.
-        above: The streams that are read for it.
+        endpoint: The endpoint of the stream.
+        deletions: The sweep settings of the endpoint.
+        above: The endpoints of the streams that this endpoint depends on.
     """
     own = {name: value for name, value in endpoint.params.items() if name not in deletions.params}
     asked = [endpoint.model_copy(update={"params": own, "filter": None, "filter_after": None}), *above]

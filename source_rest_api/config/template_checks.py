@@ -1,4 +1,4 @@
-"""Checks the names in a config's templates, and the partitions of its streams."""
+"""Checks of the names in a config's templates, and of partitions and parents of its streams."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _INTERVALS = frozenset({"stream_interval", "stream_slice"})
 
 
 def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
-    """Yields the problems of one endpoint."""
+    """Yields the errors in an endpoint's templates, partitions and parents."""
     lists = stream_references.lists_of(config, endpoint)
     yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *config.by_variable, *lists})
     of_records = {RECORD, *templates.BUILT_IN_NAMES, *lists} - {templates.TOKEN}
     family = {other.variable for other in stream_references.family_of(config, endpoint)}
     yield from _unknown(endpoint.record_options.texts, of_records | family)
     if endpoint in stream_references.reached_from(config, endpoint):
-        yield "its templates make it a parent of itself"
+        yield "its templates make it a parent of itself; remove the template that closes the cycle"
         return
     named = stream_references.named_in(config, endpoint.texts)
     if named and stream_references.parent_of(config, endpoint) is None:
         yield (
-            f"its templates read {_quoted(named)}, none of which is a child of the others; to combine each record of "
-            "one with each of the other, list the values of one in `partitions`"
+            f"its templates read {_quoted(named)}, but none of these is a child of the others; to combine each record "
+            "of one with each record of another, list the values of one in `partitions`"
         )
         return
     taken = {RECORD, *templates.BUILT_IN_NAMES, *config.by_variable}
@@ -49,7 +49,7 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 
 def problems_of_defaults(config: Config) -> Iterator[str]:
-    """Yields the problems of templates for the whole API, which can read no record."""
+    """Yields the errors in templates that apply to all endpoints; they cannot read records."""
     for place, texts, known in (
         ("url_base", [config.url_base], templates.CONFIG_NAMES),
         ("headers", texts_of(config.headers), templates.BUILT_IN_NAMES),
@@ -59,7 +59,7 @@ def problems_of_defaults(config: Config) -> Iterator[str]:
 
 
 def problems_of_deletions(config: Config, endpoint: Endpoint) -> Iterator[str]:
-    """Yields the reasons for which an endpoint's sweeps could miss rows, or could not tell them apart."""
+    """Yields the settings that keep an endpoint's sweeps from finding all rows, or from identifying them."""
     deletions = endpoint.deletions
     if deletions is None:
         return
@@ -67,15 +67,15 @@ def problems_of_deletions(config: Config, endpoint: Endpoint) -> Iterator[str]:
         if not getattr(endpoint, needed):
             yield f"deletions: needs `{needed}`"
     if getattr(endpoint.pagination or config.pagination, "first_page_only", False):
-        yield "deletions: a sweep has to see all rows, and `pagination.first_page_only` leaves most of them out"
+        yield "deletions: a sweep must read all rows, but `pagination.first_page_only` skips most; remove one of them"
     own = endpoint.model_copy(update={"deletions": None}).texts
     if templates.TOKEN in _names(deletions.texts) - _names(own):
-        yield f"deletions: a template reads `{templates.TOKEN}`, and none of the endpoint's own does"
+        yield f"deletions: a template reads `{templates.TOKEN}`, but no template of the endpoint itself does; remove it"
     reads = sorted(_names(sweep_endpoint.swept(endpoint, deletions).texts) & _INTERVALS)
     if reads:
         yield (
-            f"deletions: a sweep asks for all rows, and a template reads `{reads[0]}`; give the parameter in "
-            "`deletions.params` another value, or an empty list to leave it out"
+            f"deletions: a sweep reads all rows, but a template reads `{reads[0]}`; in `deletions.params`, set the "
+            "parameter to another value, or to an empty list to remove it"
         )
 
 
@@ -83,21 +83,21 @@ def _problems_of_list(
     config: Config, endpoint: Endpoint, of: PartitionValues, taken: AbstractSet[str], known: AbstractSet[str]
 ) -> Iterator[str]:
     if of.name in taken:
-        yield "the name is reserved, or that of a stream or of a list of a stream above; choose another"
+        yield "this name is reserved, or already names a stream or a list of an ancestor stream; choose another"
     copies = stream_references.copies(config, endpoint).values()
     references = [*stream_references.read_by_templates(config, endpoint), *copies]
     if of.name not in {reference[0] for reference in references}:
-        yield f"no template reads it; write `{{{{ {of.name} }}}}` where its value goes"
+        yield f"no template reads it; write `{{{{ {of.name} }}}}` where the value belongs"
     yield from _unknown(of.texts, known)
     family = stream_references.family_of(config, endpoint)
     for text in of.texts:
         named = stream_references.sources_named(config, endpoint, text)
         source = stream_references.source_of(config, endpoint, text)
         if named and source is None:
-            yield f"a template reads {_quoted(named)}, none of which is a child of the others"
+            yield f"a template reads {_quoted(named)}, but none of these is a child of the others; read only one"
         elif source is not None and (shared := [e for e in stream_references.family_of(config, source) if e in family]):
             yield (
-                f"`{source.variable}` stands below {_quoted(shared)}, and so does the endpoint: name "
+                f"`{source.variable}` and the endpoint both descend from {_quoted(shared)}: read "
                 f"`{source.variable}` in the endpoint's own templates too"
             )
 
@@ -107,11 +107,14 @@ def _problems_of_copies(config: Config, endpoint: Endpoint) -> Iterator[str]:
     parent = stream_references.parent_of(config, endpoint)
     for name, reference in stream_references.copies(config, endpoint).items():
         if parent is None and reference[0] not in lists:
-            yield f"include_from_parent.{name}: no template of the endpoint names a parent, and no list has this name"
+            yield (
+                f"include_from_parent.{name}: no template of the endpoint reads a parent stream, and no list is named "
+                f"`{reference[0]}`; correct the name, or read a parent in `path`"
+            )
         elif reference[0] in lists and lists[reference[0]].batch:
             yield (
-                f"include_from_parent.{name}: `{reference[0]}` is read in batches, and a record does not tell which "
-                "value of its batch it belongs to; take the copy away, or `batch`"
+                f"include_from_parent.{name}: `{reference[0]}` is read in batches, so the value of a single record is "
+                "unknown; remove this copy, or `batch`"
             )
 
 
@@ -121,7 +124,7 @@ def _unknown(texts: Iterable[str], known: AbstractSet[str]) -> Iterator[str]:
 
 
 def _names(texts: Iterable[str]) -> set[str]:
-    """All names that templates read."""
+    """Returns all names that these templates read."""
     return {name for text in texts for name in templates.names(text)}
 
 

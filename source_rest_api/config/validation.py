@@ -1,4 +1,4 @@
-"""Words the errors of a config: the place as the user wrote it, and what to do."""
+"""Describes the errors of a config: the path as the user wrote it, and what to change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def problem(model: type[BaseModel], error: Any) -> str:
-    """One line for one validation error: the path as the user writes it, and what to do."""
+    """Describes a validation error in one line: the path as the user writes it, and what to change."""
     kind, location = error["type"], error["loc"]
     path, owner = _walk(model, location)
     if kind == "extra_forbidden" and owner is not None:
@@ -34,11 +34,11 @@ _MESSAGES = {
     "model_type": "must be an object",
     "string_type": "must be text; in YAML, put it in quotes",
 }
-"""Pydantic's words for these are for programmers."""
+"""Replacements for pydantic messages that only programmers understand."""
 
 
 def did_you_mean(given: str, known: Collection[str]) -> str:
-    """The known name that is nearest to a wrong one, or all of them, to end a sentence with."""
+    """Returns the end of a sentence about a wrong name: the closest known name, or all known names."""
     from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most configs are right
 
     close = get_close_matches(given, known, n=1)
@@ -58,10 +58,10 @@ def _tag(model: type[BaseModel]) -> str | None:
 
 
 def _walk(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
-    """Follow a location, in which pydantic puts the types of unions between the keys.
+    """Follows an error location, where pydantic inserts union types between the keys.
 
     Returns:
-        The path as the user writes it, `endpoints[0].pagination.page_size`, and the model whose key is its last.
+        The path as the user writes it, such as `endpoints[0].pagination.page_size`, and the model of its last key.
     """
     path = ""
     owners: list[type[BaseModel]] = []

@@ -1,1 +1,1 @@
-"""A response's body → records → transformed records."""
+"""Records: decodes a response body, selects its records and changes them."""

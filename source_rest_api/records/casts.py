@@ -1,4 +1,4 @@
-"""Values as another type: numbers in texts, flags, dates in any form. What cannot be cast is left as it came."""
+"""Casts of values: numbers and flags from text, dates from many formats. A value that cannot be cast is kept."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _INTEGER = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _LONGEST_INTEGER = 400
-"""Digits that an exponent may make."""
+"""Maximum number of digits of an integer written with an exponent."""
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _COMPACT = frozenset({8, 14})
-"""Digits of dates and date-times that have nothing between them; other texts of digits are no dates."""
+"""Lengths of dates and date-times without separators. A text of digits with any other length is not a date."""
 _DOT_NET = re.compile(r"/Date\((-?\d{1,15})([+-]\d{4})?\)/", re.ASCII)
-"""Milliseconds since the epoch."""
+"""A .NET date: milliseconds since the epoch."""
 _TIME_OF_DAY = re.compile(r"%[HIMSsfcXp]|%[mu]s")
 _FLAGS = {
     **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), Raw(b"true")),
@@ -38,14 +38,14 @@ _NULL = Raw(b"null")
 
 
 class UncastError(ValueError):
-    """The value has no form in that type."""
+    """The value cannot be cast to the type."""
 
 
 def cast(value: Raw, kind: str) -> Raw:
-    """A value as `kind`. Null stays null; an empty text becomes null, but for a string.
+    """Casts a value to `kind`. Null stays null; an empty text becomes null, unless `kind` is string.
 
     Raises:
-        UncastError: It has no form in that type.
+        UncastError: The value cannot be cast to `kind`.
     """
     what = raw_json.kind(value)
     if kind == "string":
@@ -121,7 +121,7 @@ def _moment(value: Raw, text: str) -> datetime:
 
 
 def _by_format(text: str, form: str) -> Raw:
-    """Read by a strptime format; without a time of day it is a date."""
+    """Parses a text by a strptime format. The result is a date if the format has no time of day."""
     try:
         moment = datetimes.parse_as(text, (form,))
     except ValueError:
@@ -133,23 +133,23 @@ def _check_kinds(kinds: dict[str, str]) -> dict[str, str]:
     for path, kind in kinds.items():
         if kind not in {*_CASTS, "string"} and "%" not in kind:
             raise ValueError(
-                f"`{path}` must become string, integer, number, boolean, date or date-time, or have the format of its "
-                "date or time, such as `%d.%m.%Y` or `%ms`"
+                f"`{path}` has an unknown type: use string, integer, number, boolean, date or date-time, or the format "
+                "of its dates, such as `%d.%m.%Y` or `%ms`"
             )
     return kinds
 
 
 Kinds: TypeAlias = Annotated[NamedPaths, AfterValidator(_check_kinds)]
-"""Paths, and the types of the values there."""
+"""Types of values, by path."""
 
 
 class Casts:
-    """Casts values of records, in place.
+    """Casts values of records in place.
 
     Args:
         kinds: The types by path.
-        schema: The JSON schema of a record whose types hold for all other fields, or None.
-        failed: Told the path and type of each value that is left as it is.
+        schema: A JSON schema of the record that gives the types of all other fields, or None.
+        failed: Called with path, type and value of each value that cannot be cast.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Casts:
         return bool(self._kinds)
 
     def apply(self, record: dict[str, Any]) -> None:
-        """Cast what can be cast."""
+        """Casts the values of a record, and keeps those that cannot be cast."""
         for path, kind in self._kinds.items():
             for holder, key in tree.places(record, path):
                 value = tree.raw(holder[key])
@@ -175,7 +175,7 @@ class Casts:
 
 
 def _kinds_of(schema: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """The types that a schema gives, by path. Where it allows several, or none, nothing is cast."""
+    """Yields the types in a schema, by path. Fields with several types, or none, are not cast."""
     types = schema.get("type", "object" if "properties" in schema else ())
     [kind, *others] = [kind for kind in ([types] if isinstance(types, str) else types) if kind != "null"] or [""]
     if others:

@@ -1,8 +1,8 @@
-"""The filters and transformations of an endpoint, compiled once.
+"""Filters and changes the records of an endpoint, compiled once per stream.
 
 The order is fixed: `filter`, `remove_fields`, `rename_fields`, `flatten`, `snake_case`, `include_from_parent`,
-`add_fields`, `cast`, `filter_after`. Templates read the record as the API sent it, `filter_after` as it is emitted.
-What none of these touches stays byte for byte as it came.
+`add_fields`, `cast`, `filter_after`. Templates read the record as the API sent it; `filter_after` reads the record as
+it is emitted. Values that no change touches keep their exact bytes.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _LOG = logging.getLogger("airbyte.source_rest_api.records.changes")
 
 
 class RecordChanges:
-    """Changes the records of one stream.
+    """Filters and changes the records of one stream.
 
     Args:
-        stream: Its name.
-        options: What it asks for.
-        stats: Where it is counted what was left out and what could not be cast.
+        stream: The name of the stream.
+        options: The filters and changes that the endpoint sets.
+        stats: Counts the filtered records and the values that could not be cast.
     """
 
     def __init__(self, stream: str, options: RecordOptions, stats: ReadStats) -> None:
@@ -55,15 +55,15 @@ class RecordChanges:
     def apply(
         self, records: list[Raw], names: Mapping[str, Any], copy: Callable[[Raw], Raw] | None = None
     ) -> list[Raw]:
-        """The records to emit.
+        """Returns the records to emit.
 
         Args:
-            records: As the API sent them.
-            names: What templates read beside the record.
-            copy: Adds what is copied from the parent's record.
+            records: The records as the API sent them.
+            names: The values that templates read in addition to the record.
+            copy: Adds the fields that are copied from the parent's record.
 
         Raises:
-            ConfigError: A template cannot be filled, or two fields would be in one place.
+            ConfigError: A template cannot be filled, or two options write the same field.
         """
         if self._unseen and records:
             self._warn_of_unseen(records)
@@ -73,7 +73,7 @@ class RecordChanges:
         return emitted
 
     def _changed(self, record: Raw, surroundings: RecordContext, copy: Callable[[Raw], Raw] | None) -> Raw | None:
-        """The record to emit, or None if it is left out."""
+        """Returns the record to emit, or None if a filter drops it."""
         added = []
         if self._filter is not None or self._added:
             context = surroundings.around(self._peek(record))
@@ -101,7 +101,8 @@ class RecordChanges:
         if path not in self._told:
             self._told.add(path)
             _LOG.warning(
-                "Stream %s: `%s` is left as it came where it cannot be cast to %s (the first such value is a %s).",
+                "Stream %s: some values of `%s` cannot be cast to %s and are emitted unchanged (the first is a %s). "
+                "Correct `cast`, or the type in `schema`.",
                 self._stream,
                 path,
                 kind,
@@ -109,7 +110,7 @@ class RecordChanges:
             )
 
     def _warn_of_unseen(self, records: list[Raw]) -> None:
-        """Once: what templates read and no record of the first page has may be a slip of the pen."""
+        """Warns once of fields that templates read but no record of the first page has: they may be misspelled."""
         unseen, self._unseen = self._unseen, set()
         for record in records:
             unseen -= raw_json.fields(record).keys()
@@ -117,7 +118,7 @@ class RecordChanges:
                 return
         names = ", ".join(f"`record.{name}`" for name in sorted(unseen))
         _LOG.warning(
-            "Stream %s: `filter` or `add_fields` reads %s, which none of the first %d records has.",
+            "Stream %s: `filter` or `add_fields` reads %s, but none of the first %d records has it. Check its name.",
             self._stream,
             names,
             len(records),
@@ -125,5 +126,5 @@ class RecordChanges:
 
 
 def _filled(given: Any) -> Callable[[Context], Any]:
-    """Returns the function that computes an added field."""
+    """Returns the function that computes the value of an added field."""
     return RecordTemplate(given).value if isinstance(given, str) else lambda _: given

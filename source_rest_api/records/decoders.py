@@ -1,4 +1,4 @@
-"""From the bytes of a body to undecoded JSON values."""
+"""Decoders of whole response bodies: from bytes to a JSON value whose parts stay undecoded."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ if TYPE_CHECKING:
 
 
 class StreamedDecoder(Protocol):
-    """A format that is read while it arrives, as a read sees it; `WholeBody` is the base of all others."""
+    """The interface of a format that is read while the body arrives. `WholeBody` is the base of all other formats."""
 
     @property
     def type(self) -> str:
-        """The format, as the config names it."""
+        """The name of the format in the config."""
 
     @property
     def selects(self) -> bool:
-        """True if records are selected from what is decoded."""
+        """True if a selector finds the records in the decoded value."""
 
     def pages(self, response: Response) -> Iterator[list[Raw]]:
-        """The records of a body, in parts."""
+        """Yields the records of a body in batches."""
 
 
 class WholeBody(Model):
-    """A format whose bodies are one value each, which is read as JSON."""
+    """A format where each body is one value, which is converted to JSON."""
 
     selects: ClassVar[bool] = True
-    """True if records are selected from what is decoded."""
+    """True if a selector finds the records in the decoded value."""
 
     def text(self, response: Response) -> bytes:
-        """The body's value as JSON in UTF-8.
+        """Returns the body's value as JSON in UTF-8.
 
         Raises:
-            BrokenAnswerError: The body is not text in its own charset.
-            ConfigError: There is no such charset.
+            BrokenAnswerError: The body is not valid text in its charset.
+            ConfigError: The charset is unknown.
         """
         raise NotImplementedError
 
     def decode(self, response: Response) -> Raw:
-        """Check the body's syntax and text, and return its value, undecoded.
+        """Checks the syntax and charset of the body, and returns its undecoded value.
 
         Raises:
-            BrokenAnswerError: The body is cut, is not in this format, or is not text in its own charset.
-            ConfigError: It is a page for people, which asks for a login, or nested too deeply.
+            BrokenAnswerError: The body is truncated, not in this format, or not valid text in its charset.
+            ConfigError: The body is an HTML page, such as a login page, or nested too deeply.
         """
         return response.json(self.text(response))
 
@@ -58,11 +58,11 @@ class WholeBody(Model):
 class Json(WholeBody):
     """JSON (RFC 8259): the whole body is one value.
 
-    The one thing that is changed is an escaped half of a surrogate pair: it is no character, and becomes U+FFFD.
+    The decoder changes one thing: an escaped lone surrogate, which is not a character, becomes U+FFFD.
     """
 
     type: Literal["json"] = "json"
 
     def text(self, response: Response) -> bytes:
-        """The body, in UTF-8."""
+        """Returns the body in UTF-8."""
         return utf8(response)

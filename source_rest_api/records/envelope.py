@@ -1,7 +1,7 @@
-"""The envelope around the records of a body, opened in one typed pass that is compiled once per stream.
+"""The envelope around the records of a body, decoded in one typed pass that is compiled once per stream.
 
-The pass checks the syntax of the whole body, cuts the records out and reads what paging asks for. What it does not
-understand is left to the general way, the decoder and the record selector, which also say what is wrong.
+The pass checks the syntax of the whole body, extracts the records and reads the values that pagination needs. For a
+body of another shape, the slower path (decoder and record selector) takes over; it also reports the errors.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 
 
 class OpenedBody(NamedTuple):
-    """An opened body."""
+    """A response body and its records."""
 
     root: Raw
-    """All of it, undecoded."""
+    """The whole body, undecoded."""
     records: list[Raw]
     known: Mapping[Path, Raw | None] = {}
-    """Values that were read on the way; None for what is absent."""
+    """Values that the pass read beside the records, by path; None for absent values."""
 
 
 class Envelope:
-    """Opens the bodies of one stream.
+    """Extracts the records from the bodies of one stream.
 
     Args:
-        decoder: The general way to the body's value.
-        selector: The general way to the records.
-        paths: Values beside the records that every page is asked for.
+        decoder: Converts a body to JSON.
+        selector: Finds the records in a body that the typed pass cannot read.
+        paths: Paths of values beside the records that are read from every page.
     """
 
     def __init__(self, decoder: WholeBody, selector: RecordSelector, paths: Iterable[Path]) -> None:
@@ -55,11 +55,11 @@ class Envelope:
             self._cutter = _Cutter(() if where == WHOLE_BODY else where, paths)
 
     def open(self, response: Response) -> OpenedBody:
-        """The body's records, each an object.
+        """Returns the body with its records, each an object.
 
         Raises:
-            BrokenAnswerError: The body is cut, is not JSON, or is not text.
-            ConfigError: The records are not where they should be, or it is an error although its status is 200.
+            BrokenAnswerError: The body is truncated, not JSON, or not text.
+            ConfigError: The body has no records at the configured path, or is an error with a success status.
         """
         text = self._decoder.text(response)
         cut = None if self._cutter is None else self._cutter.cut(text)
@@ -82,11 +82,11 @@ class _Cut(NamedTuple):
 
 
 class _Cutter:
-    """The typed pass.
+    """The typed pass over a body.
 
     Args:
         where: The path of the records' array.
-        paths: What else to read.
+        paths: The paths of other values to read.
     """
 
     def __init__(self, where: Path, paths: Iterable[Path]) -> None:
@@ -98,7 +98,7 @@ class _Cutter:
         self._decode = msgspec.json.Decoder(_kind(where, self._paths, error_object.KEYS)).decode
 
     def cut(self, text: bytes) -> _Cut | None:
-        """The records and what else was found; None if the body is not as was expected."""
+        """Returns the records and the other values; None if the body has another shape."""
         try:
             found = self._decode(text)
         except (msgspec.DecodeError, RecursionError):
@@ -110,12 +110,12 @@ class _Cutter:
 
 
 def _overlap(path: Path, where: Path) -> bool:
-    """True if one leads through the other."""
+    """True if one path is the beginning of the other."""
     return all(key == other for key, other in zip(".".join(path).split("."), ".".join(where).split("."), strict=False))
 
 
 def _kind(where: Path, paths: Collection[Path], more: Collection[str] = ()) -> Any:
-    """The type of what holds the records: an object for each key on the way, which skips whatever it does not know."""
+    """Returns the type of the envelope: a struct for each key on the path, which skips unknown fields."""
     if not where:
         return list[Raw]
     names = {key for path in (where, *paths) for key in raw_json.spellings(path)} | set(more)
@@ -126,7 +126,7 @@ def _kind(where: Path, paths: Collection[Path], more: Collection[str] = ()) -> A
 
 
 def _opened(found: Any, where: Path) -> tuple[Opened, list[Raw] | None]:
-    """The fields that were read, and the records if they are there."""
+    """Returns the fields that were read, and the records, or None if there are none."""
     if not where or found is None:
         return {}, found
     names = found.__struct_encode_fields__

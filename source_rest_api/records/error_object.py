@@ -1,4 +1,4 @@
-"""Bodies that say that something went wrong, although the status is a success."""
+"""Detects response bodies that report an error although the status is a success."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
 ERRORS = ("error", "errors")
 _SUCCESS = ("success", "ok", "Success", "isSuccess", "is_success", "successful")
-"""Fields that are false where the API failed."""
+"""Fields that are false if the request failed."""
 _PARTIAL = ("timed_out", "timedOut", "partial", "is_partial", "isPartial", "incomplete_results", "incompleteResults")
-"""Fields that are true where a response has only some of its records."""
+"""Fields that are true if the response is incomplete."""
 _SHARDS = "_shards"
-"""The field in which Elasticsearch counts the parts of an index that did not answer."""
+"""The field in which Elasticsearch counts the shards of an index that failed."""
 KEYS = (*ERRORS, *_SUCCESS, *_PARTIAL, _SHARDS)
-"""All fields that are looked at, at the top of a body."""
-_ACCEPT = "If it is no error, say so in `errors`, with `action: accept`."
+"""The top-level fields of a body that are checked."""
+_ACCEPT = "If it is not an error, add a rule to `errors` with `action: accept`."
 
 
 def refuse(fields: Opened, own: Collection[str] = (), *, is_record: bool = False) -> None:
-    """Refuses a body with a success status that holds an error, whatever stands beside it.
+    """Raises an error for a body that reports one despite its success status, even if it has records too.
 
     Args:
-        fields: The body's fields at the top, at least those of `KEYS`.
-        own: Keys below which the config says that the records are.
+        fields: The top-level fields of the body, at least those in `KEYS`.
+        own: Top-level keys that lead to the records in the config.
         is_record: True if the body may itself be a record, whose flags are data.
 
     Raises:
         RateLimitedError: The error is a rate limit.
-        BrokenAnswerError: The response is only a part; another attempt may give all.
-        ConfigError: It is another error.
+        BrokenAnswerError: The response is incomplete; a retry may return all records.
+        ConfigError: The body reports another error.
     """
     said = {key: value for key in KEYS if isinstance(value := fields.get(key), Raw) and key not in own}
     for key in ERRORS:
@@ -60,5 +60,5 @@ def refuse(fields: Opened, own: Collection[str] = (), *, is_record: bool = False
 
 
 def _failed(what: str, whole: str = "") -> ConfigError | RateLimitedError:
-    message = f"The API answered with an error although the status is a success: {what}."
+    message = f"The API returned an error in a response with a success status: {what}."
     return RateLimitedError(message) if rate_limits.named_in(f"{what} {whole}") else ConfigError(f"{message} {_ACCEPT}")

@@ -1,4 +1,4 @@
-"""Formats whose records stand line after line. They are read while they arrive, so memory does not grow with them."""
+"""Formats with one record per line. Records are read while the body arrives, so memory use stays constant."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def _one_character(value: str) -> str:
 
 
 class _Lines(Model):
-    """Base of the formats whose records are lines."""
+    """The common base of the line formats."""
 
     encoding: Annotated[str, AfterValidator(known_charset)] | None = None
-    """Charset of the text. By default what its byte order mark or the content type says, else UTF-8."""
+    """Charset of the text. By default from the byte order mark, then the content type, otherwise UTF-8."""
 
     selects: ClassVar[bool] = False
     refused: ClassVar[frozenset[str]] = _HTML
 
     def _lines(self, response: Response) -> Iterator[bytes]:
-        """The lines in UTF-8, without their ends."""
+        """Yields the lines in UTF-8, without line ends."""
         if response.content_type in self.refused:
             raise ConfigError(
-                f"The API answered with {response.content_type} where the `decoder` expects another format: check "
+                f"The API returned {response.content_type}, but the `decoder` expects another format. Check "
                 "`authentication`, `path` and `decoder`."
             )
         parts: list[bytes] = []
@@ -64,21 +64,21 @@ class _Lines(Model):
                 yield from lines
                 parts, size = [rest], len(rest)
             if size > _LONGEST_LINE:
-                raise ConfigError(f"A line is longer than {_LONGEST_LINE >> 20} MB: check `decoder`.")
+                raise ConfigError(f"A line is longer than {_LONGEST_LINE >> 20} MB. Check `decoder`.")
         if rest := b"".join(parts):
             yield rest
 
 
 class Jsonl(_Lines):
-    """JSON Lines: each line is a record. Read while it arrives."""
+    """JSON Lines: each line is a record. Records are read while the body arrives."""
 
     type: Literal["jsonl"] = "jsonl"
 
     def pages(self, response: Response) -> Iterator[list[Raw]]:
-        """The records, some thousands at a time.
+        """Yields the records in batches of some thousands.
 
         Raises:
-            BrokenAnswerError: A line is not JSON, or the text is not in its charset.
+            BrokenAnswerError: A line is not JSON, or the text is not valid in its charset.
             ConfigError: A line is not an object, or nested too deeply.
         """
         return _batches(self._records(response))
@@ -94,39 +94,39 @@ class Jsonl(_Lines):
             except RecursionError:
                 raise ConfigError(f"{TOO_DEEP} (line {number}).") from None
             if raw_json.kind(record) != "object":
-                raise ConfigError(f"Line {number} is not an object but {raw_json.kind(record)}: check `decoder`.")
+                raise ConfigError(f"Line {number} is not an object but {raw_json.kind(record)}. Check `decoder`.")
             yield record
 
 
 class Csv(_Lines):
-    """CSV (RFC 4180) or another table of text: each row is a record, its values texts. Read while it arrives."""
+    """CSV (RFC 4180) and similar tables: each row is a record with text values, read while the body arrives."""
 
     type: Literal["csv"] = "csv"
     delimiter: Annotated[str, AfterValidator(_one_character)] = ","
-    """Delimiter between values: `;`, or `\\t` for a tab."""
+    """Delimiter between values, such as `;`, or `\\t` for a tab."""
     quote: Annotated[str, AfterValidator(_one_character)] = '"'
-    """Quote character around values that contain a delimiter. Inside a quoted value it is doubled."""
+    """Quote character around values that contain a delimiter. Inside such a value, it is doubled."""
     header: bool = True
-    """True if the first row holds the names of the columns."""
+    """True if the first row has the column names."""
     columns: list[str] = []  # noqa: RUF012 -- pydantic copies defaults
-    """Names of the columns, in place of those of the first row."""
+    """Column names. They replace the names in the first row."""
 
     refused = _HTML | _JSON
 
     @model_validator(mode="after")
     def _check_columns(self) -> Csv:
         if not self.header and not self.columns:
-            raise ValueError("without a header, `columns` must name the columns")
+            raise ValueError("`header: false` needs `columns`: list the column names there")
         if self.columns:
             _check_names(self.columns)
         return self
 
     def pages(self, response: Response) -> Iterator[list[Raw]]:
-        """The records, some thousands at a time. Blank lines are left out.
+        """Yields the records in batches of some thousands. Blank lines are skipped.
 
         Raises:
-            BrokenAnswerError: A quote is not closed, or the text is not in its charset.
-            ConfigError: The header is missing or has a name twice, or a row has more or fewer values than it.
+            BrokenAnswerError: A quote is not closed, or the text is not valid in its charset.
+            ConfigError: The header is missing or has duplicate names, or a row has the wrong number of values.
         """
         return _batches(self._records(response))
 
@@ -145,27 +145,32 @@ class Csv(_Lines):
                 elif len(row) != len(names):
                     raise ConfigError(
                         f"Row {number + (not self.header)} (line {rows.line_num}) has {len(row)} values for "
-                        f"{len(names)} columns: check `decoder` (`delimiter`, `quote`, `header`)."
+                        f"{len(names)} columns. Check `decoder` (`delimiter`, `quote`, `header`)."
                     )
                 else:
                     yield Raw(msgspec.json.encode(dict(zip(names, row, strict=True))))
                 number += 1
         except csv.Error as error:
             raise BrokenAnswerError(
-                f"The table cannot be read at line {rows.line_num} ({error}); if it stays so, check `decoder.quote`."
+                f"The table cannot be read at line {rows.line_num} ({error}). If the error persists, check "
+                "`decoder.quote`."
             ) from None
         if self.header and not number:
-            raise ConfigError("The table has not even a header: check `path`, or set `header: false` and `columns`.")
+            raise ConfigError(
+                "The table is empty, without a header. Check `path`, or set `header: false` and `columns`."
+            )
 
     def _names(self, row: list[str]) -> list[str]:
         if not self.columns:
             try:
                 _check_names(row)
             except ValueError as error:
-                raise ConfigError(f"The table's first row: {error}. Give the names as `decoder.columns`.") from None
+                raise ConfigError(f"The table's first row: {error}. Set the names in `decoder.columns`.") from None
             return row
         if len(row) != len(self.columns):
-            raise ConfigError(f"The table has {len(row)} columns, and `decoder.columns` names {len(self.columns)}.")
+            raise ConfigError(
+                f"The table has {len(row)} columns, but `decoder.columns` has {len(self.columns)} names. Correct it."
+            )
         return self.columns
 
 
@@ -191,7 +196,7 @@ def _batches(records: Iterator[Raw]) -> Iterator[list[Raw]]:
 
 
 def _utf8(response: Response, encoding: str | None) -> Iterator[bytes]:
-    """The text in UTF-8, by its byte order mark, else by the given, else by the declared charset."""
+    """Yields the text in UTF-8. The byte order mark decides, then `encoding`, then the declared charset."""
     head = b""
     for chunk in response.chunks:
         head += chunk

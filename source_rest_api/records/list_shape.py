@@ -1,4 +1,4 @@
-"""Holds the bodies of one stream to one shape: a list of records that stays a list, and that stands there once."""
+"""Checks that the bodies of one stream keep one shape: one list of records, which stays a list."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ if TYPE_CHECKING:
     from source_rest_api.model import Path
 
 _SMALL = 1 << 14
-"""Bytes of a body of which every byte may be looked at once more."""
+"""Largest body in bytes that may be scanned in full a second time."""
 _SEPARATORS = range(1, 4)
-"""Bytes between two records: a comma, and spaces or a line break."""
+"""Possible numbers of bytes between two records: a comma, and spaces or a line break."""
 
 
 class ListShape:
-    """The shape of the records of one stream.
+    """The shape of the record lists of one stream.
 
     Args:
-        where: The path of their list; empty where there is none to watch.
+        where: The path of the list; empty if there is no list to check.
     """
 
     def __init__(self, where: Path) -> None:
         self._where = where
         self._example: Raw | None = None
-        """A record of a list. Written by any thread; each is as good."""
+        """A record of an earlier list. Any thread may set it; any record will do."""
 
     def check_list(self, text: bytes, records: Sequence[Raw]) -> None:
-        """Checks that a body has its list of records once. JSON parsers take the last of two (RFC 8259).
+        """Checks that a body has only one list of records. JSON parsers keep the last of two (RFC 8259).
 
         Args:
             text: The body.
             records: The items of the list that was found.
 
         Raises:
-            ConfigError: It stands there twice.
+            ConfigError: The body has the list twice.
         """
         if not self._where:
             return
         if records and self._example is None:
-            self._example = Raw(bytes(records[0]))  # not a part of the body, which would stay in memory
+            self._example = Raw(bytes(records[0]))  # a copy: a slice would keep the whole body in memory
         around = _around(text, records)
         if around.count(b'"%b"' % self._where[-1].encode()) > 1 and _is_twice(around, self._where):
             raise ConfigError(
-                f"The response has the field `{'.'.join(self._where)}` twice, so that one list of records would be "
-                "lost: the API has to send it once."
+                f"The response has the field `{'.'.join(self._where)}` twice, so one list of records would be lost. "
+                "The API must send it only once."
             )
 
     def is_empty_list(self, root: Raw) -> bool:
-        """True if an empty object stands where earlier pages had a list: some languages write an empty list so.
+        """True if the body has an empty object where earlier pages had a list, as some languages encode an empty list.
 
         Raises:
-            ConfigError: The object has other fields than the records of earlier pages.
+            ConfigError: The object's fields differ from those of earlier records.
         """
         value = raw_json.find(root, self._where) if self._where and self._example is not None else None
         if value is None or self._example is None or raw_json.kind(value) != "object":
@@ -66,15 +66,15 @@ class ListShape:
         fields, usual = raw_json.fields(value).keys(), raw_json.fields(self._example).keys()
         if fields and 2 * len(fields & usual) < len(usual):
             raise ConfigError(
-                f"`records_path: {'.'.join(self._where)}` was a list on earlier pages, and is an object with the "
-                f"fields {', '.join(sorted(fields)[:5])} here. If the object holds the records by their keys, set "
-                "`records_key_field`; if it says that there are none, add a rule to `errors` with `action: stop`."
+                f"`records_path: {'.'.join(self._where)}` was a list on earlier pages, but is an object with the "
+                f"fields {', '.join(sorted(fields)[:5])} here. If its values are the records, set `records_key_field`. "
+                "If it means that there are no records, add a rule to `errors` with `action: stop`."
             )
         return not fields
 
 
 def _around(text: bytes, records: Sequence[Raw]) -> bytes:
-    """The body without its records. Their list is one stretch of it, found from its end without reading it all."""
+    """Returns the body without its records. The list is found from the end, without a scan of the whole body."""
     if not records or len(text) <= _SMALL:
         return text if not records else _cut_small(text, records)
     last, first = bytes(records[-1]), bytes(records[0])
@@ -88,7 +88,7 @@ def _around(text: bytes, records: Sequence[Raw]) -> bytes:
 
 
 def _cut_small(text: bytes, records: Sequence[Raw]) -> bytes:
-    """As `_around`, for any separators: the records are looked for one after the other, from the last."""
+    """Does the same as `_around` for any separators: searches for each record, from the last to the first."""
     end = stop = text.rfind(bytes(records[-1])) + len(records[-1])
     for record in reversed(records):
         stop = text.rfind(bytes(record), 0, stop)
@@ -96,7 +96,7 @@ def _cut_small(text: bytes, records: Sequence[Raw]) -> bytes:
 
 
 def _is_twice(text: bytes, where: Path) -> bool:
-    """True if a key on the way to the list stands twice in its object."""
+    """True if an object on the path to the list has the key twice."""
 
     def keys(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         return pairs

@@ -1,4 +1,4 @@
-"""The options of an endpoint that say which of its records are kept, and what becomes of them."""
+"""The options of an endpoint that filter and change its records."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
 def _check_values(values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if not all(name.split(".")):
-            raise ValueError(f"`{name}` must be the name of a field, or names divided by dots")
+            raise ValueError(f"`{name}` must be a field name, or field names separated by dots")
         if isinstance(value, dict | list):
-            raise ValueError(f"`{name}` must be text, a number, true, false or null; a template may give anything")  # noqa: TRY004 -- pydantic wants a ValueError
+            raise ValueError(f"`{name}` must be text, a number, true, false or null; else use a template")  # noqa: TRY004 -- pydantic wants a ValueError
         if isinstance(value, str):
             templates.check(value)
     return values
 
 
 Condition: TypeAlias = Annotated[Text, BeforeValidator(templates.braced)]
-"""An expression on a record, with or without braces around it."""
+"""An expression on a record, with or without surrounding braces."""
 
 Values: TypeAlias = Annotated[NamedJson, AfterValidator(_check_values)]
-"""Paths in a record, and the values to put there."""
+"""Values to set in a record, by path."""
 
 
 class RecordOptions(Struct, frozen=True):
-    """Changes of records as the config asks for them; false if records are emitted as they came."""
+    """The filters and changes that the config sets. False if records are emitted unchanged."""
 
     filter: str | None = None
     """Condition on the record as the API sent it."""
     reshaping: Reshaping = Reshaping()
-    """Fields removed, renamed, flattened, in snake case."""
+    """Fields to remove, rename, flatten or convert to snake case."""
     add_fields: Mapping[str, Any] = {}
-    """Paths, and the values or templates to put there."""
+    """Values or templates to set, by path."""
     cast: Mapping[str, str] = {}
-    """Paths, and the types of the values there."""
+    """Types of values, by path."""
     schema: Mapping[str, Any] | None = None
-    """JSON schema whose types all values are cast to."""
+    """JSON schema with the types that all values are cast to."""
     filter_after: str | None = None
-    """Condition on the record as it is emitted."""
+    """Condition on the record after all changes."""
 
     def __bool__(self) -> bool:
         return self != RecordOptions()
 
     @property
     def texts(self) -> list[str]:
-        """All texts that may be templates which read a record."""
+        """All texts that may be templates over a record."""
         conditions = [text for text in (self.filter, self.filter_after) if text is not None]
         return [*conditions, *(value for value in self.add_fields.values() if isinstance(value, str))]
 
     def without_templates(self) -> RecordOptions:
-        """The options that shape a record, whatever it holds: for records that the API did not send."""
+        """Returns the options without templates, for records that the API did not send, such as delete records."""
         return replace(self, filter=None, filter_after=None, add_fields={})

@@ -1,4 +1,4 @@
-"""Paths as the records of a JSON schema have them."""
+"""Resolves paths against the JSON schema of records."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def spelled(path: Path, schema: Mapping[str, Any], place: Callable[[Path], Path | None] = lambda path: path) -> Path:
-    """The keys that a path stands for in records of a schema: `@odata.id` may be one key, or two.
+    """Returns the keys of a path in the records of a schema: `@odata.id` may be one key or two.
 
     Args:
-        path: The path, cut at each of its dots.
-        schema: The JSON schema of the records as they are emitted.
-        place: The place in emitted records of a path that leads to a field as the API sends it.
+        path: The path, split at each dot.
+        schema: The JSON schema of the emitted records.
+        place: Maps a path in the API's records to the path in emitted records.
 
     Returns:
-        The path as it is if the schema has it in no way.
+        The keys; the unchanged path if the schema does not have it.
     """
     return next((keys for keys in raw_json.cuts(path) if _has(schema, place(keys))), path)
 

@@ -29,12 +29,12 @@ _AROUND_RECORDS = re.compile(
     r"query|request|params|filters?|sort|context|embedded|errors?|response|header|result_?info)"
 )
 _first = Struct("c").unpack_from
-"""The first character of a buffer, as a tuple: the fastest way to it."""
+"""Reads the first byte of a buffer, as a tuple; no other way is faster."""
 _BRACE = {(b"{",)}
 
 
 class RecordSelector(Model):
-    """Cuts the records out of a body."""
+    """Extracts the records from a body."""
 
     records_path: Path | None = None
     records_paths: Paths = ()
@@ -45,43 +45,43 @@ class RecordSelector(Model):
     allow_missing_records: bool = False
 
     def check(self) -> None:
-        """Raise ValueError if options exclude each other."""
+        """Raises ValueError if two options exclude each other."""
         if self.records_path is not None and self.records_paths:
             raise ValueError("`records_path` and `records_paths` exclude each other: put all paths into one list")
         if self.columns_path is not None and self.records_key_field is not None:
-            raise ValueError("`columns_path` and `records_key_field` exclude each other")
+            raise ValueError("`columns_path` and `records_key_field` exclude each other: remove one")
 
     def select(self, root: Raw, *, accepted: bool = False) -> list[Raw]:
-        """The records, undecoded, each a JSON object.
+        """Returns the undecoded records, each a JSON object.
 
         Args:
             root: The body.
-            accepted: True if an error object in it is none.
+            accepted: True if an error rule accepts error objects in the body.
 
         Raises:
-            ConfigError: There is no such path, it does not lead to objects, or the API answered with an error
-                object in spite of status 200.
+            ConfigError: The body has no such path, the path does not lead to objects, or the body is an error object
+                with a success status.
         """
         return self.only_objects(self._shaped(root, self._found(root, accepted)))
 
     @property
     def is_plain(self) -> bool:
-        """True if the records are an array as it stands, at one path or the body itself."""
+        """True if the records are the unchanged items of one array: at one path, or the body itself."""
         several = self.records_paths or raw_json.WILDCARD in (self.records_path or ())
         return not (several or self.records_key_field or self.columns_path or self.explode or self.wrap_scalars_as)
 
     def only_objects(self, records: list[Raw]) -> list[Raw]:
-        """The records.
+        """Returns the records if all of them are objects.
 
         Raises:
-            ConfigError: One is not an object.
+            ConfigError: A record is not an object.
         """
         if set(map(_first, records)) <= _BRACE:
             return records
         index = next(index for index, record in enumerate(records) if raw_json.kind(record) != "object")
         hint = " or set `wrap_scalars_as`" if self.wrap_scalars_as is None else ""
         raise ConfigError(
-            f"Record {index} of the page is {_named(records[index])}, not an object: check `records_path`{hint}."
+            f"Record {index} of the page is {_named(records[index])}, not an object. Check `records_path`{hint}."
         )
 
     def _shaped(self, root: Raw, found: list[Raw]) -> list[Raw]:
@@ -100,7 +100,7 @@ class RecordSelector(Model):
             wrapped = shapes.wrap(item, self.wrap_scalars_as)
             if kept and raw_json.kind(wrapped) != "object":
                 raise ConfigError(
-                    f"`explode.path` leads to {_named(wrapped)}, not to objects: correct it, or set `wrap_scalars_as`."
+                    f"`explode.path` leads to {_named(wrapped)}, not to objects. Correct it, or set `wrap_scalars_as`."
                 )
             yield shapes.add_fields(wrapped, kept, "explode.keep")
 
@@ -134,7 +134,7 @@ class RecordSelector(Model):
                 raise self._lost(root, written, value)
 
     def _keyed(self, value: Raw, name: str) -> Iterator[Raw]:
-        """The values of an object, each with its key."""
+        """Yields the values of an object, each with its key."""
         for key, item in raw_json.fields(value).items():
             record = shapes.wrap(item, self.wrap_scalars_as)
             if raw_json.kind(record) == "object":
@@ -143,24 +143,24 @@ class RecordSelector(Model):
             yield record
 
     def _lost(self, root: Raw, path: Path, value: Raw | None) -> ConfigError:
-        found = "is not in the answer" if value is None else f"holds {_named(value)}"
+        found = "is not in the response" if value is None else f"leads to {_named(value)}"
         setting = "records_paths" if self.records_paths else "records_path"
         return ConfigError(
             f"`{setting}: {'.'.join(path)}` {found}; {_shape(root)}. Correct `{setting}`, or set "
-            "`allow_missing_records` if the API leaves it out when there are no records."
+            "`allow_missing_records: true` if the API omits it when there are no records."
         )
 
     def refuse_error(self, fields: Opened) -> None:
-        """Refuses a body that holds an error in spite of its success status; see `error_object.refuse`."""
+        """Raises an error for a body that reports one despite its success status; see `error_object.refuse`."""
         own = [path[0] for path in self._paths]
         error_object.refuse(fields, own, is_record=self._paths == (WHOLE_BODY,))
 
 
 def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:
-    """Without `records_path`: the only array of objects at the top; with `columns_path`, the only one of arrays.
+    """Returns the only top-level array of objects, or with `columns_path`, the only array of arrays.
 
-    An empty array may be the records of a page that has none. So beside it another array is not taken for them, and
-    it counts only where nothing else could hold the records and the body does not look like one record itself.
+    An empty array may be the records of an empty page, so another array beside it is not used as the records. The
+    empty array counts only if nothing else could contain the records and the body does not look like a record itself.
     """
     arrays = [
         raw_json.items(v)
@@ -173,11 +173,11 @@ def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:
         return possible[0]
     if possible and not any(arrays) and not _has_nested_records(fields) and not _is_like_a_record(fields):
         return []
-    raise ConfigError(f"It is not clear where the records are: {_shape(root)}. Set `records_path`.")
+    raise ConfigError(f"The path of the records is not clear: {_shape(root)}. Set `records_path`.")
 
 
 def _is_like_a_record(fields: dict[str, Raw]) -> bool:
-    """True if a body is more like one record than like what stands around records: it has an id or objects of data."""
+    """True if a body looks like one record, not like an envelope: it has an id or objects of data."""
     return any(
         _OF_RECORDS.fullmatch(name) or (raw_json.fields(value) and not _AROUND_RECORDS.fullmatch(name))
         for name, value in fields.items()
@@ -193,7 +193,7 @@ def _has_nested_records(fields: dict[str, Raw]) -> bool:
 
 
 def _left_out(root: Raw, path: Path) -> bool:
-    """True if the value at the path is absent or null, and nothing that could hold records stands on the way to it."""
+    """True if the value at the path is absent or null, and nothing on the way to it could contain records."""
     for length, key in enumerate(path):
         holder = raw_json.find(root, path[:length])
         what = "null" if holder is None else raw_json.kind(holder)
@@ -208,13 +208,13 @@ def _shape(root: Raw) -> str:
     """Describes a body in an error: its keys, with the types of their values."""
     fields = raw_json.fields(root)
     if not fields:
-        return f"the answer is {_named(root)}"
+        return f"the response is {_named(root)}"
     seen = [f"{name} ({raw_json.kind(value)})" for name, value in list(fields.items())[:20]]
-    return f"the answer has the keys {', '.join(seen)}"
+    return f"the response has the keys {', '.join(seen)}"
 
 
 def _is_empty_array(value: Raw) -> bool:
-    """Some languages write an empty map so."""
+    """True for an empty array, which some languages write for an empty map."""
     return raw_json.kind(value) == "array" and not raw_json.items(value)
 
 

@@ -1,4 +1,4 @@
-"""Cuts records that are too large for the platform: their largest fields become null, and `meta.changes` names them."""
+"""The size limit of records: sets the largest fields of a too large record to null, and reports them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 _NULL = Raw(b"null")
 _TOLD = 90
-"""Bytes, beside its name, that tell of a field that it was set to null."""
+"""Bytes that `meta.changes` needs for one nulled field, without the field's name."""
 
 
 class Fitted(NamedTuple):
-    """Records as they may be emitted."""
+    """Records within the size limit."""
 
     records: list[Raw]
     nulled: dict[int, tuple[str, ...]]
-    """By the index of a record: its fields that were set to null."""
+    """The fields that were set to null, by index of the record."""
 
 
 class RecordSize:
-    """The largest size of a stream's records.
+    """The size limit of a stream's records.
 
     Args:
-        largest: Bytes of a record's JSON, with what is said of its changes.
-        kept: Fields that are never set to null: primary key and cursor.
+        largest: Maximum bytes of a record's JSON, including its `meta.changes`.
+        kept: Fields that are never set to null: primary key and cursor field.
     """
 
     def __init__(self, largest: int, kept: Iterable[Path]) -> None:
@@ -41,14 +41,14 @@ class RecordSize:
         self._kept = {key for path in kept for key in raw_json.spellings(path)}
 
     def fit(self, records: list[Raw], together: int) -> Fitted:
-        """The records, each within the size. Where all together are, none is looked at.
+        """Returns the records, each within the limit. Checks none if all of them together are within it.
 
         Args:
-            records: As they came.
-            together: Bytes of all of them, at most.
+            records: The records to emit.
+            together: Upper bound of the bytes of all records.
 
         Raises:
-            ConfigError: A record is too large even so.
+            ConfigError: A record is too large even with its largest fields set to null.
         """
         if together <= self._largest:
             return Fitted(records, {})
@@ -74,7 +74,7 @@ class RecordSize:
             nulled.append(name)
         if size > self._largest:
             raise ConfigError(
-                f"A record is larger than {self._largest >> 20} MB, even with its largest fields set to null: leave "
-                "fields out (`remove_fields`), or raise `limits.record_megabytes`."
+                f"A record is larger than {self._largest >> 20} MB, even with its largest fields set to null. Remove "
+                "fields (`remove_fields`), or raise `limits.record_megabytes`."
             )
         return Raw(msgspec.json.encode(fields)), tuple(nulled)

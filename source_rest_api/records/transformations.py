@@ -1,6 +1,6 @@
-"""Other shapes of a record: fields removed, renamed, flattened, with names in snake case.
+"""Changes of a record's shape: removes, renames and flattens fields, and converts names to snake case.
 
-They apply in this order, whatever the order in the config. What would put two fields into one place is an error.
+The changes apply in this order, whatever the order in the config. Two fields with the same new name are an error.
 """
 
 from __future__ import annotations
@@ -25,39 +25,39 @@ _BORDER = re.compile(r"(?<=[^\W_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 def _ends_in_a_name(paths: Paths) -> Paths:
     if any(path[-1] == raw_json.WILDCARD for path in paths):
-        raise ValueError("must end in the name of a field")
+        raise ValueError("must end in a field name, not in `*`")
     return paths
 
 
 def _without_wildcards(names: dict[str, str]) -> dict[str, str]:
     if any("*" in path.split(".") or "" in path.split(".") for path in (*names, *names.values())):
-        raise ValueError("must map one path to another, such as `owner.login` to `owner`; `*` is not possible")
+        raise ValueError("must map one path to another, such as `owner.login` to `owner`, without `*`")
     if len(set(names.values())) < len(names):
-        raise ValueError("gives two fields the same name")
+        raise ValueError("gives two fields the same name; choose another for one")
     return names
 
 
 NewNames: TypeAlias = Annotated[NamedPaths, AfterValidator(_without_wildcards)]
-"""Paths, and the paths that their values get."""
+"""New paths of fields, by old path."""
 
 
 class Flatten(Model):
-    """Makes fields of objects fields of the object around them: `{owner: {login: x}}` becomes `{owner_login: x}`."""
+    """Moves the fields of nested objects up: `{owner: {login: x}}` becomes `{owner_login: x}`."""
 
     paths: Annotated[Paths, AfterValidator(_ends_in_a_name)] = ()
-    """The objects to flatten, such as `attributes`; by default all. What is in arrays stays."""
+    """Objects to flatten, such as `attributes`; by default all. Objects inside arrays are not flattened."""
     separator: str = "_"
     """Separator between the names."""
     prefix: bool = True
-    """True if the names begin with that of the object; without it `owner.login` becomes `login`."""
+    """True if new names begin with the name of the object. If false, `owner.login` becomes `login`."""
     depth: PositiveInt | None = None
-    """How many levels to flatten; by default all."""
+    """Number of levels to flatten; by default all."""
 
     def apply(self, record: dict[str, Any]) -> None:
-        """Flatten in place.
+        """Flattens a record in place.
 
         Raises:
-            ConfigError: Two fields would have the same name.
+            ConfigError: Two fields would get the same name.
         """
         if not self.paths:
             self._flatten(record, None)
@@ -73,7 +73,7 @@ class Flatten(Model):
             for new, inner in self._leaves(name, value, 0) if only in {None, name} else [(name, value)]:
                 if new in holder:
                     raise ConfigError(
-                        f"`flatten` would put two fields into `{new}`: set another `flatten.separator`, or "
+                        f"`flatten` would give two fields the name `{new}`. Set another `flatten.separator`, or "
                         f"{'rename' if self.prefix else '`prefix: true`, or rename'} one with `rename_fields`."
                     )
                 holder[new] = inner
@@ -94,7 +94,7 @@ def _flatten(value: object) -> object:
 
 
 FlattenOption: TypeAlias = Annotated[Flatten | None, BeforeValidator(_flatten)]
-"""The objects to flatten; `true` flattens all of them."""
+"""Settings of `flatten`; `true` flattens all objects."""
 
 
 class Reshaping(Model):
@@ -109,10 +109,10 @@ class Reshaping(Model):
         return self != Reshaping()
 
     def apply(self, record: dict[str, Any]) -> dict[str, Any]:
-        """The record, opened, in its new shape.
+        """Returns the fields of the record in its new shape.
 
         Raises:
-            ConfigError: Two fields would be in one place.
+            ConfigError: Two fields would get the same path.
         """
         for path in self.remove_fields:
             for holder, key in reversed(list(tree.places(record, path))):
@@ -123,7 +123,7 @@ class Reshaping(Model):
         return _in_snake_case(record) if self.snake_case else record
 
     def place(self, path: Path) -> Path | None:
-        """Returns the new place of a field; None if the field is removed."""
+        """Returns the path of a field after the changes; None if the field is removed."""
         mark = object()
         record: Any = mark
         for key in reversed(path):
@@ -138,7 +138,7 @@ class Reshaping(Model):
         for new, value in found:
             path = tuple(new.split("."))
             if next(tree.places(record, path), None) is not None:
-                raise ConfigError(f"`rename_fields` would overwrite the record's field `{new}`: choose another name.")
+                raise ConfigError(f"`rename_fields` would overwrite the record's field `{new}`. Choose another name.")
             tree.put(record, path, value, "rename_fields")
 
 
@@ -162,16 +162,16 @@ def _in_snake_case(value: Any) -> Any:
     for name, inner in value.items():
         new = snake_case(name)
         if new in renamed:
-            raise ConfigError(f"`snake_case` would put two fields into `{new}`: rename one with `rename_fields`.")
+            raise ConfigError(f"`snake_case` would give two fields the name `{new}`. Rename one with `rename_fields`.")
         renamed[new] = _in_snake_case(inner)
     return renamed
 
 
 @lru_cache(maxsize=10_000)
 def snake_case(name: str) -> str:
-    """`createdAt`, `CreatedAt` or `Created at` as `created_at`; an underscore at the beginning stays.
+    """Converts `createdAt`, `CreatedAt` or `Created at` to `created_at`, and keeps a leading underscore.
 
-    A name without a letter or digit stays as it is.
+    A name without letters and digits stays unchanged.
     """
     words = [word for part in _WORD.findall(name) for word in _BORDER.split(part)]
     return ("_" * name.startswith("_") + "_".join(words).lower()) if words else name

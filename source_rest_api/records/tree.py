@@ -1,6 +1,6 @@
-"""A record opened as far as something in it changes: all else stays the bytes that the API wrote.
+"""Records decoded only as deep as they change; all other parts keep the exact bytes that the API sent.
 
-An opened value is a dict or list whose values are opened in their turn, undecoded (`Raw`), or new.
+An opened value is a dict or list whose values are opened too, undecoded (`Raw`), or new.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def opened(value: Any) -> Any:
-    """A value whose own fields or items can be changed, if it has any."""
+    """Decodes one level of an object or array, so its fields or items can change; returns other values unchanged."""
     if not isinstance(value, Raw):
         return value
     kind = raw_json.kind(value)
@@ -32,15 +32,15 @@ def opened(value: Any) -> Any:
 
 
 def raw(value: Any) -> Raw:
-    """The JSON text of a value."""
+    """Encodes an opened value as JSON."""
     return value if isinstance(value, Raw) else Raw(encode(value))
 
 
 def find(value: Any, path: Sequence[str], absent: Any = None) -> Any:
-    """The value at a path of an opened or decoded value, as `raw_json.find` finds it in one that is undecoded.
+    """Finds the value at a path in an opened or decoded value, by the rules of `raw_json.find`.
 
     Returns:
-        `absent` if there is no such key; None if the path stops at a null, or at the end of an array.
+        The value; `absent` if a key is missing; None if the path meets a null, or goes beyond the end of an array.
     """
     while path:
         found = raw_json.step(value, path)
@@ -53,9 +53,9 @@ def find(value: Any, path: Sequence[str], absent: Any = None) -> Any:
 
 
 def places(holder: Any, path: Path) -> Iterator[tuple[Any, Any]]:
-    """The ends of a path: each time the object or array, and the key or index in it; opened on the way.
+    """Yields the ends of a path, each as an object or array and the key or index in it. Opens the values on the way.
 
-    A path is followed as `find` follows it; `*` is every field or item. What is absent is left out.
+    Follows a path by the rules of `find`; `*` is every field or item. Absent values are skipped.
     """
     for key, rest in _keys(holder, path):
         if not rest:
@@ -73,10 +73,10 @@ def _keys(holder: Any, path: Path) -> Iterator[tuple[Any, Path]]:
 
 
 def put(record: dict[str, Any], path: Path, value: Any, setting: str) -> None:
-    """Set the value at a path, where `find` finds it; objects on the way that are absent or null are made.
+    """Sets the value at a path, where `find` finds it. Creates objects on the way that are absent or null.
 
     Raises:
-        ConfigError: On the way stands something else.
+        ConfigError: A value on the way is not an object.
     """
     holder: Any = record
     key, rest = raw_json.step(holder, path) or (path[0], path[1:])
@@ -87,6 +87,8 @@ def put(record: dict[str, Any], path: Path, value: Any, setting: str) -> None:
         holder[key] = inner
         found = raw_json.step(inner, rest)
         if found is None and not isinstance(inner, dict):
-            raise ConfigError(f"`{setting}` has no place for `{'.'.join(path)}`: `{key}` is no object in a record.")
+            raise ConfigError(
+                f"`{setting}` cannot set `{'.'.join(path)}`: `{key}` is not an object in a record. Choose another path."
+            )
         holder, (key, rest) = inner, found or (rest[0], rest[1:])
     holder[key] = value

@@ -1,4 +1,4 @@
-"""XML as the JSON value that it stands for, so that records, paging and errors are found in it as in JSON."""
+"""Decodes XML to an equivalent JSON value, so records, pagination and errors work as with JSON."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
     from source_rest_api.http.response import Response
 
 _DEEPEST = 200
-"""Elements inside each other."""
+"""Maximum depth of nested elements."""
 
 
 class Xml(WholeBody):
     """XML: elements become fields, `{"orders": {"order": [{"@id": "1", "total": "9.50"}, …]}}`.
 
-    Texts stay texts; `cast` makes numbers of them.
+    All values are texts; use `cast` to convert them to numbers.
     """
 
     type: Literal["xml"] = "xml"
     lists: list[str] = []  # noqa: RUF012 -- pydantic copies defaults
-    """Names of elements that are lists even where there is only one, such as `line`."""
+    """Names of elements that are always lists, even if there is only one, such as `line`."""
     encoding: Annotated[str, AfterValidator(known_charset)] | None = None
-    """Charset of the text. By default what its byte order mark, the content type or the XML declaration says."""
+    """Charset of the text. By default from the byte order mark, the content type or the XML declaration."""
 
     def text(self, response: Response) -> bytes:
-        """The document as JSON.
+        """Returns the document as JSON.
 
-        An element with nothing but text is that text, and one without anything is null. Any other is an object: its
-        attributes with an `@` before their names, its elements by their names, a list where a name comes more than
-        once, and text beside them as `#text`. White space between elements is left out; prefixes stay as written.
+        An element with only text becomes that text, and an empty element becomes null. Any other element becomes an
+        object: attributes with an `@` before their names, child elements by name, and its own text as `#text`. Child
+        elements with the same name become a list. White space between elements is dropped; prefixes are kept.
 
         Raises:
-            BrokenAnswerError: It is cut, or not well-formed.
-            ConfigError: It is a page for people, or declares entities, which may grow without bound.
+            BrokenAnswerError: The document is truncated, or not well-formed.
+            ConfigError: The body is an HTML page, or declares entities, which may expand without limit.
         """
         from pyexpat import ExpatError, ParserCreate  # noqa: PLC0415 -- start-up counts
 
@@ -65,7 +65,7 @@ class Xml(WholeBody):
         return msgspec.json.encode(tree.root)
 
     def _document(self, body: bytes, response: Response) -> str | bytes:
-        """The text, or bytes that say their charset themselves."""
+        """Returns the text, or the bytes if they declare their charset themselves."""
         marked = any(body.startswith(mark) for mark, _ in BOMS)
         charset = self.encoding or named_charset(response)
         if marked or charset is None:
@@ -81,7 +81,7 @@ class _Element(NamedTuple):
 
 
 class _Tree:
-    """Builds the value from what the parser tells.
+    """Builds the JSON value from the parser's events.
 
     Args:
         lists: Names of elements that are always lists.
@@ -93,7 +93,7 @@ class _Tree:
         self._open = [_Element("", self.root, [])]
 
     def listen(self, parser: XMLParserType) -> None:
-        """Be told."""
+        """Registers the handlers of this builder on the parser."""
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -120,7 +120,7 @@ class _Tree:
             around[element.name] = [around[element.name], value]
 
     def _refuse(self, *_: object) -> Any:
-        raise ConfigError("The XML declares entities, which is not read because it may grow without bound.")
+        raise ConfigError("The XML declares entities. They are not supported, because they may expand without limit.")
 
 
 def _value(element: _Element) -> Any:

@@ -24,41 +24,41 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
 _LARGEST = 1 << 32
-"""Bytes of a zip file, which waits in a temporary file because its directory stands at its end."""
+"""Maximum bytes of a zip file. It is kept in a temporary file, because the directory is at the end of a zip file."""
 _CHUNK = 1 << 18
 _ENCRYPTED = 1
 """The flag in a file's header (APPNOTE 4.4.4)."""
 _SHOWN = 10
 
 Format: TypeAlias = Annotated[Json | Jsonl | Csv | Xml, Field(discriminator="type")]
-"""The formats of files in a zip file."""
+"""Formats of the files in a zip file."""
 
 
 class Zip(Model):
-    """A zip file, whose files hold the records."""
+    """A zip file whose files contain the records."""
 
     type: Literal["zip"] = "zip"
     decoder: Format = Json()
-    """The format of the files in it."""
+    """Format of the files in the zip file."""
     members: str = "*"
-    """Which of the files to read, by their names, such as `*.csv`."""
+    """Names of the files to read, as a pattern such as `*.csv`."""
 
     @property
     def selects(self) -> bool:
-        """True if records are selected from what is decoded."""
+        """True if a selector finds the records in the decoded value."""
         return self.decoder.selects
 
     def pages(self, response: Response, select: Callable[[Raw], list[Raw]]) -> Iterator[list[Raw]]:
-        """The records of one file after the other, in parts.
+        """Yields the records of one file after another, in batches.
 
         Args:
-            response: The zip file.
+            response: The response with the zip file.
             select: Finds the records in a file's value.
 
         Raises:
-            BrokenAnswerError: It is no zip file, or cut or damaged, or a file in it is not in its format.
-            ConfigError: None of its files is asked for, one is encrypted, or it inflates to more than 100 times its
-                size.
+            BrokenAnswerError: The response is not a zip file, is truncated or damaged, or has a file in another format.
+            ConfigError: No file matches `members`, a file is encrypted, or the files expand to more than 100 times the
+                size of the zip file.
         """
         with TemporaryFile() as file:
             size = _spool(response.chunks, file)
@@ -88,10 +88,10 @@ class _Archive:
     """The files of a zip file.
 
     Args:
-        archive: It.
-        size: Its bytes.
-        largest: Bytes that a file may come to which is held at once.
-        what: What it is called in errors.
+        archive: The open zip file.
+        size: The size of the zip file in bytes.
+        largest: Maximum bytes of a file that is buffered as a whole.
+        what: The description of the zip file in errors.
     """
 
     def __init__(self, archive: zipfile.ZipFile, size: int, largest: int, what: str) -> None:
@@ -102,27 +102,33 @@ class _Archive:
         self._given = 0
 
     def chosen(self, pattern: str) -> list[zipfile.ZipInfo]:
-        """The files whose names match.
+        """Returns the files whose names match.
 
         Raises:
-            ConfigError: None does.
+            ConfigError: No name matches.
         """
         files = [
             info
             for info in self._archive.infolist()
-            # A folder's name ends in a slash; macOS puts more beside the files.
+            # Folder names end in a slash; macOS adds its own metadata files.
             if not info.filename.endswith("/") and not info.filename.startswith("__MACOSX/")
         ]
         chosen = [info for info in files if fnmatchcase(info.filename, pattern)]
         if not chosen:
             names = ", ".join(info.filename for info in files[:_SHOWN]) or "no files"
-            raise ConfigError(f"No file in the zip file matches `decoder.members: {pattern}`; it holds {names}.")
+            raise ConfigError(
+                f"No file in the zip file matches `decoder.members: {pattern}`. The zip file has {names}. Correct the "
+                "pattern."
+            )
         return chosen
 
     def read(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
-        """A file's bytes. Files may share theirs, so it is all files together that must not grow too large."""
+        """Yields the bytes of a file.
+
+        Files may share compressed bytes, so the limit on growth applies to all files together.
+        """
         if member.flag_bits & _ENCRYPTED:
-            raise ConfigError("The file is encrypted, and cannot be read.")
+            raise ConfigError("The file is encrypted and cannot be read. Exclude it with `decoder.members`.")
         with _sound(self._what):
             file = self._archive.open(member)
         with file:
@@ -137,29 +143,33 @@ class _Archive:
 
 
 Decoder: TypeAlias = Annotated[Json | Jsonl | Csv | Xml | Zip, Field(discriminator="type")]
-"""The formats of bodies."""
+"""Formats of response bodies."""
 
 
 @contextmanager
 def _sound(what: str) -> Iterator[None]:
-    """Says what is wrong with a zip file."""
+    """Converts the errors of `zipfile` to errors for the user."""
     try:
         yield
     except NotImplementedError as error:
         raise ConfigError(f"The file cannot be read: {error}.") from None
     except Exception as error:  # noqa: BLE001 -- zipfile lets errors of many kinds through, such as of indexes and seeks
-        raise BrokenAnswerError(f"The answer is no zip file, or it is cut or damaged ({what}).", str(error)) from None
+        raise BrokenAnswerError(
+            f"The response is not a zip file, or is truncated or damaged ({what}).", str(error)
+        ) from None
 
 
 def _spool(chunks: Iterator[bytes], file: IO[bytes]) -> int:
-    """Keep the file until its end has come; its bytes."""
+    """Writes the chunks to the file, and returns the number of bytes."""
     size = 0
     for chunk in chunks:
         size += len(chunk)
         if size > _LARGEST:
-            raise ConfigError(f"The zip file is larger than {_LARGEST >> 30} GB: ask for less at once.")
+            raise ConfigError(f"The zip file is larger than {_LARGEST >> 30} GB. Request less data at once.")
         try:
             file.write(chunk)
         except OSError as error:
-            raise TransientError("There is no room for the zip file in the temporary folder.", str(error)) from None
+            raise TransientError(
+                "The zip file cannot be written to the temporary folder. Free space there, or set `TMPDIR`.", str(error)
+            ) from None
     return size

@@ -1,1 +1,1 @@
-"""Jinja templates of the config: their sandbox, their functions, and what they may read."""
+"""Jinja templates of the config: their sandbox, their functions and the names they may read."""

@@ -36,16 +36,16 @@ _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
 class Moment(datetime):
-    """A time in UTC that is written as RFC 3339; `%s` and `%ms` in formats are epoch seconds and milliseconds."""
+    """A time in UTC, formatted as RFC 3339. Formats may use `%s` (epoch seconds) and `%ms` (epoch milliseconds)."""
 
     @classmethod
     def of(cls, moment: datetime) -> Moment:
-        """The same time, in UTC."""
+        """Converts a time to UTC."""
         utc = moment.astimezone(timezone.utc)
         return cls.combine(utc.date(), utc.time(), timezone.utc)
 
     def strftime(self, form: str) -> str:
-        """Write it by a format."""
+        """Formats the time."""
         return datetimes.write(self._plain(), form)
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class Moment(datetime):
         return datetime.combine(self.date(), self.time(), timezone.utc)
 
     def _moved(self, by: timedelta, sign: int) -> Moment:
-        """Moved by a duration; its years and months are those of the calendar."""
+        """Adds or subtracts a duration. Years and months follow the calendar."""
         years, months = getattr(by, "years", 0), getattr(by, "months", 0)
         if not years and not months:
             return Moment.of(self._plain() + timedelta(seconds=by.total_seconds()) * sign)
@@ -74,15 +74,15 @@ class Moment(datetime):
 
 
 class Day(date):
-    """A date in formats as `Moment`, at midnight in UTC."""
+    """A date with the formats of `Moment`, as midnight in UTC."""
 
     @classmethod
     def of(cls, day: date) -> Day:
-        """The same day."""
+        """Converts a date to this class."""
         return cls(day.year, day.month, day.day)
 
     def strftime(self, form: str) -> str:
-        """Write it by a format."""
+        """Formats the date."""
         return self._midnight().strftime(form)
 
     def __add__(self, other: timedelta) -> Day:
@@ -98,27 +98,27 @@ class Day(date):
 
 
 def now_utc() -> Moment:
-    """The current time, aware, in UTC."""
+    """Returns the current time in UTC."""
     return Moment.of(datetime.now(timezone.utc))
 
 
 def today_utc() -> Day:
-    """The current date in UTC."""
+    """Returns the current date in UTC."""
     return Day.of(now_utc().date())
 
 
 def today_with_timezone(name: str) -> Day:
-    """The current date in a time zone, such as `Europe/Berlin`."""
+    """Returns the current date in a time zone, such as `Europe/Berlin`."""
     return Day.of(datetime.now(ZoneInfo(name)).date())
 
 
 def day_delta(num_days: int, format: str = "%Y-%m-%dT%H:%M:%S.%f%z") -> str:  # noqa: A002 -- the CDK's name
-    """The current time plus so many days, by a format."""
+    """Returns the current time plus a number of days, formatted."""
     return (now_utc() + timedelta(days=num_days)).strftime(format)
 
 
 def duration(text: str) -> Duration:
-    """An ISO 8601 duration, such as `P30D` or `P1M`, to add to a time or to subtract."""
+    """Parses an ISO 8601 duration, such as `P30D` or `P1M`, to add to a time or subtract from it."""
     import pendulum  # noqa: PLC0415 -- start-up counts
 
     parsed = pendulum.parse(text, exact=True) if text[:1] == "P" else None
@@ -128,17 +128,17 @@ def duration(text: str) -> Duration:
 
 
 def str_to_datetime(text: str) -> Moment:
-    """The time that a text says; without an offset it is UTC."""
+    """Parses a time; without an offset, it is in UTC."""
     return Moment.of(datetimes.parse(text))
 
 
 def timestamp(value: float | str | date) -> int:
-    """Epoch seconds of a time, or of the text of one; numbers are cut to whole seconds."""
+    """Returns the epoch seconds of a time or its text; truncates numbers to whole seconds."""
     return int(value) if isinstance(value, int | float) else int(_moment(value).timestamp())
 
 
 def format_datetime(value: Any, format: str, input_format: str | None = None) -> str:  # noqa: A002 -- the CDK's name
-    """A time, the text of one, or epoch seconds, by a format."""
+    """Formats a time, its text, or epoch seconds."""
     return _moment(value, input_format).strftime(format)
 
 
@@ -157,57 +157,59 @@ def _moment(value: Any, form: str | None = None) -> Moment:
 
 
 def camel_case_to_snake_case(value: str) -> str:
-    """`CamelCase` as `camel_case`."""
+    """Converts `CamelCase` to `camel_case`."""
     return str(regex.sub(r"(?<!^)(?=[A-Z])", "_", value)).lower()
 
 
 def tojson(value: Any) -> str:
-    """A value as JSON; decimals keep their digits."""
+    """Encodes a value as JSON; decimals keep their digits."""
     return _encode(value).decode()
 
 
 def hashed(value: Any, hash_type: str = "md5", salt: str | None = None) -> str:
-    """A hash in hexadecimal digits."""
+    """Returns a hash in hexadecimal digits."""
     if hash_type not in _HASHES:
         raise ValueError("unknown hash")
     return hashlib.new(hash_type, f"{value}{salt or ''}".encode(), usedforsecurity=False).hexdigest()
 
 
 def signed(value: Any, key: str, hash_type: str = "sha256") -> str:
-    """A keyed hash (HMAC) in hexadecimal digits."""
+    """Returns a keyed hash (HMAC) in hexadecimal digits."""
     if hash_type not in _HASHES:
         raise ValueError("unknown hash")
     return hmac.new(str(key).encode(), str(value).encode(), hash_type).hexdigest()
 
 
 def base64encode(value: Any) -> str:
-    """A text in base64."""
+    """Encodes a text in base64."""
     return base64.b64encode(str(value).encode()).decode()
 
 
 def base64decode(value: str) -> str:
-    """The text that base64 says."""
+    """Decodes a text from base64."""
     return base64.b64decode(value, validate=True).decode()
 
 
 def regex_search(value: Any, pattern: str) -> str:
-    """The first group of the first match, or the match if there is no group; empty if nothing matches."""
+    """Returns the first group of the first match, or the match if there is no group; empty if nothing matches."""
     with _bounded(value, pattern):
         match = regex.search(pattern, str(value), timeout=_REGEX_SECONDS)
     return str(match.group(1 if match.re.groups else 0) or "") if match else ""
 
 
 def regex_replace(value: Any, pattern: str, replacement: str) -> str:
-    """The text with every match replaced."""
+    """Returns the text with every match replaced."""
     with _bounded(value, pattern, replacement):
         return str(regex.sub(pattern, replacement, str(value), timeout=_REGEX_SECONDS))
 
 
 @contextmanager
 def _bounded(value: Any, *patterns: str) -> Iterator[None]:
-    """Let no pattern take long: it has a length and a time, and so has what it looks at."""
+    """Limits the length of pattern and subject, and the time to match."""
     if max(map(len, patterns)) > _LONGEST_PATTERN or len(str(value)) > _LONGEST_SUBJECT:
-        raise ConfigError(f"a pattern may have {_LONGEST_PATTERN:,} characters, the text {_LONGEST_SUBJECT:,}")
+        raise ConfigError(
+            f"a pattern may have at most {_LONGEST_PATTERN:,} characters, and its text {_LONGEST_SUBJECT:,}"
+        )
     try:
         yield
     except regex.error as error:

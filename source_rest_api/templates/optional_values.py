@@ -1,4 +1,7 @@
-"""Templates that name the token of the next page: where they give null, as on the first page, they are left out."""
+"""Optional values: drops a value if its template reads the next page token and the result is null.
+
+That is the case on the first page.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class _Blank:
-    """Stands for what is left out."""
+    """The marker of a value to drop."""
 
 
 BLANK = _Blank()
 
 
 def named(texts: Mapping[str, str | list[str]], context: Mapping[str, Any]) -> dict[str, str | list[str]]:
-    """Fill parameters, headers or form fields.
+    """Fills the templates of parameters, headers or form fields.
 
     Raises:
         ConfigError: A template cannot be filled.
@@ -28,7 +31,7 @@ def named(texts: Mapping[str, str | list[str]], context: Mapping[str, Any]) -> d
 
 
 def tree(value: Any, context: Mapping[str, Any], fill: Callable[[str, Mapping[str, Any]], Any]) -> Any:
-    """Fill all texts in a JSON value.
+    """Fills all templates in a JSON value.
 
     Raises:
         ConfigError: A template cannot be filled.

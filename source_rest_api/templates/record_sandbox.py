@@ -1,4 +1,4 @@
-"""The sandbox for templates that read records: what a record does not have is null, not an error."""
+"""The sandbox for templates that read records: an absent field is null, not an error."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TEXT_FILTERS = ("abs", "capitalize", "lower", "replace", "round", "string", "ti
 
 
 class ExactNumber(float):
-    """A number that computes as a float, and is written with the digits that the API wrote."""
+    """A number that calculates as a float, but keeps the digits that the API sent."""
 
     __slots__ = ("text",)
 
     def __new__(cls, text: str) -> Self:
-        """Read a JSON number."""
+        """Parses a JSON number."""
         number = super().__new__(cls, text)
         number.text = text
         return number
@@ -41,18 +41,18 @@ class ExactNumber(float):
 
 
 class StrictDict(dict[str, Any]):
-    """Names that are known ahead, such as the config's keys: a missing one is a mistake, as in requests."""
+    """A dict with known keys, such as the config: a missing key is an error, as in request templates."""
 
     @classmethod
     def of(cls, value: Any) -> Any:
-        """A JSON value with all objects in it known ahead."""
+        """Converts a JSON value and all objects in it."""
         if isinstance(value, dict):
             return cls({key: cls.of(inner) for key, inner in value.items()})
         return [cls.of(inner) for inner in value] if isinstance(value, list) else value
 
 
 class Missing(ChainableUndefined):
-    """A missing value: false in conditions, null as a field, empty in text; what is derived from it is missing too."""
+    """A missing value: false in conditions, null as a field, empty in text. Values derived from it are missing too."""
 
     __slots__ = ()
 
@@ -69,10 +69,10 @@ class Missing(ChainableUndefined):
         return self
 
     def _no_number(self) -> Any:
-        """Jinja's filters `int` and `float` give their default for this."""
+        """Raises TypeError, for which Jinja's filters `int` and `float` return their default."""
         raise TypeError
 
-    # The base is typed to give nothing.
+    # Jinja types these methods as never returning.
     __lt__ = __le__ = __gt__ = __ge__ = _no  # type: ignore[assignment]
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _itself
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __call__ = _itself
@@ -80,7 +80,7 @@ class Missing(ChainableUndefined):
 
 
 class NullValue(Missing):
-    """A null of the record. Only `is defined` tells it from what is not there."""
+    """A null in the record. Only `is defined` distinguishes it from a missing value."""
 
     __slots__ = ()
 
@@ -108,7 +108,7 @@ class _RecordSandbox(Sandbox):
         )
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Any:  # noqa: ARG002 -- the base's signature
-        raise SecurityError(f"`{attribute}` is not for templates")
+        raise SecurityError(f"templates may not read `{attribute}`")
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         if isinstance(obj, Missing):
@@ -124,7 +124,7 @@ class _RecordSandbox(Sandbox):
 
 
 def environment(finalize: Callable[[object], str]) -> Sandbox:
-    """The sandbox, where `finalize` makes text of a hole's value."""
+    """Returns the sandbox; `finalize` converts the value of an expression to text."""
     made = furnish(_RecordSandbox(undefined=Missing, finalize=finalize, keep_trailing_newline=True))
     for name in (*_TEXT_FILTERS, *FILTERS.keys() - {"tojson"}):
         made.filters[name] = _through(made.filters[name])
@@ -140,7 +140,7 @@ def _is_defined(value: object) -> bool:
 
 
 def _through(change: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that gives null for null."""
+    """Wraps a filter so that it returns null for null."""
 
     @wraps(change)
     def changed(value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -150,7 +150,7 @@ def _through(change: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def plain(found: Any) -> Any:
-    """A value as JSON can hold it: null for what is absent, `BLANK` for what an `if` without `else` leaves out."""
+    """Converts a value to JSON: null if it is absent, `BLANK` if an `if` without `else` is false."""
     if isinstance(found, ExactNumber):
         return Raw(found.text.encode())
     if isinstance(found, str | bool | int | float | Decimal):

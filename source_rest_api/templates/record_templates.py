@@ -1,6 +1,6 @@
 """Templates that read a record, each compiled once for all records of a stream.
 
-What a record does not have is null; what the config or an interval does not have is an error, as in requests.
+A field that the record does not have is null. A missing key of the config or an interval is an error, as in requests.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ RECORD = "record"
 
 
 _typed_dict: Any = TypedDict
-"""For fields that are known at run time only, which type checkers do not allow."""
+"""`TypedDict` with fields that are known only at run time, which type checkers do not allow."""
 
 
 def fields(texts: Iterable[str], of: str = RECORD) -> list[str] | None:
-    """The fields of an object that these templates read, or None where they do not say which."""
+    """Returns the fields of an object that these templates read, or None if they may read any field."""
     used = [keys for text in texts for name, *keys in templates.references(text) if name == of]
     if all(keys and not hasattr(dict, keys[0]) for keys in used):
         return sorted({keys[0] for keys in used})
@@ -37,7 +37,7 @@ def fields(texts: Iterable[str], of: str = RECORD) -> list[str] | None:
 
 
 def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, Any]]:
-    """Decodes the fields of an object that these templates read, and no others."""
+    """Returns a decoder that decodes only the fields of an object that these templates read."""
     from source_rest_api.templates.record_sandbox import ExactNumber  # noqa: PLC0415 -- brings Jinja in, and start-up counts
 
     used = fields(texts, of)
@@ -46,10 +46,10 @@ def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, 
 
 
 class RecordContext:
-    """The names that the records of a page share in templates: config, partition, interval.
+    """The template context that all records of a page share: config, partition and interval.
 
     Args:
-        names: The values of all names but `record`.
+        names: The values of all names except `record`.
     """
 
     def __init__(self, names: Mapping[str, Any]) -> None:
@@ -63,16 +63,16 @@ class RecordContext:
         self._context: Context = _environment().from_string("").new_context(own)
 
     def around(self, record: dict[str, Any]) -> Context:
-        """The context of one record."""
+        """Returns the context for one record."""
         self._context.vars[RECORD] = record
         return self._context
 
 
 class RecordTemplate:
-    """A template, ready to be filled for each record.
+    """A compiled template that is filled for each record.
 
     Args:
-        text: Where it is nothing but one `{{ … }}`, it gives the value in it, else text.
+        text: The template. A single `{{ … }}` returns the value of the expression; any other template returns text.
     """
 
     def __init__(self, text: str) -> None:
@@ -86,13 +86,13 @@ class RecordTemplate:
         self._plain = plain
 
     def value(self, context: Context) -> Any:
-        """The value for the record of this context, as JSON can hold it; null for what is absent.
+        """Fills the template for the record of a context.
 
         Returns:
-            `BLANK` for the expression `{{ … if … }}` whose condition does not hold.
+            The value as JSON; null if it is absent. `BLANK` if the condition of an `{{ … if … }}` is false.
 
         Raises:
-            ConfigError: The sandbox refuses it, a function fails, or it joins values of different types.
+            ConfigError: The sandbox refuses the template, a function fails, or it combines values of different types.
         """
         found = self._found(context)
         return found if self._is_text or type(found) is str else self._plain(found)
@@ -101,7 +101,7 @@ class RecordTemplate:
         """True if the value is true, not empty and not zero.
 
         Raises:
-            ConfigError: As `value`.
+            ConfigError: See `value`.
         """
         return bool(self._found(context))
 
@@ -115,8 +115,8 @@ class RecordTemplate:
             return context.vars["result"]
         except TypeError as error:
             raise ConfigError(
-                f"The template `{self._text}` cannot be filled for a record ({error}): values of different types go "
-                "together after `|int`, `|float` or `|string`."
+                f"The template `{self._text}` cannot be filled for a record ({error}). Convert values to the same type "
+                "with `|int`, `|float` or `|string`."
             ) from None
         except Exception:
             with templates.Filling(self._text):

@@ -1,4 +1,4 @@
-"""Jinja's sandbox, made smaller: no way to Python's insides, and no results without bound."""
+"""A stricter Jinja sandbox: no access to Python internals, and a limit on the size of results."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LARGEST_TEXT = 100_000
-"""Characters or items that one operation may make."""
+"""Maximum characters or items in the result of one operation."""
 _LARGEST_NUMBER = 10_000
-"""Bits."""
+"""Maximum bits of an integer result."""
 _UNBOUNDED_FILTERS = ("attr", "batch", "center", "format", "indent", "slice", "wordwrap", "xmlattr")
 _UNBOUNDED_METHODS = frozenset({"center", "expandtabs", "format", "format_map", "ljust", "rjust", "translate", "zfill"})
-"""Functions that may make a huge text of a small one; `%` on texts is refused too."""
+"""Methods that can create a huge text from a small one. `%` on texts is refused too."""
 
 
 class StrictMissing(StrictUndefined):
-    """A key that is not there: an error where it is used, but `or` and `if` take it for nothing."""
+    """A missing key: an error if it is used, but false in `or` and `if`."""
 
     __slots__ = ()
 
@@ -32,7 +32,7 @@ class StrictMissing(StrictUndefined):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Data goes before methods: `record.items` is the field, if there is one."""
+    """A sandbox where data takes precedence over methods: `record.items` is the field, if there is one."""
 
     intercepted_binops = frozenset({"*", "**", "%", "+"})
 
@@ -43,16 +43,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """True if a template may have it."""
+        """True if templates may read the attribute."""
         if isinstance(obj, str) and attr in _UNBOUNDED_METHODS:
             return False
         return super().is_safe_attribute(obj, attr, value)
 
     def wrap_str_format(self, value: Any) -> None:
-        """Nothing stands for `format`, which Jinja would let pass."""
+        """Returns None, so `format` is refused as unsafe; Jinja would allow its own version of it."""
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call a function or method, if what comes of it has a bound."""
+        """Calls a function or method, if its result is not too large."""
         owner = getattr(obj, "__self__", None)
         if isinstance(owner, str) and obj.__name__ == "replace":
             replace(owner, *args, **kwargs)
@@ -61,7 +61,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call(context, obj, *args, **kwargs)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Compute, if what comes of it has a bound."""
+        """Computes an operation, if its result is not too large."""
         sized = (str, bytes, list, tuple)
         if operator == "*" and (isinstance(left, sized) or isinstance(right, sized)):
             many, times = (left, right) if isinstance(left, sized) else (right, left)
@@ -69,7 +69,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         elif operator == "+" and isinstance(left, sized) and isinstance(right, sized):
             _bound(len(left) + len(right))
         elif operator == "%" and isinstance(left, sized):
-            raise SecurityError("texts are put together with `~`, not with `%`")
+            raise SecurityError("`%` on texts is not allowed; join texts with `~`")
         elif operator == "**" or (operator == "*" and isinstance(left, int) and isinstance(right, int)):
             bits = left.bit_length() if isinstance(left, int) else 64
             if (bits * abs(right) if operator == "**" else bits + right.bit_length()) > _LARGEST_NUMBER:
@@ -78,12 +78,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 def environment(finalize: Callable[[object], str]) -> Sandbox:
-    """The sandbox with our functions and filters, where `finalize` makes text of a hole's value."""
+    """Returns a sandbox with our functions and filters; `finalize` converts the value of an expression to text."""
     return furnish(Sandbox(undefined=StrictMissing, finalize=finalize, keep_trailing_newline=True))
 
 
 def furnish(made: Sandbox) -> Sandbox:
-    """Put our functions and filters in the place of Jinja's unbounded ones."""
+    """Replaces Jinja's functions and its unbounded filters with ours, and returns the sandbox."""
     made.globals.clear()
     made.globals.update(FUNCTIONS)
     for name in _UNBOUNDED_FILTERS:
@@ -93,7 +93,7 @@ def furnish(made: Sandbox) -> Sandbox:
 
 
 def replace(text: object, old: str, new: str, count: int | None = None) -> str:
-    """Jinja's filter `replace`, with a bound on what comes out."""
+    """Works like Jinja's filter `replace`, with a limit on the size of the result."""
     found = str(text).count(old) if count is None else count
     _bound(len(str(text)) + found * len(new))
     return str(text).replace(old, new, -1 if count is None else count)
@@ -101,4 +101,4 @@ def replace(text: object, old: str, new: str, count: int | None = None) -> str:
 
 def _bound(size: int) -> None:
     if size > _LARGEST_TEXT:
-        raise SecurityError(f"a step would give more than {_LARGEST_TEXT:,} characters or items")
+        raise SecurityError(f"the result would have more than {_LARGEST_TEXT:,} characters or items")

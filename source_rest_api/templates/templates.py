@@ -1,6 +1,6 @@
-"""Text with holes: Jinja expressions in a sandbox, with the names that the CDK uses.
+"""Templates: text with Jinja expressions, evaluated in a sandbox, with the names that the CDK uses.
 
-A result is the text as it stands: nothing is evaluated a second time, and data is never a template.
+Results are never evaluated again, so data is never used as a template.
 """
 
 from __future__ import annotations
@@ -22,43 +22,43 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 TOKEN = "next_page_token"  # noqa: S105 -- a name
-"""The name of the page's position. On the first page it is null, unless the API wants one there."""
+"""The name of the page token. On the first page it is null, unless the API needs a token there too."""
 CONFIG_NAMES = frozenset({"config", "secrets"})
-"""Names that every template may use."""
+"""Names that every template may read."""
 BUILT_IN_NAMES = CONFIG_NAMES | {"stream_interval", "stream_partition", "stream_slice", TOKEN}
-"""Names that a template may use beside functions and the names of parent streams."""
+"""Names that request templates may read, in addition to functions and parent streams."""
 _INTERVALS = frozenset({"stream_interval", "stream_slice"})
 _NO_START = (
     "has no value, because nothing says where the first sync begins: set `incremental` and `start_date` (or "
     "`incremental.start`, if it counts), or give a default, such as `{}.start_time or '2024-01-01'`"
 )
 LARGEST_RESULT = 1_000_000
-"""Characters that one template may give."""
+"""Maximum characters in the result of one template."""
 
 _HOLE = re.compile(r"\{[{%#]")
 _QUOTED = re.compile(r"'[^']*'")
 
 
 class NullError(ConfigError):
-    """A hole would be filled with null."""
+    """An expression inside a text is null."""
 
 
 def as_text(value: object) -> str:
-    """A value as text, as JSON writes it. Only scalars: what Python shows of anything else is meant for nobody."""
+    """Converts a scalar to text as in JSON. Raises for other values: their Python text is useless in a request."""
     if value is None:
-        raise NullError("it gave null where text was expected; `or` may give a default")
+        raise NullError("it returned null where text was expected; set a default with `or`")
     text = str(value)
     if isinstance(value, dict | list | tuple) or callable(value):
         kind = type(value).__name__
-        raise ConfigError(f"it gave {kind} where text was expected; `join` or `tojson` may help")
+        raise ConfigError(f"it returned a {kind} where text was expected; convert it with `join` or `tojson`")
     return text.lower() if isinstance(value, bool) else text
 
 
 def _path_segment(value: object) -> str:
-    """A value as one segment of a path: it can neither end the path nor climb it (RFC 3986, section 3.3)."""
+    """Converts a value to a single path segment (RFC 3986, section 3.3), which cannot leave its place in the path."""
     segment = quote(as_text(value), safe="")
     if segment in {"", ".", ".."}:
-        raise ConfigError(f"it gave {segment!r}, which cannot stand as a part of a URL's path")
+        raise ConfigError(f"it returned {segment!r}, which is not allowed as a segment of a URL path")
     return segment
 
 
@@ -79,18 +79,18 @@ def _compile(text: str, *, for_path: bool) -> Template:
 
 
 def _without_words(quoted: re.Match[str]) -> str:
-    """Hides quoted words: a syntax error may quote a secret that was not meant as a template."""
+    """Masks a quotation in a syntax error: it may be a secret that was not meant as a template."""
     text = quoted.group()
     return text if text.startswith("'end of ") or not re.search(r"\w", text) else "'…'"
 
 
 def has_holes(text: str) -> bool:
-    """True if there is anything to fill."""
+    """True if the text contains a template expression, statement or comment."""
     return _HOLE.search(text) is not None
 
 
 def check(text: str) -> None:
-    """Raise ValueError, with the place, if the text is not a valid template."""
+    """Raises ValueError, with the line, if the text is not a valid template."""
     if not has_holes(text):
         return
     from jinja2 import TemplateAssertionError, TemplateSyntaxError  # noqa: PLC0415
@@ -106,7 +106,7 @@ def check(text: str) -> None:
 
 @cache
 def names(text: str) -> frozenset[str]:
-    """The names that a template reads, without functions: `config`, parent streams, ..."""
+    """Returns the names that a template reads, without functions: `config`, parent streams, ..."""
     if not has_holes(text):
         return frozenset()
     from jinja2.meta import find_undeclared_variables  # noqa: PLC0415
@@ -115,7 +115,7 @@ def names(text: str) -> frozenset[str]:
 
 
 def render(text: str, context: Mapping[str, Any], *, for_path: bool = False) -> str:
-    """Fill a text's holes. With `for_path`, each value is percent-encoded as one path segment.
+    """Fills a template. With `for_path`, percent-encodes each value as one path segment.
 
     Raises:
         ConfigError: A name or key is missing and has no default, or the sandbox refuses the expression.
@@ -127,10 +127,10 @@ def render(text: str, context: Mapping[str, Any], *, for_path: bool = False) -> 
 
 
 def evaluate(text: str, context: Mapping[str, Any]) -> Any:
-    """Fill a text's holes; where it is nothing but one, the value in it: a number stays a number.
+    """Fills a template. If it is a single expression, returns its value, so that a number stays a number.
 
     Raises:
-        ConfigError: As `render`.
+        ConfigError: See `render`.
     """
     source = expression(text)
     if source is None:
@@ -141,7 +141,7 @@ def evaluate(text: str, context: Mapping[str, Any]) -> Any:
 
 @cache
 def expression(text: str) -> str | None:
-    """Returns the expression between the braces, if a text is nothing but one `{{ … }}`."""
+    """Returns the expression between the braces if the text is a single `{{ … }}`, otherwise None."""
     stripped = text.strip()
     if not (stripped.startswith("{{") and stripped.endswith("}}")):
         return None
@@ -156,25 +156,25 @@ def expression(text: str) -> str | None:
 
 
 def braced(value: object) -> object:
-    """`record.open` as `{{ record.open }}`.
+    """Adds missing braces to an expression: `record.open` becomes `{{ record.open }}`.
 
     Raises:
-        ValueError: It is not one expression.
+        ValueError: The text is not a single expression.
     """
     if not isinstance(value, str):
         return value
     text = value if "{{" in value or "{%" in value else f"{{{{ {value} }}}}"
     check(text)
     if expression(text) is None:
-        raise ValueError("must be one expression, such as `a.b == 'c'`")
+        raise ValueError("must be a single expression, such as `a.b == 'c'`")
     return text
 
 
 def joined(pieces: Iterable[str]) -> str:
-    """Joins the pieces of a rendered template.
+    """Joins the pieces of a template's result.
 
     Raises:
-        ConfigError: It is longer than a template may give.
+        ConfigError: The result is too long.
     """
     result = []
     size = 0
@@ -182,7 +182,7 @@ def joined(pieces: Iterable[str]) -> str:
         result.append(piece)
         size += len(piece)
         if size > LARGEST_RESULT:
-            raise ConfigError(f"it gave more than {LARGEST_RESULT:,} characters")
+            raise ConfigError(f"it returned more than {LARGEST_RESULT:,} characters")
     return "".join(result)
 
 
@@ -195,7 +195,7 @@ _FAILURES = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeE
 
 
 class Filling:
-    """Says of errors in which template they happened; values of the context are not told."""
+    """Adds the template to errors raised while it is filled. Never shows values of the context."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -224,7 +224,7 @@ def _without_start(text: str, message: str) -> str:
 
 
 def _json(found: Any) -> Any:
-    """A value as JSON can hold it; moments are texts."""
+    """Converts a value to JSON; times become texts."""
     if found is None or isinstance(found, bool | int | float | Decimal):
         return found
     if isinstance(found, dict):
@@ -233,13 +233,13 @@ def _json(found: Any) -> Any:
 
 
 def variable(name: str) -> str:
-    """The name by which a stream's records are known in templates: letters, digits and underscores."""
+    """Returns the name of a stream's records in templates: letters, digits and underscores."""
     return re.sub(r"\W", "_", name)
 
 
 @cache
 def references(text: str) -> frozenset[tuple[str, ...]]:
-    """Returns the names and keys that a template reads: `{{ repos.owner['login'] }}` gives `(repos, owner, login)`."""
+    """Returns all references as names and keys: `{{ repos.owner['login'] }}` gives `(repos, owner, login)`."""
     if not has_holes(text):
         return frozenset()
     from jinja2 import nodes  # noqa: PLC0415
