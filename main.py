@@ -4,7 +4,7 @@ import gc
 import sys
 
 if __name__ == "__main__":
-    gc.disable()  # what is imported stays; `run` looks for garbage again when there can be some
+    gc.disable()  # imported objects are never garbage; `run` enables collection again after start-up
     from source_rest_api import main
 
     sys.exit(main())

@@ -1,7 +1,7 @@
 """An Airbyte source for any REST API, by config alone.
 
-`__all__` is the public API: what a connector of one's own needs. The modules inside are internal and may move. Each
-name is imported when it is first asked for, because start-up counts.
+`__all__` is the public API: the names that a custom connector needs. All modules of the package are internal and may
+move. Each name is imported on first access, to keep start-up fast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from source_rest_api.cli import run as run
     from source_rest_api.config.config import Config as Config
     from source_rest_api.config.endpoint import Endpoint as Endpoint
-    from source_rest_api.config.endpoint_files import load_endpoints as load_endpoints
+    from source_rest_api.config.loading import load_endpoints as load_endpoints
     from source_rest_api.connector import Connector as Connector
     from source_rest_api.cursors.cursors import DatetimeText as DatetimeText
     from source_rest_api.errors import ConfigError as ConfigError
@@ -59,16 +59,16 @@ _MODULES = {
     "SourceError": "errors",
     "SourceRestApi": "source",
     "TransientError": "errors",
-    "load_endpoints": "config.endpoint_files",
+    "load_endpoints": "config.loading",
     "main": "cli",
     "run": "cli",
 }
 
-__all__ = [*_MODULES]  # noqa: PLE0604 -- all of them texts
+__all__ = [*_MODULES]  # noqa: PLE0604 -- the keys are strings
 
 
 def __getattr__(name: str) -> Any:
-    """Import the module that a public name lives in."""
+    """Imports a public name from its module on first access."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,6 +1,6 @@
-"""The command line: `spec`, `check`, `discover`, `read`, with the arguments and exit codes of the Airbyte CDK.
+"""The command line: `spec`, `check`, `discover` and `read`, with the arguments and exit codes of the Airbyte CDK.
 
-The CDK itself is not imported here, because importing it takes longer than most checks; `source.py` is its edge.
+This module must not import the CDK, because that takes longer than most checks. `source.py` adapts to the CDK.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from source_rest_api.config import config_updates
+from source_rest_api.config import config_updates, masking
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, Stopped, TransientError, as_source_error
 from source_rest_api.protocol import catalog, messages, state_file
@@ -32,43 +32,44 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte")
 _LAST_SECONDS = 4.5
-"""After a signal; then the process ends even if it cannot do so in order, because nobody reads what it writes."""
+"""Seconds after a signal or the end of the reader until the process is killed, for example if its output is blocked."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the generic connector; the exit code."""
+    """Runs the generic connector and returns the exit code."""
     return run(Connector(), sys.argv[1:] if arguments is None else arguments)
 
 
 def run(connector: Connector, arguments: Sequence[str]) -> int:
-    """Run a connector's command line.
+    """Runs a connector's command line.
 
     Returns:
-        0 if all went well (a failed check included), 1 if not, 128 + n after signal n.
+        0 on success (also for a failed check), 1 on failure, 128 + n after signal n.
     """
     options = _parser().parse_args(arguments)
     writer = Writer(sys.stdout.buffer)
-    signals = _Signals()
-    _log_through(LogHandler(writer, Messages(lambda text: text)), debug=options.debug)
+    ending = _Ending()
+    writer.watch(ending.reader_gone)
+    _log_through(LogHandler(writer, Messages(masking.Mask(()))), debug=options.debug)
     try:
-        code = _Command(connector, options, writer, signals.stop).run()
+        code = _Command(connector, options, writer, ending.stop).run()
     except OSError:
         writer.give_up()
         code = 1
-    return 128 + signals.received if signals.received else code
+    return 128 + ending.signal if ending.signal else code
 
 
 class _Command:
-    """One command with its arguments."""
+    """A command with its arguments."""
 
     def __init__(self, connector: Connector, options: argparse.Namespace, writer: Writer, stop: Event) -> None:
         self._connector = connector
         self._options = options
         self._writer = writer
         self._stop = stop
-        self._messages = Messages(lambda text: text)
+        self._messages = Messages(masking.Mask(()))
         self._reading = False
-        """Whether the read has begun, which gives every stream its terminal status."""
+        """True once the read has started; from then on it writes every stream's terminal status."""
 
     def run(self) -> int:
         try:
@@ -80,16 +81,16 @@ class _Command:
         except BrokenPipeError:
             raise
         except Stopped:
-            return self._failed(TransientError("Stopped by a signal before it was done."), "")
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it goes out as a message
+            return self._failed(TransientError("Stopped by a signal before the command was complete."), "")
+        except Exception as error:  # noqa: BLE001 -- any error must become a message
             return self._failed(as_source_error(error), "".join(traceback.format_exception(error)))
 
     def _new(self) -> int:
-        """Write a connector of one's own, and say where to go on."""
+        """Creates the folder of a custom connector and lists its files."""
         from source_rest_api import scaffold  # noqa: PLC0415 -- the platform never calls it
 
         for path in scaffold.create(self._options.name, Path(self._options.folder)):
-            print(path, file=sys.stderr)  # noqa: T201 -- for people; stdout is for messages
+            print(path, file=sys.stderr)  # noqa: T201 -- stdout is for messages only
         return 0
 
     def _with_config(self) -> int:
@@ -113,7 +114,7 @@ class _Command:
         return self._read(session)
 
     def _pass_on(self, config: dict[str, Any]) -> None:
-        """A changed config is on the pipe, and in its file if that is wished, before it is used."""
+        """Writes a changed config to stdout, and to its file with `--update-config`, before it is used."""
         self._writer.write(messages.control(config))
         if self._options.update_config:
             config_updates.save(self._options.config, config)
@@ -138,7 +139,7 @@ class _Command:
         return 1
 
     def _unread(self) -> list[str]:
-        """The configured streams, if the read could not even begin: the destination waits for their statuses."""
+        """Returns the configured streams if the read could not start: each still needs a terminal status."""
         if self._options.command != "read" or self._reading:
             return []
         try:
@@ -147,41 +148,49 @@ class _Command:
             return []
 
 
-class _Signals:
-    """Turns SIGTERM and SIGINT into an orderly end."""
+class _Ending:
+    """Ends the command in an orderly way on SIGTERM, on SIGINT, and when nobody reads stdout any more."""
 
     def __init__(self) -> None:
         self.stop = Event()
-        self.received = 0
+        self.signal = 0
+        """The last one that came."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._receive)
 
+    def reader_gone(self) -> None:
+        """Nobody reads any more: let what waits end. The next write fails, which gives the exit code."""
+        self._end(1)
+
     def _receive(self, number: int, _: FrameType | None) -> None:
-        self.received = number
+        self.signal = number
+        self._end(128 + number)
+
+    def _end(self, code: int) -> None:
         self.stop.set()
-        last = Timer(_LAST_SECONDS, os._exit, [128 + number])
+        last = Timer(_LAST_SECONDS, os._exit, [code])
         last.daemon = True
         last.start()
 
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="log more")
+    common.add_argument("--debug", action="store_true", help="also log debug messages")
     parser = argparse.ArgumentParser(prog="source-rest-api", description="An Airbyte source for any REST API.")
     commands = parser.add_subparsers(title="commands", dest="command", required=True)
     commands.add_parser("spec", parents=[common], help="print the form for the config")
-    new = commands.add_parser("new", parents=[common], help="write the folder of a connector of one's own")
-    new.add_argument("name", help="its name, such as source-acme")
-    new.add_argument("--folder", default=".", help="where to put it")
+    new = commands.add_parser("new", parents=[common], help="create the folder of a custom connector")
+    new.add_argument("name", help="name of the connector, such as source-acme")
+    new.add_argument("--folder", default=".", help="parent folder")
     for name, text in (
-        ("check", "try every endpoint of the config"),
+        ("check", "test every endpoint of the config"),
         ("discover", "print the catalog of streams with their schemas"),
         ("read", "print the records of the configured streams"),
     ):
         command = commands.add_parser(name, parents=[common], help=text)
         command.add_argument("--config", required=True, help="path to the config, JSON or YAML")
         command.add_argument(
-            "--update-config", action="store_true", help="keep new refresh tokens in the config file, which is JSON"
+            "--update-config", action="store_true", help="save new refresh tokens to the config file (JSON only)"
         )
         if name == "read":
             command.add_argument("--catalog", required=True, help="path to the configured catalog")
@@ -190,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _load_file(path: str, what: str) -> Any:
-    """A JSON or YAML file."""
+    """Loads a JSON or YAML file."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -214,14 +223,14 @@ def _load_file(path: str, what: str) -> Any:
 
 
 def _collect_garbage() -> None:
-    """End what `main.py` began: from here on there is garbage, but not among what start-up made."""
+    """Re-enables the garbage collector that `main.py` switched off; start-up objects are frozen out of it."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
 
 
 def _log_through(handler: LogHandler, *, debug: bool) -> None:
-    """Send all log records out as LOG messages; those of libraries only from warnings on."""
+    """Writes all log records as LOG messages; from libraries only warnings and errors."""
     debug = debug or os.environ.get("LOG_LEVEL", "").lower() == "debug"
     logging.getLogger().handlers = [handler]
     logging.getLogger().setLevel(logging.WARNING)

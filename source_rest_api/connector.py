@@ -1,4 +1,4 @@
-"""The connector: the protocol's four verbs, each a generator of blocks of lines."""
+"""The connector: `spec`, `check`, `discover` and `read` of Airbyte's protocol, each a generator of blocks of lines."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from source_rest_api.auth.sign_in import sign_in
-from source_rest_api.config import config as configs
-from source_rest_api.config import masking
+from msgspec.structs import replace
+
+from source_rest_api.auth import credentials
+from source_rest_api.auth.credentials import AuthContext
+from source_rest_api.auth.sign_in import token_exchange
+from source_rest_api.config import loading, masking
 from source_rest_api.config.config import Config
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.errors import InternalError
@@ -30,33 +33,34 @@ if TYPE_CHECKING:
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.http.credentials import Credentials
     from source_rest_api.http.retry import Retry
+    from source_rest_api.http.transport import TransportName
     from source_rest_api.model import Model
 
 _LOG = logging.getLogger("airbyte.source_rest_api.connector")
 _SAMPLED_PAGES = 3
 _HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
-"""Patience of check and discover, for which somebody waits at a screen."""
+"""Upper limits of the retry settings in check and discover, because a user is waiting for them."""
 
 
 class Connector:
-    """A source for one kind of config. A connector of one's own has its own config model and `api`."""
+    """A source for one config model. A custom connector sets its own `config_model` and overrides `api`."""
 
     config_model: ClassVar[type[Model]] = Config
-    """What the form asks for."""
+    """The model of the config, from which the form is generated."""
     documentation_url: ClassVar[str] = "https://docs.airbyte.com/integrations/sources/rest-api"
 
     def spec(self) -> Iterator[bytes]:
-        """The SPEC message."""
+        """Yields the SPEC message."""
         yield messages.spec(self.specification())
 
     def specification(self) -> dict[str, Any]:
-        """The ConnectorSpecification."""
-        from source_rest_api.protocol import spec  # noqa: PLC0415 -- start-up counts, and a read shows no form
+        """Returns the ConnectorSpecification."""
+        from source_rest_api.protocol import spec  # noqa: PLC0415 -- keeps the start of a read fast
 
         return spec.specification(self.config_model, self.documentation_url)
 
     def api(self, config: Any) -> Config:
-        """The API that a config stands for; by default the config is all there is to say."""
+        """Returns the generic config for a connector's own config; by default it is the same."""
         whole: Config = config
         return whole
 
@@ -65,31 +69,34 @@ class Connector:
         raw_config: Mapping[str, Any],
         stop: Event | None = None,
         pass_on: Callable[[dict[str, Any]], None] | None = None,
+        transport: TransportName = "own",
     ) -> Session:
-        """Validate a config, to use it.
+        """Validates a config and returns a session with it.
 
         Args:
             raw_config: The config as the user wrote it.
-            stop: Set from outside to end early, and when a read is given up by who took it.
-            pass_on: Takes the whole config when it changes (a new refresh token), and returns when it is safe.
+            stop: Set from outside to end early; the session sets it if the caller abandons a read.
+            pass_on: Receives the whole config when it changes (a new refresh token), and returns once it is saved.
+            transport: The HTTP client: our own, or `requests`, for tests that replace it (requests-mock).
 
         Raises:
-            ConfigError: With all that is wrong with it.
+            ConfigError: The config is not valid; the message lists all problems.
         """
-        own = configs.validated(raw_config, self.config_model)
-        api = configs.checked(configs.built(self.api, own))
-        return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on)
+        own = loading.validated(raw_config, self.config_model)
+        api = loading.checked(loading.built(self.api, own))
+        return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on, transport)
 
 
 class Session:
-    """A connector with a config.
+    """A connector with a valid config.
 
     Args:
-        config: The API.
+        config: The generic config.
         raw_config: The config as the user wrote it, for templates.
-        stop: Set from outside to end early, and when a read is given up by who took it.
-        secrets: What must not be printed, beside the secrets of `config`.
-        pass_on: Takes the whole config when it changes, and returns when it is safe.
+        stop: Set from outside to end early; the session sets it if the caller abandons a read.
+        secrets: Texts to mask in all output, besides the secrets of `config`.
+        pass_on: Receives the whole config when it changes, and returns once it is saved.
+        transport: The HTTP client.
     """
 
     def __init__(
@@ -99,26 +106,28 @@ class Session:
         stop: Event,
         secrets: Iterable[str] = (),
         pass_on: Callable[[dict[str, Any]], None] | None = None,
+        transport: TransportName = "own",
     ) -> None:
         self.config = config
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
-        """Whether the last read came to its end in every stream."""
+        """True if the last read reached the end of every stream."""
         self.now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
-        """The time of day; reads go up to it."""
+        """Returns the current time, up to which a sync reads."""
         self.pause = 0.5
-        """Seconds between the states of a stream."""
+        """Seconds between two states of a stream."""
         self._raw_config = raw_config
         self._stop = stop
+        self._transport: TransportName = transport
         self._keeper = ConfigUpdates(raw_config, self.mask, pass_on)
         self._credentials: Credentials | None = None
         self._out = Messages(self.mask)
 
     def check(self) -> Iterator[bytes]:
-        """The CONNECTION_STATUS message, after trying the first page of every endpoint."""
+        """Reads the first page of every endpoint and yields the CONNECTION_STATUS message."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
 
-        from source_rest_api.sync.check import Probe  # noqa: PLC0415 -- start-up counts, and a read tries nothing
+        from source_rest_api.sync.check import Probe  # noqa: PLC0415 -- keeps the start of a read fast
 
         with self._requester(_hasty(self.config.retry)) as requester:
             streams = list(map(self._streams(requester), [endpoint.name for endpoint in self.config.streams]))
@@ -132,7 +141,7 @@ class Session:
         yield self._out.connection_status("\n".join(map(str, problems)) or None, seen)
 
     def discover(self) -> Iterator[bytes]:
-        """The CATALOG message; schemas that the config does not declare are inferred from the first pages.
+        """Yields the CATALOG message; schemas that the config does not declare are inferred from the first pages.
 
         Raises:
             SourceError: The first pages of a stream cannot be read.
@@ -148,52 +157,72 @@ class Session:
         yield messages.catalog(streams)
 
     def read(self, configured: Any, states: Mapping[str, Mapping[str, Any]]) -> Iterator[bytes]:
-        """STATUS, RECORD, STATE and ERROR messages of the configured streams; `complete` tells how it went.
+        """Yields the STATUS, RECORD, STATE and ERROR messages of the configured streams, and sets `complete`.
 
         Raises:
-            ConfigError: Before the first message: the catalog is none, or `url_base` is no URL.
+            ConfigError: Before the first message: the catalog or `url_base` is not valid.
         """
+        chosen = catalog.load(configured)
+        schemas = {each.name: each.json_schema for each in chosen}
         workers = self.config.max_concurrency
         permits = Permits(workers)
         with self._requester(self.config.retry, permits) as requester:
-            make = self._streams(requester)
-            reads = [StreamRun(each, make, states.get(each.name), workers) for each in catalog.load(configured)]
+            make = self._streams(requester, schemas)
+            reads = [StreamRun(each, make, states.get(each.name), workers) for each in chosen]
             sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
             requester.on_limit = sync.limited
             try:
                 yield from sync.run()
             except GeneratorExit:
-                self._stop.set()  # nobody reads on: threads that wait to try again end too
+                self._stop.set()  # the caller abandons the read: end waiting threads too
                 raise
             finally:
                 self.complete = sync.complete
 
     def _requester(self, retry: Retry, permits: Permits | None = None) -> Requester:
-        config = self.config.model_copy(update={"retry": retry})
+        config, keeper = self.config, self._keeper
         url_base = templates.render(config.url_base, config.context(self._raw_config))
-        self._credentials = self._credentials or sign_in(config, self._keeper, self._stop)
-        return Requester(config, url_base, self._stop, credentials=self._credentials, permits=permits)
+        settings = replace(config.http(url_base), retry=retry, transport=self._transport)
+        if self._credentials is None:
+            exchange = token_exchange(settings, self._stop)
+            desk = AuthContext(config.context(keeper.config), exchange, keeper.learn, keeper.replace)
+            self._credentials = credentials.start(config.authentication, desk)
+        return Requester(settings, self._stop, credentials=self._credentials, permits=permits)
 
-    def _streams(self, requester: Requester) -> Callable[[str], Stream | None]:
-        """Makes the streams of one command by their names, or None; they share the reading of their parents."""
+    def _streams(
+        self, requester: Requester, schemas: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Callable[[str], Stream | None]:
+        """Returns a function that makes the stream of a name, or None; the streams share the records of parents.
+
+        Args:
+            requester: Sends their requests.
+            schemas: The schemas of the streams in a configured catalog.
+        """
         endpoints = {endpoint.name: endpoint for endpoint in self.config.streams}
 
         def make(endpoint: Endpoint, parents: Parents) -> Stream:
             return Stream(self.config, endpoint, requester, self._raw_config, self.now, self.mask, parents)
 
         parents = Parents(self.config, make)
-        return lambda name: make(endpoints[name], parents) if name in endpoints else None
+
+        def named(name: str) -> Stream | None:
+            if name not in endpoints:
+                return None
+            endpoint = endpoints[name].filled(self._raw_config)
+            return make(endpoint.spelled_by((schemas or {}).get(name, {})), parents)
+
+        return named
 
 
 def _described(stream: Stream) -> dict[str, Any]:
-    from source_rest_api.protocol import schema  # noqa: PLC0415 -- start-up counts, and a read infers nothing
+    from source_rest_api.protocol import schema  # noqa: PLC0415 -- keeps the start of a read fast
 
     declared = stream.endpoint.json_schema
     if declared is None:
         batches = islice((batch for batch in stream.sample() if batch.records), _SAMPLED_PAGES)
         sample = [record for batch in batches for record in batch.records]
         if not sample:
-            _LOG.warning("Stream %s has no records to infer a schema from; declare one as `schema`.", stream.name)
+            _LOG.warning("Stream %s has no records to infer a schema from. Set `schema`.", stream.name)
         declared = schema.infer(sample)
     if stream.endpoint.deletions is not None:
         declared = schema.with_deletions(declared)

@@ -1,7 +1,7 @@
-"""The docstrings of a model's fields: what the form says of them.
+"""Reads the docstrings of a model's fields, which become the descriptions in the form.
 
-Read from the source when the form is asked for. pydantic would do it whenever a model is imported
-(`use_attribute_docstrings`), which was a fifth of the time to the first record.
+They are read from the source only when the form is requested. pydantic's `use_attribute_docstrings` reads them at every
+import, which took a fifth of the time to the first record.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def of(model: type) -> dict[str, str]:
-    """Each field's docstring, as far as the class itself has them."""
+    """Returns the docstrings of the fields that the class itself declares, by field name."""
     return _in_module(model.__module__).get(model.__qualname__, {})
 
 
 @cache
 def _in_module(name: str) -> dict[str, dict[str, str]]:
-    """Those of all classes, by qualified name; none where there is no source."""
+    """Returns the field docstrings of all classes in a module, by qualified name; empty without source code."""
     try:
         tree = ast.parse(inspect.getsource(sys.modules[name]))
     except (KeyError, OSError, TypeError):
@@ -42,7 +42,7 @@ def _in_body(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, dict[str,
 
 
 def _documented(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
-    """Fields with a text below them."""
+    """Yields each field that has a docstring, with the docstring."""
     for field, below in pairwise(body):
         if (
             isinstance(field, ast.AnnAssign)

@@ -1,4 +1,4 @@
-"""The base of every component, and the field types that they share."""
+"""The base model of every component, and the field types that components share."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
+from typing_extensions import get_protocol_members
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
+    from typing_extensions import Self
 
 _WORDS = {
     "api": "API",
@@ -38,18 +40,18 @@ _WORDS = {
 
 
 def _title(name: str, *_: object) -> str:
-    """`page_size_param` or `LinkHeader` as people write it in a form."""
+    """Returns a name such as `page_size_param` or `LinkHeader` as a title in the form."""
     words = re.sub(r"_|(?<=[a-z])(?=[A-Z])", " ", name).lower().split()
     text = " ".join(_WORDS.get(word, word) for word in words)
     return text[:1].upper() + text[1:]
 
 
 class Model(BaseModel):
-    """A part of the config: frozen, strict about unknown keys, silent about values in its errors."""
+    """A part of the config: frozen, without unknown keys, and with errors that never show values."""
 
     model_config = ConfigDict(
         allow_inf_nan=False,
-        defer_build=True,  # a validator of its own only for who is asked; parts belong to that of the whole
+        defer_build=True,  # only the model that is validated builds a validator, not each of its parts
         extra="forbid",
         field_title_generator=_title,
         frozen=True,
@@ -58,9 +60,16 @@ class Model(BaseModel):
         validate_default=True,
     )
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; whatever the original computed from its fields once, the copy computes anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The schema, with the docstrings of the fields as their descriptions."""
+        """Returns the JSON schema, with the docstrings of the fields as descriptions."""
         from source_rest_api import field_docs  # noqa: PLC0415 -- only the form needs them
 
         schema: JsonSchemaValue = handler(core_schema)
@@ -75,7 +84,7 @@ class Model(BaseModel):
 
 
 def _text(value: object) -> object:
-    """Numbers and booleans may be written without quotes; JSON's spelling is what APIs expect."""
+    """Converts numbers and booleans to text, spelled as in JSON, because APIs expect that."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -90,10 +99,10 @@ def _check_template(value: object) -> object:
 
 
 def _texts(value: object) -> object:
-    """One text, or several for the same name."""
+    """Validates one text, or a list of texts for the same name."""
     texts = [_text(item) for item in (value if isinstance(value, list) else [value])]
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("must be text, a number, true or false, or a list of these")
+        raise ValueError("must be text, a number, true, false, or a list of these")
     for text in texts:
         _check_template(text)
     return texts if isinstance(value, list) else texts[0]
@@ -102,12 +111,12 @@ def _texts(value: object) -> object:
 def _segments(value: object) -> object:
     keys = value.split(".") if isinstance(value, str) else value
     if not isinstance(keys, list | tuple) or not keys or not all(isinstance(key, str) and key for key in keys):
-        raise ValueError("must be keys divided by dots, such as `data.items`, or a list of keys")
+        raise ValueError("must be keys separated by dots, such as `data.items`, or a list of keys")
     return tuple(keys)
 
 
 def _template_segments(value: object) -> object:
-    """A path, or the template of one, which is cut where its dots are once it is filled."""
+    """Validates a path, or the template of one, which is split at its dots only once it is rendered."""
     if not isinstance(value, str) or "{{" not in value:
         return _segments(value)
     templates.check(value)
@@ -115,7 +124,7 @@ def _template_segments(value: object) -> object:
 
 
 def _mapping(value: object) -> object:
-    """Read `[{name, value}, ...]` (Airbyte's form has no free maps) as the mapping that it stands for."""
+    """Converts `[{name, value}, ...]` to a mapping, because Airbyte's form has no free maps."""
     if not isinstance(value, list):
         return value
     result: dict[str, Any] = {}
@@ -125,7 +134,7 @@ def _mapping(value: object) -> object:
         if not isinstance(item["name"], str):
             raise ValueError(f"entry {index}: `name` must be text")  # noqa: TRY004 -- pydantic wants a ValueError
         if item["name"] in result:
-            raise ValueError(f"entry {index} has the name of an earlier one; give several values as a list")
+            raise ValueError(f"entry {index} repeats the name of an earlier entry; give several values as one list")
         result[item["name"]] = item.get("value", "")
     return result
 
@@ -137,7 +146,7 @@ def _one_or_many(value: object) -> object:
 
 
 def _from_yaml(value: object) -> object:
-    """Airbyte's form has one text for all secrets, because it shows those that stand in lists."""
+    """Parses the YAML text of all secrets: in Airbyte's form they are one field, because lists would show them."""
     if not isinstance(value, str):
         return value
     from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
@@ -146,7 +155,7 @@ def _from_yaml(value: object) -> object:
 
 
 def _from_json(value: object) -> object:
-    """Airbyte's form gives JSON as text."""
+    """Parses JSON that is given as text, as Airbyte's form does."""
     if not isinstance(value, str):
         return value
     try:
@@ -156,7 +165,7 @@ def _from_json(value: object) -> object:
 
 
 def _named(value_title: str) -> WithJsonSchema:
-    """An array of `{name, value}` in the form."""
+    """Returns the schema of an array of `{name, value}`, for the form."""
     properties = {
         "name": {"type": "string", "title": "Name", "order": 0},
         "value": {"type": "string", "title": value_title, "order": 1},
@@ -166,40 +175,58 @@ def _named(value_title: str) -> WithJsonSchema:
 
 
 Text: TypeAlias = Annotated[str, BeforeValidator(_check_template), BeforeValidator(_text)]
-"""Text in which `{{ ... }}` is a template; numbers and booleans are taken as JSON writes them."""
+"""Text in which `{{ ... }}` is a template; numbers and booleans are converted to text as in JSON."""
 
-Own = WrapValidator(lambda value, validate: value if isinstance(value, Model) else validate(value))
-"""Lets a component of a connector's own stand where the built-in kinds do: an object with the same verbs."""
+
+def own(*contracts: type, advice: str) -> WrapValidator:
+    """Lets a component of a connector's own stand where the built-in kinds do: a `Model` that keeps a contract.
+
+    Args:
+        contracts: Protocols, one of which it has to keep.
+        advice: The way to keep it, for the error of a component that keeps none.
+    """
+    members = [sorted(get_protocol_members(contract)) for contract in contracts]
+
+    def validate(value: object, built_in: Callable[[object], object]) -> object:
+        if not isinstance(value, Model):
+            return built_in(value)
+        lacks = [[f"`{name}`" for name in names if not hasattr(value, name)] for names in members]
+        if all(lacks):
+            raise ValueError(f"`{type(value).__name__}` has no {' and no '.join(map(', '.join, lacks))}; {advice}")
+        return value
+
+    return WrapValidator(validate)
+
 
 Secret: TypeAlias = Annotated[SecretStr, Field(json_schema_extra={"airbyte_secret": True})]
-"""A value that is never shown."""
+"""A secret text, which is masked in all output."""
 
 SecretLines: TypeAlias = Annotated[SecretStr, Field(json_schema_extra={"airbyte_secret": True, "multiline": True})]
-"""One of several lines, such as a PEM."""
+"""A secret text of several lines, such as a PEM."""
 
 Path: TypeAlias = Annotated[
     tuple[str, ...], BeforeValidator(_segments), WithJsonSchema({"type": "string"}, mode="validation")
 ]
-"""Keys from the outside in, written with dots (`data.items`) or, where a key has a dot, as a list."""
+"""Keys from the outside in, written with dots (`data.items`), or as a list if a key contains a dot."""
 
 PathTemplate: TypeAlias = Annotated[
     tuple[str, ...], BeforeValidator(_template_segments), WithJsonSchema({"type": "string"}, mode="validation")
 ]
-"""A `Path` in which templates may read the config."""
+"""A `Path` with templates that may read the config."""
 
 PathTemplates: TypeAlias = Annotated[
     tuple[PathTemplate, ...],
     BeforeValidator(_one_or_many),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}, mode="validation"),
 ]
-"""One or several."""
+"""One path or several, with templates."""
 
 Paths: TypeAlias = Annotated[
     tuple[Path, ...],
     BeforeValidator(_one_or_many),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}, mode="validation"),
 ]
-"""One path or several, as a primary key has them."""
+"""One path or several, as in a primary key."""
 
 NamedTexts: TypeAlias = Annotated[
     dict[str, Annotated[str | list[str], BeforeValidator(_texts)]], BeforeValidator(_mapping), _named("Value")
@@ -214,22 +241,22 @@ NamedSecrets: TypeAlias = Annotated[
 """Secrets by name: a mapping, or its YAML text."""
 
 NamedPaths: TypeAlias = Annotated[dict[str, str], BeforeValidator(_mapping), _named("Path")]
-"""New names for fields of another record: a mapping, or an array of `{name, value}`."""
+"""Paths of values by their new field names: a mapping, or an array of `{name, value}`."""
 
 NamedJson: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping), _named("Value")]
-"""Names and values of any kind: a mapping, or an array of `{name, value}`."""
+"""Values of any type by name: a mapping, or an array of `{name, value}`."""
 
 Json: TypeAlias = Annotated[
     Any, BeforeValidator(_from_json), WithJsonSchema({"type": "string", "multiline": True}, mode="validation")
 ]
-"""Any JSON value, or its text."""
+"""Any JSON value, or its JSON text."""
 
 
 def filled_path(path: Path, context: Mapping[str, Any]) -> Path:
-    """A path with its templates filled.
+    """Renders the templates of a path.
 
     Raises:
-        ConfigError: One cannot be filled, or gives no path.
+        ConfigError: A template cannot be rendered, or its result is not a path.
     """
     if not any("{{" in key for key in path):
         return path
@@ -237,10 +264,10 @@ def filled_path(path: Path, context: Mapping[str, Any]) -> Path:
     try:
         return tuple(_segments(texts[0] if len(texts) == 1 else texts))  # type: ignore[arg-type]
     except ValueError as error:
-        raise ConfigError(f"The template `{'.'.join(path)}` gives no path: it {error}.") from None
+        raise ConfigError(f"The template `{'.'.join(path)}` does not give a path: it {error}.") from None
 
 
 def texts_of(*named: dict[str, str | list[str]]) -> list[str]:
-    """All values of parameters or headers."""
+    """Returns all values of mappings such as parameters and headers."""
     values = [value for mapping in named for value in mapping.values()]
     return [text for value in values for text in (value if isinstance(value, list) else [value])]

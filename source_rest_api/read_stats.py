@@ -1,42 +1,67 @@
-"""The account of what a read did."""
+"""Counts what a read did, for the closing log line of each stream."""
 
 from __future__ import annotations
 
 from collections import Counter
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from source_rest_api.pagination.page import End
+    from typing_extensions import Unpack
 
 _EXAMPLES = 5
-"""Unreadable cursor values that are told."""
+"""Upper limit of the unreadable cursor values shown."""
 _EXTRAS = {
-    "left_out": "of them left out by filters",
-    "told": "of them tell of deleted rows",
-    "unreadable": "without a readable cursor",
-    "uncast": "values left uncast",
-    "nulled": "with null in their largest fields because they were too large",
-    "withheld": "withheld because they were delivered before",
-    "twice": "of them came twice because rows moved",
-    "drifts": "times rows moved between pages",
-    "ignored": "answers ignored by an error rule",
-    "keyless": "without a primary key, whose deletion cannot be told",
-    "sweeps": "sweeps for deleted rows",
-    "followed": "rows followed",
-    "met": "rows met by a sweep",
-    "asked": "pages of it",
+    "left_out": "{} of them filtered out",
+    "told": "{} of them delete records",
+    "unreadable": "{} without a readable cursor",
+    "uncast": "{} values not cast",
+    "nulled": "{} too large, with their largest fields set to null",
+    "withheld": "{} skipped (already delivered)",
+    "twice": "{} of them received twice because rows shifted",
+    "drifts": "rows shifted between pages {times}",
+    "ignored": "{} responses ignored by an error rule",
+    "keyless": "{} without a primary key, whose deletion cannot be detected",
+    "sweeps": "{} sweeps for deleted rows",
+    "followed": "{} rows tracked",
+    "met": "{} rows found by the sweep",
+    "asked": "{} pages read by the sweep",
 }
-"""What is told only where it happened."""
+"""Texts for counts that the closing line shows only if they are not zero."""
 _NOTICED = 0.05
-"""Seconds."""
+"""Seconds of waiting from which the closing line shows them."""
+
+
+class Counts(TypedDict, total=False):
+    """Names of the counts. Any other name is an error, for mypy and at run time."""
+
+    records: float
+    pages: float
+    partitions: float
+    bytes: float
+    retries: float
+    doubts: float
+    left_out: float
+    told: float
+    unreadable: float
+    uncast: float
+    nulled: float
+    withheld: float
+    twice: float
+    drifts: float
+    ignored: float
+    keyless: float
+    sweeps: float
+    followed: float
+    met: float
+    asked: float
 
 
 class _Wait:
-    """The time that goes by while somebody waits for one thing; once, however many do."""
+    """Measures the time that threads wait for one reason; time in which several wait counts once."""
 
     def __init__(self, lock: Lock, clock: Callable[[], float]) -> None:
         self.seconds = 0.0
@@ -59,37 +84,47 @@ class _Wait:
 
 
 class ReadStats:
-    """What a read did, for its closing log line. Any thread may add to it."""
+    """Counts what a read of one stream did. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: dict[str, float] = {}
+        self._counts: dict[str, float] = dict.fromkeys(Counts.__annotations__, 0)
         self._ends: Counter[str] = Counter()
         self._examples: list[str] = []
         self._waits: dict[str, _Wait] = {}
 
-    def add(self, **counts: float) -> float:
-        """Count something: `pages`, `records`, `partitions`, ...; what the last of them comes to."""
+    def add(self, **counts: Unpack[Counts]) -> float:
+        """Adds to one or several counts, and returns the new total of the last one.
+
+        Raises:
+            KeyError: There is no such count.
+        """
+        total = 0.0
         with self._lock:
             for name, count in counts.items():
-                self._counts[name] = self._counts.get(name, 0) + count
-            return self._counts[next(reversed(counts))]
+                total = self._counts[name] = self._counts[name] + cast("float", count)
+        return total
 
     def received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Chunks of a body, counted while they pass."""
+        """Yields the chunks of a body, and counts their bytes."""
         for chunk in chunks:
             self.add(bytes=len(chunk))
             yield chunk
 
     def waiting(self, why: str, clock: Callable[[], float]) -> AbstractContextManager[None]:
-        """Note that somebody waits: `for rate limits`, `to try again`, ...; `clock` gives seconds."""
+        """Measures the time of a wait.
+
+        Args:
+            why: The reason as the closing line shows it: `for rate limits`, `for retries`, ...
+            clock: Returns seconds.
+        """
         with self._lock:
             if why not in self._waits:
                 self._waits[why] = _Wait(self._lock, clock)
             return self._waits[why]
 
     def unreadable(self, count: int, examples: Iterable[str]) -> list[str]:
-        """Count records without a readable cursor; what of the examples is new, of some that are kept."""
+        """Counts records without a readable cursor, and returns the examples not seen before, up to a few in total."""
         if count:
             self.add(unreadable=count)
         with self._lock:
@@ -97,34 +132,42 @@ class ReadStats:
             self._examples += new
         return new
 
-    def end(self, end: End) -> None:
-        """Note how the end of a slice was recognised."""
-        self.add(ignored=end.ignored)
+    def end(self, reason: str, *, ignored: bool = False) -> None:
+        """Counts the end of a slice.
+
+        Args:
+            reason: How the end was recognized.
+            ignored: True if it is an error that a rule ignores.
+        """
+        self.add(ignored=ignored)
         with self._lock:
-            self._ends[end.reason] += 1
+            self._ends[reason] += 1
 
     def __getitem__(self, name: str) -> float:
-        return self._counts.get(name, 0)
+        return self._counts[name]
 
     @property
     def ends(self) -> dict[str, int]:
-        """How the ends of slices were recognised, and how often."""
+        """Number of slices that ended, by the reason of the end."""
         return dict(self._ends)
 
     def summary(self, seconds: float, *, complete: bool = True) -> str:
-        """One line."""
+        """Returns the closing line."""
         ends = [f"{reason} ({count}x)" if count > 1 else reason for reason, count in self._ends.items()]
         if not complete:
-            ends.append("not reached")
+            ends.append("stopped before the end")
         return (
             f"{self['records']} records{self._extras()}, {self['pages']} pages, {self['partitions']} partitions"
-            f"{self._traffic()}, {seconds:.1f} s{self._waited()}; end: {', '.join(ends) or 'nothing to ask for'}"
+            f"{self._traffic()}, {seconds:.1f} s{self._waited()}; end: {', '.join(ends) or 'nothing to request'}"
         )
 
     def _extras(self) -> str:
-        shown = {"unreadable": f" ({', '.join(self._examples)})"}
-        told = {name: text for name, text in _EXTRAS.items() if self[name]}
-        return "".join(f", {self[name]:.15g} {text}{shown.get(name, '')}" for name, text in told.items())
+        return "".join(f", {self._extra(name)}" for name in _EXTRAS if self[name])
+
+    def _extra(self, name: str) -> str:
+        count = f"{self[name]:.15g}"
+        text = _EXTRAS[name].format(count, times="once" if count == "1" else f"{count} times")
+        return f"{text} ({', '.join(self._examples)})" if name == "unreadable" else text
 
     def _traffic(self) -> str:
         size = f", {self['bytes'] / 1000:,.1f} kB" if self["bytes"] else ""

@@ -1,4 +1,4 @@
-"""Writes the folder of a connector of one's own: `python main.py new source-acme`."""
+"""Creates the folder of a custom connector: `python main.py new source-acme`."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"source(-[a-z][a-z0-9]*)+")
 _SUFFIX = ".txt"
-"""What a file of the template ends with, so that no tool takes it for a part of this package."""
+"""Suffix of the template's files, so that tools do not treat them as part of this package."""
 
 
 def create(name: str, parent: Path) -> list[Path]:
-    """Write the connector `name` into a folder of that name.
+    """Writes the connector `name` to a folder of that name.
 
     Returns:
         The files written.
 
     Raises:
-        ConfigError: The name is not one for a source, or the folder is not empty.
+        ConfigError: The name is not valid for a source, or the folder is not empty.
     """
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"{name!r} is not a connector's name: write it like `source-acme`, in small letters.")
+        raise ConfigError(f"{name!r} is not a valid connector name. Use lower case, such as `source-acme`.")
     folder = parent / name
     if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"The folder {folder} is not empty.")
+        raise ConfigError(f"The folder {folder} is not empty. Choose another name or `--folder`.")
     names = {
         "name": name,
         "package": name.replace("-", "_"),

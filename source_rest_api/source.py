@@ -1,7 +1,7 @@
-"""The connector as the Airbyte CDK sees it: a `Source` that yields `AirbyteMessage`s.
+"""Adapts the connector to the Airbyte CDK: a `Source` that yields `AirbyteMessage`s.
 
-`main.py` does without it, because importing the CDK takes longer than most checks; the CDK's test suites, tools and
-harnesses use it. Messages are the lines of `connector.py`, parsed by the CDK's own serializers.
+The CDK's test suites and tools use it. `main.py` does not, because importing the CDK takes longer than most checks.
+The messages are the lines of `connector.py`, parsed by the CDK's own serializers.
 """
 
 from __future__ import annotations
@@ -33,32 +33,38 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Iterable, Iterator, Mapping
 
+    from source_rest_api.connector import Session
+
 
 class SourceRestApi(Source):
     """Any REST API as an Airbyte source."""
 
     connector: ClassVar[Connector] = Connector()
     check_config_against_spec = False
-    """The config model checks more than the spec can, and reports all errors at once."""
+    """False, because the config model checks more than the spec can, and reports all errors at once."""
 
     def spec(self, logger: logging.Logger) -> ConnectorSpecification:  # noqa: ARG002
-        """The form for the config."""
+        """Returns the form for the config."""
         specification: ConnectorSpecification = _only(m.spec for m in _parsed(self.connector.spec()))
         return specification
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
-        """Whether every endpoint answers as the config says."""
+        """Tests every endpoint of the config."""
         with _CdkErrors():
-            session = self.connector.session(config, pass_on=_pass_on)
+            session = self._session(config)
             status: AirbyteConnectionStatus = _only(m.connectionStatus for m in _parsed(session.check()))
         return status
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:  # noqa: ARG002
-        """The streams with their schemas."""
+        """Returns the streams with their schemas."""
         with _CdkErrors():
-            session = self.connector.session(config, pass_on=_pass_on)
+            session = self._session(config)
             catalog: AirbyteCatalog = _only(m.catalog for m in _parsed(session.discover()))
         return catalog
+
+    def _session(self, config: Mapping[str, Any]) -> Session:
+        """Starts a session that sends by `requests`, because the tools and tests of the CDK may replace it."""
+        return self.connector.session(config, pass_on=_pass_on, transport="requests")
 
     def read(
         self,
@@ -67,29 +73,29 @@ class SourceRestApi(Source):
         catalog: ConfiguredAirbyteCatalog,
         state: list[AirbyteStateMessage] | None = None,
     ) -> Iterable[AirbyteMessage]:
-        """The messages that `main.py read` prints.
+        """Yields the messages that `main.py read` prints.
 
         Raises:
             AirbyteTracedException: At the end, if a stream is incomplete.
         """
         with _CdkErrors():
-            session = self.connector.session(config, pass_on=_pass_on)
+            session = self._session(config)
             saved = state_file.load([AirbyteStateMessageSerializer.dump(message) for message in state or []])
             yield from _parsed(session.read(ConfiguredAirbyteCatalogSerializer.dump(catalog), saved))
         if not session.complete:
             raise AirbyteTracedException(
-                message="Not all streams were read to their end; see their errors.",
+                message="Not all streams were read to the end. See the errors of the streams.",
                 failure_type=FailureType.transient_error,
             )
 
 
 def _pass_on(config: dict[str, Any]) -> None:
-    """Give the platform a changed config at once, not when the reader comes to it."""
+    """Prints a changed config at once, instead of queueing it behind unread messages."""
     emit_configuration_as_airbyte_control_message(config)
 
 
 class _CdkErrors:
-    """Turns our errors into the CDK's."""
+    """Converts our errors to those of the CDK."""
 
     def __enter__(self) -> None:
         pass
@@ -110,5 +116,5 @@ def _parsed(blocks: Iterator[bytes]) -> Iterator[AirbyteMessage]:
 
 
 def _only(values: Iterable[Any]) -> Any:
-    """The one value that a verb gives."""
+    """Returns the first value that is not None."""
     return next(value for value in values if value is not None)

@@ -152,10 +152,10 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[0] = str(Path(__file__).parent.parent)
     import source_rest_api.cli  # noqa: F401 -- for what is forked
-    from source_rest_api.config import config
+    from source_rest_api.config import loading
 
     # The first one builds all components.
-    config.load({"url_base": "https://api.example.com", "endpoints": [{"name": "rows", "path": "rows"}]})
+    loading.load({"url_base": "https://api.example.com", "endpoints": [{"name": "rows", "path": "rows"}]})
 
     # Pages that the collector would write to are copied for each that is forked.
     gc.freeze()

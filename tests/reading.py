@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
+from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import SourceError
 from source_rest_api.http.requester import Requester
-from source_rest_api.streams.batch import Barrier, Planned, SweepEnd, Swept
+from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
 from source_rest_api.streams.stream import Stream
+from tests.sign_in import signed_in
 
 if TYPE_CHECKING:
-    from source_rest_api.streams.batch import Batch, PageProgress
+    from collections.abc import Iterator
+
+    from source_rest_api.deletions.known_rows import KnownRows
+    from source_rest_api.deletions.sweep import Step
+    from source_rest_api.state.progress_events import PageProgress
+    from source_rest_api.state.state import StreamState
+    from source_rest_api.streams.batch import Batch
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 ONCE = {"max_attempts": 1}
@@ -21,8 +30,8 @@ ONCE = {"max_attempts": 1}
 
 def sampled(raw: dict[str, Any], **requester: Any) -> list[Any]:
     """All records of the last endpoint of a config, as in a first sync; raises what goes wrong."""
-    loaded = configs.load(raw)
-    with Requester(loaded, raw["url_base"], **requester) as sender:
+    loaded = loading.load(raw)
+    with Requester(loaded.http(raw["url_base"]), **requester) as sender:
         batches = Stream(loaded, loaded.streams[-1], sender, raw).sample()
         return [json.loads(bytes(record)) for batch in batches for record in batch.records]
 
@@ -33,13 +42,13 @@ class Reading:
     def __init__(self, url: str, *endpoints: dict[str, Any], saved: Any = None, **config: Any) -> None:
         endpoints = tuple({"name": "items", "path": "items", **endpoint} for endpoint in endpoints or ({},))
         raw = {"url_base": url, "retry": ONCE, "endpoints": list(endpoints), **config}
-        loaded = configs.load(raw)
+        loaded = loading.load(raw)
         self.error: SourceError | None = None
         self.batches: list[Batch] = []
         self.states: list[dict[str, Any]] = []
         self.gone: list[bytes] = []
         self.moves: list[PageProgress] = []
-        with Requester(loaded, url) as requester:
+        with Requester(loaded.http(url), credentials=signed_in(loaded)) as requester:
             self.stream = Stream(loaded, loaded.streams[-1], requester, raw, lambda: NOW)
             try:
                 self._read(saved, incremental="incremental" in endpoints[-1])
@@ -47,8 +56,18 @@ class Reading:
                 self.error = error
 
     def _read(self, saved: Any, *, incremental: bool) -> None:
-        self.progress = self.stream.progress(saved, incremental=incremental)
-        for step in self.stream.plan(self.progress, 1):
+        sweep = Sweep.of(self.stream)
+        self.known: KnownRows | None = None
+
+        def known_rows(state: StreamState, began: datetime) -> KnownRows | None:
+            self.known = None if sweep is None else sweep.known_rows(state, began)
+            return self.known
+
+        self.progress = self.stream.progress(saved, incremental=incremental, known_rows=known_rows)
+        steps: Iterator[Step] = self.stream.plan(self.progress, 1)
+        if sweep is not None and self.known is not None:
+            steps = chain(self.stream.plan(self.progress, 1, sweep.delivered), sweep.steps(self.known, 1))
+        for step in steps:
             if isinstance(step, Barrier):
                 continue
             if isinstance(step, SweepEnd):
@@ -66,8 +85,8 @@ class Reading:
     def put(self, item: Batch) -> None:
         """Take a page."""
         if isinstance(item.moved, Swept):
-            assert self.progress.inventory is not None
-            self.progress.inventory.meet(item.moved.keys)
+            assert self.known is not None
+            self.known.meet(item.moved.keys)
             return
         self.batches.append(item)
         self.moves.append(item.moved)
@@ -75,11 +94,10 @@ class Reading:
         self._note()
 
     def _conclude(self, end: SweepEnd) -> None:
-        inventory = self.progress.inventory
-        assert inventory is not None
-        for keys in inventory.conclude(end):
+        assert self.known is not None
+        for keys in self.known.conclude(end):
             self.gone += keys
-            inventory.forget(keys)
+            self.known.forget(keys)
 
     def changed(self) -> None:
         """Whoever reads in one thread knows."""

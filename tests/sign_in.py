@@ -7,9 +7,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from source_rest_api.auth.sign_in import sign_in
-from source_rest_api.config.config import load
+from source_rest_api.auth import credentials
+from source_rest_api.auth.credentials import AuthContext
+from source_rest_api.auth.sign_in import token_exchange
 from source_rest_api.config.config_updates import ConfigUpdates
+from source_rest_api.config.loading import load
 from source_rest_api.config.masking import Mask
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
@@ -18,10 +20,23 @@ from tests.api import JSON, Answer, Api, Call
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from source_rest_api.config.config import Config
+    from source_rest_api.http.credentials import Credentials
+
 
 def form(call: Call) -> dict[str, str]:
     """Decode a form body."""
     return dict(parse_qsl(call.body.decode(), keep_blank_values=True))
+
+
+def signed_in(
+    config: Config, keeper: ConfigUpdates | None = None, stop: Event | None = None, **clocks: Any
+) -> Credentials:
+    """Make the credentials of a session, as the connector does."""
+    keeper = keeper or ConfigUpdates({"url_base": config.url_base}, Mask([]))
+    exchange = token_exchange(config.http(config.url_base), stop)
+    desk = AuthContext(config.context(keeper.config), exchange, keeper.learn, keeper.replace, **clocks)
+    return credentials.start(config.authentication, desk)
 
 
 @dataclass
@@ -96,9 +111,11 @@ class Session:
         self.config = load(self.raw)
         self.mask = Mask([])
         self.keeper = ConfigUpdates(self.raw, self.mask, self.passed_on.append)
-        credentials = sign_in(self.config, self.keeper, self.stop, self.clock, lambda: 1_700_000_000 + self.clock())
-        url = self.config.url_base
-        self.requester = Requester(self.config, url, self.stop, jitter=lambda: 0.0, credentials=credentials)
+        credentials = signed_in(
+            self.config, self.keeper, self.stop, clock=self.clock, time=lambda: 1_700_000_000 + self.clock()
+        )
+        settings = self.config.http(self.config.url_base)
+        self.requester = Requester(settings, self.stop, jitter=lambda: 0.0, credentials=credentials)
 
     def get(self, path: str = "/x") -> bytes:
         """Fetch a path."""

@@ -158,9 +158,9 @@ BOMB = b"id\n" + (b"1" * 10_000 + b"\n") * 900
         (
             packed(a=BOMB),
             ConfigError,
-            r"inflates to more than 100 times.*`limits.body_megabytes`",
+            r"more than 100 times its size.*`limits.body_megabytes`",
         ),
-        (packed(a=BOMB[:5_000_000], b=BOMB[:5_000_000]), ConfigError, "file b: The answer inflates"),
+        (packed(a=BOMB[:5_000_000], b=BOMB[:5_000_000]), ConfigError, "file b: The body decompresses"),
     ],
     ids=[
         "json",
@@ -193,7 +193,7 @@ def test_too_large(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_is_read_at_once_has_a_bound(api: Api) -> None:
     """JSON in a zip file is held whole, like any body."""
     body = packed(zipfile.ZIP_STORED, a=b'{"rows": [' + b" " * 9_000_000 + b"]}")
-    with pytest.raises(ConfigError, match=r"file a: The answer is larger than 8 MB.*`limits\.body_megabytes`"):
+    with pytest.raises(ConfigError, match=r"file a: The body is larger than 8 MB.*`limits\.body_megabytes`"):
         read(api, body, "json")
 
 
@@ -207,7 +207,7 @@ def test_no_room(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 PEAK = """
 import sys, threading
 from http.server import HTTPServer, SimpleHTTPRequestHandler
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.http.requester import Requester
 from source_rest_api.streams.stream import Stream
 
@@ -223,8 +223,8 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 decoder = {"type": "zip", "decoder": {"type": "csv"}}
 raw = {"url_base": f"http://127.0.0.1:{server.server_port}",
        "endpoints": [{"name": "e", "path": sys.argv[2], "decoder": decoder}]}
-loaded = config.load(raw)
-with Requester(loaded, raw["url_base"]) as requester:
+loaded = loading.load(raw)
+with Requester(loaded.http(raw["url_base"])) as requester:
     items = Stream(loaded, loaded.streams[0], requester, raw).sample()
     count = sum(len(item.records) for item in items)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # rusage has the parent's too

@@ -14,16 +14,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from source_rest_api.auth.sign_in import sign_in
-from source_rest_api.config.config import Config, load
-from source_rest_api.config.config_updates import ConfigUpdates
-from source_rest_api.config.masking import Mask
+from source_rest_api.config.config import Config
+from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
 from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import FormPayload, JsonPayload, TextPayload
 from source_rest_api.http.requester import Requester
 from tests.api import JSON, Answer, Api, Call
+from tests.sign_in import signed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +47,7 @@ def api() -> Iterator[Api]:
 
 def requester_of(config: Config) -> Requester:
     """Sign in to an API."""
-    keeper = ConfigUpdates({"url_base": config.url_base}, Mask([]))
-    return Requester(config, config.url_base, credentials=sign_in(config, keeper))
+    return Requester(config.http(config.url_base), credentials=signed_in(config))
 
 
 def exchange(api: Api, authentication: dict[str, Any], path: str = "/x", **headers: str) -> Call:
@@ -158,6 +156,19 @@ def test_an_api_key_needs_a_body_that_has_fields(api: Api, payload: Payload | No
     with pytest.raises(ConfigError, match=r"`apikey` into the body.*form or a JSON object"):
         sent_body(api, payload)
     assert api.requests == []
+
+
+@pytest.mark.parametrize("inner", [["a", "b"], "a", 1, False])
+def test_an_api_key_overwrites_nothing(api: Api, inner: object) -> None:
+    """Where something of the user's stands in the way of the key, that is an error, and nothing is sent."""
+    with pytest.raises(ConfigError, match=r"no object in which to put `apikey`.*`filter\.apikey`.*`authentication`"):
+        sent_body(api, JsonPayload({"filter": inner}), "filter.apikey")
+    assert api.requests == []
+
+
+def test_null_makes_way_for_an_object(api: Api) -> None:
+    """As where a page goes into a body."""
+    assert json.loads(sent_body(api, JsonPayload({"filter": None}), "filter.key")) == {"filter": {"key": KEY}}
 
 
 def test_an_api_key_goes_into_a_cookie_as_it_is(api: Api) -> None:

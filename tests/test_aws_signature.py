@@ -10,15 +10,15 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from source_rest_api.auth.sign_in import sign_in
-from source_rest_api.config.config import load
 from source_rest_api.config.config_updates import ConfigUpdates
+from source_rest_api.config.loading import load
 from source_rest_api.config.masking import Mask, secrets_of
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
 from source_rest_api.http.requester import Requester
 from tests.api import JSON, Answer, Api, Call
+from tests.sign_in import signed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,8 +85,8 @@ def send(api: Api, request: Request, **more: str) -> Call:
     """Send one request, which has to succeed, and give what arrived."""
     raw = {"url_base": api.url, "authentication": {**KEY, "service": "execute-api", **more}}
     config = load({**raw, "endpoints": [{"name": "x", "path": "/x"}]})
-    credentials = sign_in(config, ConfigUpdates(raw, Mask([])), wall_clock=lambda: NOW)
-    with Requester(config, api.url, credentials=credentials) as requester:
+    credentials = signed_in(config, ConfigUpdates(raw, Mask([])), time=lambda: NOW)
+    with Requester(config.http(api.url), credentials=credentials) as requester:
         requester.fetch(request, lambda response: response.body)
     return api.requests[-1]
 

@@ -72,7 +72,8 @@ def test_a_configured_catalog_of_the_cdk() -> None:
     """Generations, keys and destination modes are the destination's business."""
     streams = [configured("a", SyncMode.incremental), configured("b", SyncMode.full_refresh)]
     dumped = ConfiguredAirbyteCatalogSerializer.dump(ConfiguredAirbyteCatalog(streams))
-    assert catalog.load(dumped) == [ConfiguredStream("a", incremental=True), ConfiguredStream("b", incremental=False)]
+    expected = [ConfiguredStream("a", True, SCHEMA), ConfiguredStream("b", False, SCHEMA)]
+    assert catalog.load(dumped) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_a_configured_catalog_of_the_cdk() -> None:
         ),
     ],
 )
-def test_only_names_and_modes_count(value: Any, expected: list[ConfiguredStream]) -> None:
+def test_only_names_modes_and_schemas_count(value: Any, expected: list[ConfiguredStream]) -> None:
     """Unknown keys are ignored, missing ones are not needed."""
     assert catalog.load(value) == expected
 
@@ -115,5 +116,5 @@ def test_what_is_no_catalog(value: Any) -> None:
 
 def test_a_stream_stands_there_once() -> None:
     """Two reads of one stream would share its state and have two ends."""
-    with pytest.raises(ConfigError, match=r"more than once: a, c\.$"):
+    with pytest.raises(ConfigError, match=r"more than once: a, c\. Remove the duplicates\.$"):
         catalog.load({"streams": [{"stream": {"name": name}} for name in "acbac"]})

@@ -67,10 +67,10 @@ def test_one_page_of_each_endpoint_is_asked_for(api: Api) -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (Answer({"message": "bad key"}, 401), "check the credentials in `authentication`"),
-        (Answer("forbidden", 403), "do not allow it"),
-        (Answer("not here", 404), "check `url_base` and the endpoint's `path`"),
-        (Answer("<html><form>login</form>", headers={"Content-Type": "text/html"}), "login page in HTML"),
+        (Answer({"message": "bad key"}, 401), "Check the credentials in `authentication`"),
+        (Answer("forbidden", 403), "lack permission"),
+        (Answer("not here", 404), "Check `url_base` and the endpoint's `path`"),
+        (Answer("<html><form>login</form>", headers={"Content-Type": "text/html"}), "HTML login page"),
         (Answer("<html>hello", headers={"Content-Type": "text/html"}), "HTML page instead of JSON"),
         (Answer({"error": "expired"}), "answered with an error although the status is a success"),
         (Answer({"rows": [{"a": 1}], "users": [{"b": 1}]}), "Set `records_path`"),
@@ -138,7 +138,7 @@ def test_a_child_without_parents_is_said_not_to_be_tried(api: Api) -> None:
     """No records of the parent: nothing is wrong, and nothing is claimed."""
     api.get("/repos")(lambda _: [])
     assert check(api, REPOS, CHILD)[1].endswith(
-        "items: not tried, its parent has no records or its `partitions` no values"
+        "items: not tested, because its parent has no records or its `partitions` has no values"
     )
 
 
@@ -179,7 +179,7 @@ def test_a_bug_is_not_called_a_failed_check(api: Api, monkeypatch: pytest.Monkey
         raise ZeroDivisionError
 
     api.get("/items")(lambda _: [])
-    monkeypatch.setattr("source_rest_api.streams.stream.Stream.following", broken)
+    monkeypatch.setattr("source_rest_api.streams.endpoint_reader.EndpointReader.following", broken)
     with pytest.raises(InternalError, match="Unexpected ZeroDivisionError"):
         check(api, ITEMS)
 

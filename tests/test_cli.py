@@ -243,7 +243,8 @@ def test_the_first_page_only_if_asked_for(tmp_path: Path) -> None:
 def test_a_mistyped_page_parameter_does_not_read_for_ever(api: Api, tmp_path: Path) -> None:
     """A server that ignores the parameter gives the first page again, which is an error after a few requests."""
     endpoint = {**ENDPOINT, "pagination": {**PAGE_NUMBER, "page_param": "pge"}}
-    failed(run(tmp_path, "read", config=config(api, endpoint), catalog=FULL), "there before", "`pagination`")
+    done = run(tmp_path, "read", config=config(api, endpoint), catalog=FULL)
+    failed(done, "paging does not advance", "`pagination.page_param`")
     assert len(api.requests) <= 4
 
 
@@ -253,7 +254,7 @@ def test_tokens_in_turn_do_not_read_for_ever(following: dict[str, str], tmp_path
     with Api() as api:
         api.get("/rows")(lambda call: {"rows": [{"id": 1}], "next": following[call.arg("cursor")]})
         endpoint = {"name": "rows", "path": "/rows", "pagination": CURSOR}
-        failed(run(tmp_path, "read", config=config(api, endpoint), catalog=FULL), "there before")
+        failed(run(tmp_path, "read", config=config(api, endpoint), catalog=FULL), "paging does not advance")
     assert len(api.requests) <= 4
 
 

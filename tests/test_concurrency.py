@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
 from source_rest_api.http.concurrency import Pace, Permits
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
@@ -278,8 +278,8 @@ class Waits(Event):
 
 def requester(api: Api, clock: Waits, permits: Permits | None = None, **settings: Any) -> Requester:
     """Make one that waits for nothing in earnest."""
-    config = configs.load({"url_base": api.url, "endpoints": [{"name": "e", "path": "e"}], **settings})
-    return Requester(config, api.url, clock, clock, lambda: 0.0, permits=permits)
+    config = loading.load({"url_base": api.url, "endpoints": [{"name": "e", "path": "e"}], **settings})
+    return Requester(config.http(api.url), clock, clock, lambda: 0.0, permits=permits)
 
 
 @pytest.mark.usefixtures("no_proxy")
@@ -345,8 +345,8 @@ def test_threads_share_one_limit(api: Api) -> None:
 
     api.get("/e")(handle)
     permits, stop = Permits(4), Event()
-    config = configs.load({"url_base": api.url, "max_concurrency": 4, "endpoints": [{"name": "e", "path": "e"}]})
-    with Requester(config, api.url, stop, permits=permits) as asking:
+    config = loading.load({"url_base": api.url, "max_concurrency": 4, "endpoints": [{"name": "e", "path": "e"}]})
+    with Requester(config.http(api.url), stop, permits=permits) as asking:
 
         def work() -> None:
             permits.acquire(stop)

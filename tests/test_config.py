@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.auth.authenticators import Bearer
-from source_rest_api.config import config, stream_references
+from source_rest_api.config import loading, stream_references
 from source_rest_api.cursors.cursors import DatetimeCursor
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
@@ -46,7 +46,7 @@ BASE: dict[str, Any] = {"url_base": "https://api.example.com", "endpoints": [{"n
 
 def load(**changes: Any) -> Config:
     """Load a config that is right but for the changes."""
-    return config.load({**BASE, **changes})
+    return loading.load({**BASE, **changes})
 
 
 def problems(**changes: Any) -> list[str]:
@@ -65,7 +65,7 @@ def endpoint(**changes: Any) -> list[str]:
 
 def test_the_short_example() -> None:
     """The config of the user's guide works as it stands."""
-    loaded = config.load(json.loads(SHORT))
+    loaded = loading.load(json.loads(SHORT))
     assert isinstance(loaded.authentication, Bearer)
     assert [(e.name, e.path, e.http_method, e.params) for e in loaded.streams] == [
         ("customers", "/customers", "GET", {}),
@@ -75,7 +75,7 @@ def test_the_short_example() -> None:
 
 def test_the_full_example() -> None:
     """The long config does too, with defaults for all endpoints and a parent named in a template."""
-    loaded = config.load(yaml_text.load(FULL))
+    loaded = loading.load(yaml_text.load(FULL))
     assert loaded.start_date == "2024-01-01T00:00:00Z"
     assert loaded.headers == {"Accept": "application/vnd.github+json"}
     assert loaded.pagination == LinkHeader(page_size_param="per_page", page_size=100)
@@ -88,7 +88,7 @@ def test_the_full_example() -> None:
 
 def test_json_and_yaml_are_the_same() -> None:
     """A config says the same in both."""
-    assert config.load(yaml_text.load(SHORT)) == config.load(json.loads(SHORT))
+    assert loading.load(yaml_text.load(SHORT)) == loading.load(json.loads(SHORT))
 
 
 def test_arrays_of_names_and_values_are_mappings() -> None:
@@ -152,7 +152,7 @@ def test_keys_of_the_platform_are_ignored() -> None:
 def test_a_config_is_an_object(raw: Any) -> None:
     """Anything else is an error of the config, not of the connector."""
     with pytest.raises(ConfigError, match="must be an object"):
-        config.load(raw)
+        loading.load(raw)
 
 
 @pytest.mark.parametrize(
@@ -176,13 +176,13 @@ def test_a_config_is_an_object(raw: Any) -> None:
         ({"pagination": {"type": "offset", "limit": 0}}, "pagination.limit: input should be greater than 0"),
         ({"retry": {"max_attemps": 5}}, "retry.max_attemps: unknown key, did you mean `max_attempts`?"),
         ({"retry": 5}, "retry: must be an object"),
-        ({"params": {"cursor": None}}, "params.cursor: must be text, a number, true or false, or a list of these"),
+        ({"params": {"cursor": None}}, "params.cursor: must be text, a number, true, false, or a list of these"),
         ({"params": "a=1"}, "params: must be an object"),
         ({"params": {"a": "{{ 1 | nofilter }}"}}, "params.a: template error in line 1: No filter named 'nofilter'."),
         ({"params": {"a": "{{ confg.b }}"}},
          "params: a template reads the unknown name `confg`, did you mean `config`?"),
-        ({"headers": {"a": "{{ a.id }}"}}, "headers: a template reads the unknown name `a`; known are config, "),
-        ({"url_base": "https://{{ a.id }}/"}, "url_base: a template reads the unknown name `a`; known are config"),
+        ({"headers": {"a": "{{ a.id }}"}}, "headers: a template reads the unknown name `a`; known are `config`, "),
+        ({"url_base": "https://{{ a.id }}/"}, "url_base: a template reads the unknown name `a`; known are `config`"),
         ({"url_base": "api.example.com"}, "url_base: must begin with https:// or http://"),
         ({"url_base": "https://me:pw@h/"}, "url_base: must not hold credentials: they belong in `authentication`"),
         ({"url_base": "https://h/?a=1"}, "url_base: must not have a query: it belongs in `params`"),
@@ -236,11 +236,11 @@ def test_errors_say_where_and_what(changes: dict[str, Any], said: str) -> None:
         ({"pagination": {"type": "cursor"}},
          "endpoints[0].pagination: one of `cursor_path`, `cursor_header` and `cursor` is needed"),
         ({"pagination": {"type": "last_record", "field": "id"}}, "endpoints[0].pagination.param: is missing"),
-        ({"records_path": 5}, "endpoints[0].records_path: must be keys divided by dots"),
-        ({"primary_key": [["a"], 5]}, "endpoints[0].primary_key[1]: must be keys divided by dots"),
+        ({"records_path": 5}, "endpoints[0].records_path: must be keys separated by dots"),
+        ({"primary_key": [["a"], 5]}, "endpoints[0].primary_key[1]: must be keys separated by dots"),
         ({"schema": "integer"}, "endpoints[0].schema: not valid JSON: "),
         ({"schema": {"id": "integer"}}, "endpoints[0].schema: must be the JSON schema of an object, with `properties`"),
-        ({"path": "/{{ b.id }}"}, "endpoint `a`: a template reads the unknown name `b`; known are a, config"),
+        ({"path": "/{{ b.id }}"}, "endpoint `a`: a template reads the unknown name `b`; known are `a`, `config`"),
         ({"path": "/{{ a.id }}"}, "endpoint `a`: its templates make it a parent of itself"),
         ({"include_from_parent": {"x": "id"}},
          "endpoint `a`: include_from_parent.x: no template of the endpoint names a parent"),
@@ -296,13 +296,13 @@ def test_all_errors_between_endpoints_come_at_once() -> None:
         "endpoint `b`: its templates make it a parent of itself",
         "endpoint `c`: a template reads the unknown name `nowhere`",
         "endpoint `my.c`: in templates its name is the same as that of `my-c`",
-        "endpoint `c`: the name stands there twice",
+        "endpoint `c`: the name is used twice",
     ]
 
 
 def test_names_are_compared_across_the_two_lists() -> None:
     """An endpoint in the YAML text cannot have the name of another."""
-    assert problems(endpoints_yaml="- {name: a, path: /other}") == ["endpoint `a`: the name stands there twice"]
+    assert problems(endpoints_yaml="- {name: a, path: /other}") == ["endpoint `a`: the name is used twice"]
 
 
 def test_a_long_chain_of_parents_is_checked() -> None:

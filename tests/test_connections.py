@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.config.masking import masker, secrets_of
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from tests.api import Answer, Api
@@ -99,9 +99,9 @@ def test_tokens_are_asked_for_over_the_same_connections() -> None:
 @pytest.mark.parametrize(
     ("tls", "message"),
     [
-        ({"client_certificate": CLIENT}, "belong together"),
-        ({"client_key": KEY}, "belong together"),
-        ({"client_certificate": CLIENT, "client_key": AUTHORITY.issue()[1]}, "the key does not fit"),
+        ({"client_certificate": CLIENT}, "must be set together"),
+        ({"client_key": KEY}, "must be set together"),
+        ({"client_certificate": CLIENT, "client_key": AUTHORITY.issue()[1]}, "the key does not match"),
         ({"client_certificate": CLIENT, "client_key": AUTHORITY.issue(b"password")[1]}, "tls"),
         ({"client_certificate": CLIENT, "client_key": "KEY-secret"}, "path of a PEM file"),
         ({"ca_bundle": "/no/such/file"}, "path of a PEM file"),
@@ -141,8 +141,8 @@ def test_a_proxy_that_fails_shows_no_password() -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "message"),
     [
-        (407, ConfigError, "proxy asks for credentials: give them in `proxy_url`"),
-        (403, TransientError, r"does not lead to the API \(it answered 403\): check `proxy_url`"),
+        (407, ConfigError, "proxy requires credentials: set them in `proxy_url`"),
+        (403, TransientError, r"did not connect to the API \(it returned HTTP 403\): check `proxy_url`"),
     ],
 )
 def test_a_proxy_that_refuses(status: int, kind: type[SourceError], message: str) -> None:

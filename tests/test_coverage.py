@@ -11,8 +11,9 @@ from pydantic import Field
 
 from source_rest_api.auth.authenticators import Bearer
 from source_rest_api.auth.oauth import OAuth2
-from source_rest_api.config.config import Config, load
+from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
+from source_rest_api.config.loading import load
 from source_rest_api.cursors.cursors import DatetimeText
 from source_rest_api.formats import yaml_text
 from source_rest_api.http.tls import Tls

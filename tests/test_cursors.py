@@ -361,7 +361,7 @@ def test_a_bound_that_the_api_leaves_out_is_sent_one_unit_earlier(form: str | No
     ("settings", "said"),
     [
         ({"step": "PT1H", "start_param": "a", "end_param": "b", "format": "%Y-%m-%d"}, "shorter than a day"),
-        ({"end_param": "b", "end_inclusive": True}, "is for whole days"),
+        ({"end_param": "b", "end_inclusive": True}, "needs whole days"),
         ({"start_exclusive": True}, "needs `start_param`"),
     ],
 )

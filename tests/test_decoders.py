@@ -255,4 +255,4 @@ def test_an_error_describes_the_answer() -> None:
     assert describe(answer(b"")) == "HTTP 200, empty body"
     assert describe(answer(b"a\x00\n\x1b[31mb", None)) == "HTTP 200, no content type, 9 bytes: a   [31mb"
     long = describe(answer(b"x" * 1000, "Text/Plain; charset=utf-8"))
-    assert long == f"HTTP 200, text/plain, 1000 bytes: {'x' * 80}…"
+    assert long == f"HTTP 200, text/plain, 1000 bytes: {'x' * 200}…"

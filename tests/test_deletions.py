@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config import config
+from source_rest_api.config import loading, sweep_endpoint
 from source_rest_api.errors import ConfigError
+
+if TYPE_CHECKING:
+    from source_rest_api.config.config import Config
 
 ENDPOINT = {
     "name": "e",
@@ -19,9 +22,9 @@ ENDPOINT = {
 }
 
 
-def load(**endpoint: Any) -> config.Config:
+def load(**endpoint: Any) -> Config:
     """A config of one endpoint."""
-    return config.load({"url_base": "http://h", "endpoints": [{**ENDPOINT, **endpoint}]})
+    return loading.load({"url_base": "http://h", "endpoints": [{**ENDPOINT, **endpoint}]})
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,7 @@ def test_a_parameter_for_the_interval_may_be_left_out() -> None:
     params = {"from": "{{ stream_interval.start_time }}", "until": "{{ stream_interval.end_time }}"}
     endpoint = load(params=params, deletions={"every": "P1D", "params": {"from": "1970", "until": []}}).streams[0]
     assert endpoint.deletions
-    assert endpoint.deletions.swept(endpoint).params == {"from": "1970", "until": []}
+    assert sweep_endpoint.swept(endpoint, endpoint.deletions).params == {"from": "1970", "until": []}
 
 
 def test_a_sweep_has_neither_cursor_nor_filters() -> None:
@@ -63,7 +66,7 @@ def test_a_sweep_has_neither_cursor_nor_filters() -> None:
         filter="record.a", filter_after="record.b", add_fields={"id": "x", "other": "y"}, rename_fields={"a": "b"}
     ).streams[0]
     assert endpoint.deletions
-    swept = endpoint.deletions.swept(endpoint)
+    swept = sweep_endpoint.swept(endpoint, endpoint.deletions)
     assert (swept.incremental, swept.deletions, swept.filter, swept.filter_after) == (None, None, None, None)
     assert (swept.add_fields, swept.rename_fields) == ({"id": "x"}, {"a": "b"})
 

@@ -9,7 +9,7 @@ import pytest
 
 import source_rest_api
 from docs import generate
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.config.config import Limits
 from source_rest_api.formats import yaml_text
 
@@ -29,7 +29,7 @@ CONFIGS = README + (ROOT / "docs/records.md").read_text()
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", CONFIGS, re.DOTALL))
 def test_the_configs_of_the_readme_are_valid(text: str) -> None:
     """A config that somebody copies from the docs loads."""
-    config.load(yaml_text.load(text))
+    loading.load(yaml_text.load(text))
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda p: p.name)

@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
+from msgspec.structs import replace
 
+from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
 from source_rest_api.http import egress_guard
+from source_rest_api.http.adapter import BoundedAdapter
+from source_rest_api.http.request import Request
+from source_rest_api.http.requester import Requester
 from tests.api import Api
+from tests.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from source_rest_api.http.transport import TransportName
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,12 +51,11 @@ def test_all_other_addresses(address: str) -> None:
 
 
 @pytest.fixture
-def session() -> Iterator[requests.Session]:
+def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
     """A session whose connections are guarded."""
+    monkeypatch.setenv("DEPLOYMENT_MODE", "cloud")
     with requests.Session() as session:
-        for adapter in map(session.get_adapter, ("https://", "http://")):
-            assert isinstance(adapter, HTTPAdapter)
-            egress_guard.guard(adapter.poolmanager)
+        session.mount("https://", BoundedAdapter(60, lambda: 0.0))
         yield session
 
 
@@ -99,3 +105,26 @@ def test_the_deployment_mode_decides(mode: str, status: str, tmp_path: Path) -> 
         )
     assert json.loads(done.stdout)["connectionStatus"]["status"] == status
     assert len(api.requests) == (status == "SUCCEEDED")
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize(("scheme", "said"), [("https", "public internet"), ("http", "only https")])
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_no_library_that_wraps_requests_opens_the_guard(
+    transport: TransportName, scheme: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tracing libraries wrap `requests.Session.send` in production: a private address is still refused."""
+    send = requests.Session.send
+
+    def traced(session: requests.Session, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+        return send(session, request, **more)
+
+    monkeypatch.setattr(requests.Session, "send", traced)
+    monkeypatch.setenv("DEPLOYMENT_MODE", "cloud")
+    with Api() as api:
+        url = f"{scheme}://127.0.0.1:{api.port}"
+        config = load({"url_base": url, "endpoints": [{"name": "x", "path": "/x"}], "retry": {"max_attempts": 1}})
+        settings = replace(config.http(url), transport=transport)
+        with Requester(settings) as requester, pytest.raises(ConfigError, match=said):
+            requester.fetch(Request("GET", f"{url}/x"), lambda response: response.body)
+    assert api.requests == []

@@ -36,7 +36,7 @@ def test_records_that_are_too_large_are_counted_and_said_once(api: Api, caplog: 
     assert (
         caplog.text.count("a record is too large (`limits.record_megabytes`), so its largest fields are null: a") == 1
     )
-    assert "2 records, 2 with null in their largest fields" in reading.stream.ledger.summary(0)
+    assert "2 records, 2 too large, with their largest fields set to null" in reading.stream.stats.summary(0)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,17 @@ def test_its_selector_has_its_settings() -> None:
     assert selector == RecordSelector(records_path=("data", "items"), allow_missing_records=True)
 
 
+def test_a_copy_makes_its_own_selector_and_options() -> None:
+    """Whatever an endpoint made of its settings once is not that of a copy with other settings."""
+    first = endpoint(records_path="a", filter="record.x", snake_case=True)
+    assert first.record_options.texts == ["{{ record.x }}"]
+    assert first.selector.records_path == ("a",)
+    other = first.model_copy(update={"records_path": ("b",), "filter": None, "snake_case": False})
+    assert other.selector.records_path == ("b",)
+    assert not other.record_options
+    assert first.record_options
+
+
 def test_all_texts_that_may_be_templates() -> None:
     """Path, parameters, headers and body: what is not in this list is never looked at for parents."""
     texts = endpoint(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from source_rest_api import Connector
-from source_rest_api.config import endpoint_files
+from source_rest_api.config import loading
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
@@ -34,7 +34,7 @@ def test_schemas_stand_beside_the_endpoints(tmp_path: Path) -> None:
     own = {**plain, "title": "own"}
     entries = [{"name": "a", "path": "/a"}, {"name": "b", "path": "/b", "schema": own}, {"name": "c", "path": "/c"}]
     (tmp_path / "endpoints.yaml").write_text(json.dumps(entries))
-    schemas = [endpoint.json_schema for endpoint in endpoint_files.load_endpoints(tmp_path)]
+    schemas = [endpoint.json_schema for endpoint in loading.load_endpoints(tmp_path)]
     assert schemas == [plain, own, None]
 
 
@@ -55,7 +55,7 @@ def test_what_is_wrong_in_the_file_is_said_with_its_place(tmp_path: Path, text: 
     """A connector's own endpoints are explained as those of a config are."""
     (tmp_path / "endpoints.yaml").write_text(text)
     with pytest.raises(ConfigError) as caught:
-        endpoint_files.load_endpoints(tmp_path)
+        loading.load_endpoints(tmp_path)
     assert message in caught.value.message
     assert caught.value.message.startswith("endpoints.yaml")
 

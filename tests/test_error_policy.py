@@ -40,7 +40,6 @@ def test_what_the_user_has_to_change_is_not_tried_again(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "setting"),
     [
-        (400, "`params`"),
         (401, "`authentication`"),
         (403, "`authentication`"),
         (404, "`path`"),

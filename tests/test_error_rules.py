@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.errors import ConfigError, InternalError, TransientError
 from tests.api import Answer, Api
 from tests.reading import Reading
@@ -48,8 +48,8 @@ def test_an_ignored_error_is_a_page_without_records(
     api.get("/items")(lambda _: answer)
     with caplog.at_level(logging.WARNING):
         reading = read(api, {**rule, "action": "ignore"})
-    assert (reading.error, reading.records, reading.stream.ledger["ignored"]) == (None, [], 1)
-    assert caplog.text.count("Counted as no records") == 1
+    assert (reading.error, reading.records, reading.stream.stats["ignored"]) == (None, [], 1)
+    assert caplog.text.count("a page without records") == 1
     api.get("/items")(lambda _: Answer({"message": "other"}, 501))
     assert isinstance(read(api, {**rule, "action": "ignore"}, attempts=1).error, TransientError)
 
@@ -62,8 +62,8 @@ def test_a_child_that_is_gone_is_ignored_and_the_others_are_read(api: Api) -> No
     child = {"path": "repos/{{ repos.name }}/items", "errors": [{"status": 404, "action": "ignore"}]}
     reading = Reading(api.url, {"name": "repos", "path": "repos"}, child)
     assert (reading.error, reading.records) == (None, [{"of": "a"}, {"of": "d"}])
-    assert reading.stream.ledger["ignored"] == 2
-    assert "2 answers ignored by an error rule" in reading.stream.ledger.summary(0)
+    assert reading.stream.stats["ignored"] == 2
+    assert "2 responses ignored by an error rule" in reading.stream.stats.summary(0)
 
 
 @pytest.mark.parametrize("wait", [{}, {"wait_header": "X-Wait"}, {"wait_path": "retry_in"}, {"wait_seconds": 0.01}])
@@ -120,13 +120,13 @@ def test_an_error_key_that_is_none_is_accepted(api: Api) -> None:
     [
         ({"action": "ignore"}, "has no condition"),
         ({"status": "40x"}, "such as 404"),
-        ({"status": 404, "values": ["x"]}, "belong to a `path`"),
-        ({"status": 404, "wait_seconds": 5}, "waits belong to"),
+        ({"status": 404, "values": ["x"]}, "`values` requires `path`"),
+        ({"status": 404, "wait_seconds": 5}, "require `action: retry`"),
         ({"status": 404, "action": "ignor"}, "action"),
-        ({"status": 404, "message": "{{ config.x }}"}, "can read `response` and `status`"),
+        ({"status": 404, "message": "{{ config.x }}"}, "use `response` or `status`"),
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused(rule: dict[str, Any], said: str) -> None:
     """Before anything is sent."""
     with pytest.raises(ConfigError, match=said):
-        config.load({"url_base": "https://h", "errors": [rule], "endpoints": [{"name": "a", "path": "a"}]})
+        loading.load({"url_base": "https://h", "errors": [rule], "endpoints": [{"name": "a", "path": "a"}]})

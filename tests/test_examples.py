@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from source_rest_api.config import stream_references
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.formats import yaml_text
 from tests.imitations.asana import Asana
 from tests.imitations.github import GitHub

@@ -15,6 +15,7 @@ from urllib3 import exceptions as wire
 
 from source_rest_api.errors import BrokenAnswerError, SourceError, TransientError
 from source_rest_api.http import http1
+from source_rest_api.http.transport import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ class Line:
     def ask(self, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of the next answer."""
         with self.connection.ask(b"?", method) as answer:
-            return answer.status_code, dict(answer.headers), b"".join(answer.chunks)
+            return answer.status, dict(answer.headers), b"".join(answer.chunks)
 
 
 def body(said: bytes, method: str = "GET", *, kept: bool = False) -> bytes:
@@ -119,8 +120,9 @@ def test_an_answer_to_head_has_no_body() -> None:
 )
 def test_a_body_that_is_cut_is_never_taken_for_whole(said: bytes) -> None:
     """Less than was said is an error, and so is framing that is none."""
-    with pytest.raises(wire.IncompleteRead):
+    with pytest.raises(TransportError) as caught:
         body(said)
+    assert isinstance(caught.value.__cause__, wire.IncompleteRead)
 
 
 @pytest.mark.parametrize("length", ["3, 4", "-1", "3.0", "abc", "", "1" * 30, "٣"])
@@ -141,8 +143,9 @@ def test_a_length_that_is_not_clear_is_an_error(length: str) -> None:
 )
 def test_what_is_no_head_is_no_answer(said: bytes) -> None:
     """What came instead is not read on."""
-    with pytest.raises(wire.ProtocolError):
+    with pytest.raises(TransportError) as caught:
         body(said)
+    assert isinstance(caught.value.__cause__, wire.ProtocolError)
 
 
 def test_headers_are_read_as_others_read_them() -> None:
@@ -241,8 +244,9 @@ def test_a_connection_that_was_closed_meanwhile_is_not_open() -> None:
 def test_silence_has_a_bound() -> None:
     """That of the socket, before the head and in the body."""
     for said in (b"", OK + b"Content-Length: 2\r\n\r\na"):
-        with pytest.raises(wire.ReadTimeoutError):
+        with pytest.raises(TransportError) as caught:
             body(said, kept=True)
+        assert isinstance(caught.value.__cause__, wire.ReadTimeoutError)
 
 
 @pytest.mark.parametrize("said", [b"5;" + b"x" * 500, b"0\r\n" + b"T: x\r\n" * 500], ids=["size", "trailers"])
@@ -274,7 +278,7 @@ def test_an_answer_to_half_a_request_counts() -> None:
     with Line(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n") as line:
         line.far.shutdown(socket.SHUT_RD)
         with line.connection.ask(b"?" * 10_000_000, "POST") as answer:
-            assert answer.status_code == 413
+            assert answer.status == 413
 
 
 class Pieces:
@@ -304,9 +308,11 @@ def received(said: bytes, cuts: list[int]) -> tuple[int, bytes] | type[Exception
     connection = http1.Connection(Pieces(pieces), 5, lambda: 0.0, lambda _: None)  # type: ignore[arg-type]
     try:
         with connection.ask(b"?", "GET") as answer:
-            return answer.status_code, b"".join(answer.chunks)
-    except (SourceError, wire.HTTPError) as error:
+            return answer.status, b"".join(answer.chunks)
+    except SourceError as error:
         return type(error)
+    except TransportError as error:
+        return type(error.__cause__)  # type: ignore[return-value]
 
 
 CUTS = some.lists(some.integers(0, 400), max_size=20)

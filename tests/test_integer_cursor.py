@@ -78,7 +78,7 @@ def test_without_an_end_nothing_is_cut() -> None:
 def test_templates_and_what_they_may_not_give() -> None:
     """A bound may come from the config; a text that is no number is said."""
     assert bounds(cursor(start="{{ config.first }}")).start == CursorValue(7, "7")
-    with pytest.raises(ConfigError, match=r"`incremental.start`: the template gave `x`, which is no integer"):
+    with pytest.raises(ConfigError, match=r"`incremental.start`: the template gave `x`, which is not an integer"):
         bounds(cursor(start="{{ 'x' }}"))
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.config.masking import masker, secrets_of
 from source_rest_api.errors import ConfigError
 from tests.sign_in import Session, TokenApi, form

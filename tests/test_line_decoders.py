@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.http.requester import Requester
 from source_rest_api.http.response import Response
@@ -200,14 +200,14 @@ def test_a_cut_body_is_asked_for_again(api: Api, chunked: bool) -> None:
     answers = iter([cut, whole])
     api.get("/cut")(lambda _: next(answers))
     raw = {"url_base": api.url, "endpoints": [{"name": "e", "path": "cut", "decoder": {"type": "csv"}}]}
-    loaded = config.load(raw)
-    with Requester(loaded, api.url, jitter=lambda: 0.0) as requester:
+    loaded = loading.load(raw)
+    with Requester(loaded.http(api.url), jitter=lambda: 0.0) as requester:
         page = Stream(loaded, loaded.streams[0], requester, raw).first_page(next(iter([_partition()])))
     assert len(page) == 2
 
 
 def _partition() -> Any:
-    from source_rest_api.streams.partitions import Partition  # noqa: PLC0415
+    from source_rest_api.streams.batch import Partition  # noqa: PLC0415
 
     return Partition()
 
@@ -223,7 +223,7 @@ def test_selection_does_not_apply() -> None:
     """What would be ignored is refused."""
     endpoint = {"name": "e", "path": "e", "decoder": {"type": "csv"}, "records_path": "data"}
     with pytest.raises(ConfigError, match="gives the records itself"):
-        config.load({"url_base": "https://h", "endpoints": [endpoint]})
+        loading.load({"url_base": "https://h", "endpoints": [endpoint]})
 
 
 @pytest.mark.parametrize(
@@ -233,13 +233,13 @@ def test_settings_that_cannot_be(decoder: dict[str, Any]) -> None:
     """They are seen before anything is read."""
     endpoint = {"name": "e", "path": "e", "decoder": {"type": "csv", **decoder}}
     with pytest.raises(ConfigError, match="decoder"):
-        config.load({"url_base": "https://h", "endpoints": [endpoint]})
+        loading.load({"url_base": "https://h", "endpoints": [endpoint]})
 
 
 PEAK = """
 import resource, sys, threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.http.requester import Requester
 from source_rest_api.streams.stream import Stream
 
@@ -261,8 +261,8 @@ server = HTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 raw = {"url_base": f"http://127.0.0.1:{server.server_port}",
        "endpoints": [{"name": "sales_data", "path": "sales.csv", "decoder": {"type": "csv"}}]}
-loaded = config.load(raw)
-with Requester(loaded, raw["url_base"]) as requester:
+loaded = loading.load(raw)
+with Requester(loaded.http(raw["url_base"])) as requester:
     count = sum(len(batch.records) for batch in Stream(loaded, loaded.streams[0], requester, raw).sample())
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

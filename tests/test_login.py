@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config.config import load
-from source_rest_api.errors import ConfigError
+from source_rest_api.config.loading import load
+from source_rest_api.errors import ConfigError, SourceError
 from tests.api import JSON, Answer, Api, Call
 from tests.sign_in import Session, form
 
@@ -80,7 +80,7 @@ def test_a_login_by_get(api: Api) -> None:
     api.get("/login")(lambda _: Answer({}, 404))
     with (
         Session(raw(api, http_method="GET", fields={"key": "{{ password }}"})) as session,
-        pytest.raises(ConfigError, match=r"GET .*/login: No token was given: HTTP 404") as caught,
+        pytest.raises(ConfigError, match=r"GET .*/login: The API returned no token: HTTP 404,") as caught,
     ):
         session.get()
     assert "-secret" not in f"{caught.value}{caught.value.detail}"
@@ -167,3 +167,13 @@ def test_what_cannot_work_is_refused(given: dict[str, Any], message: str) -> Non
     """Before anything is sent."""
     with pytest.raises(ConfigError, match=message):
         load(raw(Api(), **given))
+
+
+def test_a_login_that_fails_has_one_budget(api: Api) -> None:
+    """A login whose answer is cut is sent as often as `retry` allows, once for all retries of the request."""
+    api.post("/login")(lambda _: Answer('{"data": {"tok'))
+    with Session({**raw(api), "retry": {"max_attempts": 2, "max_seconds": 5}}) as session:
+        with pytest.raises(SourceError, match="JSON"):
+            session.get()
+        logins = [call for call in api.requests if call.path == "/login"]
+    assert len(logins) == 2

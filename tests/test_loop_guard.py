@@ -10,16 +10,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 from msgspec.structs import replace
+from pydantic import TypeAdapter
 
 from source_rest_api.config.config import Limits
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import raw_json
 from source_rest_api.http.request import Request
 from source_rest_api.http.response import Response
 from source_rest_api.pagination.page import Page
-from source_rest_api.streams.loop_guard import LoopGuard
+from source_rest_api.pagination.paginators import PageNumber, Pagination
+from source_rest_api.streams.loop_guard import LoopGuard, RepeatedPageError
 
 if TYPE_CHECKING:
     from source_rest_api.pagination.page import Position
+
+
+PAGINATOR: TypeAdapter[Pagination] = TypeAdapter(Pagination)
+PAGES = PageNumber()
+
+
+def key(record: Raw) -> bytes:
+    """Read a record's key."""
+    return bytes(raw_json.find(record, ("id",)) or b"")
 
 
 def page(position: Position | None, *records: Any) -> Page:
@@ -37,36 +49,46 @@ def passes(guard: LoopGuard, got: Page) -> bool:
     return True
 
 
-@given(st.lists(st.integers(0, 3).map(str), max_size=4), st.lists(st.text(max_size=3), min_size=1, unique=True))
-def test_any_periodic_tokens_halt_within_their_period(before: list[str], period: list[str]) -> None:
-    """Whatever comes first, a sequence of tokens that repeats is ended before it is read twice."""
-    guard = LoopGuard("position", Limits())
-    tokens: list[str | None] = [None, *before, *period * 3]
-    read = next(n for n, token in enumerate(tokens) if not passes(guard, page(token)))
-    assert read <= 1 + len(before) + len(period)
-    assert len(set(tokens[:read])) == read
+@given(st.lists(st.integers(0, 3), max_size=4), st.lists(st.integers(4, 9), min_size=1, unique=True))
+def test_any_periodic_pages_halt_within_their_period(before: list[int], period: list[int]) -> None:
+    """Whatever comes first, and whatever the tokens are, pages that repeat are ended before they are read twice."""
+    guard = LoopGuard(PAGES, Limits())
+    came = [*before, *period * 3]
+    read = next(n for n, row in enumerate(came) if not passes(guard, page(f"token {n}", {"id": row})))
+    assert read <= len(before) + len(period)
+    assert len(set(came[:read])) == read
 
 
-@given(st.lists(st.one_of(st.integers(0), st.text()), unique_by=lambda p: (type(p), p)))
-def test_positions_that_all_differ_pass(positions: list[Position]) -> None:
-    """Positions are compared by what they are, and equal records under other tokens are no repetition."""
-    guard = LoopGuard("position", Limits())
-    assert all(passes(guard, page(position, {"id": 1})) for position in [None, *positions])
+@given(st.lists(st.text(), min_size=1))
+def test_pages_with_new_rows_pass(positions: list[Position]) -> None:
+    """A scroll token may stay the same for all pages: what counts is that their rows are new."""
+    guard = LoopGuard(PAGES, Limits(), key=key)
+    assert all(passes(guard, page(position, {"id": n})) for n, position in enumerate(positions))
 
 
-def test_the_first_position_again_is_a_repetition() -> None:
-    """A link that leads back to itself ends, and the error says what to look at."""
-    guard = LoopGuard("position", Limits())
-    guard.check(page("https://h/?page=2"))
-    with pytest.raises(ConfigError, match="Check `pagination`"):
-        guard.check(page("https://h/?page=2"))
+def test_rows_with_a_new_field_each_time_are_known_by_their_key() -> None:
+    """An API may put a nonce, or the time, into each record."""
+    guard = LoopGuard(PAGES, Limits(), key=key)
+    guard.check(page("a", {"id": 1, "at": 1}, {"id": 2, "at": 1}))
+    with pytest.raises(RepeatedPageError, match=r"Page 2 repeats the records of page 1"):
+        guard.check(replace(page("b", {"id": 1, "at": 2}, {"id": 2, "at": 2}), number=2))
 
 
-def test_an_api_that_ignores_the_page_parameter_is_noticed() -> None:
-    """The same records under another page number are an error that names the parameters."""
-    guard = LoopGuard("page", Limits())
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"type": "page_number", "page_param": "p"}, r"ignore `p`: check `pagination\.page_param`"),
+        ({"type": "offset"}, r"ignore `offset`: check `pagination\.offset_param`"),
+        ({"type": "cursor", "cursor_path": "next"}, r"ignore `cursor`: check `pagination\.cursor_param`"),
+        ({"type": "last_record", "field": "id", "param": "after"}, r"ignore `after`: check `pagination\.param`"),
+        ({"type": "link_header"}, r"link to the next page leads to the same page: check `pagination`"),
+    ],
+)
+def test_the_error_names_the_parameter_that_the_api_ignores(settings: dict[str, Any], advice: str) -> None:
+    """It says what was seen, and which setting to look at."""
+    guard = LoopGuard(PAGINATOR.validate_python(settings), Limits())
     guard.check(page(1, {"id": 1}, {"id": 2}))
-    with pytest.raises(ConfigError, match="names of the parameters"):
+    with pytest.raises(RepeatedPageError, match=advice):
         guard.check(page(2, {"id": 1}, {"id": 2}))
 
 
@@ -82,21 +104,20 @@ def test_an_api_that_ignores_the_page_parameter_is_noticed() -> None:
 )
 def test_another_page_of_similar_records_passes(second: list[Any]) -> None:
     """A page counts as repeated only if all its records are."""
-    guard = LoopGuard("page", Limits())
+    guard = LoopGuard(PAGES, Limits())
     assert passes(guard, page(1, {"v": 0}, {"v": 1}, {"v": 0}))
     assert passes(guard, page(2, *second))
 
 
 def test_empty_pages_are_not_repetitions() -> None:
     """An empty page ends counting, or is a gap between tokens; it proves no loop."""
-    for repeats in ("page", "position"):
-        guard = LoopGuard(repeats, Limits())
-        assert all(passes(guard, page(position)) for position in (1, 2, 3))
+    guard = LoopGuard(PAGES, Limits())
+    assert all(passes(guard, page(position)) for position in (1, 2, 3))
 
 
 def test_pages_have_a_number_where_it_is_set() -> None:
     """The pages up to it are read; one more is an error that names the setting."""
-    guard = LoopGuard("position", Limits(pages=2))
+    guard = LoopGuard(PAGES, Limits(pages=2))
     passed = [replace(page(n, {"id": n}), number=n) for n in (1, 2)]
     assert all(passes(guard, each) for each in passed)
     with pytest.raises(ConfigError, match=r"more than 2 pages \(`limits\.pages`\)"):
@@ -105,7 +126,7 @@ def test_pages_have_a_number_where_it_is_set() -> None:
 
 def test_empty_pages_have_an_end() -> None:
     """A gap of any length within the limit is passed over; new tokens for ever without a record are an error."""
-    guard = LoopGuard("position", Limits(empty_pages=3))
+    guard = LoopGuard(PAGES, Limits(empty_pages=3))
     gaps = [page("a"), page("b"), page("c"), page("d", {"id": 1}), page("e"), page("f"), page("g")]
     assert all(passes(guard, each) for each in gaps)
     with pytest.raises(ConfigError, match=r"More than 3 pages.*raise `limits\.empty_pages`"):

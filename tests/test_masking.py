@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import string
 from base64 import b64encode, urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -16,8 +18,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from requests.utils import requote_uri
 
-from source_rest_api.config import config, masking
+from source_rest_api.config import loading, masking
+from source_rest_api.http.error_policy import judge
+from source_rest_api.http.response import Response
 from source_rest_api.model import Model, Secret
+from source_rest_api.protocol.messages import Messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +91,110 @@ def test_ordinary_text_is_kept(secret: str) -> None:
     assert masking.masker([secret])(text) == text
 
 
+ODD = st.text(string.digits + "QXZqxz" + "\"\\/+=%&<' é€😀", min_size=6).filter(lambda text: len(text.strip()) >= 6)
+"""Secrets of characters that no error of ours has in such an order."""
+WRITTEN: dict[str, Callable[[str], str]] = {
+    "reason": lambda text: json.dumps({"error": {"message": text}}),
+    "other JSON": lambda text: json.dumps({"you": {"sent": text}}),
+    "JSON in UTF-8": lambda text: json.dumps({"you": {"sent": text}}, ensure_ascii=False),
+    "text": lambda text: text,
+    "query": lambda text: quote(text, safe=""),
+    "HTML": lambda text: f"<p>{escape(text)}</p>",
+    "base64": lambda text: b64encode(text.encode()).decode(),
+}
+
+
+def seen(secret: str, text: str) -> list[str]:
+    """The parts of a secret that can be read in a text, six characters long and in any form."""
+    parts = [secret[at : at + 6] for at in range(len(secret) - 5)]
+    encoded = b64encode(secret.encode()).decode()
+    return [
+        part
+        for part in [*parts, *(encoded[at : at + 8] for at in range(len(encoded) - 7))]
+        if part.strip()
+        and {part, quote(part, safe=""), escape(part), *(json.dumps(part, ensure_ascii=a)[1:-1] for a in (True, False))}
+        & {text[at : at + length] for length in range(6, 80) for at in range(len(text) - length + 1)}
+    ]
+
+
+@given(secret=ODD, before=st.integers(0, 520), after=st.integers(0, 520), form=st.sampled_from(sorted(WRITTEN)))
+def test_no_part_of_a_secret_is_left_where_a_text_is_cut(secret: str, before: int, after: int, form: str) -> None:
+    """Whatever the API's 401 quotes it in, and wherever we cut that."""
+    echo = f"{'.' * before}{secret}{'.' * after}" if form != "base64" else secret
+    body = ("." * before if form == "base64" else "") + WRITTEN[form](echo)
+    verdict = judge(Response(401, {"Content-Type": "application/json"}, body.encode(), "https://h/"))
+    assert verdict is not None
+    shown = json.loads(Messages(masking.masker([secret])).error(verdict.error, "s"))["trace"]["error"]["message"]
+    assert seen(secret, shown) == []
+
+
+@pytest.mark.parametrize("kept", [*range(6, 44), 60])
+def test_the_beginning_of_a_secret_before_a_cut_is_masked(kept: int) -> None:
+    """By whatever number of characters it is cut; without a cut the same text is an ordinary word."""
+    secret = "tok/3f9a-77 c1é2b8d04e6a5b9c8d7e6f5a4b3c2d1e0"
+    mask = masking.masker([secret, "another"])
+    for form in forms(secret).values():
+        for cut in ("…", "..."):
+            assert mask(f"sent {form[:kept]}{cut} (401)") == f"sent ****{cut} (401)"
+    assert mask("sent tok…, or tok/3 at last") == "sent tok…, or tok/3 at last"
+
+
+def test_secrets_that_overlap_are_masked_together() -> None:
+    """The end of one is the beginning of another."""
+    assert masking.masker(["abcdef", "defghi"])("<abcdefghi>") == "<****>"
+    assert masking.masker(["abcabc"])("<abcabcabc>") == "<****>"
+
+
+SIGNED = "https://b.s3.amazonaws.com/x.csv?X-Amz-Date=20240101T000000Z&X-Amz-Signature=4f1d%2F9&partNumber=1"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (SIGNED, SIGNED.replace("4f1d%2F9", "****")),
+        (SIGNED.replace("&", "&amp;"), SIGNED.replace("&", "&amp;").replace("4f1d%2F9", "****")),
+        (SIGNED.replace("&", "\\u0026"), SIGNED.replace("&", "\\u0026").replace("4f1d%2F9", "****")),
+        (f'{{"to": "{SIGNED}"}}', f'{{"to": "{SIGNED.replace("4f1d%2F9", "****")}"}}'),
+        ("/login?next=https%3A%2F%2Fh%3Fsig%3Dab%26a%3D1", "/login?next=https%3A%2F%2Fh%3Fsig%3D****%26a%3D1"),
+        ("https://h/?sv=2022&sig=a\\/b%2Bc%3D gone", "https://h/?sv=2022&sig=**** gone"),
+        ("GET /a?token=abc&page=2 failed", "GET /a?token=****&page=2 failed"),
+        ("<https://h/?page=2&access_token=abc>; rel=next", "<https://h/?page=2&access_token=****>; rel=next"),
+        ("?api_key=1&apikey=2&x-api-key=3&key=4", "?api_key=****&apikey=****&x-api-key=****&key=****"),
+        ("see https://h/docs?topic=token&lang=en#key", "see https://h/docs?topic=token&lang=en#key"),
+        ("token=abc is no URL; what is the key?", "token=abc is no URL; what is the key?"),
+    ],
+)
+def test_credentials_in_any_url_are_masked(text: str, shown: str) -> None:
+    """Signatures, tokens and keys that the config does not know, by the names of their parameters."""
+    assert masking.masker([])(text) == shown
+
+
+def cuts(module: ast.Module) -> bool:
+    """True if bytes are cut and read as text, or what stands in an f-string is cut."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Attribute) and node.attr == "decode":
+            inner: list[ast.AST] = [node.value]
+        else:
+            inner = list(ast.walk(node)) if isinstance(node, ast.FormattedValue) else []
+        slices = [each.slice for each in inner if isinstance(each, ast.Subscript)]
+        if any(isinstance(each, ast.Slice) and each.upper is not None for each in slices):
+            return True
+    return False
+
+
+def test_nothing_else_cuts_what_it_quotes() -> None:
+    """Only before the end of an `excerpt` does the mask know the beginning of a secret."""
+    package = Path(masking.__file__).parent.parent
+    found = {path.stem for path in package.rglob("*.py") if cuts(ast.parse(path.read_text()))}
+    assert found - {"excerpt"} == {
+        "datetimes",  # puts dates together
+        "error_policy",  # looks for words
+        "http1",  # reads a chunk's length
+        "list_shape",  # takes a body apart
+        "masking",  # spells characters
+    }
+
+
 def test_all_of_it_is_replaced() -> None:
     """Every occurrence, in one text."""
     mask = masking.masker(["pa ss/wörd"])
@@ -148,7 +257,7 @@ def test_secrets_are_found_wherever_they_stand() -> None:
 )
 def test_what_an_authenticator_sends_is_masked(authentication: dict[str, str], sent: str) -> None:
     """The credentials of a config, as they stand in its requests."""
-    loaded = config.load(
+    loaded = loading.load(
         {"url_base": "https://h", "authentication": authentication, "endpoints": [{"name": "a", "path": "/"}]}
     )
     mask: Callable[[str], str] = masking.masker(masking.secrets_of(loaded))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Protocol
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from source_rest_api.model import Json, Model, NamedTexts, Path, Paths, Secret, Text, texts_of
+from source_rest_api.model import Json, Model, NamedTexts, Path, Paths, Secret, Text, own, texts_of
 
 
 class Part(Model):
@@ -136,7 +136,7 @@ def test_a_path_is_written_with_dots_or_as_a_list(value: object, keys: tuple[str
 @pytest.mark.parametrize("value", ["", ".", "a.", ".a", "a..b", [], [""], 5, None, {}, [1], [["a"]]])
 def test_a_path_has_keys(value: object) -> None:
     """No path is empty, nor any of its keys."""
-    assert "must be keys divided by dots" in problem(Path, value)
+    assert "must be keys separated by dots" in problem(Path, value)
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_values_of_parameters() -> None:
         ([{"name": "a", "value": 1}, "hush"], "entry 1 must be an object with `name` and `value`"),
         ([{"name": "a", "valeu": "hush"}], "entry 0 must be an object with `name` and `value`"),
         ([{"name": ["hush"], "value": 1}], "entry 0: `name` must be text"),
-        ([{"name": "hush"}, {"name": "hush"}], "entry 1 has the name of an earlier one"),
-        ({"a": None}, "must be text, a number, true or false, or a list of these"),
-        ({"a": {"b": "hush"}}, "must be text, a number, true or false, or a list of these"),
-        ({"a": ["x", ["hush"]]}, "must be text, a number, true or false, or a list of these"),
+        ([{"name": "hush"}, {"name": "hush"}], "entry 1 repeats the name of an earlier entry"),
+        ({"a": None}, "must be text, a number, true, false, or a list of these"),
+        ({"a": {"b": "hush"}}, "must be text, a number, true, false, or a list of these"),
+        ({"a": ["x", ["hush"]]}, "must be text, a number, true, false, or a list of these"),
         ({"a": ["{{ hush"]}, "template error in line 1"),
     ],
 )
@@ -210,3 +210,35 @@ def test_text_that_is_not_json(value: str) -> None:
     message = problem(Json, value)
     assert "not valid JSON: " in message
     assert "hush" not in message
+
+
+class Verbs(Protocol):
+    """A contract of two members."""
+
+    @property
+    def name(self) -> str:
+        """A field will do."""
+
+    def act(self) -> None:
+        """A verb."""
+
+
+class Named(Model):
+    name: str = "x"
+
+
+class Acting(Named):
+    def act(self) -> None:
+        """Keep the contract."""
+
+
+class Holder(Model):
+    part: Annotated[Named, own(Verbs, advice="give it `act`")]
+
+
+def test_a_component_of_ones_own_keeps_the_contract() -> None:
+    """An object of the wrong kind is an error of the config that names what is missing, not a crash of the read."""
+    acting = Acting()
+    assert Holder(part=acting).part is acting
+    with pytest.raises(ValidationError, match="`Named` has no `act`; give it `act`"):
+        Holder(part=Named())

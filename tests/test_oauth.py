@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError, Stopped, TransientError
 from tests.api import JSON, Answer, Call
 from tests.process import catalog, run, start
@@ -128,13 +128,13 @@ def test_a_token_request_is_not_redirected_to_another_origin(api: TokenApi) -> N
         (Answer({"error": "invalid_client"}, 401), "client_secret"),
         (Answer({"error": "invalid_client"}, 200), "client_secret"),
         (Answer({"error": {"message": "No such app"}}, 403), "No such app"),
-        (Answer("<html>Sign in", 200, {"Content-Type": "text/html"}), "a page for people: check the token's URL"),
+        (Answer("<html>Sign in", 200, {"Content-Type": "text/html"}), "an HTML page: check the token's URL"),
         (Answer("<html>gone", 404, {"Content-Type": "text/html"}), "HTTP 404.*Check `authentication`"),
-        (Answer({"token": "T-secret"}, 200), "`token_path: access_token`; it has token"),
+        (Answer({"token": "T-secret"}, 200), "`token_path: access_token`; its keys: token"),
         (Answer({"access_token": None}, 200), "no token at"),
         (Answer({"access_token": "T-secret", "expires_in": "soon"}, 200), "expires_path"),
         (Answer({"access_token": "T-secret", "expires_in": "2020-01-01"}, 200), "already expired"),
-        (Answer({"access_token": "T\n-secret"}, 200), "no header can hold|has a character"),
+        (Answer({"access_token": "T\n-secret"}, 200), "has a character that a header cannot contain"),
     ],
 )
 def test_answers_that_a_person_has_to_look_at(api: TokenApi, answer: Answer, message: str) -> None:
@@ -280,7 +280,7 @@ def test_the_config_file_is_changed_only_when_asked(api: TokenApi, tmp_path: Pat
         ({"grant_type": "refresh_token", "client_secret": "s"}, "`refresh_token` is missing"),
         ({"client_secret": ""}, "`client_secret` is missing"),
         ({"client_secret": "s", "fields": {"a": "{{ token }}"}}, "reads `token`"),
-        ({"client_secret": "s", "fields": {"a": ["b", "c"]}}, "one text"),
+        ({"client_secret": "s", "fields": {"a": ["b", "c"]}}, "a single text"),
         ({"client_secret": "s", "place": {"in": "cookie", "name": "a b"}}, "`name`"),
     ],
 )

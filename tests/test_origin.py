@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.origins import AllowedOrigin, Origin, Origins
 from tests.api import Answer, Api
 from tests.authority import Authority
 from tests.reading import Reading
 from tests.sign_in import Session
+from tests.transports import pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,7 @@ def test_a_body_goes_only_where_credentials_go(api: Api, other: Api, status: int
     if status == 303:
         assert (reading.error, other.requests[0].body) == (None, b"")
     else:
-        assert "`credentials` of this origin in `allowed_origins`" in str(reading.error)
+        assert "set `credentials: true` for it in `allowed_origins`" in str(reading.error)
         assert other.requests == []
 
 
@@ -103,7 +104,7 @@ def test_an_origin_that_is_not_allowed_is_named(api: Api, other: Api) -> None:
     api.get("/x")(lambda _: Answer(status=302, headers={"Location": f"{other.url}/x"}))
     with (
         Session(raw(api.url, allowed_origins=["http://127.0.0.1:1"])) as session,
-        pytest.raises(ConfigError, match=rf"another origin, {other.url}: .*`allowed_origins`"),
+        pytest.raises(ConfigError, match=rf"another origin, {other.url}\. .*`allowed_origins`"),
     ):
         session.get()
     assert other.requests == []
@@ -131,7 +132,7 @@ def test_a_client_certificate_stays_home() -> None:
             allowed = [{"origin": other.url, "credentials": credentials}]
             with Session(raw(api.url, tls=tls, allowed_origins=allowed)) as session:
                 assert session.get() == b"[]"
-                pool: Any = session.requester.sender.connections.routes.by_origin[Origin.of(other.url)].pool
+                pool: Any = pools(session.requester)[Origin.of(other.url)].pool
                 assert (pool.cert_file is not None) == credentials
 
 
@@ -141,7 +142,7 @@ def test_plain_urls_of_an_api_behind_tls_are_asked_over_tls(caplog: pytest.LogCa
     with Api(tls=authority.server()) as api:
         plain = api.url.replace("https:", "http:")
         pages = {"1": f"{plain}/items?page=2", "2": f"{plain}/items?page=3", "3": None}
-        api.get("/items")(lambda call: {"items": [{"id": 1}], "next": pages[call.arg("page", "1")]})
+        api.get("/items")(lambda call: {"items": [{"id": call.number}], "next": pages[call.arg("page", "1")]})
         with caplog.at_level(logging.INFO):
             reading = Reading(
                 api.url,
@@ -151,8 +152,8 @@ def test_plain_urls_of_an_api_behind_tls_are_asked_over_tls(caplog: pytest.LogCa
             )
     assert (reading.error, len(reading.records)) == (None, 3)
     assert [call.headers["Authorization"] for call in api.requests] == ["Bearer t0ken-secret"] * 3
-    assert [record.getMessage() for record in caplog.records if "http:// URLs" in record.getMessage()] == [
-        f"GET {plain}/items: The API gives http:// URLs for a host that is asked over TLS; {api.url} is asked."
+    assert [record.getMessage() for record in caplog.records if "an http:// URL" in record.getMessage()] == [
+        f"GET {plain}/items: The API returned an http:// URL for a host read over TLS. Using {api.url}."
     ]
 
 
@@ -177,7 +178,7 @@ def test_only_the_scheme_may_differ(url: str, asked: str | None) -> None:
 
 def test_tls_is_never_left() -> None:
     """Neither the config nor the API brings a read by https to http."""
-    with pytest.raises(ConfigError, match=r"`allowed_origins` has http://files\.example\.com, but .* not left"):
+    with pytest.raises(ConfigError, match=r"`allowed_origins` has http://files\.example\.com, but `url_base` is https"):
         Origins("https://api.example.com", [AllowedOrigin(origin="http://files.example.com")])
     origins = Origins("http://api.example.com", [AllowedOrigin(origin="https://api.example.com")])
     assert origins.secured("http://api.example.com/x") is None

@@ -164,6 +164,23 @@ def test_its_own_authenticator_signs(folder: Path, api: Api) -> None:
     [
         ('name="Acme"', 'nam="Acme"', "nam: unknown key, did you mean `name`?"),
         ('f"{site}/v1"', '"site"', "url_base: must begin with https://"),
+        (
+            "class Markers(Paginator)",
+            "class Markers(Model)",
+            "pagination: `Markers` has no `after`, `back`, `first`, `has_signals`, `in_body`, `next`, `pages_left`, ",
+        ),
+        ("def place(", "def palce(", "pagination: `Markers` has no `place`; derive it from `Paginator`"),
+        ("def following(", "def folowing(", "`Markers` has no `following`, which says where the next page is"),
+        (
+            "pagination=Markers()",
+            "pagination=config.credentials",
+            "pagination: `AccessToken` has no `after`, `back`, `first`, ",
+        ),
+        (
+            "authentication=authentication(config.credentials, site)",
+            "authentication=Markers()",
+            "authentication: `Markers` has no `__call__` and no `session`; give it one of them (docs/connector.md)",
+        ),
     ],
 )
 def test_what_is_wrong_in_its_api_is_said(folder: Path, old: str, new: str, message: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from source_rest_api.config import config
+from source_rest_api.config import loading
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ["requirements.lock", "requirements-image.lock", "requirements-dev.lock"]
@@ -107,7 +107,7 @@ def test_the_form_in_the_docs_is_a_config() -> None:
     parts = [json.loads(part) for part in re.findall(r"```json config\n(.*?)```", text, re.DOTALL)]
     whole = {name: value for part in parts for name, value in part.items()}
     assert len(whole) == sum(map(len, parts))
-    assert [endpoint.name for endpoint in config.load(whole).streams] == ["customers", "orders"]
+    assert [endpoint.name for endpoint in loading.load(whole).streams] == ["customers", "orders"]
     assert metadata()["dockerImageTag"] in text
 
 

@@ -108,10 +108,21 @@ def test_a_token_is_what_the_expression_gives(expression: str, value: Any) -> No
     ],
 )
 def test_the_end_is_where_an_expression_holds(expression: str, ends: bool) -> None:
-    """Look-ups that find nothing are null and count as false; the API has then said that it ended."""
+    """Look-ups that find nothing are null and count as false."""
     stopping = {"type": "page_number", "stop_when": expression, "page_size": 5, "page_size_param": "n"}
     following = PAGINATOR.validate_python(stopping).next(page(BODY, 2, link=LINK))
-    assert following == (End("`stop_when` holds", said=True) if ends else 3)
+    assert isinstance(following, End) is ends
+    assert (following.reason == "`stop_when` holds") if isinstance(following, End) else (following == 3)
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [("not response.hasMore", False), ("not response.meta.more", False), ("response.page", True)],
+)
+def test_an_end_that_rests_on_a_missing_field_is_not_the_api_s_word(expression: str, said: bool) -> None:
+    """The name may be misspelt, so other signs of more still count."""
+    stopping = PAGINATOR.validate_python({"type": "page_number", "stop_when": expression})
+    assert stopping.next(page(BODY, 2)) == End("`stop_when` holds", said=said)
 
 
 @pytest.mark.usefixtures("no_proxy")

@@ -21,6 +21,7 @@ from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import FormPayload, JsonPayload
 from source_rest_api.http.requester import Requester
 from source_rest_api.http.response import Response
+from source_rest_api.pagination.end_check import check_end
 from source_rest_api.pagination.page import End, Page, Position
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.decoders import Json
@@ -173,7 +174,7 @@ def test_tokens_arrive_as_the_api_wrote_them() -> None:
         cursor = paginator("cursor", cursor_path="next")
         position: Position | End | None = cursor.first()
         config = Config.model_validate({"url_base": api.url})
-        with Requester(config, api.url) as requester:
+        with Requester(config.http(api.url)) as requester:
             while not isinstance(position, End):
                 request = cursor.place(Request("GET", f"{api.url}/items"), position)
                 response = requester.fetch(request, lambda response: response)
@@ -276,11 +277,12 @@ def test_no_next_link_is_the_end_but_not_said_so() -> None:
 
 
 def test_an_empty_page_is_the_end() -> None:
-    """Where pages or records are counted, nothing more to give is the API's word for the end."""
-    for settings in KINDS[0], KINDS[1], KINDS[4]:
+    """Where pages or records are counted, it is the end unless a sign says more; then reading goes on beyond it."""
+    beyond: list[Position | None] = [6, 105, None]
+    for settings, position in zip((KINDS[0], KINDS[1], KINDS[4]), beyond, strict=True):
         end = PAGINATOR.validate_python(settings).next(page(b'{"data":[]}', 5))
         assert isinstance(end, End)
-        assert end.said
+        assert (end.said, end.guessed, end.beyond) == (False, True, position)
 
 
 def test_an_empty_page_with_a_token_is_not_the_end() -> None:
@@ -296,7 +298,7 @@ def test_a_short_page_is_an_end_only_if_asked_for() -> None:
     assert paginator("offset", limit=100).next(page(body, 0)) == 2
     assert paginator("page_number", page_size=100).next(page(body, 1)) == 2
     eager = paginator("offset", limit=3, stop_on_short_page=True)
-    assert eager.next(page(body, 0)) == End("short page", said=False)
+    assert eager.next(page(body, 0)) == End("short page", guessed=True, beyond=2)
     assert eager.next(page(b'{"data":[{},{},{}]}', 0)) == 3
 
 
@@ -348,15 +350,65 @@ def test_a_signal_that_cannot_be_read_is_an_error(settings: dict[str, Any], sign
         paging.next(page(body, 1))
 
 
-@pytest.mark.parametrize("kind", ["page_number", "offset"])
+@pytest.mark.parametrize(("kind", "beyond"), [("page_number", 12), ("offset", 16)])
 @pytest.mark.parametrize(
-    ("signal", "value"), [("more_path", "true"), ("end_path", "false"), ("total_path", "12"), ("total_pages_path", "4")]
+    ("signal", "value"), [("more_path", "true"), ("end_path", "false"), ("total_path", "22"), ("total_pages_path", "4")]
 )
-def test_an_empty_page_that_is_not_the_last_is_an_error(kind: str, signal: str, value: str) -> None:
-    """An API that gives no more than so many records, and says that there are more, did not say that it ended."""
+def test_an_empty_page_that_is_not_the_last_is_passed(kind: str, beyond: int, signal: str, value: str) -> None:
+    """A page whose rows are all hidden is empty; where the API says that there is more, reading goes on beyond it."""
     paging = paginator(kind, **{signal: "x"})
+    asked = page(b'{"data":[],"x":%b}' % value.encode(), 11, number=3, before=10)
+    assert paging.next(replace(asked, largest_before=5)) == beyond
+
+
+@pytest.mark.parametrize(("kind", "number"), [("page_number", 5), ("offset", 3)])
+def test_an_empty_page_beyond_an_unreached_total_is_an_error(kind: str, number: int) -> None:
+    """An API that gives no more than so many records, and says that there are more, did not say that it ended."""
+    asked = replace(page(b'{"data":[],"x":22}', 20, number=number, before=10), largest_before=5)
+    end = paginator(kind, total_path="x").next(asked)
+    assert isinstance(end, End)
     with pytest.raises(ConfigError, match="page is empty, but `x` says"):
-        paging.next(page(b'{"data":[],"x":%b}' % value.encode(), 11, number=3, before=10))
+        check_end(asked, end, paged=True)
+    assert check_end(replace(asked, least_total=10), end, paged=True) is None  # the others came while it was read
+
+
+def test_an_empty_page_of_keysets_beside_a_signal_is_an_error() -> None:
+    """Without a last record nothing tells where to go on."""
+    keyset = paginator("last_record", field="id", param="after", more_path="more")
+    asked = page(b'{"data":[],"more":true}')
+    end = keyset.next(asked)
+    assert isinstance(end, End)
+    with pytest.raises(ConfigError, match="page is empty, but `more` says"):
+        check_end(asked, end, paged=True)
+
+
+@pytest.mark.parametrize(
+    ("count", "settings", "earlier", "ends"),
+    [
+        (7, {}, 0, True),  # no page size is known, and seven is none
+        (20, {}, 0, False),  # 20 may be the server's page size
+        (20, {"page_size": 50}, 0, True),
+        (20, {"page_size": 20}, 0, False),
+        (20, {"page_size": 50}, 20, False),  # the server caps pages at 20
+        (19, {"page_size": 50}, 20, True),
+    ],
+)
+def test_a_reached_total_ends_only_where_the_page_is_not_full(
+    count: int, settings: dict[str, Any], earlier: int, ends: bool
+) -> None:
+    """A total may be capped, so it proves that rows are missing, and never that none is."""
+    body = json.dumps({"data": [{}] * count, "total": earlier + count}).encode()
+    asked = replace(page(body, 1, number=2, before=earlier), largest_before=earlier)
+    following = paginator("page_number", total_path="total", **settings).next(asked)
+    assert isinstance(following, End) is ends
+
+
+def test_a_total_that_stops_counting_is_no_end() -> None:
+    """Elasticsearch says `relation: gte` beside the total of which it knows no more."""
+    paging = paginator("page_number", total_path="total.value", page_size=10)
+    for relation, following in (("gte", 2), ("eq", End("total reached", said=True))):
+        body = b'{"data":[{},{}],"total":{"value":2,"relation":"%b"}}' % relation.encode()
+        assert paging.next(page(body, 1)) == following
 
 
 def test_an_empty_page_ends_tokens_only_if_asked_for() -> None:
@@ -426,7 +478,7 @@ def test_one_page_is_all_without_pagination() -> None:
 
 def walk(paging: Pagination, answer: Callable[[Request], tuple[dict[str, Any], dict[str, str]]]) -> list[Any]:
     """Read everything that an API has, and fail where it would not end."""
-    guard = LoopGuard(paging.repeats, Limits())
+    guard = LoopGuard(paging, Limits())
     rows: list[Any] = []
     position = paging.first()
     for number in range(1, 1000):
@@ -543,7 +595,7 @@ def test_a_question_is_not_asked_beyond_what_the_api_answers(
     ("settings", "body"),
     [
         ({"type": "cursor", "cursor_path": "next"}, b'{"data":[{}]}'),
-        ({"type": "offset", "limit": 1, "total_path": "total"}, b'{"data":[{}],"total":10}'),
+        ({"type": "offset", "limit": 2, "total_path": "total"}, b'{"data":[{}],"total":10}'),
         ({"type": "page_number", "more_path": "more"}, b'{"data":[{}],"more":false}'),
     ],
 )

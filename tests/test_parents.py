@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.http.requester import Requester
@@ -53,8 +53,8 @@ class Family:
 
     def __init__(self, api: Api, *endpoints: dict[str, Any], **config: Any) -> None:
         self._raw = {"url_base": api.url, "retry": {"max_attempts": 1}, "endpoints": list(endpoints), **config}
-        self._config = configs.load(self._raw)
-        self._requester = Requester(self._config, api.url)
+        self._config = loading.load(self._raw)
+        self._requester = Requester(self._config.http(api.url))
         self.requesters.append(self._requester)
         self.parents = Parents(self._config, self.make)
 
@@ -312,7 +312,7 @@ def test_children_that_are_gone_are_left_out_where_a_rule_says_so(api: Api, tmp_
     assert sorted(record["a"] for record in done.data("a")) == ["0", "1", "3"]
     logs = [log["message"] for log in done.bodies("LOG")]
     for begin in ("Stream repos:", "Stream repos, for the streams below it:"):
-        assert [log for log in logs if log.startswith(f"{begin} 3 records, 1 answers ignored by an error rule")], logs
+        assert [log for log in logs if log.startswith(f"{begin} 3 records, 1 responses ignored by an error rule")], logs
 
 
 @pytest.mark.parametrize("moment", ["while its children are asked for", "after its page"])

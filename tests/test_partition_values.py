@@ -49,7 +49,7 @@ def test_both_spellings(short: Any, form: Any) -> None:
         ({"v": {"values": ["a"], "batch": 0}}, "greater than 0"),
         ({"v": {"value": ["a"]}}, "Extra inputs"),
         ({"v w": ["a"]}, "should match pattern"),
-        ([{"name": "v", "values": ["a"]}, {"name": "v", "values": ["b"]}], "the name `v` stands there twice"),
+        ([{"name": "v", "values": ["a"]}, {"name": "v", "values": ["b"]}], "the name `v` is used twice"),
         (["a", "b"], "valid dictionary"),
     ],
 )

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from source_rest_api.streams.partitions import Partition, Partitions
+from source_rest_api.streams.batch import Partition
+from source_rest_api.streams.partitions import Partitions
 from tests.reading import Reading
 from tests.test_relations import configured
 

@@ -80,4 +80,4 @@ def test_texts_and_what_cannot_be_read() -> None:
     found = reader("n").values(records)
     assert found == [None, 1, None, None, None]
     assert reader("n").unreadable(records, found)[:2] == ('"x"', "nothing")
-    assert max(map(len, reader("n").unreadable(records, found))) <= 80
+    assert max(map(len, reader("n").unreadable(records, found))) <= len("…") + 80

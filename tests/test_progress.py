@@ -14,8 +14,8 @@ from source_rest_api.cursors.cursors import CursorValue, DatetimeCursor, Slice
 from source_rest_api.formats.datetimes import write
 from source_rest_api.state import state
 from source_rest_api.state.progress import Progress
+from source_rest_api.state.progress_events import Bookmark, PageProgress, Planned
 from source_rest_api.state.state import READABLE
-from source_rest_api.streams.batch import Bookmark, PageProgress, Planned
 from source_rest_api.streams.resume import tasks
 
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)

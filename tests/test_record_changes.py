@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api import Connector
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
 from tests import reading
@@ -44,7 +44,7 @@ class Reading(reading.Reading):
 def problem(**endpoint: Any) -> str:
     """What is said of an endpoint."""
     with pytest.raises(ConfigError) as caught:
-        config.load({"url_base": "https://h", "endpoints": [{"name": "items", "path": "items", **endpoint}]})
+        loading.load({"url_base": "https://h", "endpoints": [{"name": "items", "path": "items", **endpoint}]})
     return str(caught.value)
 
 
@@ -79,7 +79,7 @@ def test_filter(api: Api, condition: Any, kept: list[int]) -> None:
     """A condition on the record keeps or drops it; what is null or not there is nothing, never an error."""
     got = Reading(api, filter=condition)
     assert got.ids == kept
-    assert (got.stream.ledger["records"], got.stream.ledger["left_out"]) == (3, 3 - len(kept))
+    assert (got.stream.stats["records"], got.stream.stats["left_out"]) == (3, 3 - len(kept))
 
 
 def test_a_stream_that_only_filters_keeps_bytes(api: Api) -> None:
@@ -225,7 +225,7 @@ def test_state_moves_past_what_a_filter_leaves_out(tmp_path: Path, api: Api) -> 
     assert done.code == 0
     assert done.data("items") == rows[:1]
     assert "2024-04-01T00:00:00Z" in json.dumps(done.states[-1])
-    assert any("2 records, 1 of them left out by filters" in log["message"] for log in done.bodies("LOG"))
+    assert any("2 records, 1 of them filtered out" in log["message"] for log in done.bodies("LOG"))
 
 
 def test_check_says_what_filters_leave(api: Api) -> None:
@@ -252,7 +252,7 @@ def test_values_that_cannot_be_cast_are_left_and_counted(api: Api, caplog: pytes
     body = [{"n": "1"}, {"n": "secret"}, {"n": [2]}, {}]
     got = Reading(api, body, cast={"n": "number"})
     assert got.records == [{"n": 1}, {"n": "secret"}, {"n": [2]}, {}]
-    assert "2 values left uncast" in got.stream.ledger.summary(0)
+    assert "2 values not cast" in got.stream.stats.summary(0)
     assert caplog.text.count("`n` is left as it came where it cannot be cast to number") == 1
     assert "secret" not in caplog.text
 

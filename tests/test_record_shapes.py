@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
 
@@ -165,4 +165,4 @@ def test_options_that_exclude_each_other() -> None:
     """The config says so at once, with the endpoint."""
     endpoint = {"name": "e", "path": "/e", "records_path": "a", "records_paths": ["b"]}
     with pytest.raises(ConfigError, match=r"endpoints\[0\]: `records_path` and `records_paths` exclude each other"):
-        config.load({"url_base": "https://h", "endpoints": [endpoint]})
+        loading.load({"url_base": "https://h", "endpoints": [endpoint]})

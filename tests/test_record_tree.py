@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.records import tree as record_tree
 
@@ -42,3 +43,42 @@ def test_what_is_not_looked_into_stays_undecoded() -> None:
     list(record_tree.places(tree, ("a", "b")))
     assert isinstance(tree["c"], Raw)
     assert bytes(record_tree.raw(tree)) == b'{"a":{"b":1.0},"c":{"d": 2.0}}'
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "a.b", "0"]), JSON), st.lists(st.sampled_from("ab0"), min_size=1))
+def test_a_decoded_value_is_found_where_an_undecoded_one_is(record: dict[str, Any], path: list[str]) -> None:
+    """Templates' parents and the bytes of records are followed by one rule."""
+    there = raw_json.find(Raw(json.dumps(record).encode()), path)
+    assert record_tree.find(record, path) == (None if there is None else json.loads(bytes(there)))
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "a.b", "0"]), JSON), st.lists(st.sampled_from("ab0"), min_size=1))
+def test_what_is_put_is_found(record: dict[str, Any], path: list[str]) -> None:
+    """At the same path, if there is room for it."""
+    tree = raw_json.fields(Raw(json.dumps(record).encode()))
+    try:
+        record_tree.put(tree, tuple(path), "new", "add_fields")
+    except ConfigError as error:
+        assert "no place for" in error.message  # noqa: PT017 -- it is raised for some records only
+        return
+    found = raw_json.find(record_tree.raw(tree), path)
+    assert found is not None
+    assert json.loads(bytes(found)) == "new"
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("a.b", 1),
+        ("a.c", "absent"),
+        ("n.x", None),
+        ("l.1", None),
+        ("l.x", "absent"),
+        ("l.--1", "absent"),
+        ("t.x", "absent"),
+    ],
+)
+def test_a_null_on_the_way_is_no_missing_key(path: str, found: Any) -> None:
+    """Nor is an array that is shorter; anything else without the key lacks it."""
+    record = {"a": {"b": 1}, "n": None, "l": [0], "t": "text"}
+    assert record_tree.find(record, path.split("."), "absent") == found

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from source_rest_api.config import config, stream_references
+from source_rest_api.config import loading, stream_references
 from source_rest_api.config.config import Config
 
 
 def configured(*endpoints: dict[str, Any], **paths: str) -> Config:
     """A config with these endpoints, unchecked."""
     named = [{"name": name, "path": path} for name, path in paths.items()]
-    return config.validated({"url_base": "https://h", "endpoints": [*named, *endpoints]}, Config)
+    return loading.validated({"url_base": "https://h", "endpoints": [*named, *endpoints]}, Config)
 
 
 def parent(loaded: Config, name: str) -> str | None:
@@ -62,7 +62,10 @@ def test_names_with_other_characters() -> None:
     [
         ({"path": "/{{ p.id }}/{{ p.owner.login }}"}, ["id", "owner"]),
         ({"path": "/{{ p['a.b'] }}"}, ["a.b"]),
-        ({"path": "/{{ p.id }}", "include_from_parent": {"x": "stars", "y": "p.owner.id"}}, ["id", "owner", "stars"]),
+        (
+            {"path": "/{{ p.id }}", "include_from_parent": {"x": "stars", "y": "p.owner.id"}},
+            ["id", "owner", "owner.id", "stars"],
+        ),
         ({"path": "/x", "params": {"v": "{{ v }}"}, "partitions": {"v": "{{ p.members }}"}}, ["members"]),
         ({"path": "/{{ p.get('id') }}"}, None),
         ({"path": "/{{ p.items }}"}, None),

@@ -11,12 +11,12 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.cursors.cursors import CursorValue, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
-from source_rest_api.streams.partitions import Partition
+from source_rest_api.streams.batch import Partition
 from source_rest_api.streams.request_builder import RequestBuilder
 from tests.api import JSON, Api, Call
 
@@ -37,7 +37,7 @@ def build(
     """The request of an endpoint with these settings, below these defaults."""
     parents = [{"name": name, "path": "/"} for name in (partition or Partition()).records]
     raw = {"url_base": "https://h/v1", "endpoints": [{"name": "a", "path": "/a", **settings}, *parents], **defaults}
-    loaded = config.load(raw)
+    loaded = loading.load(raw)
     builder = RequestBuilder(loaded, loaded.streams[0], raw)
     return builder.build(partition or Partition(), interval or Slice(), position)
 
@@ -65,7 +65,7 @@ def test_a_plain_request() -> None:
 def test_base_and_path(base: str, path: str, url: str) -> None:
     """One slash stands between them, and the path cannot leave the origin."""
     raw = {"url_base": base, "endpoints": [{"name": "a", "path": path}]}
-    loaded = config.load(raw)
+    loaded = loading.load(raw)
     builder = RequestBuilder(loaded, loaded.streams[0], {**raw, "v": 2, "base": "https://other"})
     assert builder.build(Partition(), Slice(), None).url == url
 
@@ -97,7 +97,7 @@ def test_base_and_path_are_joined_by_one_slash(base: list[str], path: list[str],
     """However many slashes the config writes where they meet."""
     endpoint = {"name": "a", "path": "/" * after + "/".join(path)}
     raw = {"url_base": "/".join(["https://h", *base]) + "/" * before, "endpoints": [endpoint]}
-    loaded = config.load(raw)
+    loaded = loading.load(raw)
     url = RequestBuilder(loaded, loaded.streams[0], raw).build(Partition(), Slice(), None).url
     assert url == "/".join(["https://h", *base, *path])
 
@@ -196,7 +196,7 @@ def test_paging_of_the_api_is_the_default() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"params": {"x": "{{ stream_interval.start_time }}"}}, "no attribute 'start_time'"),
+        ({"params": {"x": "{{ stream_interval.start_time }}"}}, "set `incremental` and `start_date`"),
         ({"path": "/{{ config['id'] }}"}, "no attribute 'id'"),
         ({"path": "/{{ config['_empty'] }}/x"}, "cannot stand as a part"),
         ({"body": {"type": "json", "value": ["{{ config['id'] }}"]}}, "no attribute 'id'"),
@@ -215,7 +215,7 @@ def test_requests_do_not_share_anything() -> None:
         "url_base": "https://h",
         "endpoints": [{"name": "a", "path": "/a", "body": {"type": "json", "value": {"x": []}}}],
     }
-    loaded = config.load(raw)
+    loaded = loading.load(raw)
     builder = RequestBuilder(loaded, loaded.streams[0], raw)
     first = builder.build(Partition(), Slice(), None)
     assert isinstance(first.body, JsonPayload)

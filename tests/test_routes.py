@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 from base64 import b64encode
 from contextlib import closing, contextmanager, suppress
@@ -11,27 +12,35 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests_mock
+from msgspec.structs import replace
 from requests import ConnectTimeout, PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from source_rest_api.config.config import load
+from source_rest_api.config.loading import load
 from source_rest_api.errors import TransientError
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
+from source_rest_api.read_stats import ReadStats
 from tests.api import Answer, Api
 from tests.authority import Authority
+from tests.sign_in import Clock, signed_in
+from tests.transports import TRANSPORTS, pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from source_rest_api.http import response
+    from source_rest_api.http.transport import TransportName
+
 AUTHORITY = Authority()
 
 
-def requester(url: str, **more: Any) -> Requester:
+def requester(url: str, transport: TransportName = "own", **more: Any) -> Requester:
     """Ask an API without patience."""
     raw = {"url_base": url, "endpoints": [{"name": "x", "path": "/x"}], "retry": {"max_attempts": 1}, **more}
-    return Requester(load(raw), url)
+    config = load(raw)
+    return Requester(replace(config.http(url), transport=transport), credentials=signed_in(config))
 
 
 def get(asking: Requester, url: str, **headers: str) -> bytes:
@@ -136,14 +145,15 @@ def test_an_answer_without_an_end_is_closed(api: Api) -> None:
     api.get("/x")(lambda _: Answer(raw=b"HTTP/1.1 200 OK\r\n\r\n[]"))
     with requester(api.url) as asking:
         assert [get(asking, f"{api.url}/x") for _ in range(2)] == [b"[]", b"[]"]
-        (route,) = asking.sender.connections.routes.by_origin.values()
+        (route,) = pools(asking).values()
         assert route.pool.num_connections == 2
 
 
 def test_what_others_mount_is_asked() -> None:
     """Tests of connectors use requests-mock, which answers in place of the network: headers, body and failures."""
     url = "https://api.example.com"
-    with requests_mock.Mocker() as mock, requester(url, authentication={"type": "bearer", "token": "t"}) as asking:
+    bearer = {"type": "bearer", "token": "t"}
+    with requests_mock.Mocker() as mock, requester(url, "requests", authentication=bearer) as asking:
         mock.get(f"{url}/x", [{"text": "[1]", "headers": {"X-A": "b"}}, {"exc": ConnectTimeout}])
         body, header = asking.fetch(Request("GET", f"{url}/x", {"q": "a b"}), lambda r: (r.body, r.headers["x-a"]))
         assert (body, header) == (b"[1]", "b")
@@ -163,5 +173,55 @@ def test_what_is_put_in_place_of_adapters_is_asked(monkeypatch: pytest.MonkeyPat
         return answer
 
     monkeypatch.setattr(HTTPAdapter, "send", send)
-    with requester("https://api.example.com") as asking:
+    with requester("https://api.example.com", "requests") as asking:
         assert get(asking, "https://api.example.com/x") == b"[]"
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer("[1, 2]", cut=3),
+        Answer("[1, 2]", cut=3, chunked=True),
+        Answer("[1, 2]", reset=True),
+        Answer(raw=b"no HTTP\r\n\r\n"),
+        Answer(gzip.compress(b"[1, 2]")[:-9], headers={"Content-Encoding": "gzip"}),
+    ],
+)
+def test_half_an_answer_is_none(api: Api, answer: Answer, transport: TransportName) -> None:
+    """Whatever sends, a cut body or a lost connection is an error to try again."""
+    api.get("/x")(lambda _: answer)
+    with requester(api.url, transport, retry={"max_attempts": 2}) as asking:
+        asking._jitter = lambda: -2.0
+        with pytest.raises(TransientError, match="Tried 2 times"):
+            get(asking, f"{api.url}/x")
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_who_reads_a_body_while_it_arrives_may_take_time(api: Api, transport: TransportName) -> None:
+    """`request_timeout` bounds the wait for the API, not that for the destination."""
+    whole = b"x" * (3 << 20)
+    api.get("/x")(lambda _: Answer(whole))
+    clock = Clock()
+    config = load({"url_base": api.url, "endpoints": [{"name": "x", "path": "/x"}], "request_timeout": 5})
+
+    def read(response: response.Response) -> Iterator[bytes]:
+        for chunk in response.chunks:
+            clock.now += 100
+            yield chunk
+
+    with Requester(replace(config.http(api.url), transport=transport), clock=clock) as asking:
+        assert b"".join(asking.stream(Request("GET", f"{api.url}/x"), read, ReadStats())) == whole
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_cookies_of_the_api_are_sent_back(api: Api, transport: TransportName) -> None:
+    """As a browser does, whatever sends."""
+    api.get("/x")(lambda _: Answer("[]", headers={"Set-Cookie": "session=s1; Path=/"}))
+    with requester(api.url, transport) as asking:
+        for _ in range(2):
+            get(asking, f"{api.url}/x")
+    assert [call.headers["Cookie"] for call in api.requests] == [None, "session=s1"]

@@ -242,8 +242,8 @@ def test_a_path_may_be_a_template(api: Api, option: Any) -> None:
     ("path", "message"),
     [
         ("{{ config.nothing }}", "'dict object' has no attribute 'nothing'"),
-        ("{{ '' }}", "gives no path: it must be keys"),
-        ("data.{{ 'a..b' }}", "gives no path"),
+        ("{{ '' }}", "does not give a path: it must be keys"),
+        ("data.{{ 'a..b' }}", "does not give a path"),
         ("{{ items.x }}", "records_path: its template reads `items`, and may read `config` only"),
         ("{{ config. }}", "records_path: template error"),
     ],

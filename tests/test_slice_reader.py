@@ -89,7 +89,7 @@ def test_rows_that_move_are_noticed(api: Api, request_number: int, what: list[in
     assert reading.error is None
     assert set(ids(reading)) >= before & set(table)
     if what == [-1, -2, -3] and request_number in range(2, 6):
-        assert reading.stream.ledger["drifts"] > 0
+        assert reading.stream.stats["drifts"] > 0
 
 
 @pytest.mark.parametrize("request_number", range(1, 6))
@@ -120,7 +120,7 @@ def test_rows_that_moved_once_are_counted_once(api: Api) -> None:
     """Two rows before the page are gone: the page does not begin as expected, one step back finds the place."""
     moving(api, {2: [-1, -2]})
     reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
-    assert (reading.error, reading.stream.ledger["drifts"]) == (None, 1)
+    assert (reading.error, reading.stream.stats["drifts"]) == (None, 1)
 
 
 PAGES = {"type": "page_number", "page_size_param": "limit", "page_size": 4}
@@ -154,7 +154,7 @@ def test_counted_pages_notice_rows_that_move(
     else:
         reading = Reading(api.url, endpoint)
         assert reading.error is None
-        assert reading.stream.ledger["drifts"] > 0 or what == [-9, -2] or said == "overlap"
+        assert reading.stream.stats["drifts"] > 0 or what == [-9, -2] or said == "overlap"
         found = set(ids(reading))
     assert found >= set(table) & set(range(30))
 
@@ -322,7 +322,7 @@ def test_as_many_rows_as_a_page_may_come(api: Api, pagination: dict[str, Any]) -
 
     reading = Reading(api.url, {"primary_key": "id", "pagination": pagination})
     assert (reading.error, ids(reading)) == (None, list(range(10)))
-    assert reading.stream.ledger["drifts"] == 1
+    assert reading.stream.stats["drifts"] == 1
 
 
 @pytest.mark.parametrize(
@@ -367,3 +367,152 @@ def test_a_page_that_cannot_be_passed_on_ends_its_slice(api: Api) -> None:
         second(_Full())
     assert reader.ended
     assert reader.claim(ahead=False) is None
+
+
+def test_a_forgotten_token_begins_anew(api: Api) -> None:
+    """An API that answers 410 to a sync token wants a full sync: all rows are read, and a new token is saved."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        token = call.arg("token")
+        return Answer({"error": "gone"}, 410) if token == "old" else {"items": [{"id": 1}, {"id": 2}], "sync": "new"}
+
+    endpoint = {"records_path": "items", "incremental": {"type": "token", "token_path": "sync", "start_param": "token"}}
+    reading = Reading(api.url, endpoint, saved={"version": 2, "cursor": "old"})
+    assert (reading.error, ids(reading)) == (None, [1, 2])
+    assert reading.states[-1]["cursor"] == "new"
+    refused = Reading(api.url, endpoint, saved={"version": 2, "cursor": "new"}, params={"token": "old"})
+    assert refused.error is None  # the saved token is sent in place of the parameter
+
+
+@pytest.mark.parametrize("nothing", [Answer({"items": []}), Answer(b"", 204)])
+def test_a_forgotten_position_that_leads_to_nothing_begins_anew(api: Api, nothing: Answer) -> None:
+    """An API that has forgotten a token may answer with an empty page: that is no end of a resumed slice."""
+    pages = {"": ([1, 2], "b"), "b": ([3, 4], "c"), "c": ([5], None)}
+
+    def whole(call: Call) -> Any:
+        rows, following = pages[call.arg("cursor")]
+        return {"items": [{"id": row} for row in rows], "next": following}
+
+    endpoint = {"records_path": "items", "pagination": {"type": "cursor", "cursor_path": "next"}}
+    api.get("/items")(lambda call: whole(call) if call.number < 2 else Answer("down", 500))
+    first = Reading(api.url, endpoint)
+    assert (first.error is not None, ids(first)) == (True, [1, 2, 3, 4])
+    api.get("/items")(lambda call: nothing if call.arg("cursor") == "c" and call.number == 0 else whole(call))
+    second = Reading(api.url, endpoint, saved=first.states[-1])
+    assert (second.error, ids(second)) == (None, [1, 2, 3, 4, 5])
+
+
+@pytest.mark.parametrize("change", [{"records_path": "others"}, {"headers": {"X-Account": "b"}}])
+def test_positions_do_not_outlive_another_question(api: Api, change: dict[str, Any]) -> None:
+    """Under another records path or header a saved position means nothing, so the slice begins at its start."""
+    pages = {"": ([1, 2], "b"), "b": ([3, 4], None)}
+
+    def whole(call: Call) -> Any:
+        rows, following = pages[call.arg("cursor")]
+        return {name: [{"id": row} for row in rows] for name in ("items", "others")} | {"next": following}
+
+    endpoint = {"records_path": "items", "pagination": {"type": "cursor", "cursor_path": "next"}}
+    api.get("/items")(lambda call: whole(call) if call.number < 1 else Answer("down", 500))
+    first = Reading(api.url, endpoint)
+    assert ids(first) == [1, 2]
+    api.get("/items")(whole)
+    assert ids(Reading(api.url, endpoint, saved=first.states[-1])) == [3, 4]
+    assert ids(Reading(api.url, {**endpoint, **change}, saved=first.states[-1])) == [1, 2, 3, 4]
+
+
+def test_a_full_refresh_of_a_sorted_stream(api: Api) -> None:
+    """Order is a matter of the cursor, which a full refresh does not move: it reads all pages, and nothing breaks."""
+    rows = [{"id": n, "at": f"2024-01-0{n}T00:00:00Z"} for n in range(1, 6)]
+    api.get("/items")(lambda call: rows[(int(call.arg("page")) - 1) * 2 :][:2])
+    incremental = {"cursor_field": "at", "start_param": "since", "sorted": True}
+    endpoint = {"name": "items", "path": "items", "primary_key": "id", "incremental": incremental}
+    config = {"url_base": api.url, "start_date": "2024-01-01T00:00:00Z", "pagination": {"type": "page_number"}}
+    session = Connector().session({**config, "endpoints": [endpoint]})
+    lines = b"".join(session.read(catalog(items="full_refresh"), {})).splitlines()
+    found = [message["record"]["data"]["id"] for message in map(json.loads, lines) if message["type"] == "RECORD"]
+    assert (found, session.complete) == ([1, 2, 3, 4, 5], True)
+
+
+def test_what_an_earlier_run_reached_is_written_as_the_records_write_it(api: Api) -> None:
+    """A strict API takes dates only: after a run that broke off, the next one asks from a date."""
+    rows = [{"id": n, "day": f"2024-05-{n:02d}"} for n in range(1, 9)]
+    asked: list[str] = []
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        since = call.arg("from")
+        asked.append(since)
+        if len(since) > 10:
+            return Answer({"message": "from must be a date"}, 400)
+        offset = int(call.arg("offset"))
+        found = [row for row in rows if str(row["day"]) >= since]
+        return Answer("down", 500) if call.number == 1 else found[offset : offset + 4]
+
+    cursor = {"cursor_field": "day", "start_param": "from"}
+    endpoint = {"primary_key": "id", "pagination": OFFSET, "incremental": cursor}
+    first = Reading(api.url, endpoint, start_date="2024-01-01")
+    assert first.error is not None
+    saved = first.states[-1]
+    [entry] = saved["reading"]["slices"]
+    entry["end"] = "2024-05-20T10:00:00.123456Z"  # when that run began
+    second = Reading(api.url, endpoint, start_date="2024-01-01", saved=saved)
+    assert second.error is None
+    assert asked[-1] == "2024-05-20"
+    assert {*ids(first), *ids(second)} == set(range(1, 9))
+    assert all(len(since) == 10 for since in asked)
+
+
+def test_a_sync_does_not_begin_before_the_start_date(api: Api) -> None:
+    """An API keeps its rows for a while only, and refuses to be asked from an older state."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        return Answer({"message": "too old"}, 400) if call.arg("from") < "2024-03" else [{"id": 1, "at": "2024-05-01"}]
+
+    incremental = {"cursor_field": "at", "start_param": "from", "start_date": "2024-03-01"}
+    reading = Reading(api.url, {"incremental": incremental}, saved={"version": 2, "cursor": "2024-01-01"})
+    assert (reading.error, ids(reading)) == (None, [1])
+
+
+def test_a_cursor_that_is_added_to_the_records_moves_the_state(api: Api) -> None:
+    """An API whose rows do not say their day is asked day by day; the day that the request knows is the cursor."""
+    api.get("/items/{day}")(lambda call: [{"id": call.path_params["day"]}])
+    endpoint = {
+        "path": "items/{{ stream_interval.start_time }}",
+        "add_fields": {"day": "{{ stream_interval.start_time }}"},
+        "primary_key": "day",
+        "incremental": {
+            "cursor_field": "day",
+            "mode": "server_filter",
+            "format": "%Y-%m-%d",
+            "step": "P1D",
+            "end_inclusive": True,
+            "start_date": "2024-05-01",
+            "end_date": "2024-05-03",
+        },
+    }
+    reading = Reading(api.url, endpoint)
+    assert reading.error is None
+    assert sorted(record["day"] for record in reading.records) == ["2024-05-01", "2024-05-02", "2024-05-03"]
+    assert reading.states[-1]["cursor"] == "2024-05-03"
+    api.requests.clear()
+    assert Reading(api.url, endpoint, saved=reading.states[-1]).error is None
+    assert len(api.requests) == 1
+
+
+def test_a_template_may_ask_whether_there_is_a_token(api: Api) -> None:
+    """An API wants its token alone on further pages: a template that leaves out parameters there still sends it."""
+    pages = {"": ([1, 2], "b"), "b": ([3], None)}
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.arg("page_info") and call.arg("status"):
+            return Answer({"message": "no parameters beside the token"}, 400)
+        rows, following = pages[call.arg("page_info")]
+        return {"items": [{"id": row} for row in rows], "next": following}
+
+    paging = {"type": "cursor", "cursor_path": "next", "cursor_param": "page_info"}
+    params = {"status": "{{ none if next_page_token else 'any' }}"}
+    reading = Reading(api.url, {"records_path": "items", "pagination": paging, "params": params})
+    assert (reading.error, ids(reading)) == (None, [1, 2, 3])

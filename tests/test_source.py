@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+import requests_mock
 from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteMessageSerializer,
@@ -186,3 +187,14 @@ def test_a_changed_config_is_given_to_the_platform_at_once(capfd: pytest.Capture
     assert message.control is not None
     assert message.control.connectorConfig is not None
     assert message.control.connectorConfig.config["authentication"]["refresh_token"] == "R1-secret"
+
+
+def test_tests_that_replace_requests_work() -> None:
+    """The suites of other connectors patch `requests`: what they answer is what is read."""
+    with requests_mock.Mocker() as mock:
+        mock.get("https://api.example.com/rows", text='[{"id": 1}]')
+        raw = {"url_base": "https://api.example.com", "endpoints": [{"name": "rows", "path": "/rows"}]}
+        chosen = ConfiguredAirbyteCatalogSerializer.load(catalog(rows="full_refresh"))
+        messages = list(SourceRestApi().read(LOG, raw, chosen))
+    assert [m.record.data for m in messages if m.record] == [{"id": 1}]
+    assert len(mock.request_history) == 1

@@ -11,7 +11,7 @@ import pytest
 from airbyte_cdk.models import AirbyteMessageSerializer
 from airbyte_cdk.test.standard_tests._spec_lint import find_secret_marking_errors
 
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.config.config import Config
 from source_rest_api.connector import Connector
 from source_rest_api.http.request_body import JsonBody
@@ -223,13 +223,13 @@ def test_a_group_that_is_left_alone_is_unset(name: str) -> None:
     for group in ({}, {"params": []} if name == "deletions" else {"keep": []}):
         filled = {"url_base": "http://h", "endpoints": [{"name": "e", "path": "e", name: group}]}
         jsonschema.validate(filled, FORM)
-        assert getattr(config.load(filled).streams[0], name) is None
+        assert getattr(loading.load(filled).streams[0], name) is None
 
 
 def test_a_filled_form_is_a_config() -> None:
     """What the form gives passes the platform's check and ours."""
     jsonschema.validate(FILLED, FORM)
-    loaded = config.load(FILLED)
+    loaded = loading.load(FILLED)
     _, issues, more = loaded.streams
     assert issues.include_from_parent == {"repo": "owner.name"}
     assert issues.json_schema == {"type": "object", "properties": {}}

@@ -154,3 +154,17 @@ def test_a_large_state_is_not_told_in_full() -> None:
     with pytest.raises(ConfigError) as caught:
         state.load("s", {"cursors": {f"ü{n}": "2024-01-01" for n in range(10_000)}})
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"version": 2, "reading": {"mode": "incremental", "of": "#", "began_at": "yesterday"}},
+        {"version": 2, "cursors": {"p": "1"}, "missing": {"p": "long ago"}},
+        {"version": 2, "rows": {"of": "#", "swept_at": "?"}},
+    ],
+)
+def test_garbage_in_a_moment_is_an_error_that_says_so(value: dict[str, Any]) -> None:
+    """A state that somebody has edited is refused as such, and ends in no traceback."""
+    with pytest.raises(ConfigError, match="is not one of this connector"):
+        state.load("s", value)

@@ -15,7 +15,7 @@ from source_rest_api.connector import Connector
 from source_rest_api.deletions import known_rows
 from source_rest_api.formats import datetimes
 from source_rest_api.protocol.catalog import ConfiguredStream
-from source_rest_api.streams.batch import Swept
+from source_rest_api.state.progress_events import Swept
 from source_rest_api.sync.stream_read import OutputBlock, StreamRun
 from tests.api import Answer
 from tests.process import catalog, run, start
@@ -230,7 +230,9 @@ def test_a_row_is_gone_when_two_sweeps_did_not_have_it(api: Api) -> None:
     assert copy.sync() == [3, 8]
     data = records(copy.messages)
     assert data[0] == {"id": 3, "at": "2024-06-04T12:00:00Z", "_ab_cdc_deleted_at": "2024-06-04T12:00:00Z"}
-    assert "1 sweeps for deleted rows, 8 rows followed, 8 rows met by a sweep, 5 pages of it" in copy.logs
+    assert (
+        "1 sweeps for deleted rows, 8 rows tracked, 8 rows found by the sweep, 5 pages read by the sweep" in copy.logs
+    )
     assert copy.sync() == []
 
 
@@ -688,7 +690,7 @@ def test_the_story_as_a_process(tmp_path: Path, api: Api) -> None:
     messages += done.messages
     assert set(tombs(done.messages)) == dead
     assert view(records(messages)) == shop.rows
-    assert re.search(r"3 records, 3 of them tell of deleted rows, .*, 57 rows followed", logs(done.messages))
+    assert re.search(r"3 records, 3 of them delete records, .*, 57 rows tracked", logs(done.messages))
     shop.rows[30] = {"id": 30, "at": written(datetime.now(timezone.utc)), "version": 1}
     done = run(tmp_path, "read", config=config, catalog=catalog_, state=done.states[-1:])
     messages += done.messages
@@ -696,4 +698,4 @@ def test_the_story_as_a_process(tmp_path: Path, api: Api) -> None:
     assert view(records(messages)) == shop.rows
     done = run(tmp_path, "read", config=config, catalog=catalog_, state=done.states[-1:])
     assert not tombs(done.messages)
-    assert "58 rows followed" in logs(done.messages)
+    assert "58 rows tracked" in logs(done.messages)

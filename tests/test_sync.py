@@ -15,14 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from source_rest_api.config import config as configs
+from source_rest_api.config import loading
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import ConfigError, Stopped, TransientError
 from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.requester import Requester
 from source_rest_api.protocol.catalog import ConfiguredStream
 from source_rest_api.protocol.messages import Messages
-from source_rest_api.streams.batch import Batch, Bookmark, PageProgress, Planned
+from source_rest_api.state.progress_events import Bookmark, PageProgress, Planned
+from source_rest_api.streams.batch import Batch
 from source_rest_api.streams.stream import Stream
 from source_rest_api.sync.stream_read import StreamRun
 from source_rest_api.sync.sync import Sync
@@ -79,8 +80,8 @@ class Scripted(Stream):
     """A stream of one scripted slice."""
 
     def __init__(self, steps: list[Any]) -> None:
-        config = configs.load({"url_base": "http://h", "endpoints": [{"name": "e", "path": "e"}]})
-        super().__init__(config, config.streams[0], Requester(config, "http://h"), {})
+        config = loading.load({"url_base": "http://h", "endpoints": [{"name": "e", "path": "e"}]})
+        super().__init__(config, config.streams[0], Requester(config.http("http://h")), {})
         self.steps = steps
 
     def plan(self, *_: Any) -> Iterator[Any]:

@@ -20,6 +20,7 @@ CONTEXT: dict[str, Any] = {
     "config": {"start_date": "2024-01-01", "token": "zq7hush", "n": None, "list": [1], "on": True, "items": "mine"},
     "repos": {"name": "a/b", "id": 12345678901234567890123, "price": Decimal("1.10"), "owner": {"login": "me"}},
     "stream_interval": {},
+    "stream_slice": {},
 }
 
 
@@ -49,6 +50,7 @@ def test_single_braces_are_text(text: str) -> None:
     ("text", "filled"),
     [
         ("{{ config['start_date'] }}", "2024-01-01"),
+        ("{{ stream_interval.start_time or '2024-01-01' }}", "2024-01-01"),
         ("{{ config.start_date }}T00:00:00Z", "2024-01-01T00:00:00Z"),
         ("{{ repos.id }}", "12345678901234567890123"),
         ("{{ repos.price }}", "1.10"),
@@ -95,7 +97,9 @@ def test_data_arrives_as_it_is(value: str) -> None:
         ("{{ nobody }}", "'nobody' is undefined"),
         ("{{ config.start_dat }}", "'dict object' has no attribute 'start_dat'"),
         ("{{ config['start_dat'] }}", "'dict object' has no attribute 'start_dat'"),
-        ("{{ stream_interval.start_time }}", "'dict object' has no attribute 'start_time'"),
+        ("{{ stream_interval.start_time }}", "`stream_interval.start_time` has no value"),
+        ("{{ stream_slice['start_time'] }}", "set `incremental` and `start_date`"),
+        ("{{ config.start_time }}", "'dict object' has no attribute 'start_time'"),
         ("{{ repos.owner.name.first }}", "'dict object' has no attribute 'name'"),
         ("{{ config.n }}", "null"),
         ("{{ none }}", "null"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +24,7 @@ from tests.sign_in import Session, TokenApi
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).parent.parent
 NOW = 1_700_000_000.0
 
 
@@ -66,7 +71,7 @@ def test_a_token_that_the_api_refuses_is_renewed_once(api: TokenApi) -> None:
         api.valid = set()
         assert session.get() == b"[]"
         api.get("/x")(lambda _: Answer({}, 401))
-        with pytest.raises(ConfigError, match=r"HTTP 401.*check the credentials"):
+        with pytest.raises(ConfigError, match=r"HTTP 401.*Check the credentials"):
             session.get()
     assert api.issued == 3
 
@@ -151,6 +156,8 @@ def test_minted_tokens_are_masked(api: TokenApi) -> None:
         ("2023-11-14T23:14:20+01:00", {}, 60.0),
         ("2023-11-14T22:14:20Z", {"Date": "Tue, 14 Nov 2023 22:14:10 GMT"}, 10.0),
         ("2023-11-14T22:14:20Z", {"Date": "soon"}, 60.0),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", {}, 60.0),
+        ("0001-01-01T00:00:00Z", {}, 7.0),
     ],
 )
 def test_expiry(value: Any, headers: dict[str, str], life: float) -> None:
@@ -164,3 +171,40 @@ def test_expiry_that_is_none(value: Any) -> None:
     """What cannot be a time, or is past, is an error."""
     with pytest.raises(ConfigError):
         access_token.life(Response(200, {}, b"", ""), msgspec.Raw(msgspec.json.encode(value)), 7.0, NOW)
+
+
+PROGRAM = """
+import json, sys
+from tests.sign_in import Session
+
+with Session(json.loads(sys.argv[1])) as session:
+    session.get()
+print("jinja2" in sys.modules)
+"""
+OAUTH = {"type": "oauth2", "client_id": "a", "client_secret": "b"}
+JWT = {"type": "jwt", "algorithm": "HS256", "key": "k" * 32}
+
+
+@pytest.mark.parametrize(
+    ("authentication", "needed"),
+    [
+        ({"type": "bearer", "token": "t"}, False),
+        ({"type": "api_key", "api_key": "k"}, False),
+        ({"type": "api_key", "api_key": "k", "value": "Key {{ api_key }}"}, True),
+        ({"type": "basic", "username": "ada"}, False),
+        ({**OAUTH, "token_url": "URL"}, False),
+        ({**OAUTH, "token_url": "URL", "place": {"value": "Token {{ token }}"}}, True),
+        ({"type": "login", "login_url": "URL", "username": "a", "password": "b", "token_path": "access_token"}, False),
+        (JWT, False),
+        ({**JWT, "token_url": "URL"}, False),
+    ],
+)
+def test_signing_in_with_the_defaults_needs_no_templates(
+    api: TokenApi, authentication: dict[str, Any], needed: bool
+) -> None:
+    """The first request does not wait for Jinja unless the config has a template."""
+    api.get("/x")(lambda _: [])
+    config = json.dumps(api.config(**authentication)).replace("URL", f"{api.url}/token")
+    done = subprocess.run([sys.executable, "-c", PROGRAM, config], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{needed}\n"
+    assert len(api.asked()) == ("URL" in authentication.values())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from source_rest_api.config import config
+from source_rest_api.config import loading
 from source_rest_api.deletions.tombstones import tombstones
 
 AT = datetime(2024, 6, 1, 12, 30, 15, 250_000, tzinfo=timezone.utc)
@@ -18,7 +18,7 @@ LATER = "2024-06-01T15:00:00.5+02:00"
 def tombstone(incremental: Any, newest: str | None, key: bytes = b"[7]", **endpoint: Any) -> dict[str, Any]:
     """The record for one key."""
     given = {"name": "e", "path": "e", "primary_key": "id", "incremental": incremental, "deletions": {"every": "P1D"}}
-    loaded = config.load({"url_base": "http://h", "endpoints": [{**given, **endpoint}]}).streams[0]
+    loaded = loading.load({"url_base": "http://h", "endpoints": [{**given, **endpoint}]}).streams[0]
     assert loaded.incremental
     mark = None if newest is None else loaded.incremental.mark(newest)
     [made] = tombstones(loaded, [key], AT, mark)

@@ -190,7 +190,7 @@ def test_the_content_types_charset_goes_first(api: Api) -> None:
     api.get("/orders")(lambda _: Answer(body, headers={"Content-Type": "text/xml; charset=ISO-8859-1"}))
     assert read(api, records_path="a.b") == [{"c": "é"}]
     api.get("/orders")(lambda _: Answer(body, headers={"Content-Type": "text/xml; charset=utf-8"}))
-    with pytest.raises(BrokenAnswerError, match=r"not valid UTF-8; if it stays so, set `decoder\.encoding`"):
+    with pytest.raises(BrokenAnswerError, match=r"not valid UTF-8: if this persists, set `decoder\.encoding`"):
         read(api, records_path="a.b")
     assert read(api, records_path="a.b", decoder={"encoding": "latin-1"}) == [{"c": "é"}]
 

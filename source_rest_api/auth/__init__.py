@@ -1,1 +1,1 @@
-"""Authenticators, and the credentials that they make for a session."""
+"""Authenticators, and the credentials that they create for a session."""

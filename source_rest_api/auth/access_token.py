@@ -1,11 +1,8 @@
-"""Tokens that are asked for: how long they live, and how all threads of a session share one."""
+"""Access tokens: their lifetime, their place in a request, and how all threads of a session share one."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -14,7 +11,7 @@ from pydantic import Field, model_validator
 from source_rest_api.auth.credentials import Location, check_name, check_names, put
 from source_rest_api.errors import ConfigError, SourceError
 from source_rest_api.formats import raw_json
-from source_rest_api.formats.datetimes import parse
+from source_rest_api.http import server_time
 from source_rest_api.model import Model, Text
 from source_rest_api.templates import templates
 
@@ -30,29 +27,30 @@ if TYPE_CHECKING:
     from source_rest_api.http.credentials import Auth
     from source_rest_api.http.response import Response
 
-_NUMBER = re.compile(r"-?\d{1,15}(\.\d+)?", re.ASCII)
-_MOMENT = 10**9
-"""A number from here on is seconds since 1970, not a life of 30 years."""
-_MILLISECONDS = 10**11
-"""And from here on milliseconds."""
+_YEAR_2001 = 1e9
+"""Seconds since 1970. Some servers send an earlier date, such as year 1, for a token without expiry."""
+_LONGEST = 1e9
+"""Seconds. A lifetime of 31 years or more is ignored."""
 
 
 class TokenLocation(Model):
-    """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
+    """The place of the token in a request; by default `Authorization: Bearer <token>`."""
 
     location: Location = Field(default="header", alias="in")
-    """Where the token goes."""
+    """The part of the request that carries the token."""
     name: str = "Authorization"
-    """Name of the header, parameter, cookie or field; in a JSON body dots lead into inner objects."""
+    """Name of the header, query parameter, cookie or field. In a JSON body, dots lead into inner objects."""
     value: Text | None = None
-    """Template of the value, such as `Token {{ token }}`. By default `Bearer {{ token }}` in `Authorization`, and the
-    token alone elsewhere."""
+    """Template of the value, such as `Token {{ token }}`. By default `Bearer {{ token }}` in `Authorization`, and only
+    the token elsewhere."""
 
     def put(self, request: PreparedRequest, token: str, context: Mapping[str, Any]) -> PreparedRequest:
         """Put the token on a request."""
-        bearer = self.location == "header" and self.name.lower() == "authorization"
-        template = self.value or ("Bearer {{ token }}" if bearer else "{{ token }}")
-        value = templates.render(template, {**context, "token": token})
+        if self.value is not None:
+            value = templates.render(self.value, {**context, "token": token})
+        else:
+            bearer = self.location == "header" and self.name.lower() == "authorization"
+            value = f"Bearer {token}" if bearer else token
         return put(request, self.location, self.name, value)
 
     @model_validator(mode="after")
@@ -64,20 +62,20 @@ class TokenLocation(Model):
 
 @dataclass(frozen=True)
 class Token:
-    """A token as it was given."""
+    """A token as the API issued it."""
 
     value: str = field(repr=False)
     life: float
-    """Seconds from when it was asked for."""
+    """Lifetime in seconds, from the time of the request."""
 
 
 @dataclass(frozen=True, eq=False)
 class _CurrentToken:
-    """The token in use."""
+    """The token in use; puts itself on requests."""
 
     token: str = field(repr=False)
     until: float
-    """When it is renewed, by the session's clock."""
+    """Time on the session's clock at which to renew it."""
     place: TokenLocation
     context: Mapping[str, Any] = field(repr=False)
 
@@ -86,14 +84,14 @@ class _CurrentToken:
 
 
 class SharedToken:
-    """One token for all threads of a session, renewed ahead of its end and when the API refuses it.
+    """One token for all threads of a session, renewed before it expires and when the API rejects it.
 
-    One thread asks for it while the others wait; they get the same token, or the same error.
+    One thread requests it while the others wait; they get the same token, or the same error.
 
     Args:
-        ask: Gets a new token.
-        place: Where it goes.
-        desk: The session.
+        ask: Requests a new token.
+        place: The token's place in a request.
+        desk: The services of the session.
     """
 
     def __init__(self, ask: Callable[[], Token], place: TokenLocation, desk: AuthContext) -> None:
@@ -106,12 +104,12 @@ class SharedToken:
         self._attempts = 0
 
     def current(self) -> Auth:
-        """The token, which is asked for if there is none or it is about to end."""
+        """Return the token; request a new one if there is none or it is about to expire."""
         held = self._held
         return held if held is not None and self._is_fresh(held) else self._newer_than(held)
 
-    def renew(self, used: Auth, refused: Response) -> bool:  # noqa: ARG002 -- a 401 is all there is to know
-        """Get another token than the one that was used, unless another thread did."""
+    def renew(self, used: Auth, refused: Response) -> bool:  # noqa: ARG002 -- a 401 says nothing more
+        """Request a new token in place of the used one, unless another thread already did."""
         self._newer_than(used)
         return True
 
@@ -120,16 +118,19 @@ class SharedToken:
 
     def _newer_than(self, old: Auth | None) -> _CurrentToken:
         attempts = self._attempts
+        # The lock is held during the token request, so that the other threads wait for its result. Lock order: inside
+        # this lock, others take theirs: the gates and the pace of the token's requester, the mask (`learn`) and the
+        # writer to stdout (`replace`). None of them ever requests credentials, so the order is never reversed.
         with self._lock:
             if self._held is not None and self._held is not old and self._is_fresh(self._held):
                 return self._held
             if self._failure is not None and (attempts != self._attempts or isinstance(self._failure, ConfigError)):
-                raise _again(self._failure)
+                raise self._failure.copy()
             try:
                 self._held = self._new()
                 self._failure = None
             except SourceError as error:
-                self._failure = _again(error)
+                self._failure = error.copy()
                 raise
             finally:
                 self._attempts += 1
@@ -143,61 +144,51 @@ class SharedToken:
 
 
 def margin(life: float) -> float:
-    """How many seconds ahead of its end a token is renewed."""
+    """Return the seconds before its expiry at which a token is renewed.
+
+    This is a tenth of its lifetime, but at least a minute, to allow for running requests and clock differences. It is
+    at most half of the lifetime: otherwise, a token of 50 s would be renewed with every request.
+    """
     return min(max(life / 10, 60.0), life / 2)
 
 
 def life(answer: Response, expires: Raw | None, default: float, now: float) -> float:
-    """Seconds that a token lives, by what the answer says: seconds, a date, or seconds or milliseconds since 1970.
+    """Return a token's lifetime in seconds, from the expiry in the response.
 
-    A date is measured by the server's own clock (`Date`), if it tells. What is absent, null or 0 says nothing.
+    The expiry is in seconds, a date, or seconds or milliseconds since 1970. A date is compared with the server's own
+    clock (`Date`), if the response has it. If the expiry is absent, null or 0, the lifetime is `default`.
 
     Raises:
-        ConfigError: It is none of these, or is past.
+        ConfigError: The expiry is in no known format, or is past.
     """
     if expires is None or raw_json.kind(expires) == "null":
         return default
-    text = (raw_json.text(expires) or "").strip()
-    if _NUMBER.fullmatch(text):
-        number = float(text)
-    else:
-        try:
-            number = parse(text).timestamp()
-        except ValueError:
+    found = server_time.named(raw_json.text(expires) or "")
+    if found is None:
+        raise ConfigError(
+            "The expiry in the token response is neither a number of seconds nor a date: check `expires_path`."
+        )
+    seconds = found.seconds
+    if found.is_moment:
+        if seconds < _YEAR_2001:
+            return default
+        seconds -= server_time.now(answer.headers, lambda: now)
+        if seconds <= 0:
             raise ConfigError(
-                "The expiry in the token's answer is neither a number of seconds nor a date: check `expires_path`."
-            ) from None
-    if number >= _MOMENT:
-        number = number / (1000 if number >= _MILLISECONDS else 1) - _server_time(answer, now)
-        if number <= 0:
-            raise ConfigError("The token that was given has already expired: check `expires_path` and the clock.")
-    return number if 0 < number < _MOMENT else default
-
-
-def _server_time(answer: Response, now: float) -> float:
-    try:
-        date = parsedate_to_datetime(answer.headers.get("Date", ""))
-    except (TypeError, ValueError):
-        return now
-    return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+                "The token in the response has already expired: check `expires_path` and this machine's clock."
+            )
+    return seconds if 0 < seconds < _LONGEST else default
 
 
 def text_at(root: Raw, path: tuple[str, ...], what: str) -> str:
-    """The token at a path of the answer.
+    """Return the token at a path of the response.
 
     Raises:
-        ConfigError: There is none. What stands there is not shown.
+        ConfigError: There is no token. The error shows no values, because they may be secrets.
     """
     found = raw_json.find(root, path)
     value = None if found is None else raw_json.text(found)
     if not value:
         keys = ", ".join(list(raw_json.fields(root))[:20]) or "no keys"
-        raise ConfigError(f"The answer has no token at `{what}: {'.'.join(path)}`; it has {keys}.")
+        raise ConfigError(f"The token response has no token at `{what}: {'.'.join(path)}`; its keys: {keys}.")
     return value
-
-
-def _again(error: SourceError) -> SourceError:
-    """The same error for another thread, which adds its own place to it."""
-    copy = type(error)(error.message, error.detail)
-    copy.where = list(error.where)
-    return copy

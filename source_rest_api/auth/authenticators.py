@@ -1,17 +1,17 @@
-"""How a request shows who asks.
+"""The authentication methods of an API.
 
-An authenticator that needs nothing but its config is a `requests` auth: a callable that puts credentials on a prepared
-request. One that needs a token, a challenge or a template has `session(desk)`, which makes the credentials of one
-session (`credentials.py`). They go on requests to allowed origins only (`requester.py`).
+An authenticator that needs only its config is a `requests` auth: a callable that puts credentials on a prepared
+request. One that needs a token, a challenge or a template has `session(desk)`, which creates the credentials of one
+session (`credentials.py`). Credentials are sent to allowed origins only (`sender.py`).
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from source_rest_api.auth import token_request
 from source_rest_api.auth.aws_signature import AwsSignature
 from source_rest_api.auth.credentials import Location, check_header, check_name, check_names, put
 from source_rest_api.auth.digest import Digest
@@ -30,9 +30,13 @@ if TYPE_CHECKING:
     from source_rest_api.http.credentials import Credentials
 
 
+_KEY_ALONE = "{{ api_key }}"
+"""The default template. It is rendered without Jinja, so that most configs never import Jinja."""
+
+
 def _check_username(value: str) -> str:
     if ":" in value:
-        raise ValueError("a user name cannot hold a colon (RFC 7617); is it `username:password`?")
+        raise ValueError("a user name cannot contain a colon (RFC 7617); put the password into `password`")
     return value
 
 
@@ -58,34 +62,36 @@ class Bearer(Model):
 
 
 class ApiKey(Model):
-    """A key in a header, a query parameter, a cookie or a field of the body, by the API's own name for it."""
+    """An API key, sent in a header, a query parameter, a cookie or a field of the body."""
 
     type: Literal["api_key"] = "api_key"
     api_key: Secret
-    """The key."""
+    """The API key."""
     name: str = "X-Api-Key"
-    """Name of the header, parameter, cookie or field; in a JSON body dots lead into inner objects."""
+    """Name of the header, query parameter, cookie or field. In a JSON body, dots lead into inner objects."""
     location: Location = Field(default="header", alias="in")
-    """Where the key goes."""
+    """The part of the request that carries the key."""
 
-    value: Text = "{{ api_key }}"
-    """What is sent, such as `Token {{ api_key }}`. Templates read `api_key`, `config` and `secrets`."""
+    value: Text = Field(default=_KEY_ALONE, validate_default=False)
+    """The value to send, such as `Token {{ api_key }}`. Templates read `api_key`, `config` and `secrets`."""
 
     def session(self, desk: AuthContext) -> Credentials:
-        """Fill the template, once."""
+        """Render the template once, for all requests of the session."""
         key = self.api_key.get_secret_value()
-        value = templates.render(self.value, {**desk.context, "api_key": key})
+        is_alone = self.value == _KEY_ALONE
+        value = key if is_alone else templates.render(self.value, {**desk.context, "api_key": key})
         desk.learn(value)
         return Static(lambda request: put(request, self.location, self.name, value))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        check_names(self.value, "api_key")
+        if self.value != _KEY_ALONE:
+            check_names(self.value, "api_key")
         check_name(self.location, self.name)
         if self.location in {"header", "cookie"}:
             check_header(self.api_key)
         if self.location == "cookie" and ";" in self.api_key.get_secret_value():
-            raise ValueError("`api_key`: a cookie cannot hold a semicolon")
+            raise ValueError("`api_key`: a cookie cannot contain a semicolon; check the key, or set another `in`")
         return self
 
 
@@ -94,9 +100,9 @@ class Basic(Model):
 
     type: Literal["basic"] = "basic"
     username: Annotated[str, AfterValidator(_check_username)]
-    """The user name; for some APIs the API key."""
+    """The user name. Some APIs expect the API key here."""
     password: Secret = SecretStr("")
-    """The password; may be empty."""
+    """The password. It may be empty."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Basic {self.credentials}"
@@ -104,8 +110,8 @@ class Basic(Model):
 
     @property
     def credentials(self) -> str:
-        """Base64 of `username:password` in UTF-8."""
-        return b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode()
+        """Base64 of user name and password; it is masked in all output."""
+        return token_request.basic(self.username, self.password.get_secret_value())
 
 
 Authenticator: TypeAlias = Annotated[

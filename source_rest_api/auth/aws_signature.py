@@ -1,4 +1,4 @@
-"""Requests that are signed as AWS wants it (Signature Version 4)."""
+"""Signs requests for AWS (Signature Version 4)."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ if TYPE_CHECKING:
 
 
 class AwsSignature(Model):
-    """AWS Signature Version 4: each request is signed with an access key, for a region and a service."""
+    """AWS Signature Version 4: signs each request with an access key, for a region and a service."""
 
     type: Literal["aws_sigv4"] = "aws_sigv4"
     access_key_id: str
-    """The access key's id."""
+    """The access key's ID."""
     secret_access_key: Secret
     """The access key's secret."""
     session_token: Secret = SecretStr("")
     """The session token of temporary credentials."""
     region: str
-    """The region, such as `eu-central-1`."""
+    """The AWS region, such as `eu-central-1`."""
     service: str
-    """The service as signatures name it, such as `execute-api`, `es` or `s3`."""
+    """The service name used in signatures, such as `execute-api`, `es` or `s3`."""
 
     def session(self, desk: AuthContext) -> Credentials:
-        """Sign each request at the moment it is sent."""
+        """Create credentials that sign each request when it is sent."""
         return _Signatures(self, desk)
 
 
 class _Signatures:
-    """Signs requests; a signature holds for minutes, so that each attempt has its own."""
+    """Signs requests. A signature is valid for minutes only, so each attempt gets its own."""
 
     def __init__(self, key: AwsSignature, desk: AuthContext) -> None:
         self._key = key
         self._time = desk.time
 
     def current(self) -> _Signatures:
-        """The same for each request."""
+        """Return the same signer for each request."""
         return self
 
-    def renew(self, used: object, refused: object) -> bool:  # noqa: ARG002 -- AWS refuses with a 403
-        """Never."""
+    def renew(self, used: object, refused: object) -> bool:  # noqa: ARG002 -- AWS rejects with a 403
+        """Return False: AWS responds to a bad signature with 403, and there is nothing to renew."""
         return False
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Sign a request. The library's signer is not for several threads, so that each request has one."""
-        from requests_aws4auth import AWS4Auth  # noqa: PLC0415 -- start-up counts
+        """Sign a request. Each request gets its own signer, because the library's signer is not thread-safe."""
+        from requests_aws4auth import AWS4Auth  # noqa: PLC0415 -- it would slow down every start
 
         key = self._key
         request.headers.pop("Date", None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Digest(Model):
-    """HTTP digest: user name and password, shown as a hash that answers the API's challenge."""
+    """HTTP digest: user name and password, sent as a hash in response to the API's challenge (RFC 7616)."""
 
     type: Literal["digest"] = "digest"
     username: str
@@ -28,29 +28,29 @@ class Digest(Model):
     """The password."""
 
     def session(self, desk: AuthContext) -> Credentials:  # noqa: ARG002 -- the challenge comes with a 401
-        """Answer challenges; each thread has its own."""
+        """Create credentials that respond to challenges; each thread has its own challenge."""
         return _Challenged(self.username, self.password.get_secret_value())
 
 
 class _Challenged:
-    """What `requests` does for digest, but for sending the request again, which is the requester's."""
+    """Digest credentials based on those of `requests`, without their resending: the sender does that."""
 
     def __init__(self, username: str, password: str) -> None:
         self._digest: Any = HTTPDigestAuth(username, password)
 
     def current(self) -> Auth:
-        """What answers the challenge that this thread has got, if it has."""
+        """Return an auth that responds to this thread's challenge, if it has received one."""
         self._digest.init_per_thread_state()
         return self._answer
 
-    def renew(self, used: Auth, refused: Response) -> bool:  # noqa: ARG002 -- the challenge says it all
-        """Take the challenge of a 401."""
+    def renew(self, used: Auth, refused: Response) -> bool:  # noqa: ARG002 -- the challenge is all it needs
+        """Store the challenge of a 401; return False if it has none."""
         header = refused.headers.get("WWW-Authenticate", "")
         challenge = re.search(r"\bdigest\s+(.*)", header, re.IGNORECASE | re.DOTALL)
         if challenge is None:
             return False
         self._digest._thread_local.chal = parse_dict_header(challenge[1])  # type: ignore[no-untyped-call]  # noqa: SLF001
-        return True  # the thread's state is private to requests, but has no other way in
+        return True  # the thread's state is private to requests, but there is no other way to set it
 
     def _answer(self, request: PreparedRequest) -> PreparedRequest:
         if self._digest._thread_local.chal:  # noqa: SLF001

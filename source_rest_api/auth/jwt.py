@@ -1,10 +1,10 @@
-"""Tokens that are signed here (RFC 7519), sent as they are or exchanged for an access token (RFC 7523)."""
+"""JSON Web Tokens signed by the connector (RFC 7519), sent directly or exchanged for an access token (RFC 7523)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from source_rest_api.auth import access_token, token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
@@ -21,43 +21,49 @@ if TYPE_CHECKING:
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
 
-_ASSERTION: NamedTexts = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "{{ jwt }}"}
-"""RFC 7523, section 2.1."""
+
+def _asserted(signed: str) -> dict[str, str]:
+    """Return the fields that exchange a signed token for an access token (RFC 7523, section 2.1)."""
+    return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}
+
+
+_ASSERTION: NamedTexts = {**_asserted("{{ jwt }}")}
+"""The default templates. They are rendered without Jinja, so that most configs never import Jinja."""
 
 
 class Jwt(Model):
-    """A JSON Web Token that the connector signs; with `token_url` it is exchanged there for an access token."""
+    """A JSON Web Token (JWT) that the connector signs. With `token_url`, it is exchanged for an access token."""
 
     type: Literal["jwt"] = "jwt"
     algorithm: Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
-    """How it is signed: HS with a shared secret, RS, PS or ES with a private key."""
+    """The signing algorithm: HS with a shared secret; RS, PS or ES with a private key."""
     key: SecretLines
-    """The shared secret, or the private key in PEM."""
+    """The shared secret, or the private key in PEM format."""
     key_id: str | None = None
-    """The key's id, as header `kid`."""
+    """ID of the key, sent as header `kid`."""
     issuer: str | None = None
-    """Who signs, as claim `iss`."""
+    """Issuer of the token, sent as claim `iss`."""
     subject: str | None = None
-    """For whom, as claim `sub`."""
+    """Subject of the token, sent as claim `sub`."""
     audience: str | None = None
-    """Who shall read it, as claim `aud`; often the token URL."""
+    """Recipient of the token, sent as claim `aud`; often the token URL."""
     claims: NamedTexts = {}
     """Further claims, such as `scope`. Templates read `config` and `secrets`."""
     lifetime: PositiveFloat = 1200
-    """Seconds that it is valid, as claim `exp`."""
+    """Seconds that the token is valid, sent as claim `exp`."""
     token_url: Text | None = None
-    """URL that gives an access token for it. Templates read `config` and `secrets`."""
-    fields: NamedTexts = _ASSERTION
-    """Fields of the token request. Templates read `jwt`, `config` and `secrets`. By default those of RFC 7523,
+    """URL that exchanges the JWT for an access token. Templates read `config` and `secrets`."""
+    fields: NamedTexts = Field(default=_ASSERTION, validate_default=False)
+    """Fields of the token request. Templates read `jwt`, `config` and `secrets`. By default the fields of RFC 7523,
     section 2.1."""
     headers: NamedTexts = {}
     """Further headers of the token request. Templates read `jwt`, `config` and `secrets`."""
     token_path: Path = ("access_token",)
-    """Where the access token stands in the answer."""
+    """Path of the access token in the token response."""
     expires_path: Path = ("expires_in",)
-    """Where its expiry stands in the answer; `lifetime` if it is not there."""
+    """Path of the access token's expiry in the token response. Without it, `lifetime` is used."""
     place: TokenLocation = TokenLocation()
-    """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
+    """The place of the token in a request; by default `Authorization: Bearer <token>`."""
 
     def session(self, desk: AuthContext) -> Credentials:
         """Share one token among all threads of a session."""
@@ -71,7 +77,7 @@ class Jwt(Model):
         context = {**desk.context, "jwt": signed}
         request = TokenRequest(
             templates.render(self.token_url, context),
-            token_request.filled(self.fields, context),
+            _asserted(signed) if self.fields == _ASSERTION else token_request.filled(self.fields, context),
             token_request.filled(self.headers, context),
         )
         answer = request.send(desk)
@@ -89,25 +95,26 @@ class Jwt(Model):
         return self._sign({**claims, "iat": now, "exp": now + int(self.lifetime)})
 
     def _sign(self, claims: dict[str, Any]) -> str:
-        import jwt  # noqa: PLC0415 -- it brings cryptography, and start-up counts
+        import jwt  # noqa: PLC0415 -- it imports cryptography, which would slow down every start
 
         headers = None if self.key_id is None else {"kid": self.key_id}
         try:
             return jwt.encode(claims, self._pem(), algorithm=self.algorithm, headers=headers)
-        except Exception as error:  # noqa: BLE001 -- several libraries' own; what they say may quote the key
-            kind = "shared secret" if self.algorithm.startswith("HS") else "private key in PEM, without a password,"
+        except Exception as error:  # noqa: BLE001 -- several libraries have their own, whose messages may quote the key
+            kind = "shared secret" if self.algorithm.startswith("HS") else "private key in PEM format without password"
             detail = type(error).__name__
-            raise ConfigError(f"`authentication.key` is no {kind} for {self.algorithm}.", detail) from None
+            raise ConfigError(f"`authentication.key` is not a valid {kind} for {self.algorithm}.", detail) from None
 
     def _pem(self) -> str:
-        """The key; in a form of one line, a PEM has its line breaks escaped."""
+        """Return the key; a PEM that was entered as one line gets its escaped line breaks back."""
         key = self.key.get_secret_value()
         return key.replace("\\n", "\n") if key.startswith("-----BEGIN") and "\n" not in key.strip() else key
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         token_request.check(self.claims)
-        token_request.check(self.fields, "jwt")
+        if self.fields != _ASSERTION:
+            token_request.check(self.fields, "jwt")
         token_request.check(self.headers, "jwt")
         check_names(self.token_url or "")
         try:

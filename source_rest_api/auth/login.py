@@ -1,4 +1,4 @@
-"""A login request that answers a token."""
+"""Authentication with a login request that returns a token."""
 
 from __future__ import annotations
 
@@ -30,38 +30,39 @@ def _check_fields(fields: NamedTexts) -> NamedTexts:
 
 
 class Login(Model):
-    """A login: a request with user name and password whose answer has a token, repeated when the token ends."""
+    """A login request with user name and password that returns a token; repeated when the token expires."""
 
     type: Literal["login"] = "login"
     login_url: Text
-    """URL of the login. Templates read `config` and `secrets`."""
+    """URL of the login request. Templates read `config` and `secrets`."""
     username: str = ""
-    """The user name, or what the API has in its place."""
+    """The user name, or the value that the API uses in its place."""
     password: Secret
-    """The password, or the key that the login asks for."""
+    """The password, or the key that the login requires."""
     http_method: Literal["POST", "PUT", "GET"] = "POST"
     """Method of the login request."""
     fields: Annotated[NamedTexts, AfterValidator(_check_fields)] | None = None
-    """Fields of the login request. Templates read `username`, `password`, `config` and `secrets`. By default
-    `username` and `password` by these names, or none with `basic`."""
+    """Fields of the login request. Templates read `username`, `password`, `config` and `secrets`. By default the two
+    fields `username` and `password`; none with `basic`."""
     body_format: BodyFormat = "json"
-    """How the body is written; in JSON dots lead into inner objects. With GET the fields are query parameters."""
+    """Format of the body. In JSON, dots in field names lead into inner objects. With GET, fields go into the query."""
     basic: bool = False
-    """Whether user name and password go into `Authorization: Basic`."""
+    """Send user name and password in `Authorization: Basic`."""
     headers: Annotated[NamedTexts, AfterValidator(_check_fields)] = {}
     """Further headers of the login request. Templates read `username`, `password`, `config` and `secrets`."""
     token_path: Path | None = None
-    """Where the token stands in the answer, such as `data.token`."""
+    """Path of the token in the login response, such as `data.token`."""
     token_header: str | None = None
-    """The header of the answer that has the token, in place of `token_path`."""
+    """Header of the login response that contains the token, in place of `token_path`."""
     token_cookie: str | None = None
-    """The cookie by which the answer sets the token, in place of `token_path`; it goes back as that cookie."""
+    """Cookie of the login response that contains the token, in place of `token_path`. It is sent back as that cookie,
+    unless `place` is set."""
     expires_path: Path | None = None
-    """Where its expiry stands in the answer: seconds, a date, or seconds since 1970."""
+    """Path of the token's expiry in the login response: seconds, a date, or seconds since 1970."""
     lifetime: PositiveFloat = 3600
-    """Seconds that a token lives if the answer does not say it."""
+    """Lifetime of a token in seconds, if the response does not contain its expiry."""
     place: TokenLocation = TokenLocation()
-    """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
+    """The place of the token in a request; by default `Authorization: Bearer <token>`."""
 
     def session(self, desk: AuthContext) -> Credentials:
         """Share one token among all threads of a session."""
@@ -73,10 +74,13 @@ class Login(Model):
     def _token(self, desk: AuthContext) -> Token:
         secret = self.password.get_secret_value()
         context = {**desk.context, "username": self.username, "password": secret}
-        fields = {} if self.basic else {"username": "{{ username }}", "password": "{{ password }}"}
+        if self.fields is not None:
+            fields = token_request.filled(self.fields, context)
+        else:
+            fields = {} if self.basic else {"username": self.username, "password": secret}
         request = TokenRequest(
             templates.render(self.login_url, context),
-            token_request.filled(fields if self.fields is None else self.fields, context),
+            fields,
             token_request.filled(self.headers, context),
             (self.username, secret) if self.basic else None,
             self.body_format,
@@ -94,7 +98,7 @@ class Login(Model):
         if self.token_path is not None:
             return access_token.text_at(token_request.json_of(answer), self.token_path, "token_path")
         if self.token_cookie is not None:
-            # Cookies that were set one by one have been joined with commas.
+            # Repeated `Set-Cookie` headers have been joined with commas.
             cookie = re.search(
                 rf"(?:^|,\s*){re.escape(self.token_cookie)}=([^;,]*)", answer.headers.get("Set-Cookie", "")
             )
@@ -103,17 +107,17 @@ class Login(Model):
             header = self.token_header or ""
             value, what = answer.headers.get(header, ""), f"header `{header}`: check `token_header`"
         if not value:
-            raise ConfigError(f"The answer has no {what}.")
+            raise ConfigError(f"The login response has no {what}.")
         return value
 
     @property
     def credentials(self) -> str:
-        """Base64 of user name and password, to be masked."""
+        """Base64 of user name and password; it is masked in all output."""
         return token_request.basic(self.username, self.password.get_secret_value())
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if [self.token_path, self.token_header, self.token_cookie].count(None) != 2:  # noqa: PLR2004 -- all but one
-            raise ValueError("set one of `token_path`, `token_header` and `token_cookie`")
+            raise ValueError("set exactly one of `token_path`, `token_header` and `token_cookie`")
         check_names(self.login_url)
         return self

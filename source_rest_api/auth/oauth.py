@@ -1,4 +1,4 @@
-"""OAuth 2 (RFC 6749): tokens for a client, or by a refresh token."""
+"""OAuth 2 (RFC 6749): access tokens by client credentials or by a refresh token."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ if TYPE_CHECKING:
 
 
 class OAuth2(Model):
-    """OAuth 2: an access token by client credentials or a refresh token, renewed ahead of its end and on a 401."""
+    """OAuth 2: an access token by client credentials or a refresh token, renewed before it expires and after a 401."""
 
     type: Literal["oauth2"] = "oauth2"
     token_url: Text
-    """URL that gives access tokens. Templates read `config` and `secrets`."""
+    """URL of the token endpoint. Templates read `config` and `secrets`."""
     grant_type: Literal["client_credentials", "refresh_token"] | None = None
-    """By default `refresh_token` if there is one, else `client_credentials`."""
+    """The grant type. By default `refresh_token` if that field is set, else `client_credentials`."""
     client_id: str
-    """The client's id."""
+    """The client's ID."""
     client_secret: Secret = SecretStr("")
     """The client's secret; empty for a public client."""
     refresh_token: Secret = SecretStr("")
-    """The refresh token. Where it may be used only once, the platform is given each new one before it is used."""
+    """The refresh token. If each one can be used only once, Airbyte stores every new one before it is used."""
     scopes: list[str] = []
-    """Scopes to ask for."""
+    """Scopes to request."""
     credentials_in: Literal["body", "basic"] = "body"
-    """Whether id and secret go into the body, or into `Authorization: Basic` (unencoded, as most APIs expect it)."""
+    """Place of the ID and secret: the body, or `Authorization: Basic` (not URL-encoded, as most APIs expect)."""
     body_format: BodyFormat = "form"
-    """How the body of the token request is written; in JSON dots lead into inner objects."""
+    """Format of the token request's body. In JSON, dots in field names lead into inner objects."""
     fields: NamedTexts = {}
     """Further fields of the token request, such as `audience`. Templates read `config` and `secrets`."""
     headers: NamedTexts = {}
     """Further headers of the token request. Templates read `config` and `secrets`."""
     token_path: Path = ("access_token",)
-    """Where the token stands in the answer."""
+    """Path of the access token in the token response."""
     expires_path: Path = ("expires_in",)
-    """Where its expiry stands in the answer: seconds, a date, or seconds since 1970."""
+    """Path of the expiry in the token response: seconds, a date, or seconds since 1970."""
     lifetime: PositiveFloat = 3600
-    """Seconds that a token lives if the answer does not say it."""
+    """Lifetime of a token in seconds, if the response does not contain its expiry."""
     place: TokenLocation = TokenLocation()
-    """Where the token goes in a request; by default `Authorization: Bearer <token>`."""
+    """The place of the token in a request; by default `Authorization: Bearer <token>`."""
 
     @property
     def credentials(self) -> str:
-        """Base64 of id and secret, to be masked."""
+        """Base64 of client ID and secret; it is masked in all output."""
         return token_request.basic(self.client_id, self.client_secret.get_secret_value())
 
     def session(self, desk: AuthContext) -> Credentials:
@@ -66,7 +66,7 @@ class OAuth2(Model):
 
     @property
     def refreshes(self) -> bool:
-        """Whether a refresh token is what is shown for an access token."""
+        """True if access tokens are requested with a refresh token."""
         return (
             self.grant_type or ("refresh_token" if self.refresh_token.get_secret_value() else "")
         ) == "refresh_token"
@@ -74,9 +74,9 @@ class OAuth2(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.refreshes and not self.refresh_token.get_secret_value():
-            raise ValueError("`refresh_token` is missing")
+            raise ValueError("`refresh_token` is missing; set it, or set `grant_type: client_credentials`")
         if not self.refreshes and not self.client_secret.get_secret_value():
-            raise ValueError("`client_secret` is missing")
+            raise ValueError("`client_secret` is missing; set it, or set `refresh_token`")
         check_names(self.token_url)
         token_request.check(self.fields)
         token_request.check(self.headers)
@@ -84,7 +84,7 @@ class OAuth2(Model):
 
 
 class _Grant:
-    """Gets access tokens, and keeps the refresh token that is valid."""
+    """Requests access tokens, and keeps the refresh token that is currently valid."""
 
     def __init__(self, oauth: OAuth2, desk: AuthContext) -> None:
         self._oauth = oauth
@@ -92,10 +92,10 @@ class _Grant:
         self._refresh_token = oauth.refresh_token.get_secret_value()
 
     def __call__(self) -> Token:
-        """A new access token. Called by one thread at a time."""
+        """Return a new access token. Called by one thread at a time."""
         answer = self._request().send(self._desk)
         root = token_request.json_of(answer)
-        # First of all the new refresh token is brought home: from now on the old one may be worth nothing.
+        # Persist the new refresh token before anything can fail: the old one may already be invalid.
         self._keep_refresh_token(root)
         value = access_token.text_at(root, self._oauth.token_path, "token_path")
         self._desk.learn(value)
@@ -103,7 +103,7 @@ class _Grant:
         return Token(value, access_token.life(answer, expires, self._oauth.lifetime, self._desk.time()))
 
     def _keep_refresh_token(self, root: Raw) -> None:
-        """Pass on a new refresh token, which stands beside the access token (RFC 6749, section 6)."""
+        """Persist a new refresh token, which stands beside the access token (RFC 6749, section 6)."""
         found = raw_json.find(root, (*self._oauth.token_path[:-1], "refresh_token"))
         fresh = None if found is None else raw_json.text(found)
         if self._oauth.refreshes and fresh and fresh != self._refresh_token:

@@ -1,4 +1,4 @@
-"""The request for a token: its secrets are put on it as credentials are, so that the request itself can be shown."""
+"""The token request. Its secrets are added like credentials when it is sent, so the request itself can be logged."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import msgspec
 from source_rest_api.auth.credentials import check_names
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.http import error_policy
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
 from source_rest_api.http.response import Response, describe
-from source_rest_api.records.decoders import Json
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 BodyFormat: TypeAlias = Literal["form", "json"]
 
 _ADVICE = {
-    "invalid_grant": "what was shown for it (a refresh token, an assertion, a password) is wrong, has expired, was "
-    "revoked or may be used only once; authorize again, and set `authentication` to what you then get",
+    "invalid_grant": "the refresh token, assertion or password is wrong, expired, revoked or already used; authorize "
+    "again, and set the new one in `authentication`",
     "invalid_client": "check `client_id`, `client_secret` and `credentials_in`",
-    "unauthorized_client": "this client may not use this `grant_type`",
+    "unauthorized_client": "this client may not use this `grant_type`; set another one, or allow it for the client",
     "unsupported_grant_type": "check `grant_type`",
     "invalid_scope": "check `scopes`",
     "invalid_request": "check `fields`, `body_format` and `credentials_in`",
 }
-"""Errors of RFC 6749, section 5.2."""
+"""Advice for the user, by the error codes of RFC 6749, section 5.2."""
 _PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """What is sent for a token; calling it puts it on the bare request."""
+    """A token request; calling it puts its fields and secrets on the bare request."""
 
     url: str
     fields: Mapping[str, str] = field(repr=False)
@@ -78,16 +78,16 @@ class TokenRequest:
         return payload
 
     def send(self, desk: AuthContext) -> Response:
-        """The successful answer.
+        """Send the request and return the successful response.
 
         Raises:
-            SourceError: There is none.
+            SourceError: No token could be obtained.
         """
         return desk.exchange(Request(self.method, self.url, headers={"Accept": "application/json"}), self, judge)
 
 
 def judge(response: Response) -> Verdict | None:
-    """What an answer to a request for a token means; a success is one only if it can be read."""
+    """Return the verdict on a token response; None for a success, which must also be readable."""
     status = response.status
     verdict = error_policy.judge(response)
     if verdict is not None and (verdict.retry or status >= HTTPStatus.INTERNAL_SERVER_ERROR):
@@ -97,13 +97,13 @@ def judge(response: Response) -> Verdict | None:
     except SourceError as error:
         if verdict is None:
             return Verdict(error, retry=isinstance(error, TransientError))
-        return Verdict(ConfigError(f"No token was given: {describe(response)}. Check `authentication`."))
+        return Verdict(ConfigError(f"The API returned no token: {describe(response)}. Check `authentication`."))
     reason = _text(root, "error")
     if verdict is None and reason is None:
         return None
-    told = f"HTTP {status}, " + (f"`{reason}`" if reason else describe(response))
+    told = f"HTTP {status}, `{reason}`" if reason else describe(response)
     said = _text(root, "error_description")
-    message = f"No token was given: {told}{f' ({said[:200]})' if said else ''}"
+    message = f"The API returned no token: {told}{f' ({excerpt(said, LONGEST)})' if said else ''}"
     if reason in _PASSING:
         return Verdict(TransientError(f"{message}."), retry=True)
     advice = _ADVICE.get(reason or "", "check `authentication`")
@@ -111,25 +111,25 @@ def judge(response: Response) -> Verdict | None:
 
 
 def json_of(response: Response) -> Raw:
-    """The body of a successful answer, undecoded; an empty object if it has none."""
+    """Return the body of a successful response, undecoded; an empty object if the body is empty."""
     return _root(response)
 
 
 def basic(username: str, password: str) -> str:
-    """What `Authorization: Basic` holds (RFC 7617)."""
+    """Return the credentials of `Authorization: Basic`, in Base64 (RFC 7617)."""
     return b64encode(f"{username}:{password}".encode()).decode()
 
 
 def check(named: Mapping[str, str | list[str]], *own: str) -> None:
-    """Raise ValueError if a field or header has several values, or its template reads what is not known."""
+    """Raise ValueError if a field or header has several values, or its template reads an unknown name."""
     for name, text in named.items():
         if not isinstance(text, str):
-            raise ValueError(f"`{name}` must be one text")  # noqa: TRY004 -- pydantic wants a ValueError
+            raise ValueError(f"`{name}` must be a single text, not a list")  # noqa: TRY004 -- pydantic wants a ValueError
         check_names(text, *own)
 
 
 def filled(named: Mapping[str, str | list[str]], context: Mapping[str, Any]) -> dict[str, str]:
-    """Fields or headers with their templates filled."""
+    """Return fields or headers with their templates rendered."""
     return {name: templates.render(str(text), context) for name, text in named.items()}
 
 
@@ -137,20 +137,20 @@ def _root(response: Response) -> Raw:
     if not response.body.strip():
         return msgspec.Raw(b"{}")
     try:
-        return Json().decode(response)
+        return response.json()
     except SourceError as error:
-        # The body may hold the token, so it is not shown.
+        # The body may contain the token, so it is not shown.
         kind = response.content_type or "no content type"
         size = len(response.body)
         html = response.body.lstrip()[:1] == b"<"
-        message = f"The answer to the request for a token is not JSON (HTTP {response.status}, {kind}, {size} bytes)"
+        message = f"The token response is not JSON (HTTP {response.status}, {kind}, {size} bytes)"
         if html:
-            raise ConfigError(f"{message}, but a page for people: check the token's URL.", error.detail) from None
+            raise ConfigError(f"{message}, but an HTML page: check the token's URL.", error.detail) from None
         raise BrokenAnswerError(f"{message}.", error.detail) from None
 
 
 def _text(root: Raw, name: str) -> str | None:
-    """A text of the answer; of nested errors, their message or code."""
+    """Return a text of the response; for a nested error object, its message or code. None if it is absent or empty."""
     value = raw_json.fields(root).get(name)
     if value is None:
         return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.config.partition_values import PartitionLists
+from source_rest_api.cursors.contract import CursorProtocol
 from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.request_body import Body, GraphqlBody
@@ -16,25 +18,26 @@ from source_rest_api.model import (
     Model,
     NamedPaths,
     NamedTexts,
-    Own,
     Path,
     Paths,
     PathTemplate,
     PathTemplates,
     Text,
     filled_path,
+    own,
     texts_of,
 )
-from source_rest_api.pagination.paginator import Paginator
+from source_rest_api.pagination.paginator import Paginator, PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
 from source_rest_api.records.decoders import Json
+from source_rest_api.records.options import Condition, RecordOptions, Values
+from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
 from source_rest_api.records.shapes import Explode
 from source_rest_api.records.transformations import FlattenOption, NewNames, Reshaping
 from source_rest_api.records.zip_decoder import Decoder
 from source_rest_api.templates import templates
-from source_rest_api.templates.record_templates import Condition, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,36 +69,36 @@ class Endpoint(Model):
     headers: NamedTexts = {}
     """Headers, beside those of all endpoints."""
     body: Body | None = None
-    """What the request carries."""
+    """The request body."""
     decoder: Decoder = Json()
     """The format of the body."""
     records_path: PathTemplate | None = None
-    """Where the body holds the records, such as `data.items`; `$` is the whole body, `*` every item of an array or
+    """Path of the records in the body, such as `data.items`; `$` is the whole body, `*` every item of an array or
     every field of an object; templates may read `config`. By default the body itself if it is an array, else the only
     array of objects in it."""
     records_paths: PathTemplates = ()
-    """Several places in the body whose records belong to the stream, one after the other."""
+    """Several paths in the body whose records belong to the stream, in this order."""
     records_key_field: str | None = None
-    """The records are the values of the object at `records_path`; the name of the field to add for their key."""
+    """Set this if the object at `records_path` holds the records by key: name of the field to add for the key."""
     columns_path: Path | None = None
-    """The records are arrays of values; where the body holds the names of their columns, such as `columns`."""
+    """Set this if the records are arrays of values: path of the column names in the body, such as `columns`."""
     explode: Annotated[Explode | None, BeforeValidator(_filled_in)] = None
-    """The records are the items of an array inside what `records_path` leads to."""
+    """Makes a record of each item of an array inside the records at `records_path`."""
     wrap_scalars_as: str | None = None
-    """Texts and numbers among the records become objects with this one field."""
+    """Name of the field into which texts and numbers among the records are wrapped."""
     allow_missing_records: bool = False
-    """An absent or null `records_path` means that there are no records, instead of an error."""
+    """Treat a missing or null `records_path` as no records, instead of an error."""
     primary_key: Paths = ()
     """The field, or fields, that identify a record."""
-    pagination: Annotated[Pagination | None, Own] = None
-    """How further pages are asked for."""
+    pagination: Annotated[Pagination | None, own(PaginatorProtocol, advice="derive it from `Paginator`")] = None
+    """How to request further pages."""
     errors: list[ErrorRule] = []
-    """What errors of this endpoint mean, before the rules of all endpoints. The first rule that fits decides; without
-    one, 5xx, 408, 425, 429 and lost connections are tried again, and other errors end the stream."""
-    incremental: Annotated[Cursor | None, Own] = None
-    """How only what is new is asked for."""
+    """Error rules of this endpoint, before those of all endpoints. The first rule that fits decides; without
+    one, 5xx, 408, 425, 429 and lost connections are retried, and other errors end the stream."""
+    incremental: Annotated[Cursor | None, own(CursorProtocol, advice="give it the members of a cursor")] = None
+    """How to request only new and changed records."""
     deletions: Annotated[Deletions | None, BeforeValidator(_filled_in)] = None
-    """Whether rows that are gone are told in incremental syncs, by a record with `_ab_cdc_deleted_at`."""
+    """Reports deleted rows in incremental syncs, by a delete record with `_ab_cdc_deleted_at`."""
     partitions: PartitionLists = ()
     """Lists of values to read the stream for: once for each value, and for each combination where there are several. In
     a file, `partitions: {repo: [a, b]}` will do, for a path such as `repos/{{ repo }}/issues`."""
@@ -109,9 +112,9 @@ class Endpoint(Model):
     rename_fields: NewNames = {}
     """Fields to rename or to move: the path as the API sends it, and the new one."""
     flatten: FlattenOption = None
-    """Makes objects inside a record fields of the record; `true` is all of them."""
+    """Turns nested objects into fields of the record; `true` does so for all of them."""
     snake_case: bool = False
-    """Whether all names of fields become `snake_case`, at every depth."""
+    """Rename all fields to `snake_case`, at every depth."""
     add_fields: Values = {}
     """Fields to add or to replace: their name, with dots a place inside an object, and a template, such as
     `{{ record.owner.login }}`."""
@@ -119,7 +122,7 @@ class Endpoint(Model):
     """Fields to cast: their path after all of the above, and `string`, `integer`, `number`, `boolean`, `date`,
     `date-time`, or the format that a date or time has, such as `%d.%m.%Y` or `%ms`."""
     cast_all: bool = False
-    """Whether all values are cast to the types that `schema` gives them."""
+    """Cast all values to the types in `schema`."""
     filter_after: Condition | None = None
     """As `filter`, on the record after all of the above."""
     json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
@@ -130,8 +133,7 @@ class Endpoint(Model):
         self.selector.check()
         if not self.decoder.selects and self.selector != RecordSelector():
             raise ValueError(f"`decoder: {{type: {self.decoder.type}}}` gives the records itself: nothing selects them")
-        field = None if self.incremental is None else self.incremental.cursor_field
-        if field is not None and self.reshaping.place(field) is None:
+        if self.incremental and self.incremental.cursor_field and self.cursor_place is None:
             raise ValueError("`remove_fields` takes away `incremental.cursor_field`, which the destination needs")
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`")
@@ -142,33 +144,33 @@ class Endpoint(Model):
         """The name by which templates know its records."""
         return templates.variable(self.name)
 
-    @property
+    @cached_property
     def selector(self) -> RecordSelector:
         """Cuts the records out of a body."""
         return RecordSelector.model_construct(**{name: getattr(self, name) for name in RecordSelector.model_fields})
 
-    @property
-    def reshaping(self) -> Reshaping:
-        """Changes the shape of records."""
-        return Reshaping.model_construct(**{name: getattr(self, name) for name in Reshaping.model_fields})
+    @cached_property
+    def record_options(self) -> RecordOptions:
+        """Changes of the records."""
+        return RecordOptions(
+            filter=self.filter,
+            reshaping=Reshaping.model_construct(**{name: getattr(self, name) for name in Reshaping.model_fields}),
+            add_fields=self.add_fields,
+            cast=self.cast,
+            schema=self.json_schema if self.cast_all else None,
+            filter_after=self.filter_after,
+        )
 
     @property
-    def changes_records(self) -> bool:
-        """Whether records are not emitted as they came."""
-        return bool(self.reshaping or self.record_texts or self.add_fields or self.cast or self.cast_all)
+    def cursor_place(self) -> Path | None:
+        """The path of the cursor field in emitted records; None if there is none."""
+        field = None if self.incremental is None else self.incremental.cursor_field
+        return None if field is None else self.record_options.reshaping.place(field)
 
     @property
     def known_by(self) -> list[Path]:
         """The fields of emitted records that tell them apart, and that order them."""
-        cursor = None if self.incremental is None else self.incremental.cursor_field
-        placed = None if cursor is None else self.reshaping.place(cursor)
-        return [*self.primary_key, *([] if placed is None else [placed])]
-
-    @property
-    def record_texts(self) -> list[str]:
-        """All texts that may be templates which read a record."""
-        conditions = [text for text in (self.filter, self.filter_after) if text is not None]
-        return [*conditions, *(value for value in self.add_fields.values() if isinstance(value, str))]
+        return [*self.primary_key, *([] if self.cursor_place is None else [self.cursor_place])]
 
     @property
     def texts(self) -> list[str]:
@@ -191,16 +193,27 @@ class Endpoint(Model):
             }
         )
 
+    def spelled_by(self, schema: Mapping[str, Any]) -> Endpoint:
+        """The endpoint with primary key and cursor as the records of a JSON schema have them: `@odata.id` is one key.
+
+        `discover` offers them so, and a read takes them so from the schema of its catalog: both ask the same schema in
+        the same way, so that delete records have the key that the destination knows.
+        """
+        update: dict[str, Any] = {"primary_key": tuple(spelled(path, schema) for path in self.primary_key)}
+        cursor = self.incremental
+        if cursor is not None and cursor.cursor_field is not None:
+            field = spelled(cursor.cursor_field, schema, self.record_options.reshaping.place)
+            update["incremental"] = cursor.model_copy(update={"cursor_field": field})
+        return self.model_copy(update=update)
+
     def problems(self, default: Pagination) -> Iterator[str]:
-        """What is wrong between method, body and paging, given the paging of all endpoints."""
+        """Yields conflicts between method, body and paging, given the pagination of all endpoints."""
         if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
             yield "http_method: must be POST for a GraphQL body"
         keys = {key for path in (self.records_path or (), *self.records_paths) for key in path}
         for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
             yield f"records_path: its template reads `{name}`, and may read `config` only"
         paging = self.pagination or default
-        if self.deletions is not None:
-            yield from self.deletions.problems(self, paging)
         if not isinstance(paging, Paginator):
             return
         if paging.result_cap is not None and not (self.incremental and self.incremental.in_order):

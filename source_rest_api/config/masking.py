@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from base64 import b64encode, urlsafe_b64encode
+from functools import cached_property, lru_cache
 from html import escape
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -12,12 +14,27 @@ from urllib.parse import quote, quote_plus, unquote
 
 from pydantic import BaseModel, SecretStr
 
+from source_rest_api.formats.excerpt import CUT, LONGEST
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MASK = "****"
 _SHORTEST = 4
 """Shorter secrets would blot out ordinary words; they are never written by us in the first place."""
+_CUTS = re.compile(rf"{CUT}|\.{{3}}")
+"""Signs at the end of a text that was cut, by us or by the API."""
+_SIGNED = re.compile(
+    r"(?:[?&#]|%26|%3F|\\u0026)(?:amp;)?"
+    r"(?:[\w.-]{0,40}(?:signature|credential|token|secret|passw|api[_-]?key|access[_-]?key)[\w.-]{0,40}"
+    r"|sig|key|key-pair-id|policy|auth|authorization|code|jwt|hmac|sas|pwd)"
+    r"(?:=|%3D|\\u003d)"
+    r"(?P<value>(?:\\/|(?!%26)[^&#\s\"'<>\\`…])+)",
+    re.IGNORECASE,
+)
+"""A parameter of a URL that lets whoever knows it in: the signatures of AWS, Google, Azure and others, tokens and keys.
+They come from APIs that quote a request or give signed URLs; those of the config are known as secrets."""
+_LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 
 
 def secrets_of(value: object) -> Iterator[str]:
@@ -49,7 +66,7 @@ def _password(url: str) -> Iterator[str]:
 
 
 class Mask:
-    """Replaces all forms of the secrets in a text, the longest first; for all threads.
+    """Replaces all forms of the secrets in a text, for all threads; and credentials in the query of any URL.
 
     Args:
         secrets: What must not be shown.
@@ -57,33 +74,76 @@ class Mask:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._lock = Lock()
-        self._spelled = {form: _spelled(form) for secret in secrets for form in _forms(secret)}
-        self._pattern = self._compiled()
+        self._forms = _Forms(form for secret in secrets for form in _forms(secret))
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        spans = [match.span("value") for match in _SIGNED.finditer(text)] + self._forms.spans(text)
+        shown, end = "", 0
+        for start, stop in sorted(spans):
+            if start >= end:
+                shown += text[end:start] + MASK
+            end = max(end, stop)
+        return shown + text[end:]
 
     def learn(self, secret: str) -> None:
         """Replace one more secret from now on."""
         with self._lock:
-            known = len(self._spelled)
-            self._spelled |= {form: _spelled(form) for form in _forms(secret) if form not in self._spelled}
-            if len(self._spelled) > known:
-                self._pattern = self._compiled()
+            self._forms = self._forms.with_more(_forms(secret))
 
-    def _compiled(self) -> re.Pattern[str] | None:
-        forms = sorted(self._spelled, key=len, reverse=True)
-        return re.compile("|".join(self._spelled[form] for form in forms), re.IGNORECASE) if forms else None
+
+class _Forms:
+    """All that secrets may look like, and where it stands in a text."""
+
+    def __init__(self, forms: Iterable[str]) -> None:
+        self._known = sorted(set(forms), key=len, reverse=True)
+        # Each place is looked at, also inside what was found: secrets may overlap. The longest goes first.
+        self._whole = _any("".join(map(_pattern, form)) for form in self._known)
+
+    @cached_property
+    def _begun(self) -> re.Pattern[str]:
+        """The first characters of each."""
+        return _any("".join(map(_pattern, form[:_SHORTEST])) for form in self._known)
+
+    def with_more(self, forms: Iterable[str]) -> _Forms:
+        """These and others."""
+        more = set(forms).difference(self._known)
+        return _Forms([*self._known, *more]) if more else self
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Yields the places of secrets in a text: whole ones, and beginnings before a cut."""
+        if not self._known:
+            return []
+        return [match.span(1) for match in self._whole.finditer(text)] + [*self._cut(text)]
+
+    def _cut(self, text: str) -> Iterator[tuple[int, int]]:
+        """Returns the beginning of a secret before a cut."""
+        for cut in _CUTS.finditer(text):
+            end = cut.start()
+            for begun in self._begun.finditer(text, max(0, end - LONGEST), end):
+                if any(_leads_to(form, text[begun.start() : end]) for form in self._known):
+                    yield begun.start(), end
+                    break  # what begins later is in it
+
+
+def _any(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(f"(?=({'|'.join(patterns)}))", re.IGNORECASE)
+
+
+def _leads_to(form: str, text: str) -> bool:
+    """True if a text is the beginning of a form, in whatever spelling; its last character may be spelled in part."""
+    lowered, ends = text.translate(_LOWER), {0}
+    for character in form:
+        ways = [spelling.translate(_LOWER) for spelling in _spellings(character)]
+        if any(way.startswith(lowered[end:]) for end in ends for way in ways):
+            return True
+        ends = {end + len(way) for end in ends for way in ways if lowered.startswith(way, end)}
+    return False
 
 
 def masker(secrets: Iterable[str]) -> Mask:
-    """What takes these secrets out of texts."""
+    """Returns a function that masks these secrets in texts."""
     return Mask(secrets)
-
-
-def _spelled(form: str) -> str:
-    return "".join(map(_spellings, form))
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -96,10 +156,17 @@ def _forms(secret: str) -> Iterator[str]:
             yield urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _spellings(character: str) -> str:
-    """A pattern for what URLs, JSON, Python and HTML make of a character; each writer escapes a choice of its own."""
+def _pattern(character: str) -> str:
+    """A pattern for all spellings of a character."""
+    spellings = _spellings(character)
+    return f"(?:{'|'.join(map(re.escape, spellings))})" if len(spellings) > 1 else re.escape(character)
+
+
+@lru_cache(1024)
+def _spellings(character: str) -> tuple[str, ...]:
+    """How URLs, JSON, Python, HTML and excerpts spell a character, the longest first; each escapes its own choice."""
     if character.isascii() and character.isalnum():
-        return character
+        return (character,)
     utf16 = character.encode("utf-16-be", "surrogatepass").hex()
     spellings = {
         character,
@@ -113,5 +180,7 @@ def _spellings(character: str) -> str:
         escape(character),
         f"&#{ord(character)};",
         f"&#x{ord(character):x};",
+        character if character.isprintable() else " ",
+        character if character.isascii() else "\ufffd",
     }
-    return f"(?:{'|'.join(map(re.escape, sorted(spellings, key=len, reverse=True)))})"
+    return tuple(sorted(spellings, key=len, reverse=True))

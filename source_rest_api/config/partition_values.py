@@ -58,7 +58,7 @@ def _check_names(lists: tuple[PartitionValues, ...]) -> tuple[PartitionValues, .
     names = [of.name for of in lists]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"the name `{name}` stands there twice")
+            raise ValueError(f"the name `{name}` is used twice")
     return lists
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from source_rest_api.formats import raw_json
 from source_rest_api.model import texts_of
 from source_rest_api.templates import templates
 
@@ -56,7 +57,7 @@ def lists_of(config: Config, endpoint: Endpoint) -> dict[str, PartitionValues]:
 
 
 def copies(config: Config, endpoint: Endpoint) -> dict[str, Reference]:
-    """What `include_from_parent` copies into records, by the names of the copies."""
+    """Returns the fields that `include_from_parent` copies into records, by the names of the copies."""
     parent = parent_of(config, endpoint)
     known = {*lists_of(config, endpoint), *(other.variable for other in family_of(config, endpoint))}
     found = {}
@@ -67,20 +68,14 @@ def copies(config: Config, endpoint: Endpoint) -> dict[str, Reference]:
 
 
 def read_by_templates(config: Config, endpoint: Endpoint) -> frozenset[Reference]:
-    """What the templates of an endpoint read of a partition. A name alone is all that is below it."""
+    """Returns the parts of a partition that an endpoint's templates read. A name alone means all below it."""
     found = references(
-        [*endpoint.texts, *endpoint.record_texts, config.url_base, *texts_of(config.params, config.headers)]
+        [*endpoint.texts, *endpoint.record_options.texts, config.url_base, *texts_of(config.params, config.headers)]
     )
     if any(reference in _WHOLE for reference in found):
         found |= {(other.variable,) for other in family_of(config, endpoint)}
         found |= {(name,) for name in lists_of(config, endpoint)}
     return found
-
-
-def used(config: Config, endpoint: Endpoint) -> frozenset[Reference]:
-    """What of a partition makes a difference: to requests, or to records."""
-    own = {(of.name,) for of in endpoint.partitions}
-    return read_by_templates(config, endpoint) | own | frozenset(copies(config, endpoint).values())
 
 
 def fields_for_children(config: Config, endpoint: Endpoint) -> frozenset[str] | None:
@@ -89,7 +84,9 @@ def fields_for_children(config: Config, endpoint: Endpoint) -> frozenset[str] | 
     for child in config.streams:
         if endpoint not in reached_from(config, child):
             continue
-        for reference in used(config, child) | references([text for of in child.partitions for text in of.texts]):
+        copied = {(path[0], *keys) for path in copies(config, child).values() for keys in raw_json.cuts(path[1:])}
+        listed = references([text for of in child.partitions for text in of.texts])
+        for reference in read_by_templates(config, child) | listed | copied:
             if reference[0] != endpoint.variable:
                 continue
             if len(reference) == 1 or hasattr(dict, reference[1]):
@@ -105,7 +102,7 @@ def named_in(config: Config, texts: Iterable[str]) -> list[Endpoint]:
 
 
 def references(texts: Iterable[str]) -> frozenset[Reference]:
-    """What texts read, whether it is named by itself or as a part of `stream_partition`."""
+    """Returns the names that texts read, by themselves or as a part of `stream_partition`."""
     found = (reference for text in texts for reference in templates.references(text))
     return frozenset(
         reference[1:] if reference[:1] in _WHOLE and len(reference) > 1 else reference for reference in found

@@ -1,10 +1,10 @@
-"""What is wrong with the names in a config's templates, and with what its streams are read for."""
+"""Checks the names in a config's templates, and the partitions of its streams."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from source_rest_api.config import stream_references
+from source_rest_api.config import stream_references, sweep_endpoint, validation
 from source_rest_api.model import texts_of
 from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.config.partition_values import PartitionValues
 
+_INTERVALS = frozenset({"stream_interval", "stream_slice"})
+
 
 def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
-    """What is wrong with an endpoint's."""
+    """Yields the problems of one endpoint."""
     lists = stream_references.lists_of(config, endpoint)
     yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *config.by_variable, *lists})
     of_records = {RECORD, *templates.BUILT_IN_NAMES, *lists} - {templates.TOKEN}
     family = {other.variable for other in stream_references.family_of(config, endpoint)}
-    yield from _unknown(endpoint.record_texts, of_records | family)
+    yield from _unknown(endpoint.record_options.texts, of_records | family)
     if endpoint in stream_references.reached_from(config, endpoint):
         yield "its templates make it a parent of itself"
         return
@@ -47,13 +49,34 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 
 def problems_of_defaults(config: Config) -> Iterator[str]:
-    """What is wrong with the templates of the whole API, where no record is at hand."""
+    """Yields the problems of templates for the whole API, which can read no record."""
     for place, texts, known in (
         ("url_base", [config.url_base], templates.CONFIG_NAMES),
         ("headers", texts_of(config.headers), templates.BUILT_IN_NAMES),
         ("params", texts_of(config.params), templates.BUILT_IN_NAMES),
     ):
         yield from (f"{place}: {problem}" for problem in _unknown(texts, known))
+
+
+def problems_of_deletions(config: Config, endpoint: Endpoint) -> Iterator[str]:
+    """Yields the reasons for which an endpoint's sweeps could miss rows, or could not tell them apart."""
+    deletions = endpoint.deletions
+    if deletions is None:
+        return
+    for needed in ("primary_key", "incremental"):
+        if not getattr(endpoint, needed):
+            yield f"deletions: needs `{needed}`"
+    if getattr(endpoint.pagination or config.pagination, "first_page_only", False):
+        yield "deletions: a sweep has to see all rows, and `pagination.first_page_only` leaves most of them out"
+    own = endpoint.model_copy(update={"deletions": None}).texts
+    if templates.TOKEN in _names(deletions.texts) - _names(own):
+        yield f"deletions: a template reads `{templates.TOKEN}`, and none of the endpoint's own does"
+    reads = sorted(_names(sweep_endpoint.swept(endpoint, deletions).texts) & _INTERVALS)
+    if reads:
+        yield (
+            f"deletions: a sweep asks for all rows, and a template reads `{reads[0]}`; give the parameter in "
+            "`deletions.params` another value, or an empty list to leave it out"
+        )
 
 
 def _problems_of_list(
@@ -93,12 +116,13 @@ def _problems_of_copies(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 
 def _unknown(texts: Iterable[str], known: AbstractSet[str]) -> Iterator[str]:
-    for name in sorted({name for text in texts for name in templates.names(text)} - known):
-        from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most names are right
+    for name in sorted(_names(texts) - known):
+        yield f"a template reads the unknown name `{name}`{validation.did_you_mean(name, sorted(known))}"
 
-        close = get_close_matches(name, known, n=1)
-        hint = f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(sorted(known))}"
-        yield f"a template reads the unknown name `{name}`{hint}"
+
+def _names(texts: Iterable[str]) -> set[str]:
+    """All names that templates read."""
+    return {name for text in texts for name in templates.names(text)}
 
 
 def _quoted(endpoints: list[Endpoint]) -> str:

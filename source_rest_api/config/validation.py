@@ -1,4 +1,4 @@
-"""What is said of a config's errors: where each stands, as the user wrote it, and what to do."""
+"""Words the errors of a config: the place as the user wrote it, and what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 
 def problem(model: type[BaseModel], error: Any) -> str:
@@ -16,10 +16,10 @@ def problem(model: type[BaseModel], error: Any) -> str:
     path, owner = _walk(model, location)
     if kind == "extra_forbidden" and owner is not None:
         known = [field.alias or name for name, field in owner.model_fields.items()]
-        return f"{path}: unknown key{_did_you_mean(str(location[-1]), known)}"
+        return f"{path}: unknown key{did_you_mean(str(location[-1]), known)}"
     if kind == "union_tag_invalid":
         expected = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
-        return f"{path}.type: unknown type{_did_you_mean(error['ctx']['tag'], expected)}"
+        return f"{path}.type: unknown type{did_you_mean(error['ctx']['tag'], expected)}"
     if kind == "union_tag_not_found":
         return f"{path}.type: is missing"
     message = _MESSAGES.get(kind) or error["msg"].removeprefix("Value error, ")
@@ -37,10 +37,11 @@ _MESSAGES = {
 """Pydantic's words for these are for programmers."""
 
 
-def _did_you_mean(given: str, known: list[str]) -> str:
+def did_you_mean(given: str, known: Collection[str]) -> str:
+    """The known name that is nearest to a wrong one, or all of them, to end a sentence with."""
     from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most configs are right
 
-    close = get_close_matches(given, known, n=1, cutoff=0.6)
+    close = get_close_matches(given, known, n=1)
     return f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(f'`{name}`' for name in known)}"
 
 

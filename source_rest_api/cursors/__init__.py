@@ -1,1 +1,1 @@
-"""Cursors: which intervals of a stream to read, and what a page says about them."""
+"""Cursors: the slices of a stream to read, the request parameters for them, and the cursor values of each page."""

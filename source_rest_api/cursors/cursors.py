@@ -1,7 +1,7 @@
-"""What orders a stream, so that a sync reads only what is new since the last one.
+"""The union of all cursors. With a cursor, a sync reads only what is new since the last sync.
 
-A cursor is stateless: `bounds` and `windows` give the intervals to read, `place` puts one into a request, `observe`
-says what a page told of it.
+A cursor is stateless: `bounds` and `windows` return the slices to read, `place` adds one to a request, and `observe`
+reads the cursor values of a page.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def _with_type(value: Any) -> Any:
-    """Most cursors are date-times, and a file need not say so."""
+    """Sets `type` to `datetime`, the commonest cursor, if it is left out."""
     return {"type": "datetime", **value} if isinstance(value, dict) else value
 
 

@@ -1,4 +1,4 @@
-"""The cursor by a date-time field."""
+"""The cursor on a date-time field."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SHORTEST_MONTH = datetime(2023, 2, 1, tzinfo=timezone.utc)
 _FRACTION = re.compile(r"[.,](\d+)")
 _DAY = timedelta(days=1)
 _MICRO = 6
-"""Digits of the fraction of a second."""
+"""Digits of a fraction of a second in microseconds."""
 
 
 def _check_datetime(value: str) -> str:
@@ -55,14 +55,14 @@ DatetimeText: TypeAlias = Annotated[
 
 def _check_format(form: str) -> str:
     if date_formats.compiled(form).unit is None:
-        raise ValueError("not a format: it writes nothing of a date or time")
+        raise ValueError("not a date format: it contains no part of a date or time. Give one such as `%Y-%m-%d`")
     return form
 
 
 def _check_formats(forms: tuple[str, ...]) -> tuple[str, ...]:
     for form in forms:
         if not date_formats.compiled(form).is_whole:
-            raise ValueError(f"not a format that a date can be read by: {form!r}")
+            raise ValueError(f"not a complete date format: {form!r}. Give one with year, month and day")
     return forms
 
 
@@ -71,49 +71,50 @@ def _one_or_many(value: object) -> object:
 
 
 Moment: TypeAlias = Annotated[str, or_template(datetimes.parse)]
-"""A date, a date-time, or a template that gives one; kept as written."""
+"""A date, a date-time, or a template that renders to one; kept as written."""
 
 DurationText: TypeAlias = Annotated[str, or_template(datetimes.duration)]
-"""An ISO 8601 duration, or a template that gives one."""
+"""An ISO 8601 duration, or a template that renders to one."""
 
 Format: TypeAlias = Annotated[str, AfterValidator(_check_format)]
-"""A format of `date_formats`."""
+"""A date format of `date_formats`."""
 
 Formats: TypeAlias = Annotated[tuple[str, ...], AfterValidator(_check_formats), BeforeValidator(_one_or_many)]
-"""One format or several."""
+"""One date format or several."""
 
 
 class DatetimeCursor(FieldCursor):
-    """By a date-time field: `updated_at: 2024-06-01T12:00:00Z`."""
+    """Reads by a date-time field, such as `updated_at: 2024-06-01T12:00:00Z`."""
 
     type: Literal["datetime"] = "datetime"
     format: Format | None = None
-    """Format of the parameters, such as `%Y-%m-%d` or `YYYY-MM-DD`; `%s`, `%ms` and `%us` are seconds, milliseconds
-    and microseconds since the epoch. By default they are written as the records write them."""
+    """Date format of the parameters, such as `%Y-%m-%d` or `YYYY-MM-DD`. `%s`, `%ms` and `%us` are seconds,
+    milliseconds and microseconds since the epoch. Default: the format of the records."""
     record_format: Formats = ()
-    """Formats of the field, tried in turn, where it is not ISO 8601; with `%s` and the like numbers are read too."""
+    """Date formats of the field, tried in turn. Needed only if the field is not ISO 8601. Formats such as `%s` also
+    read numbers."""
     start_date: Moment | None = None
-    """Where the first sync begins; by default the connector's `start_date`. It may be a template, such as
+    """Start of the first sync. Default: the connector's `start_date`. May be a template, such as
     `{{ day_delta(-90) }}`."""
     end_date: Moment | None = None
-    """Where every sync ends; by default now. It may be a template, such as `{{ config.get('end_date', '') }}`."""
+    """End of every sync. Default: the current time. May be a template, such as `{{ config.get('end_date', '') }}`."""
     step: DurationText | None = None
-    """Read in intervals of this ISO 8601 duration, such as `P30D` or `P1M`; each is a checkpoint."""
+    """Read in slices of this ISO 8601 duration, such as `P30D` or `P1M`. Each slice is a checkpoint."""
     lookback: DurationText | None = None
-    """Begin this much before where the last sync ended, such as `P1D`, for records that appear late."""
+    """Start this long before the end of the last sync, to catch records that appear late. Example: `P1D`."""
 
     end_name: ClassVar[str] = "end_date"
 
     @property
     def expected(self) -> str:
-        """The forms in which values are read, for messages."""
+        """The accepted formats of the field, for messages."""
         return " or ".join(f"`{form}`" for form in self.record_format) or "ISO 8601"
 
     def mark(self, text: str) -> CursorValue:
-        """The mark that a state's text stands for.
+        """Parses a cursor value from the state.
 
         Raises:
-            ValueError: It is not a date-time.
+            ValueError: The text is not a date-time.
         """
         try:
             return CursorValue(datetimes.parse(text), text)
@@ -123,19 +124,21 @@ class DatetimeCursor(FieldCursor):
     def bounds(
         self, saved: CursorValue | None, start_date: str | None, now: datetime, context: Mapping[str, Any]
     ) -> Slice:
-        """What to read in this sync: from the state, or the start date, to now or the end date.
+        """Returns the interval of this sync: from the state or the start date, to now or the end date.
 
         Args:
-            saved: Where the last sync ended.
+            saved: The cursor value at which the last sync ended.
             start_date: The start date of all streams.
-            now: The moment at which the sync begins.
-            context: What templates read.
+            now: The start time of the sync.
+            context: Names that templates may use.
 
         Raises:
-            ConfigError: A template gives no date-time.
+            ConfigError: A template does not render to a date-time.
         """
         first = _moment("start_date", self.start_date, context) or _moment("start_date", start_date, context)
         start = first if saved is None else self._from(self.clamp(saved, now), first)
+        if first is not None and start is not None and start.value < first.value:
+            start = first  # an API may keep its rows for so long only, and refuse to be asked from an older state
         end = _moment("end_date", self.end_date, context)
         if end is not None and self.end_inclusive:
             end = _at(self._unit(end).above(end.value))
@@ -154,15 +157,31 @@ class DatetimeCursor(FieldCursor):
         return _at(earlier)
 
     def clamp(self, mark: CursorValue, now: datetime) -> CursorValue:
-        """The mark, but never after now, or the beginning of its second or day where values have no finer parts."""
+        """Returns the value, but at most now, rounded down to the unit of the values (for example to the day)."""
         return mark if mark.value <= now else _at(self._unit(mark).floor(now))
 
+    def written_like(self, mark: CursorValue, sample: str | None) -> CursorValue:
+        """Returns a computed moment as the records write theirs, rounded down: an API may take dates only.
+
+        Args:
+            mark: The moment.
+            sample: A value of a record; None if none is known.
+        """
+        if sample is None or self._form is not None:
+            return mark
+        shape = date_formats.shape(sample)
+        if date_formats.shape(mark.text) == shape:
+            return mark
+        unit = date_formats.compiled(shape).unit
+        moment = mark.value if unit is None else unit.floor(mark.value)
+        return CursorValue(moment, datetimes.write(moment, shape))
+
     def at_deletion(self, now: datetime, newest: CursorValue | None) -> Raw:
-        """What the field holds for a row that is gone by now: no earlier than what any row had, in their format."""
+        """Returns the field's value for a delete record, in the rows' format and no earlier than any row's value."""
         given = next(iter(self.record_format), None)
         form = given or (None if newest is None else date_formats.local_shape(newest.text))
         text = datetimes.write(now, form)
-        # A local time may be hours behind now, and a row that comes back has to be later than its end.
+        # The rows' local time may be hours behind UTC, and a row that comes back must be later than its delete record.
         if newest is not None and form and (newest.value > now or not date_formats.compiled(form).is_zoned):
             text = datetimes.write(newest.value, form) if given else newest.text
         return Raw(text.encode() if form in date_formats.EPOCHS else msgspec.json.encode(text))
@@ -186,14 +205,14 @@ class DatetimeCursor(FieldCursor):
 
     @cached_property
     def _form(self) -> DateFormat | None:
-        """The format of the parameters; by default the records' own."""
+        """The date format of the parameters; by default the first of `record_format`."""
         form = self.format or next(iter(self.record_format), None)
         return None if form is None else date_formats.compiled(form)
 
     def _unit(self, mark: CursorValue) -> Unit:
-        """The smallest step in which a mark can be asked for."""
+        """Returns the smallest step between two values in requests."""
         form = self._form or date_formats.compiled(date_formats.shape(mark.text))
-        assert form.unit is not None  # noqa: S101 -- it is checked when the config is loaded
+        assert form.unit is not None  # noqa: S101 -- checked when the config is loaded
         return form.unit
 
     def _before(self, mark: CursorValue) -> CursorValue:
@@ -213,21 +232,21 @@ class DatetimeCursor(FieldCursor):
         return int(text) if self.location == "body" and self._form.is_integer else text
 
     def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:
-        """What is wrong with it beside the rest of the config.
+        """Yields conflicts with the rest of the config.
 
         Args:
             start_date: The start date of all streams.
-            templated: Whether a template of the endpoint's request reads the interval.
+            templated: True if a template of the endpoint's request reads the interval.
         """
         yield from super().problems(start_date, templated=templated)
         if self.step and not (self.start_date or start_date):
-            yield "incremental.step: needs a `start_date` to begin at"
+            yield "incremental.step: needs a `start_date`, such as `2024-01-01T00:00:00Z`"
         form = self._form
         unit = None if form is None else form.unit
         if self.step and form and unit and datetimes.add(_SHORTEST_MONTH, self.step) - _SHORTEST_MONTH < unit.length:
-            yield f"incremental.step: is shorter than a {unit.name}, the unit of the format {form.form!r}"
+            yield f"incremental.step: is shorter than a {unit.name}, the smallest unit of the format {form.form!r}"
         if self.end_inclusive and (unit is None or unit.length < _DAY):
-            yield "incremental.end_inclusive: is for whole days; set a `format` such as `%Y-%m-%d`, or leave it out"
+            yield "incremental.end_inclusive: needs whole days; set a `format` such as `%Y-%m-%d`, or leave it out"
 
     def _mark(self, value: datetime, record: Raw) -> CursorValue:
         text = None if self.record_format else self._reader.text(record)
@@ -243,11 +262,11 @@ def _at(moment: datetime) -> CursorValue:
 
 
 def _moment(name: str, given: str | None, context: Mapping[str, Any]) -> CursorValue | None:
-    """A setting's moment; None where it is not set, or its template gives no text."""
+    """Returns a setting as a cursor value; None if it is not set or its template renders to an empty text."""
     text = templates.render(given, context) if given else ""
     if not text:
         return None
     try:
         return CursorValue(datetimes.parse(text), text)
     except ValueError:
-        raise ConfigError(f"`incremental.{name}`: the template gave `{text}`, which is no date-time.") from None
+        raise ConfigError(f"`incremental.{name}`: the template gave `{text}`, which is not a date-time.") from None

@@ -1,4 +1,4 @@
-"""What cursors by a field of the records have in common: how an interval is asked for, and what a page tells."""
+"""The base of cursors on a field of the records: adds an interval to a request, and reads a page's cursor values."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def is_template(value: object) -> bool:
-    """Whether a text has holes to fill."""
+    """True if a value is a text that contains a template."""
     return isinstance(value, str) and "{{" in value
 
 
 def or_template(check: Callable[[str], object]) -> BeforeValidator:
-    """Check a text unless it is a template, which is checked when it is filled."""
+    """Checks a text, unless it is a template, whose result is checked once it is rendered."""
 
     def validate(value: Any) -> Any:
         if is_template(value):
@@ -43,77 +43,83 @@ def or_template(check: Callable[[str], object]) -> BeforeValidator:
 
 
 def _whole_template(value: object) -> object:
-    """A template has dots that divide nothing."""
+    """Keeps a template in one piece: its dots do not separate keys of a path."""
     return [value] if is_template(value) else value
 
 
 FieldPath: TypeAlias = Annotated[
     Path, BeforeValidator(_whole_template), WithJsonSchema({"type": "string"}, mode="validation")
 ]
-"""A path in a record, or a template that gives one."""
+"""A path in a record, or a template that renders to one."""
 
 
 class FieldCursor(Model):
-    """Reads only what is new since the last sync, by a field of the records."""
+    """Reads only the records that are new since the last sync, by one of their fields."""
 
     cursor_field: FieldPath
-    """The field that says when a record last changed, such as `updated_at`. It may be a template that reads the
+    """The field that holds the time of a record's last change, such as `updated_at`. May be a template that reads the
     config."""
     start_param: str | None = None
-    """Parameter for the first value wanted, such as `since`."""
+    """Parameter for the start of the interval, such as `since`."""
     start_exclusive: bool = False
-    """The API gives only what is after `start_param`, so that it is sent one unit earlier: nothing that shares the
-    last value seen is missed."""
+    """Set this if the API returns only records *after* the value of `start_param`. The connector then sends a value one
+    unit earlier, so records with the same value are not missed."""
     end_param: str | None = None
-    """Parameter for the last value wanted."""
+    """Parameter for the end of the interval, such as `until`."""
     end_inclusive: bool = False
-    """The API gives all of the last day in `end_param` too, so that each interval ends a day before the next begins.
-    Only for whole days and integers; reports need it, which would count the common day twice."""
+    """Set this if the API includes the whole day given in `end_param`. Each slice then ends one day (or number) before
+    the next starts, so reports do not count a day twice. Only for whole days and integers."""
     location: In = "query"
-    """Where the parameters go. In a JSON body dots lead into inner objects (`filter.since`), in GraphQL they are
+    """Place of the parameters. In a JSON body, dots lead into nested objects (`filter.since`). In GraphQL they are
     variables."""
     mode: Literal["server_filter", "client_filter", "newest_first"] | None = None
-    """Who leaves out what is older: the API (the default where `start_param` is given), this connector, or this
-    connector for an API that gives the newest records first, so that paging stops where older ones begin."""
+    """Filtering of old records: by the API (default with `start_param`), by this connector (default without it), or by
+    this connector with early stop, for APIs that return the newest records first."""
     sorted: bool = False
-    """The API gives records oldest first, so that progress is kept within an interval too. It is checked."""
+    """Set this if the API returns records oldest first. The connector then also saves progress within a slice, and it
+    verifies the order."""
 
     end_name: ClassVar[str]
-    """The setting for where every sync ends."""
+    """Name of the setting for the end of every sync."""
 
     @property
     def in_body(self) -> bool:
-        """Whether it puts something into the body."""
+        """True if the cursor adds parameters to the body."""
         return self.location == "body" and bool(self.start_param or self.end_param)
+
+    forgettable: ClassVar[bool] = False
+    """True if the API may forget the values that it is asked from."""
 
     @property
     def newest_first(self) -> bool:
-        """Whether paging stops where older records begin."""
+        """True if paging stops at the first older record."""
         return self.mode == "newest_first"
 
     @property
     def in_order(self) -> bool:
-        """Whether records are said to come oldest first."""
+        """True if the config declares that records come oldest first."""
         return self.sorted
 
     @property
     def filters_here(self) -> bool:
-        """Whether older records are dropped by this connector."""
+        """True if this connector, not the API, drops older records."""
         return self.mode in {"client_filter", "newest_first"} or (self.mode is None and self.start_param is None)
 
     @property
     def expected(self) -> str:
-        """The forms in which values are read, for messages."""
+        """The accepted formats of the field, for messages."""
         raise NotImplementedError
 
     def filled(self, context: Mapping[str, Any]) -> Self:
-        """The cursor with its templates for `cursor_field`, `step` and `lookback` filled; one that is empty is unset.
+        """Returns the cursor with its templates for `cursor_field`, `step` and `lookback` rendered.
+
+        A setting whose template renders to an empty text counts as not set.
 
         Args:
-            context: The names that hold for the whole sync, such as `config`.
+            context: The names that are valid for the whole sync, such as `config`.
 
         Raises:
-            ConfigError: A template cannot be filled, or gives what cannot stand there.
+            ConfigError: A template cannot be rendered, or its result is not valid for the setting.
         """
         given = self.model_dump(by_alias=True, exclude_unset=True)
         texts: dict[str, Any] = {**given, "cursor_field": self.cursor_field[0]}
@@ -127,18 +133,18 @@ class FieldCursor(Model):
         except ValidationError as error:
             [first, *_] = error.errors(include_url=False)
             reason = first["msg"].removeprefix("Value error, ")
-            message = f"`incremental.{first['loc'][-1]}`: the template gave what cannot stand there: {reason}."
+            message = f"`incremental.{first['loc'][-1]}`: the value that the template gave is not valid: {reason}."
             raise ConfigError(message) from None
 
     def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:  # noqa: ARG002
-        """What is wrong with it beside the rest of the config.
+        """Yields conflicts with the rest of the config.
 
         Args:
             start_date: The start date of all streams.
-            templated: Whether a template of the endpoint's request reads the interval.
+            templated: True if a template of the endpoint's request reads the interval.
         """
         if self.newest_first and self.sorted:
-            yield "incremental.sorted: means oldest first, and `mode: newest_first` the contrary"
+            yield "incremental.sorted: means oldest first, which contradicts `mode: newest_first`; remove one of them"
         if self.start_exclusive and not (self.start_param or templated):
             yield "incremental.start_exclusive: needs `start_param`"
         for name in ("step", self.end_name, "end_inclusive"):
@@ -146,7 +152,7 @@ class FieldCursor(Model):
                 yield f"incremental.{name}: needs `end_param`, or a template that reads `stream_interval.end_time`"
 
     def windows(self, whole: Slice) -> Iterator[Slice]:
-        """The intervals to read one by one. Neighbours share the value where they touch; at least one."""
+        """Yields the slices to read, at least one. Neighbouring slices share the value at their border."""
         begin = whole.start
         for border in self._borders(whole):
             yield Slice(begin, border)
@@ -154,24 +160,33 @@ class FieldCursor(Model):
         yield Slice(begin, whole.end)
 
     def _borders(self, whole: Slice) -> Iterable[CursorValue]:
-        """Where intervals touch: each within the whole, and larger than the one before."""
+        """Yields the borders between slices: within the whole interval, in rising order."""
         raise NotImplementedError
 
     def at_deletion(self, now: datetime, newest: CursorValue | None) -> Raw | None:
-        """What the field holds for a row that is gone by now, as JSON, so that it is no earlier than any row.
+        """Returns the field's JSON value for a delete record, so that it is no earlier than any row's value.
 
         Args:
-            now: When it was found gone.
+            now: The time at which the deletion was detected.
             newest: The largest value of all rows so far.
         """
         raise NotImplementedError
 
+    def written_like(self, mark: CursorValue, sample: str | None) -> CursorValue:  # noqa: ARG002
+        """Returns a computed value, written as the records write theirs.
+
+        Args:
+            mark: The value, such as the time of an earlier sync.
+            sample: A value of a record; None if none is known.
+        """
+        return mark
+
     def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
-        """The mark that counts of two that were seen one after the other: the larger."""
+        """Returns the value that counts of two that were seen in this order: the larger."""
         return max(filter(None, (one, other)), key=_value, default=None)
 
     def place(self, request: Request, interval: Slice) -> Request:
-        """Ask for the interval."""
+        """Adds the parameters for the interval to a request."""
         sent = self._sent(interval)
         for name, time in ((self.start_param, "start_time"), (self.end_param, "end_time")):
             if name and time in sent:
@@ -179,7 +194,7 @@ class FieldCursor(Model):
         return request
 
     def times(self, interval: Slice) -> dict[str, str]:
-        """The interval as templates read it: as it would stand in parameters."""
+        """Returns the interval for templates, formatted like the parameters."""
         return {name: str(value) for name, value in self._sent(interval).items()}
 
     def _sent(self, interval: Slice) -> dict[str, Position]:
@@ -192,15 +207,15 @@ class FieldCursor(Model):
         return {name: self._written(mark) for name, mark in marks.items() if mark is not None}
 
     def _before(self, mark: CursorValue) -> CursorValue:
-        """The last value that can be asked for before this one."""
+        """Returns the largest value before this one that a request can contain."""
         raise NotImplementedError
 
     def _written(self, mark: CursorValue) -> Position:
-        """A mark as the API wants it in a request."""
+        """Formats a value for a request."""
         raise NotImplementedError
 
     def observe(self, page: Page, interval: Slice) -> PageCursors:
-        """Read the cursor values of a page, and leave out what is older than the interval if that is our work."""
+        """Reads the cursor values of a page, and drops records older than the interval unless the API does."""
         records, values = page.records, self._reader.values(page.records)
         known = [value for value in values if value is not None]
         newest = max(known, default=None)
@@ -222,11 +237,11 @@ class FieldCursor(Model):
 
     @property
     def _reader(self) -> FieldReader:
-        """Reads the cursor field."""
+        """The reader of the cursor field."""
         raise NotImplementedError
 
     def _mark(self, value: Any, record: Raw) -> CursorValue:
-        """The mark of a value that a record has."""
+        """Returns the cursor value of a record whose field holds `value`."""
         raise NotImplementedError
 
 
@@ -235,9 +250,10 @@ def _value(mark: CursorValue) -> Any:
 
 
 def _passed(values: list[Any], start: Any) -> bool:
-    """Whether older records only follow: the last of a falling row, or else all, are older.
+    """True if only older records follow.
 
-    Some feeds pin a few old records to the top, and those are no end.
+    On a page in descending order it is enough that the last record is older; on other pages all must be. Some feeds
+    pin a few old records to the top, and paging must not stop there.
     """
     falling = values == sorted(values, reverse=True)
     return bool((values[-1] if falling else max(values)) < start)

@@ -1,4 +1,4 @@
-"""Reads one field of undecoded records, and nothing else of them, without Python code for each record."""
+"""Reads only one field of undecoded records, without Python code for each record."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from source_rest_api.formats import date_formats, datetimes, raw_json
+from source_rest_api.formats.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
     Way: TypeAlias = tuple[Any, Callable[[list[Any]], list[Any]]]
 
 _EXAMPLE = 80
-"""Characters of an unreadable value that are shown."""
+"""Bytes of an unreadable value that are shown."""
 _EXAMPLES = 5
 _LOOKED_AT = 100
 
 
 class FieldDecoder:
-    """A decoder for one field of a kind, such as `datetime` or `int`.
+    """Decoder for one field of one type, such as `datetime` or `int`.
 
-    Each record is decoded by itself: to join them for one decoder would take longer than the calls that it saves.
+    It decodes each record separately: joining them for one call would take longer than the calls that it saves.
     """
 
     def __init__(self, path: Path, kind: Any) -> None:
@@ -42,21 +43,21 @@ class FieldDecoder:
         self._value = attrgetter(".".join(["value"] * len(path)))
 
     def values(self, records: list[Raw]) -> list[Any | None]:
-        """Each record's value; None where the field is absent or null.
+        """Returns each record's value; None if the field is missing or null.
 
         Raises:
-            msgspec.ValidationError: A value is of another kind, or there is no object on the way to it.
+            msgspec.ValidationError: A value has another type, or its path leads through something that is no object.
         """
         return list(map(self._value, map(self._decode, records)))
 
 
 class FieldReader:
-    """Reads one field of records: a page at once where all fit one way, else one by one.
+    """Reads one field of records: a whole page at once if all its values have one type, else record by record.
 
     Args:
-        path: The field. Beside what a decoder finds, a key with dots in it and an index of an array are understood.
-        ways: Kinds to decode, each with what makes values of a page's; texts come last.
-        parse: What makes a value of one text, in any form.
+        path: The field. Keys that contain dots and indexes of arrays work too, record by record.
+        ways: Types to decode, each with the function that converts a page's values; text is tried last.
+        parse: Converts one text to a value.
     """
 
     def __init__(self, path: Path, ways: Sequence[Way], parse: Callable[[str], Any]) -> None:
@@ -65,7 +66,7 @@ class FieldReader:
         self._ways = [(FieldDecoder(path, kind), convert) for kind, convert in (*ways, (str, self._parsed))]
 
     def values(self, records: list[Raw]) -> list[Any | None]:
-        """Each record's value; None where there is none, or none that can be read."""
+        """Returns each record's value; None if it is missing or cannot be read."""
         for peek, convert in self._ways:
             with suppress(msgspec.ValidationError, OverflowError, TypeError, ValueError):
                 values = convert(peek.values(records))
@@ -77,18 +78,18 @@ class FieldReader:
         return values
 
     def text(self, record: Raw) -> str | None:
-        """The text of a record's value, or the digits of its number."""
+        """Returns a record's value as text, a number with its digits unchanged."""
         found = raw_json.find(record, self._path)
         return None if found is None else raw_json.text(found)
 
     def unreadable(self, records: list[Raw], values: list[Any | None]) -> tuple[str, ...]:
-        """What stands where there is no value, each once, of the first records that have none; cut to a few words."""
+        """Returns examples of unreadable values from the first such records: distinct, and truncated."""
         unread = islice((record for record, value in zip(records, values, strict=True) if value is None), _LOOKED_AT)
         return tuple(dict.fromkeys(map(self._example, unread)))[:_EXAMPLES]
 
     def _example(self, record: Raw) -> str:
         found = raw_json.find(record, self._path)
-        return "nothing" if found is None else bytes(found)[:_EXAMPLE].decode("utf-8", "replace")
+        return "nothing" if found is None else excerpt(bytes(found), _EXAMPLE)
 
     def _parsed(self, texts: list[str | None]) -> list[Any | None]:
         return list(map(self._value, texts))
@@ -107,11 +108,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def reader(path: Path, forms: tuple[str, ...]) -> FieldReader:
-    """What reads a field: RFC 3339 and dates by C code, as numbers since the epoch are; the rest by its format.
+    """Returns the reader of a date-time field.
+
+    RFC 3339, dates and numbers since the epoch are read by C code; all else by its format, in Python.
 
     Args:
         path: The field.
-        forms: Formats of the field, tried in turn; without any it is ISO 8601.
+        forms: Date formats of the field, tried in turn; empty for ISO 8601.
     """
     iso = all(map(_is_iso, forms))
     parse = _parser(forms, iso=iso)
@@ -124,12 +127,15 @@ def reader(path: Path, forms: tuple[str, ...]) -> FieldReader:
 
 
 def _is_iso(form: str) -> bool:
-    """Whether all that a format writes is ISO 8601, so that it can be read without it."""
+    """True if the format writes only ISO 8601, which can be read without the format."""
     return form.startswith(("%Y", "YYYY")) and date_formats.compiled(form).is_read_by(datetimes.parse)
 
 
 def _parser(forms: tuple[str, ...], *, iso: bool) -> Callable[[str], datetime]:
-    """What reads one text: as the decoder reads a page, or the same value would differ from page to page."""
+    """Returns the function that parses one text.
+
+    It must agree with the decoder of whole pages, or the same value would differ from page to page.
+    """
 
     def parse(text: str) -> datetime:
         try:
@@ -141,13 +147,13 @@ def _parser(forms: tuple[str, ...], *, iso: bool) -> Callable[[str], datetime]:
 
 
 def _aware(moments: list[Any]) -> list[Any]:
-    """Moments without an offset are UTC."""
+    """Sets UTC as the zone of date-times without an offset."""
     try:
-        if max(moments).tzinfo is not None:  # it fails where some have one and others none, or are null
+        if max(moments).tzinfo is not None:  # fails if only some have an offset, or one is null
             return moments
     except (TypeError, ValueError, AttributeError):
         pass
-    return [m if m is None or m.tzinfo else m.replace(tzinfo=timezone.utc) for m in moments]
+    return [m if m is None or m.tzinfo else datetimes.aware(m) for m in moments]
 
 
 def _at_midnight(days: list[Any]) -> list[Any]:

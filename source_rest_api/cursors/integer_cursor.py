@@ -1,4 +1,4 @@
-"""The cursor by an integer field."""
+"""The cursor on an integer field."""
 
 from __future__ import annotations
 
@@ -40,37 +40,37 @@ def _text(value: object) -> object:
 
 
 Integer: TypeAlias = Annotated[str, or_template(_integer), BeforeValidator(_text)]
-"""An integer, or a template that gives one."""
+"""An integer, or a template that renders to one."""
 
 Positive: TypeAlias = Annotated[str, or_template(_positive), BeforeValidator(_text)]
-"""An integer from one upwards, or a template that gives one."""
+"""A positive integer, or a template that renders to one."""
 
 
 class IntegerCursor(FieldCursor):
-    """By a field that counts upwards, such as a sequence number or an ID."""
+    """Reads by a field that counts upwards, such as a sequence number or an ID."""
 
     type: Literal["integer"] = "integer"
     start: Integer | None = None
-    """Where the first sync begins; by default at the beginning."""
+    """Start of the first sync. Default: the first record."""
     end: Integer | None = None
-    """Where every sync ends; by default it has no end."""
+    """End of every sync. Default: no end."""
     step: Positive | None = None
-    """Read in intervals of this length; each is a checkpoint. Needs `start` and `end`."""
+    """Read in slices of this length. Each slice is a checkpoint. Needs `start` and `end`."""
     lookback: Positive | None = None
-    """Begin this much before where the last sync ended, for records that appear late."""
+    """Start this much before the end of the last sync, to catch records that appear late."""
 
     end_name: ClassVar[str] = "end"
 
     @property
     def expected(self) -> str:
-        """The forms in which values are read, for messages."""
+        """The accepted format of the field, for messages."""
         return "an integer"
 
     def mark(self, text: str) -> CursorValue:
-        """The mark that a state's text stands for.
+        """Parses a cursor value from the state.
 
         Raises:
-            ValueError: It is not an integer.
+            ValueError: The text is not an integer.
         """
         return CursorValue(_integer(text), text)
 
@@ -81,16 +81,16 @@ class IntegerCursor(FieldCursor):
         now: datetime,  # noqa: ARG002
         context: Mapping[str, Any],
     ) -> Slice:
-        """What to read in this sync: from the state, or the start, to the end if there is one.
+        """Returns the interval of this sync: from the state or `start`, to `end` if it is set.
 
         Args:
-            saved: Where the last sync ended.
-            start_date: Plays no part.
-            now: Plays no part.
-            context: What templates read.
+            saved: The cursor value at which the last sync ended.
+            start_date: Not used.
+            now: Not used.
+            context: Names that templates may use.
 
         Raises:
-            ConfigError: A template gives no integer.
+            ConfigError: A template does not render to an integer.
         """
         first = _limit("start", self.start, context)
         start = first if saved is None else self._from(saved, first)
@@ -108,11 +108,11 @@ class IntegerCursor(FieldCursor):
         return _at(earlier)
 
     def clamp(self, mark: CursorValue, now: datetime) -> CursorValue:  # noqa: ARG002
-        """The mark: numbers have no now."""
+        """Returns the value unchanged: an integer cannot lie in the future."""
         return mark
 
     def at_deletion(self, now: datetime, newest: CursorValue | None) -> Raw | None:  # noqa: ARG002
-        """What the field holds for a row that is gone: the largest number of all rows so far."""
+        """Returns the field's value for a delete record: the largest number of all rows so far."""
         return None if newest is None else Raw(newest.text.encode())
 
     def _borders(self, whole: Slice) -> Iterator[CursorValue]:
@@ -130,11 +130,11 @@ class IntegerCursor(FieldCursor):
         return int(mark.value) if self.location == "body" else mark.text
 
     def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:
-        """What is wrong with it beside the rest of the config.
+        """Yields conflicts with the rest of the config.
 
         Args:
-            start_date: Plays no part.
-            templated: Whether a template of the endpoint's request reads the interval.
+            start_date: Not used.
+            templated: True if a template of the endpoint's request reads the interval.
         """
         yield from super().problems(start_date, templated=templated)
         if self.step and not (self.start and self.end):
@@ -153,11 +153,11 @@ def _at(value: int) -> CursorValue:
 
 
 def _limit(name: str, given: str | None, context: Mapping[str, Any]) -> CursorValue | None:
-    """A setting's number; None where it is not set, or its template gives no text."""
+    """Returns a setting as a cursor value; None if it is not set or its template renders to an empty text."""
     text = templates.render(given, context) if given else ""
     if not text:
         return None
     try:
         return _at(_integer(text))
     except ValueError:
-        raise ConfigError(f"`incremental.{name}`: the template gave `{text}`, which is no integer.") from None
+        raise ConfigError(f"`incremental.{name}`: the template gave `{text}`, which is not an integer.") from None

@@ -1,4 +1,4 @@
-"""Values of a cursor, the intervals between them, and what a page told of them."""
+"""Cursor values, slices between two of them, and the cursor values of a page."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ if TYPE_CHECKING:
 
 
 class CursorValue(NamedTuple):
-    """A cursor value."""
+    """A cursor value: parsed, and as text."""
 
     value: Any
-    """What it is compared by: an aware datetime, an integer, or a token, which is only compared with itself."""
+    """The value used for comparison: an aware datetime, an integer, or a token. Tokens are only tested for equality."""
     text: str
-    """As it stands in the state, and in requests unless they have a format of their own."""
+    """The text in the state, and in requests unless a format is set for them."""
 
 
 class Slice(Struct, frozen=True):
-    """One interval of the cursor to read; without a cursor, or a start, it is everything."""
+    """One interval of cursor values to read. Without a start it begins with the first record."""
 
     start: CursorValue | None = None
     end: CursorValue | None = None
 
 
 class PageCursors(NamedTuple):
-    """What a page's cursor values told."""
+    """The records and cursor values of a page, as observed by the cursor."""
 
     records: list[Raw]
     """The records to emit."""
     values: list[Any | None]
-    """The cursor value of each of them, None where it cannot be read."""
+    """The cursor value of each record; None if it cannot be read."""
     newest: CursorValue | None = None
-    """The largest cursor value of the page; of tokens, the one that counts."""
+    """The largest cursor value of the page, or the page's token."""
     unreadable: int = 0
-    """Records whose cursor value is missing, null or in no form that was expected. They are emitted."""
+    """Number of records whose cursor value is missing, null or in an unexpected format. They are emitted."""
     examples: tuple[str, ...] = ()
-    """Some of what stood there instead, each once: JSON, cut to a few words, or that the field is missing."""
+    """Distinct examples of unreadable values: truncated JSON, or `nothing` if the field is missing."""
     passed: bool = False
-    """Whether all that follows this page is older than the interval, so that paging may stop."""
+    """True if only records older than the slice follow this page, so paging may stop."""

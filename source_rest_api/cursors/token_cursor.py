@@ -1,4 +1,4 @@
-"""The cursor that is an opaque token of the API."""
+"""The cursor on an opaque token of the API."""
 
 from __future__ import annotations
 
@@ -22,22 +22,26 @@ if TYPE_CHECKING:
 
 
 class TokenCursor(Model):
-    """By a token that the API gives with its answers (a delta or sync token): the last one is sent in the next sync."""
+    """Reads by a token that the API returns with each response (a delta or sync token).
+
+    The next sync sends the last token.
+    """
 
     type: Literal["token"] = "token"
     token_path: Path | None = None
-    """Where the body holds the token, such as `nextSyncToken`. Pages without one are passed over."""
+    """Path of the token in the body, such as `nextSyncToken`. Pages without a token are ignored."""
     token_header: str | None = None
-    """The header that holds the token."""
+    """Response header that contains the token."""
     start_param: str | None = None
-    """Parameter for the token, such as `syncToken`. Without it the token is the URL to ask, as in
-    OData's delta links."""
+    """Parameter for the token, such as `syncToken`. Without it, the token is the URL to request, as in OData's delta
+    links."""
     location: In = "query"
-    """Where the parameter goes. In a JSON body dots lead into inner objects, in GraphQL it is a variable."""
+    """Place of the parameter. In a JSON body, dots lead into nested objects. In GraphQL it is a variable."""
 
     cursor_field: ClassVar[None] = None
     in_order: ClassVar[bool] = False
     newest_first: ClassVar[bool] = False
+    forgettable: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
@@ -47,15 +51,15 @@ class TokenCursor(Model):
 
     @property
     def in_body(self) -> bool:
-        """Whether it puts something into the body."""
+        """True if the cursor adds its parameter to the body."""
         return self.location == "body" and self.start_param is not None
 
     def filled(self, context: Mapping[str, Any]) -> Self:  # noqa: ARG002
-        """The cursor: it has no templates."""
+        """Returns the cursor unchanged: it has no templates."""
         return self
 
     def mark(self, text: str) -> CursorValue:
-        """The mark that a state's text stands for: any text is a token."""
+        """Parses a cursor value from the state: any text is a token."""
         return CursorValue(text, text)
 
     def bounds(
@@ -65,26 +69,30 @@ class TokenCursor(Model):
         now: datetime,  # noqa: ARG002
         context: Mapping[str, Any],  # noqa: ARG002
     ) -> Slice:
-        """What to read in this sync: everything, or what changed since the token."""
+        """Returns the interval of this sync: everything, or the changes since the token."""
         return Slice(saved)
 
     def windows(self, whole: Slice) -> Iterator[Slice]:
-        """The one interval that there is."""
+        """Yields the whole interval as the only slice."""
         yield whole
 
     def clamp(self, mark: CursorValue, now: datetime) -> CursorValue:  # noqa: ARG002
-        """The mark: tokens have no now."""
+        """Returns the value unchanged: a token cannot lie in the future."""
         return mark
 
     def at_deletion(self, now: datetime, newest: CursorValue | None) -> None:
-        """What its field holds for a row that is gone: it has no field."""
+        """Returns None: delete records have no cursor field to fill."""
+
+    def written_like(self, mark: CursorValue, sample: str | None) -> CursorValue:  # noqa: ARG002
+        """Returns the value unchanged: tokens are not computed."""
+        return mark
 
     def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
-        """The mark that counts of two that were seen one after the other: the last."""
+        """Returns the value that counts of two that were seen in this order: the last."""
         return other or one
 
     def place(self, request: Request, interval: Slice) -> Request:
-        """Ask for what changed since the token."""
+        """Adds the token to a request, to receive only the changes since then."""
         if interval.start is None:
             return request
         if self.start_param is None:
@@ -92,15 +100,15 @@ class TokenCursor(Model):
         return request.with_value(self.location, self.start_param, interval.start.text)
 
     def times(self, interval: Slice) -> dict[str, str]:
-        """The interval as templates read it."""
+        """Returns the interval for templates."""
         return {} if interval.start is None else {"start_time": interval.start.text}
 
     def problems(self, start_date: str | None, *, templated: bool) -> Iterator[str]:  # noqa: ARG002
-        """What is wrong with it beside the rest of the config: nothing."""
+        """Returns no conflicts with the rest of the config."""
         return iter(())
 
     def observe(self, page: Page, interval: Slice) -> PageCursors:  # noqa: ARG002
-        """The page's token; its records have none."""
+        """Returns the page's token; its records have no cursor value."""
         text = self._token(page)
         return PageCursors(page.records, [None] * len(page.records), CursorValue(text, text) if text else None)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.cursors.cursors import Cursor, CursorValue
     from source_rest_api.read_stats import ReadStats
-    from source_rest_api.streams.batch import SweepEnd
+    from source_rest_api.state.progress_events import SweepEnd
 
 _LOG = logging.getLogger("airbyte.source_rest_api.deletions.known_rows")
 LARGEST = 1_000_000
@@ -39,8 +39,8 @@ class KnownRows:
         saved: What the state holds of them.
         of: Digest of what the keys depend on; keys under another config mean nothing.
         began: When the read began.
-        first: Whether nothing has been delivered before, so that the rows delivered from now on are all there are.
-        ledger: Where it is counted.
+        first: True if nothing has been delivered before, so that the rows delivered from now on are all there are.
+        stats: Where it is counted.
 
     Raises:
         ValueError: The state's keys or cursor value are none.
@@ -53,7 +53,7 @@ class KnownRows:
         saved: RowsState | None,
         of: str,
         began: datetime,
-        ledger: ReadStats,
+        stats: ReadStats,
         *,
         first: bool,
     ) -> None:
@@ -63,7 +63,7 @@ class KnownRows:
             self._learning = False
         self._stream = stream
         self._cursor = cursor
-        self._ledger = ledger
+        self._stats = stats
         self._saved = saved
         self._last = datetimes.parse(saved.swept_at)
         self._rows = Keys(saved.keys, saved.added)
@@ -71,7 +71,7 @@ class KnownRows:
         self.newest: CursorValue | None = None if saved.newest is None else cursor.mark(saved.newest)
         """The largest cursor value that was ever delivered."""
         self.changed = False
-        """Whether a sweep has changed something since the last `dump`."""
+        """True if a sweep has changed something since the last `dump`."""
         self._unmet: set[bytes] | None = None
         self._strange: set[bytes] = set()
         self._strangers = 0
@@ -85,7 +85,7 @@ class KnownRows:
 
     @property
     def too_many(self) -> bool:
-        """Whether there are more rows than can be followed."""
+        """True if there are more rows than can be followed."""
         return self._saved.too_many
 
     def deliver(self, delivered: Iterable[bytes], newest: CursorValue | None) -> None:
@@ -121,7 +121,7 @@ class KnownRows:
         if doubt is not None:
             _LOG.warning("Stream %s: a sweep for deleted rows counts for nothing: %s", self._stream, doubt)
             return
-        self._ledger.add(sweeps=1)
+        self._stats.add(sweeps=1)
         if 2 * len(unmet) > len(self._rows):
             self._warn_of_doubtful(len(unmet))
         elif self._learning:
@@ -139,11 +139,11 @@ class KnownRows:
     def forget(self, gone: list[bytes]) -> None:
         """Note rows that have been told as gone."""
         self._rows.remove(gone)
-        self._ledger.add(records=len(gone), told=len(gone))
+        self._stats.add(records=len(gone), told=len(gone))
         self.changed = True
 
     def dump(self) -> RowsState | None:
-        """What stands in the state; nothing while it is not known which rows there are."""
+        """Returns the rows for the state; None while it is not known which rows there are."""
         self.changed = False
         if self._learning and not self.too_many:
             return None
@@ -154,7 +154,7 @@ class KnownRows:
 
     def close(self) -> None:
         """Note at the end of the read how many rows are followed."""
-        self._ledger.add(followed=len(self._rows))
+        self._stats.add(followed=len(self._rows))
 
     def _begun(self) -> set[bytes]:
         """The rows that the sweep has not met yet."""
@@ -184,9 +184,9 @@ class KnownRows:
 
     def _warn_of_doubtful(self, unmet: int) -> None:
         _LOG.warning(
-            "Stream %s: a sweep did not meet %d of %d rows. More than half is taken for a question that does not give "
-            "all rows (see `deletions.params`, and what the credentials may see), so none of them is told as gone. If "
-            "they are, refresh the stream.",
+            "Stream %s: a sweep did not meet %d of %d rows. More than half suggests a query that does not return "
+            "all rows (see `deletions.params`, and the rights of the credentials), so none is reported. If they "
+            "are deleted, refresh the stream.",
             self._stream,
             unmet,
             len(self._rows),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ABSENT = Raw(b"")
 _NOT_SCALAR = b"{[n"
-"""What values that have no place in a key begin with."""
+"""First characters of values that cannot be part of a key."""
 _NUMBERS, _DIGITS, _TEXTS = b"n", b"x", b"t"
 """How a text holds the keys: as steps between integers or between hexadecimal digits in a pattern, or as they are."""
 _HEXADECIMAL = b"0123456789abcdef"
@@ -33,13 +33,6 @@ _OTHERS = bytes(set(range(256)) - set(_HEXADECIMAL))
 _FEW = 2000
 """Keys that may have been added before all are written anew; more where there are many."""
 _SHARE = 8
-
-
-def identity(record: Raw, primary_key: Iterable[Path]) -> bytes:
-    """What tells a record from others while it is read: its primary key as far as it is there, or all of it."""
-    if not primary_key:
-        return bytes(record)
-    return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in primary_key)
 
 
 class KeyReader:
@@ -189,7 +182,7 @@ class Keys:
         self._base = None
 
     def texts(self) -> tuple[str, str]:
-        """What `Keys` is made from again."""
+        """Returns the text from which `Keys` can be made again."""
         if self._base is None or len(self._added) > max(_FEW, len(self._all) // _SHARE):
             self._base = encode(self._all)
             self._added = set()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from source_rest_api.config import sweep_endpoint
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.deletions.known_rows import KnownRows
 from source_rest_api.deletions.row_keys import KeyReader
 from source_rest_api.errors import ConfigError, SourceError
-from source_rest_api.state import state
+from source_rest_api.formats import digests
+from source_rest_api.state.progress_events import Barrier, SweepEnd, Swept
 from source_rest_api.streams import resume
-from source_rest_api.streams.batch import Barrier, Batch, SweepEnd, Swept
+from source_rest_api.streams.batch import Batch
 from source_rest_api.streams.slice_reader import SliceReader
 
 if TYPE_CHECKING:
@@ -20,48 +22,46 @@ if TYPE_CHECKING:
 
     from msgspec import Raw
 
-    from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.read_stats import ReadStats
+    from source_rest_api.state.progress_events import Planned
     from source_rest_api.state.state import StreamState
-    from source_rest_api.streams.batch import Out, Planned
-    from source_rest_api.streams.parents import Parents
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Out, Partition
     from source_rest_api.streams.stream import Stream
 
     Step: TypeAlias = "SliceReader | SweepReader | Planned | Barrier | SweepEnd"
-    """What a plan consists of."""
+    """A step of a plan."""
 
 _KEYLESS = "Rows were met whose `primary_key` is absent or null: `deletions.params` has to ask for its fields."
 
 
 class Sweep:
-    """What `deletions` adds to the read of a stream.
+    """The delete detection of a stream.
 
     Args:
-        endpoint: The stream's endpoint.
-        make_stream: Makes the stream of another endpoint.
-        ledger: The stream's.
-        parents: Knows the streams above.
+        stream: The stream; its endpoint has `deletions`.
     """
 
-    def __init__(
-        self, endpoint: Endpoint, make_stream: Callable[[Endpoint], Stream], ledger: ReadStats, parents: Parents
-    ) -> None:
-        assert endpoint.deletions is not None  # noqa: S101 -- asked by the caller
-        self._endpoint = endpoint
-        self._deletions = endpoint.deletions
-        self._make_stream = make_stream
-        self._ledger = ledger
-        self._parents = parents
-        self._reader = KeyReader(endpoint.primary_key)
+    def __init__(self, stream: Stream) -> None:
+        assert stream.endpoint.deletions is not None  # noqa: S101 -- asked by `of`
+        self._endpoint = stream.endpoint
+        self._deletions = stream.endpoint.deletions
+        self._beside = stream.beside
+        self._stats = stream.stats
+        self._parents = stream.parents
+        self._now = stream.now
+        self._reader = KeyReader(stream.endpoint.primary_key)
         self.doubt: str | None = None
         """Why it counts for nothing."""
 
+    @classmethod
+    def of(cls, stream: Stream) -> Sweep | None:
+        """The sweep of a stream, if its deleted rows are to be reported."""
+        return None if stream.endpoint.deletions is None else cls(stream)
+
     @cached_property
     def _stream(self) -> Stream:
-        return self._make_stream(self._deletions.swept(self._endpoint))
+        return self._beside(sweep_endpoint.swept(self._endpoint, self._deletions))
 
-    def inventory(self, saved: StreamState, began: datetime) -> KnownRows:
+    def known_rows(self, saved: StreamState, began: datetime) -> KnownRows:
         """The rows that the destination has, by the state.
 
         Raises:
@@ -69,26 +69,27 @@ class Sweep:
         """
         endpoint = self._endpoint
         assert endpoint.incremental is not None  # noqa: S101 -- the config is checked
-        shape = (endpoint.primary_key, endpoint.reshaping, endpoint.cast, endpoint.cast_all)
-        of = state.digest(repr(shape) + self._deletions.question(endpoint, self._parents.above(endpoint)))
+        shape = (endpoint.primary_key, endpoint.record_options.reshaping, endpoint.cast, endpoint.cast_all)
+        query = sweep_endpoint.query(endpoint, self._deletions, self._parents.above(endpoint))
+        fingerprint = digests.digest(repr(shape) + query)
         first = saved.cursor is None and not saved.cursors and saved.reading is None
-        inventory = KnownRows(endpoint.name, endpoint.incremental, saved.rows, of, began, self._ledger, first=first)
+        known = KnownRows(endpoint.name, endpoint.incremental, saved.rows, fingerprint, began, self._stats, first=first)
         for text in saved.texts():  # where rows were delivered before their keys were kept
-            inventory.deliver((), endpoint.incremental.mark(text))
-        return inventory
+            known.deliver((), endpoint.incremental.mark(text))
+        return known
 
-    def steps(self, inventory: KnownRows, now: Callable[[], datetime], reach: int) -> Iterator[Step]:
+    def steps(self, known: KnownRows, reach: int) -> Iterator[Step]:
         """The slices of a sweep, if it is due, and its end; once the read before it has ended well."""
-        last = inventory.last
-        if inventory.too_many or (last is not None and not self._deletions.due(last, now())):
+        last = known.last
+        if known.too_many or (last is not None and not self._deletions.due(last, self._now())):
             return
         yield Barrier()
-        began = now()
+        began = self._now()
         try:
             for partition in self._stream.partitions():
                 if self.doubt is not None:
                     break
-                reader = SliceReader(self._stream, partition, resume.SliceTask(Slice()), None, reach)
+                reader = SliceReader(self._stream.reader, partition, resume.SliceTask(Slice()), None, reach)
                 yield SweepReader(self, reader)
         except SourceError as error:
             self.fail(str(error))
@@ -98,11 +99,11 @@ class Sweep:
 
     def _account(self) -> None:
         """Tell what it cost, and what speaks against it."""
-        own = self._stream.ledger
-        self._ledger.add(met=own["records"], asked=own["pages"], bytes=own["bytes"], retries=own["retries"])
-        for stream, ledger in {"": own, **self._parents.ledgers(self._stream.endpoint)}.items():
+        own = self._stream.stats
+        self._stats.add(met=own["records"], asked=own["pages"], bytes=own["bytes"], retries=own["retries"])
+        for stream, stats in {"": own, **self._parents.stats_above(self._stream.endpoint)}.items():
             for name, what in _DOUBTS.items():
-                if ledger[name]:
+                if stats[name]:
                     self.fail(f"{what}, in the stream {stream} above it" if stream else what)
 
     def first_page(self, partition: Partition) -> None:
@@ -113,8 +114,8 @@ class Sweep:
         """
         stream = self._stream
         page = stream.first_page(partition)
-        with stream.place(page):
-            if len(self.keys(stream.emission.records(page.records, partition, Slice()))) < len(page.records):
+        with stream.reader.place(page):
+            if len(self.keys(stream.reader.emission.records(page.records, partition, Slice()))) < len(page.records):
                 raise ConfigError(_KEYLESS)
 
     def fail(self, doubt: str) -> None:
@@ -125,7 +126,7 @@ class Sweep:
         """The keys of records that are emitted; those without one are counted."""
         found = self.keys(records)
         if len(found) < len(records):
-            self._ledger.add(keyless=len(records) - len(found))
+            self._stats.add(keyless=len(records) - len(found))
         return found
 
     def keys(self, records: Sequence[Raw]) -> list[bytes]:
@@ -138,7 +139,7 @@ _DOUBTS = {
     "doubts": "it ended beside signs of more",
     "ignored": "an error was ignored by a rule in `errors`, and what it stands for may have rows",
 }
-"""What the ledger of a sweep, or of a stream above, may count, and what that says of the sweep."""
+"""Counts of a sweep, or of a parent stream, that speak against it, with the reason."""
 
 
 class SweepReader:
@@ -155,7 +156,7 @@ class SweepReader:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing more to ask for."""
+        """True if there is nothing more to ask for."""
         return self._reader.ended or self._sweep.doubt is not None
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:

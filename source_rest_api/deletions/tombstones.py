@@ -42,14 +42,14 @@ def tombstones(endpoint: Endpoint, keys: Iterable[bytes], gone_at: datetime, new
 
 
 def _common(endpoint: Endpoint, gone_at: datetime, newest: CursorValue | None) -> dict[str, object]:
-    """What all of them have: the cursor, at the place and of the kind that records have it, and when they were gone."""
+    """Returns the fields of all delete records: the cursor as records have it, and the time of the deletion."""
     cursor = endpoint.incremental
     value = None if cursor is None else cursor.at_deletion(gone_at, newest)
     record: dict[str, object] = {}
     if cursor is not None and cursor.cursor_field is not None and value is not None:
         tree.put(record, cursor.cursor_field, value, "incremental.cursor_field")
-    bare = endpoint.model_copy(update={"filter": None, "filter_after": None, "add_fields": {}})
-    if bare.changes_records:
-        [changed] = RecordChanges(bare, ReadStats()).apply([tree.raw(record)], {})
+    shaping = endpoint.record_options.without_templates()
+    if shaping:
+        [changed] = RecordChanges(endpoint.name, shaping, ReadStats()).apply([tree.raw(record)], {})
         record = dict(raw_json.fields(changed))
     return {**record, DELETED_AT: datetimes.write(gone_at)}

@@ -1,1 +1,1 @@
-"""Data formats on their own: undecoded JSON, dates, YAML, the `Link` header. Every other package may import it."""
+"""Data formats: undecoded JSON, dates, YAML, the `Link` header. Every other package may import this one."""

@@ -1,4 +1,4 @@
-"""Formats of dates and times: strftime's, pendulum's, and time since the epoch. All in UTC, to the microsecond."""
+"""Date formats: those of strftime and pendulum, and time since the epoch. All are in UTC, to the microsecond."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ EPOCHS = {
     "%s_as_float": _SECOND,
     "%epoch_microseconds": MICROSECOND,
 }
-"""Directives for time since the epoch, and what they count: this project's, and the CDK's further ones."""
+"""Unit of each directive for time since the epoch. The last two exist only for compatibility with the CDK."""
 _OWN = re.compile(r"%(?:%|s_as_float|epoch_microseconds|us|ms|s|_ms|Y)")
-"""Directives that strftime does not know, or does not write alike everywhere."""
+"""Directives that strftime does not know, or that differ between systems."""
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -31,18 +31,18 @@ _DIGITS = re.compile(r"[.,](\d+)")
 _ZONE = re.compile(r"[Zz]|[+-]\d\d:?\d\d")
 _OF_MILLISECONDS = 3
 _LARGEST = 20
-"""Digits of a number of microseconds that is a date."""
+"""Upper limit of the digits of a number since the epoch."""
 
 
 class Unit(NamedTuple):
-    """The smallest step that a format can write."""
+    """The smallest step that a format can express."""
 
     name: str
     length: timedelta
-    """Its shortest: 28 days for a month."""
+    """The shortest length of the unit: 28 days for a month."""
 
     def floor(self, moment: datetime) -> datetime:
-        """The last border of this unit that is not after the moment, in UTC."""
+        """Rounds a moment down to the unit, in UTC."""
         moment = moment.astimezone(timezone.utc)
         if self.name in {"month", "year"}:
             midnight = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -50,12 +50,12 @@ class Unit(NamedTuple):
         return moment - (moment - _EPOCH) % self.length
 
     def above(self, moment: datetime) -> datetime:
-        """The first border of this unit that is after the moment."""
+        """Returns the start of the next unit after the moment."""
         longest = self.length + (timedelta(days=3) if self.name in {"month", "year"} else timedelta(0))
         return self.floor(self.floor(moment) + longest)
 
     def below(self, moment: datetime) -> datetime:
-        """The last border of this unit that is before the moment."""
+        """Returns the last start of a unit before the moment."""
         return self.floor(moment - MICROSECOND)
 
 
@@ -71,55 +71,55 @@ _UNITS = {
     Unit("month", timedelta(days=28)): _SAMPLE.replace(month=6),
     Unit("year", timedelta(days=365)): _SAMPLE.replace(year=2024),
 }
-"""Each unit, and a moment that differs from the sample by one of it."""
+"""For each unit, a moment that differs from the sample by one unit."""
 
 
 class DateFormat:
-    """One format.
+    """One date format.
 
     Args:
         form: A strftime format, in which `%s`, `%ms` and `%us` are seconds, milliseconds and microseconds since the
-            epoch; without any `%` it is one of pendulum, such as `YYYY-MM-DD`.
+            epoch. Without any `%` it is a pendulum format, such as `YYYY-MM-DD`.
     """
 
     def __init__(self, form: str) -> None:
         self.form = form
         epoch = next((found for found in _OWN.findall(form) if found in EPOCHS), None)
         self.counted = None if epoch is None else EPOCHS[epoch]
-        """What it counts since the epoch, or None."""
+        """The unit counted since the epoch, or None."""
         parts = form.partition(epoch or form)
         self._since = re.compile(f"{re.escape(parts[0])}({_NUMBER}){re.escape(parts[2])}", re.ASCII)
 
     @property
     def is_integer(self) -> bool:
-        """Whether it writes nothing but an integer since the epoch."""
+        """True if it writes only an integer since the epoch."""
         return self.form in EPOCHS and self.form != "%s_as_float"
 
     @property
     def is_zoned(self) -> bool:
-        """Whether what it writes says in which zone it is, or needs none."""
+        """True if its output states the time zone, or needs none."""
         return self.counted is not None or "z" in self.form.lower()
 
     @cached_property
     def unit(self) -> Unit | None:
-        """The smallest step that it can write, or None if it writes no time at all."""
+        """The smallest step that the format can express, or None if it contains no part of a date or time."""
         text = self.write(_SAMPLE)
         return next((unit for unit, other in _UNITS.items() if self.write(other) != text), None)
 
     @cached_property
     def is_whole(self) -> bool:
-        """Whether what it writes can be read again: it has all parts of a date down to its unit."""
+        """True if its output can be parsed again: it has all parts of a date down to its unit."""
         return self.is_read_by(self.parse)
 
     def is_read_by(self, parse: Callable[[str], datetime]) -> bool:
-        """Whether a function reads what it writes."""
+        """True if a function parses its output."""
         try:
             return all(self.unit and parse(self.write(m)) == self.unit.floor(m) for m in (_SAMPLE, _OTHER_SAMPLE))
         except ValueError:
             return False
 
     def write(self, moment: datetime) -> str:
-        """A moment in UTC; what is smaller than the unit is cut off."""
+        """Formats a moment in UTC; parts smaller than the unit are cut off."""
         moment = moment.astimezone(timezone.utc)
         if "%" in self.form:
             return moment.strftime(_OWN.sub(lambda found: _written(found.group(), moment), self.form))
@@ -128,14 +128,14 @@ class DateFormat:
         return pendulum.instance(moment).format(self.form)
 
     def parse(self, text: str) -> datetime:
-        """Read a text; without an offset it is UTC, and digits after the sixth of a fraction are cut off.
+        """Parses a text. Without an offset it is UTC; fractions are cut off after six digits.
 
         Raises:
-            ValueError: It does not fit.
+            ValueError: The text does not match the format.
         """
         try:
             return _plain(self._parse(text))
-        except Exception:  # noqa: BLE001 -- pendulum lets errors of several kinds through
+        except Exception:  # noqa: BLE001 -- pendulum raises errors of several types
             raise ValueError(f"not a date-time as {self.form}") from None
 
     def _parse(self, text: str) -> datetime:
@@ -150,7 +150,7 @@ class DateFormat:
             parsed = datetime.strptime(text, form)  # noqa: DTZ007 -- made aware below
         except ValueError:
             parsed = datetime.strptime(_FRACTION.sub(r"\1", text), form)  # noqa: DTZ007
-        return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+        return aware(parsed)
 
     def _since_epoch(self, text: str, counted: timedelta) -> datetime:
         found = self._since.fullmatch(text)
@@ -160,14 +160,19 @@ class DateFormat:
         return _EPOCH + timedelta(microseconds=int(number * (counted // MICROSECOND)))
 
 
+def aware(moment: datetime) -> datetime:
+    """Sets UTC as the zone of a date-time without an offset."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+
+
 @lru_cache(maxsize=1000)
 def compiled(form: str) -> DateFormat:
-    """The format that a text stands for."""
+    """Returns the compiled format of a text, cached."""
     return DateFormat(form)
 
 
 def shape(text: str) -> str:
-    """The format of an ISO 8601 text in UTC, as far as its precision goes."""
+    """Returns the format in UTC with the precision of an ISO 8601 text."""
     if _DATE.fullmatch(text):
         return "%Y-%m-%d"
     fraction = _DIGITS.search(text)
@@ -177,14 +182,14 @@ def shape(text: str) -> str:
 
 
 def local_shape(text: str) -> str:
-    """The same; without a zone where the text has none."""
+    """Returns the same format as `shape`, without a zone if the text has none."""
     return shape(text) if _ZONE.search(text, len("YYYY-MM-DD")) else shape(text).removesuffix("Z")
 
 
 def _written(directive: str, moment: datetime) -> str:
     if directive == "%%":
         return "%%"
-    if directive == "%Y":  # which some systems do not fill up with zeros
+    if directive == "%Y":  # some systems do not pad it with zeros
         return f"{moment.year:04}"
     if directive == "%_ms":
         return f"{moment.microsecond // 1000:03}"
@@ -195,6 +200,6 @@ def _written(directive: str, moment: datetime) -> str:
 
 
 def _plain(moment: datetime) -> datetime:
-    """In UTC, without pendulum's type."""
+    """Converts to UTC, and from pendulum's type to a plain datetime."""
     utc = moment.astimezone(timezone.utc)
     return datetime.combine(utc.date(), utc.time(), timezone.utc)

@@ -1,4 +1,4 @@
-"""Dates and times as APIs write them."""
+"""Parses and writes dates, times and durations as APIs write them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from source_rest_api.formats import date_formats
 if TYPE_CHECKING:
     from pendulum import Duration
 
+aware = date_formats.aware
 MIDNIGHT = time(tzinfo=timezone.utc)
 
 
 def parse(value: object) -> datetime:
-    """Read RFC 3339 in any of its forms, a date, or another ISO 8601 text; without an offset it is UTC.
+    """Parses RFC 3339 in any of its forms, a date, or another ISO 8601 text; without an offset it is UTC.
 
-    A leap second (`23:59:60`) is read as the second that follows.
+    A leap second (`23:59:60`) becomes the following second.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: The value is none of these.
     """
     if not isinstance(value, str):
-        raise ValueError("not a date-time")  # noqa: TRY004 -- it is a wrong value for whoever asks
+        raise ValueError("not a date-time")  # noqa: TRY004 -- callers treat a wrong type like a wrong value
     with suppress(msgspec.ValidationError, UnicodeEncodeError):
-        return _aware(msgspec.convert(value, datetime))
+        return aware(msgspec.convert(value, datetime))
     with suppress(msgspec.ValidationError, UnicodeEncodeError):
         return datetime.combine(msgspec.convert(value, date), MIDNIGHT)
-    if not value[:4].isdecimal():  # such as `now` and `12:30`, which pendulum reads by the clock
+    if not value[:4].isdecimal():  # such as `now` and `12:30`, which pendulum resolves by the clock
         raise ValueError("not a date-time")
     import pendulum  # noqa: PLC0415 -- only unusual forms need it, and start-up counts
 
@@ -41,16 +42,16 @@ def parse(value: object) -> datetime:
         parsed = pendulum.parse(value)
         if isinstance(parsed, datetime):
             return parsed.astimezone(timezone.utc)
-    except Exception:  # noqa: BLE001, S110 -- it lets errors of several kinds through
+    except Exception:  # noqa: BLE001, S110 -- pendulum raises errors of several types
         pass
     raise ValueError("not a date-time")
 
 
 def parse_as(text: str, forms: tuple[str, ...]) -> datetime:
-    """Read a text by the first format that fits; formats are those of `date_formats`.
+    """Parses a text by the first matching format of `date_formats`.
 
     Raises:
-        ValueError: None fits.
+        ValueError: No format matches.
     """
     for form in forms:
         with suppress(ValueError):
@@ -59,7 +60,7 @@ def parse_as(text: str, forms: tuple[str, ...]) -> datetime:
 
 
 def write(moment: datetime, form: str | None = None) -> str:
-    """Write a moment in UTC: RFC 3339 with a `Z`, or by a format of `date_formats`."""
+    """Formats a moment in UTC: as RFC 3339 with a `Z`, or by a format of `date_formats`."""
     if form is not None:
         return date_formats.compiled(form).write(moment)
     moment = moment.astimezone(timezone.utc)
@@ -67,11 +68,13 @@ def write(moment: datetime, form: str | None = None) -> str:
 
 
 def add(moment: datetime, length: str, times: int = 1) -> datetime:
-    """A moment and a number of ISO 8601 durations; months are the calendar's (31 January and `P1M`: end of February).
+    """Adds an ISO 8601 duration to a moment a number of times.
+
+    Months are calendar months: 31 January plus `P1M` is the end of February.
 
     Raises:
-        ValueError: It is not a duration longer than zero.
-        OverflowError: The result is no date.
+        ValueError: `length` is not a duration longer than zero.
+        OverflowError: The result is out of the range of dates.
     """
     import pendulum  # noqa: PLC0415 -- only windows and lookbacks need it, and start-up counts
 
@@ -85,21 +88,17 @@ def add(moment: datetime, length: str, times: int = 1) -> datetime:
 
 @lru_cache(maxsize=1000)
 def duration(text: str) -> Duration:
-    """An ISO 8601 duration.
+    """Parses an ISO 8601 duration.
 
     Raises:
-        ValueError: It is not a duration longer than zero.
+        ValueError: The text is not a duration longer than zero.
     """
     import pendulum  # noqa: PLC0415 -- as above
 
     try:
         length = pendulum.parse(text)
-    except Exception:  # noqa: BLE001 -- it lets errors of several kinds through
+    except Exception:  # noqa: BLE001 -- pendulum raises errors of several types
         length = None
     if not isinstance(length, pendulum.Duration) or length <= timedelta(0):
         raise ValueError(f"not an ISO 8601 duration such as P30D, P1M or PT6H: {text!r}")
     return length
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)

@@ -1,4 +1,4 @@
-"""The `Link` header (RFC 8288)."""
+"""Parses the `Link` header (RFC 8288)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PARAMETER = re.compile(r';\s*([\w*!#$&+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)
 
 
 def find_links(header: str) -> dict[str, dict[str, str]]:
-    """All links by their relations, each with its `url` as it stands there, and its parameters."""
+    """Returns all links by relation type, each with its `url` as written and its parameters."""
     found: dict[str, dict[str, str]] = {}
     for link in _LINK.finditer(header):
         parameters: dict[str, str] = {}
@@ -25,10 +25,10 @@ def find_links(header: str) -> dict[str, dict[str, str]]:
 
 
 def find_link(header: str, relation: str, base_url: str) -> str | None:
-    """The absolute target of the first link with `rel` = `relation`, or None.
+    """Returns the absolute target of the first link with `rel` = `relation`, or None.
 
-    Relation types are compared without regard to case; one `rel` may hold several, divided by spaces. Of several
-    `rel`, the first counts (section 3.3).
+    Relation types are case-insensitive, and one `rel` may contain several, separated by spaces. If a link has several
+    `rel` parameters, the first counts (section 3.3).
 
     Raises:
         ConfigError: The target is not a URL.
@@ -38,14 +38,14 @@ def find_link(header: str, relation: str, base_url: str) -> str | None:
 
 
 def resolve(base_url: str, target: str) -> str:
-    """Make a URL that the API gave absolute.
+    """Makes a URL from a response absolute.
 
     Raises:
-        ConfigError: It is not a URL.
+        ConfigError: The target is not a URL.
     """
     try:
         url = urljoin(base_url, target)
-        _ = urlsplit(url).port  # read, because it is checked only then
+        _ = urlsplit(url).port  # urlsplit validates the port only on access
     except ValueError:
-        raise ConfigError("The URL that the API gives for the next page is not valid: check `pagination`.") from None
+        raise ConfigError("The URL of the next page in the response is not valid: check `pagination`.") from None
     return url

@@ -1,4 +1,4 @@
-"""JSON text that is looked into without being decoded: every digit stays as the API wrote it."""
+"""Reads parts of JSON text without decoding the rest, so that every digit stays as the API wrote it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Kind = Literal["object", "array", "string", "number", "boolean", "null"]
 
 Opened: TypeAlias = "Mapping[str, Raw | Opened]"
-"""An object of which some fields were read."""
+"""An object in which some fields have been opened, to any depth."""
 
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _ARRAY = msgspec.json.Decoder(list[Raw])
@@ -28,61 +28,82 @@ _KINDS: dict[str, Kind] = {
 }
 _NOTHING = frozenset({b"null", b"false", b'""', b"0"})
 WILDCARD = "*"
-"""In a path: every item or field."""
+"""The key in a path that matches every item or field."""
+_INDEX = re.compile(r"-?\d{1,9}", re.ASCII)
 _LONGEST_COUNT = 18
-"""Digits."""
+"""Upper limit of the digits of a count."""
 
 
 def kind(raw: Raw) -> Kind:
-    """The JSON type of a valid value, by its first character."""
+    """Returns the JSON type of a valid value, by its first character."""
     return _KINDS.get(chr(memoryview(raw)[0]), "number")
 
 
 def fields(raw: Raw) -> dict[str, Raw]:
-    """An object's fields, undecoded; empty for anything else."""
+    """Returns an object's fields, undecoded; empty for any other value."""
     return _OBJECT.decode(raw) if kind(raw) == "object" else {}
 
 
 def items(raw: Raw) -> list[Raw]:
-    """An array's items, undecoded; empty for anything else."""
+    """Returns an array's items, undecoded; empty for any other value."""
     return _ARRAY.decode(raw) if kind(raw) == "array" else []
 
 
-def find(raw: Raw, path: Sequence[str]) -> Raw | None:
-    """The value at `path`, or None if a key on the way is absent.
+def step(holder: object, path: Sequence[str]) -> tuple[Any, Sequence[str]] | None:
+    """The first key or index of a path in an object or array, and the rest of the path; None if it is not there.
 
-    Keys of objects come first; in arrays a key is an index, which may be negative. A key that itself has a dot
-    (`@odata.nextLink`) is found although the path was cut there: the longest key that exists wins.
+    A key that itself has a dot (`@odata.nextLink`) is found although the path was cut there: the longest key that
+    exists wins. In arrays a key is an index, which may be negative. Every path of the config is followed by this rule.
     """
-    if not path:
-        return raw
-    if kind(raw) == "array":
-        try:
-            return find(items(raw)[int(path[0])], path[1:])
-        except (ValueError, IndexError):
-            return None
-    return find_in(fields(raw), path)
-
-
-def find_in(entries: Opened, path: Sequence[str]) -> Raw | None:
-    """As `find`, in an object's fields."""
-    for length in range(len(path), 0, -1):
-        value = entries.get(".".join(path[:length]))
-        if value is not None:
-            return find(value, path[length:]) if isinstance(value, Raw) else find_in(value, path[length:])
+    if isinstance(holder, dict):
+        for length in range(len(path), 0, -1):
+            key = path[0] if length == 1 else ".".join(path[:length])
+            if key in holder:
+                return key, path[length:]
+    elif isinstance(holder, list) and is_index(path[0]) and -len(holder) <= int(path[0]) < len(holder):
+        return int(path[0]), path[1:]
     return None
 
 
+def is_index(key: str) -> bool:
+    """True if a key of a path may be an index of an array."""
+    return _INDEX.fullmatch(key) is not None
+
+
+def find(raw: Raw, path: Sequence[str]) -> Raw | None:
+    """The value at `path`, or None if a key on the way is absent; `step` says how paths are followed."""
+    return find_in(items(raw) if kind(raw) == "array" else fields(raw), path) if path else raw
+
+
+def find_in(holder: Opened | list[Raw], path: Sequence[str]) -> Raw | None:
+    """As `find`, in an object's fields or an array's items."""
+    found = step(holder, path)
+    if found is None:
+        return None
+    key, rest = found
+    value = holder[key]
+    return find(value, rest) if isinstance(value, Raw) else find_in(value, rest)
+
+
 def spellings(path: Sequence[str]) -> list[str]:
-    """The keys that a path may begin with: keys may have dots in them."""
+    """Returns the keys with which a path may begin, because a key may contain dots."""
     return [".".join(path[:length]) for length in range(1, len(path) + 1)]
 
 
+def cuts(path: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """All keys that a path may stand for, as `step` prefers them: of `a.b` the key `a.b`, then `b` inside `a`."""
+    if not path:
+        yield ()
+    for length in range(len(path), 0, -1):
+        for rest in cuts(path[length:]):
+            yield (".".join(path[:length]), *rest)
+
+
 def matches(raw: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Raw | None]]:
-    """Every value at `path`, in which `*` is every item of an array or every field's value of an object.
+    """Yields every value at `path`, in which `*` matches every item of an array or every field of an object.
 
     Yields:
-        The path with indexes and keys for `*`, and its value; None for the value where a key on the way is absent.
+        The path with an index or key in place of each `*`, and its value; None if a key of the path is missing.
     """
     star = next((index for index, key in enumerate(path) if key == WILDCARD), None)
     if star is None:
@@ -100,7 +121,7 @@ def matches(raw: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
 
 
 def is_nothing(raw: Raw) -> bool:
-    """Whether a value says that there is none: null, false, 0, or what is empty."""
+    """True if a value is null, false, 0 or empty."""
     what = kind(raw)
     if what in {"array", "object"}:
         return not items(raw) and not fields(raw)
@@ -108,7 +129,7 @@ def is_nothing(raw: Raw) -> bool:
 
 
 def text(raw: Raw) -> str | None:
-    """A scalar as opaque text: strings unquoted, numbers digit for digit; None for anything else."""
+    """Returns a string unquoted, or a number with its digits unchanged; None for any other value."""
     what = kind(raw)
     if what == "string":
         return msgspec.json.decode(raw, type=str)
@@ -116,13 +137,13 @@ def text(raw: Raw) -> str | None:
 
 
 def count(raw: Raw) -> int | None:
-    """A number of things, also where it is written as a string; None for anything else."""
+    """Returns a non-negative integer, also if it is written as a string; None for any other value."""
     digits = text(raw)
     return int(digits) if digits and digits.isdecimal() and len(digits) <= _LONGEST_COUNT else None
 
 
 def decode(raw: Raw) -> Any:
-    """The Python value. Integers are exact; decimals become floats."""
+    """Returns the Python value. Integers are exact; decimals become floats."""
     return msgspec.json.decode(raw)
 
 
@@ -135,14 +156,14 @@ _HEX = rb"[0-9a-fA-F]{2}"
 _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB]" + _HEX + rb"\\u[dD][c-fC-F]" + _HEX + rb"|(u[dD][89a-fA-F]" + _HEX + rb")|.)", re.DOTALL
 )
-"""All escapes of a JSON text from left to right; the group is half of a surrogate pair without the other."""
+"""Matches every escape of a JSON text; the group matches an unpaired surrogate."""
 
 
 def parse(text: bytes) -> Raw:
-    """A JSON text in UTF-8, checked and undecoded.
+    """Validates a JSON text in UTF-8 and returns it undecoded.
 
     Raises:
-        msgspec.DecodeError: It is not JSON.
+        msgspec.DecodeError: The text is not JSON.
     """
     try:
         return _VALUE.decode(text)

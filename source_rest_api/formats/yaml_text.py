@@ -1,7 +1,7 @@
-"""YAML as people mean it.
+"""Parses YAML without its surprises.
 
-Dates stay text, only true and false are booleans, numbers are those of JSON (so `0123` and `12:30` stay text), keys
-are text, and a key that stands there twice is an error. What aliases stand for is counted before it is built.
+Dates stay text. Only true and false are booleans. Numbers are those of JSON, so `0123` and `12:30` stay text. Keys are
+text, and a duplicate key is an error. The values that aliases expand to are counted before they are built.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _NAMING = (
     "found undefined alias",
     "found undefined tag handle",
 )
-"""Problems that the parser tells with what stands there; it may be a secret that begins with `*`, `&` or `!`."""
+"""Parser messages that quote the text. It may be a secret that begins with `*`, `&` or `!`, so the rest is cut off."""
 _MOST_ALIASED = 100_000
-"""Values that all aliases of a text may stand for."""
+"""Upper limit of the values that all aliases of a text expand to."""
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader without YAML 1.1's surprises."""
+    """PyYAML's safe loader without the surprises of YAML 1.1."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):
         self._sizes: dict[yaml.Node | None, int] = {}
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """A value, of which an alias is as many as it stands for."""
+        """Composes a value. An alias counts as all the values that it expands to."""
         is_alias, mark = self.check_event(yaml.AliasEvent), self.peek_event().start_mark  # type: ignore[no-untyped-call]
         before = self._values
         node = super().compose_node(parent, index)
@@ -41,11 +41,11 @@ class _Loader(yaml.SafeLoader):
             self._sizes[node] = self._values - before
             return node
         if node not in self._sizes:
-            raise yaml.constructor.ConstructorError(None, None, "an alias stands in its own value", mark)
+            raise yaml.constructor.ConstructorError(None, None, "an alias is part of its own value", mark)
         self._values += self._sizes[node]
         self._aliased += self._sizes[node]
         if self._aliased > _MOST_ALIASED:
-            problem = f"its aliases stand for more than {_MOST_ALIASED:,} values"
+            problem = f"its aliases expand to more than {_MOST_ALIASED:,} values"
             raise yaml.constructor.ConstructorError(None, None, problem, mark)
         return node
 
@@ -55,14 +55,14 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, "the key stands there twice", key.start_mark)
+                    raise yaml.constructor.ConstructorError(None, None, "duplicate key", key.start_mark)
                 seen.add(key.value)
                 if key.tag != "tag:yaml.org,2002:merge":
                     key.tag = "tag:yaml.org,2002:str"
         return node
 
     def construct_scalar(self, node: Any) -> Any:
-        """JSON in ASCII writes characters beyond 16 bits as two halves, which belong together."""
+        """Joins surrogate pairs, as ASCII-only JSON writes characters beyond 16 bits."""
         return super().construct_scalar(node).encode("utf-16", "surrogatepass").decode("utf-16")
 
 
@@ -80,17 +80,17 @@ for _tag, _pattern, _first in (
 
 
 def load(text: str) -> Any:
-    """Read one YAML (or JSON) document.
+    """Parses one YAML (or JSON) document.
 
     Raises:
-        ValueError: With line and column, without what stands there.
+        ValueError: The text is not valid YAML. The message states line and column, but quotes nothing of the text.
     """
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 -- it is a safe loader
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 -- `_Loader` is a safe loader
     except yaml.MarkedYAMLError as error:
         mark, problem = error.problem_mark, error.problem or ""
         place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         reason = next((start for start in _NAMING if problem.startswith(start)), problem)
         raise ValueError(f"not valid YAML{place}: {reason}") from None
-    except Exception:  # noqa: BLE001 -- explicit tags and deep nesting let errors of several kinds through
+    except Exception:  # noqa: BLE001 -- explicit tags and deep nesting raise errors of several types
         raise ValueError("not valid YAML") from None

@@ -1,33 +1,33 @@
-"""Reads the body of an answer, within bounds of time and size."""
+"""Reads the body of a response, within limits of time and size."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from source_rest_api.errors import Stopped, TransientError
-from source_rest_api.http import compression, http1
+from source_rest_api.http import compression
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import Event
 
-    from source_rest_api.http.client import Answer
+    from source_rest_api.http.transport import RawResponse
 
-_CHUNK = 1 << 18
 _MEGABYTE = 1 << 20
+"""A streamed body has `request_timeout` for each megabyte. With smaller steps, one lost packet could be a timeout; a
+limit for the whole body would forbid large files."""
 _PACKED = 8
-"""The part of the largest body up to which it does not matter how small it was packed."""
+"""Divisor of the maximum body size: up to an eighth of it, the compression ratio does not matter."""
 
 
 class BodyReader:
-    """Reads bodies.
+    """Reads response bodies, at once or while they arrive.
 
     Args:
-        timeout: Seconds, for a whole body or, where it is read as it arrives, for each megabyte.
-        largest: Bytes that a whole body may come to, content coding undone.
-        stop: Set from outside to end it.
-        clock: Seconds.
+        timeout: Seconds for a whole body, or for each megabyte of a streamed body.
+        largest: Maximum bytes of a whole body, after decompression.
+        stop: Set from outside to stop reading.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, timeout: float, largest: int, stop: Event, clock: Callable[[], float]) -> None:
@@ -36,11 +36,11 @@ class BodyReader:
         self._stop = stop
         self._clock = clock
 
-    def chunks(self, answer: Answer) -> Iterator[bytes]:
-        """The body as it arrives. `request_timeout` bounds the wait for each megabyte, not the time of who reads it."""
+    def chunks(self, answer: RawResponse) -> Iterator[bytes]:
+        """Yield the body as it arrives. `request_timeout` limits the wait for each megabyte, not the caller's work."""
         waited, size = 0.0, 0
         with answer:
-            arriving = _arriving(answer)
+            arriving = answer.chunks
             while True:
                 before = self._clock()
                 chunk = next(arriving, b"")
@@ -50,45 +50,41 @@ class BodyReader:
                 if self._stop.is_set():
                     raise Stopped
                 if waited > self._timeout:
-                    raise TransientError(f"The answer came too slowly ({self._timeout:g} s `request_timeout`).")
+                    raise TransientError(
+                        f"One megabyte of the response took longer than {self._timeout:g} s (`request_timeout`)."
+                    )
                 if size >= _MEGABYTE:
                     waited, size = 0.0, 0
                 yield chunk
 
-    def whole(self, answer: Answer, deadline: float) -> bytes:
-        """The body, content coding undone.
+    def whole(self, answer: RawResponse, deadline: float) -> bytes:
+        """Return the whole body, decompressed.
 
         Args:
-            answer: Its head has come.
-            deadline: On the clock.
+            answer: A response whose head has arrived.
+            deadline: Time on the clock at which the body must be complete.
 
         Raises:
-            TransientError: It is not complete by then, or is broken.
-            ConfigError: It is too large, or compressed in a way that was not asked for.
+            TransientError: The body is not complete by then, or is damaged.
+            ConfigError: The body is too large, or its compression is not supported.
         """
         coding = answer.headers.get("Content-Encoding", "")
         arrived = _Counted(self._until(answer, deadline))
-        # What is wrong with an error is what its status says, however it is packed.
+        # An error response is judged by its status, even if its body cannot be decompressed.
         plain = compression.plain(arrived, coding, lenient=not answer.ok)
         return compression.joined(arrived.in_proportion(plain, self.largest // _PACKED), self.largest)
 
-    def _until(self, answer: Answer, deadline: float) -> Iterator[bytes]:
-        for chunk in _arriving(answer):
+    def _until(self, answer: RawResponse, deadline: float) -> Iterator[bytes]:
+        for chunk in answer.chunks:
             if self._stop.is_set():
                 raise Stopped
             if self._clock() > deadline:
-                raise TransientError(f"The answer was not complete after {self._timeout:g} s (`request_timeout`).")
+                raise TransientError(f"The response was not complete after {self._timeout:g} s (`request_timeout`).")
             yield chunk
 
 
-def _arriving(answer: Answer) -> Iterator[bytes]:
-    if isinstance(answer, http1.RawResponse):
-        return answer.chunks
-    return iter(partial(answer.raw.read1, _CHUNK, decode_content=False), b"")
-
-
 class _Counted:
-    """Chunks as they arrive, and the bytes that they were."""
+    """Chunks as they arrive; counts their bytes."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -103,7 +99,7 @@ class _Counted:
         return chunk
 
     def in_proportion(self, inflated: Iterator[bytes], free: int) -> Iterator[bytes]:
-        """What comes of them; raises ConfigError if it is a bomb of more than `free` bytes."""
+        """Yield the decompressed parts; raise ConfigError for a decompression bomb of more than `free` bytes."""
         given = 0
         for part in inflated:
             given += len(part)

@@ -1,95 +1,84 @@
-"""The connections of one session: how they are made, with proxy and certificates, and which are free."""
+"""The HTTP client of one session: its transport, proxy, certificates and cookies."""
 
 from __future__ import annotations
 
 from email.message import Message
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
-from pydantic import AfterValidator, SecretStr
-from requests.adapters import HTTPAdapter
 from requests.cookies import MockRequest, MockResponse
 from requests.structures import CaseInsensitiveDict
 from requests.utils import check_header_validity
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.http import http1
 from source_rest_api.http.connection_pool import ConnectionPool
+from source_rest_api.http.requests_transport import RequestsTransport
 from source_rest_api.http.tls import CertificateFiles
-from source_rest_api.model import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from source_rest_api.config.config import Config
+    from source_rest_api.http.settings import HttpSettings
+    from source_rest_api.http.transport import ConnectionOptions, RawResponse, Transport
 
 
-def _check_proxy(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be a URL such as `http://proxy.example.com:3128`")
-    return secret
-
-
-ProxyUrl = Annotated[Secret, AfterValidator(_check_proxy)]
-Answer: TypeAlias = http1.RawResponse | requests.Response
-"""An answer whose head has come. One of `requests` comes from what has been put in place of the network."""
 _HEADERS = {
     "User-Agent": "source-rest-api",
     "Accept-Encoding": "gzip, deflate",
     "Accept": "*/*",
     "Connection": "keep-alive",
 }
-"""Of all requests, unless they say otherwise."""
-_SENDERS = (requests.Session.send, HTTPAdapter.send)
+"""Default headers of all requests."""
 
 
 class _Session(requests.Session):
-    """Looks at no redirect, not even to prepare what is sent next: the requester follows them."""
+    """A session that ignores redirects, and does not prepare the next request for them: the sender follows them."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
         return None
 
 
 class HttpClient:
-    """One session's connections. Where a proxy is set, the proxy decides where connections may lead.
+    """The HTTP client of one session. If a proxy is set, the proxy decides which hosts can be reached.
 
     Args:
-        config: The API.
-        clock: Seconds, for deadlines.
+        settings: The HTTP settings of the API.
+        clock: Monotonic seconds, for deadlines.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: HttpSettings, clock: Callable[[], float]) -> None:
         self.session = _Session()
-        self.routes = ConnectionPool(config, clock)
-        proxy = None if config.proxy_url is None else config.proxy_url.get_secret_value()
+        self.transport: Transport = (
+            ConnectionPool(settings, self._options, clock)
+            if settings.transport == "own"
+            else RequestsTransport(settings, self.session, self._options, clock)
+        )
+        proxy = None if settings.proxy_url is None else settings.proxy_url.get_secret_value()
         self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
         self._folder: TemporaryDirectory[str] | None = None
         self._files: CertificateFiles | None = None
-        if config.tls is not None:
+        if settings.tls is not None:
             self._folder = TemporaryDirectory(prefix="source-rest-api-")
             try:
-                self._files = CertificateFiles(config.tls, Path(self._folder.name))
+                self._files = CertificateFiles(settings.tls, Path(self._folder.name))
             except OSError as error:
-                raise ConfigError(f"The certificates of `tls` cannot be written to a file: {error.strerror}.") from None
+                raise ConfigError(f"The certificates in `tls` cannot be written to a file: {error.strerror}.") from None
 
     def prepare(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> requests.PreparedRequest:
-        """A request with the usual headers and the session's cookies, for an authenticator to put credentials on.
+        """Return a request with the default headers and the session's cookies, ready for an authenticator.
 
         Args:
-            method: In upper case.
-            url: As `origin.canonical` has it.
-            headers: Its own.
-            body: Its body.
+            method: The method, in upper case.
+            url: The URL, as returned by `origins.canonical`.
+            headers: Headers of this request; they override the defaults.
+            body: The body, if there is one.
 
         Raises:
-            requests.exceptions.InvalidHeader: A header is none.
+            requests.exceptions.InvalidHeader: A header is not valid.
         """
         prepared = requests.PreparedRequest()
         prepared.method, prepared.url = method, url
@@ -101,45 +90,26 @@ class HttpClient:
         prepared.prepare_body(body, None)
         return prepared
 
-    def send(self, prepared: requests.PreparedRequest, *, trusted: bool) -> Answer:
-        """Send a request; the answer, when its head has come.
-
-        The session is passed over: it looks for redirects, hooks and more, at the cost of a small page. But where
-        something has been put in place of how `requests` sends, that is asked: requests-mock or responses, in tests.
-
-        Args:
-            prepared: With its credentials.
-            trusted: Whether the client certificate may be shown there. It is the same for all URLs of an origin.
-        """
-        settings = partial(self.settings, str(prepared.url), trusted=trusted)
-        if (requests.Session.send, HTTPAdapter.send) != _SENDERS:
-            timeout = self.routes.timeouts
-            return self.session.send(prepared, stream=True, allow_redirects=False, timeout=timeout, **settings())
-        answer = self.routes.send(prepared, settings)
+    def send(self, prepared: requests.PreparedRequest, *, trusted: bool) -> RawResponse:
+        """Send a request like `Transport.send`, and keep the cookies of its response."""
+        answer = self.transport.send(prepared, trusted=trusted)
         if answer.cookies:
             said: Any = Message()
             for cookie in answer.cookies:
                 said["Set-Cookie"] = cookie
-            # `requests` has these two so that its requests and answers look like those of the standard library.
+            # `requests` uses these two to make its requests and responses look like those of the standard library.
             self.session.cookies.extract_cookies(cast("Any", MockResponse(said)), cast("Any", MockRequest(prepared)))
         return answer
 
-    def settings(self, url: str, *, trusted: bool = True) -> dict[str, Any]:
-        """What `requests` wants to know for connections to a URL, by the config and the environment.
-
-        Args:
-            url: Where to.
-            trusted: As for `send`.
-        """
+    def _options(self, url: str, *, trusted: bool) -> ConnectionOptions:
         verify = self._files.ca_bundle if self._files else None
-        settings = self.session.merge_environment_settings(url, dict(self._proxies), None, verify, None)
+        found = self.session.merge_environment_settings(url, dict(self._proxies), None, verify, None)
         client = self._files.client if self._files and trusted else None
-        cert = client or settings["cert"]
-        return {"proxies": settings["proxies"], "verify": settings["verify"], "cert": cert}
+        return {"proxies": found["proxies"], "verify": found["verify"], "cert": client or found["cert"]}
 
     def close(self) -> None:
-        """Close all connections, and remove what was written for them."""
-        self.routes.close()
+        """Close all connections, and delete the certificate files."""
+        self.transport.close()
         self.session.close()
         if self._folder is not None:
             self._folder.cleanup()

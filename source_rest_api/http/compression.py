@@ -1,4 +1,4 @@
-"""Undoes gzip and deflate while a body arrives, by header and by content, and notices cut and hostile bodies."""
+"""Decompresses gzip and deflate bodies while they arrive, and detects truncated bodies and decompression bombs."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ if TYPE_CHECKING:
 
 _GZIP = b"\x1f\x8b\x08"
 _STEP = 1 << 18
+"""Maximum bytes inflated at once, and so the memory that a bomb can use before it is detected."""
 _RATIO = 100
+"""Maximum growth of a body. JSON with similar records grows by 20 to 100 times; deflate can reach 1032 times."""
 _UNREADABLE = frozenset({"br", "zstd", "compress"})
 
 
 def plain(chunks: Iterator[bytes], coding: str, *, lenient: bool = False) -> Iterator[bytes]:
-    """A body's bytes without the coding of its `Content-Encoding`, and without gzip where it begins like that.
+    """Yield a body decompressed: by its `Content-Encoding`, and once more if the result begins like a gzip file.
 
-    They come in steps of 256 kB at most, so who takes them can tell how much it becomes.
+    Decompressed bytes come in steps of at most 256 kB, so the caller can stop when the body gets too large.
 
     Args:
-        chunks: The body as it came.
-        coding: The header; empty if there is none.
-        lenient: Whether a coding that is not known is left as it is.
+        chunks: The body as it arrived.
+        coding: The `Content-Encoding` header; empty if there is none.
+        lenient: True to leave a body with an unsupported coding as it is.
 
     Raises:
-        BrokenAnswerError: It is cut or damaged.
-        ConfigError: It was not asked for in that coding.
+        BrokenAnswerError: The body is truncated or damaged.
+        ConfigError: The coding is not supported, and was not requested.
     """
     for name in reversed([name.strip().lower() for name in coding.split(",")]):
         if name in _UNREADABLE:
             if lenient:
                 break
-            raise ConfigError(f"The API compresses with {name}: set the header `Accept-Encoding: gzip`.")
+            raise ConfigError(f"The API compresses with {name}: set the header `Accept-Encoding: gzip` in `headers`.")
         if name in {"gzip", "x-gzip"}:
             chunks = _inflated(chunks, zlib.MAX_WBITS | 16)
         elif name == "deflate":
@@ -46,14 +48,14 @@ def plain(chunks: Iterator[bytes], coding: str, *, lenient: bool = False) -> Ite
 
 
 def joined(chunks: Iterator[bytes], largest: int) -> bytes:
-    """All of a body at once.
+    """Return a whole body.
 
     Args:
-        chunks: It, plain.
-        largest: Bytes that it may come to.
+        chunks: The body, decompressed.
+        largest: Maximum bytes of the body.
 
     Raises:
-        ConfigError: It is more.
+        ConfigError: The body is larger.
     """
     parts, size = [], 0
     for part in chunks:
@@ -61,32 +63,32 @@ def joined(chunks: Iterator[bytes], largest: int) -> bytes:
         size += len(part)
         if size > largest:
             raise ConfigError(
-                f"The answer is larger than {largest >> 20} MB: ask for smaller pages, or raise "
+                f"The body is larger than {largest >> 20} MB: request less at once (a smaller page size), or raise "
                 "`limits.body_megabytes`."
             )
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def check_growth(taken: int, given: int, free: int) -> None:
-    """Tell bombs from bodies that are packed well, as most of 20 to 100 times their size are.
+    """Reject decompression bombs. Ordinary bodies that compress well grow by 20 to 100 times.
 
     Args:
-        taken: Bytes that came.
-        given: Bytes that came of them.
-        free: Bytes up to which nothing is a bomb.
+        taken: Bytes received.
+        given: Bytes after decompression.
+        free: Decompressed bytes that are always allowed.
 
     Raises:
-        ConfigError: They are more than 100 times as many.
+        ConfigError: The body is beyond `free`, and more than 100 times its compressed size.
     """
     if given > max(free, taken * _RATIO):
         raise ConfigError(
-            f"The answer inflates to more than {_RATIO} times its size, beyond {free >> 20} MB, so it is not read on: "
-            "ask for less at once, or raise `limits.body_megabytes`."
+            f"The body decompresses to over {free >> 20} MB, more than {_RATIO} times its size, so the connector "
+            "stopped reading it: request less at once (a smaller page size), or raise `limits.body_megabytes`."
         )
 
 
 def _peek(chunks: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes, and all of it."""
+    """Return the first bytes of a body, and the whole body."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -110,7 +112,7 @@ def _inflated(chunks: Iterator[bytes], window: int) -> Iterator[bytes]:
         while waiting:
             if inflater.eof:
                 waiting = waiting.lstrip(b"\0")
-                # Gzip files may stand one after the other, with zeros between them; anything else is padding.
+                # Several gzip files may follow each other, with zeros between them; anything else is padding.
                 over = waiting[:1] not in {b"", _GZIP[:1]}
                 if over or not waiting:
                     break
@@ -119,17 +121,17 @@ def _inflated(chunks: Iterator[bytes], window: int) -> Iterator[bytes]:
             if out:
                 yield out
             waiting = inflater.unconsumed_tail or inflater.unused_data
-            if not waiting and len(out) == _STEP:  # it may hold back what was over the step
+            if not waiting and len(out) == _STEP:  # zlib may still hold output beyond this step
                 yield from _held_back(inflater)
     if not empty and not inflater.eof:
-        raise BrokenAnswerError("The answer's compressed body was cut.")
+        raise BrokenAnswerError("The compressed body was cut short.")
 
 
 def _inflate(inflater: zlib._Decompress, data: bytes) -> bytes:
     try:
         return inflater.decompress(data, _STEP)
     except zlib.error as error:
-        raise BrokenAnswerError("The answer's compression is broken.", str(error)) from None
+        raise BrokenAnswerError("The compressed body is damaged.", str(error)) from None
 
 
 def _held_back(inflater: zlib._Decompress) -> Iterator[bytes]:

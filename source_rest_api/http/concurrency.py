@@ -1,4 +1,4 @@
-"""How many requests are under way at the same time, and how many begin in a second: one limit for the whole API."""
+"""Limits for the whole API: how many requests run at the same time, and how many start per second."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _START = 6
-"""Requests at the same time, to begin with: those of one browser, which every server bears. TCP begins with ten
-segments (RFC 6928), but a refused request costs more than a lost segment."""
+"""Initial number of concurrent requests: as many as one browser opens, which every server can handle. TCP starts with
+ten segments (RFC 6928), but a rejected request costs more than a lost segment."""
 _POLL = 0.2
-"""Seconds after which a thread that waits looks whether it was told to stop."""
+"""Seconds between checks for `stop` in a waiting thread."""
 _TOLERANCE = 2.0
-"""How much longer than alone answers may take before more requests would only wait for each other."""
+"""Factor by which responses may be slower than the fastest; beyond it, more requests would only queue at the API."""
 _WEIGHT = 0.2
-"""Of the latest answer in the average."""
+"""Weight of the latest response in the moving average."""
 _FORGETTING = 1.01
-"""How fast the shortest time of an answer is forgotten: it doubles in 70 answers, as deep pages become slower."""
+"""Growth per response of the remembered shortest time. It doubles in 70 responses, because deep pages get slower."""
 
 
 class Permits:
-    """Lets a number of threads work at the same time, as many as the API bears.
+    """Lets as many threads work at the same time as the API can handle.
 
-    The number follows the rule by which TCP finds the speed of a line (RFC 5681): it grows with each answer, after the
-    first refusal by one for each round of answers, as long as answers take no longer than before; it is halved where
-    the API pushes back (429, 503, no answer in time). It never exceeds `limit`, nor what rate headers allow. Permits
-    are given in the order in which they were asked for.
+    The number adapts like TCP's congestion window (RFC 5681). It grows by one with each response; after the first
+    rejection, by one per round of responses. It stops growing while responses get slower. It is halved when the API
+    pushes back (429, 503, timeout). It never exceeds `limit` or the rate limit headers. Permits are granted in the
+    order of the calls to `acquire`.
 
     Args:
-        limit: The most at the same time.
-        clock: Seconds.
+        limit: Maximum number of permits held at the same time.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = limit
         self._clock = clock
-        self._lock = Lock()
+        self._lock = Lock()  # no other lock is taken while it is held
         self._queue: deque[Event] = deque()
         self._held = 0
         self._limit = float(min(limit, _START))
@@ -51,12 +51,12 @@ class Permits:
 
     @property
     def limit(self) -> int:
-        """How many may be held now."""
+        """The number of permits that may be held now."""
         remaining, until = self._remaining
         return min(int(self._limit), remaining) if self._clock() < until else int(self._limit)
 
     def acquire(self, stop: Event) -> bool:
-        """Wait for a permit. False, without one, if `stop` is set before."""
+        """Wait for a permit; return False, without one, if `stop` is set first."""
         with self._lock:
             if not self._queue and self._held < self.limit:
                 self._held += 1
@@ -65,7 +65,7 @@ class Permits:
             self._queue.append(ticket)
         while not ticket.wait(0 if stop.is_set() else _POLL):
             with self._lock:
-                self._hand_out()  # what rate headers allow changes with time
+                self._hand_out()  # the limit from rate limit headers changes with time
                 if stop.is_set() and not ticket.is_set():
                     self._queue.remove(ticket)
                     return False
@@ -84,10 +84,10 @@ class Permits:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Give the permit back while one waits for something else, so that others may work.
+        """Release the permit while the thread waits for something else, so that other threads may work.
 
-        Afterwards it is there again at once, beyond the limit if need be: those who hold the others may be waiting for
-        what this one has begun.
+        Afterwards the thread takes a permit back at once, beyond the limit if necessary. Waiting for one could
+        deadlock: the holders of the others may be waiting for this thread.
         """
         self.release()
         try:
@@ -97,28 +97,30 @@ class Permits:
                 self._held += 1
 
     def succeeded(self, seconds: float, endpoint: str = "") -> None:
-        """Note that a request was answered.
+        """Record a successful response, and raise the limit if the API is not slowing down.
 
         Args:
-            seconds: From the request to the head of its answer.
-            endpoint: Which one it was; some are slower than others.
+            seconds: Time from the request to the head of its response.
+            endpoint: Name of the endpoint; some are slower than others.
         """
         with self._lock:
             shortest = min(seconds, self._shortest.get(endpoint, seconds) * _FORGETTING)
             self._shortest[endpoint] = shortest
             slowness = seconds / shortest if shortest > 0 else 1.0
             self._slowness += _WEIGHT * (slowness - self._slowness)
-            # What is not used proves nothing.
+            # Raise the limit only if it is fully used: unused permits say nothing about the API.
             if self._slowness <= _TOLERANCE and self._held >= int(self._limit):
                 grown = self._limit + (1.0 if self._refused_at is None else 1.0 / self._limit)
                 self._limit = min(grown, float(self._most))
                 self._hand_out()
 
     def pushed_back(self, seconds: float) -> None:
-        """Note that the API refused a request for its load; those that began before the last such note count with it.
+        """Record that the API rejected a request because of load, and halve the limit.
+
+        Requests that began before the last such rejection count as part of it.
 
         Args:
-            seconds: How long ago the request began.
+            seconds: Time since the request began.
         """
         with self._lock:
             now = self._clock()
@@ -127,27 +129,27 @@ class Permits:
                 self._limit = max(min(self._limit, self._held) / 2, 1.0)
 
     def allowed(self, remaining: int, seconds: float) -> None:
-        """Note how many more requests the API allows, and for how long that holds."""
+        """Record the number of requests that the API still allows, and the seconds until that number resets."""
         with self._lock:
             self._remaining = (max(remaining, 1), self._clock() + seconds)
 
 
 class Pace:
-    """Spreads the beginnings of requests evenly.
+    """Spreads the starts of requests evenly over time.
 
     Args:
-        per_second: How many may begin; None for any number.
-        clock: Seconds.
+        per_second: Maximum number of requests started per second; None for no limit.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, per_second: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 1 / per_second if per_second else 0.0
         self._clock = clock
-        self._lock = Lock()
+        self._lock = Lock()  # no other lock is taken while it is held
         self._next = clock()
 
     def wait(self) -> float:
-        """Take the next beginning that is free; seconds until then."""
+        """Reserve the next free start time and return the seconds until then."""
         if not self._interval:
             return 0.0
         with self._lock:

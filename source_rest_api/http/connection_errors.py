@@ -1,4 +1,4 @@
-"""What a failure below HTTP means: no connection, no answer, or half of one."""
+"""Judges failures below HTTP: no connection, no response, or an incomplete one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from source_rest_api.http.error_policy import PROXY_CREDENTIALS, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from source_rest_api.http.transport import TransportError
+
 _REASONS = (
     ("refused", "connection refused"),
     ("name or service not known", "unknown host name"),
@@ -25,11 +27,12 @@ _REASONS = (
 )
 
 
-def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
-    """The verdict on a request that got no whole answer. What urllib3 and requests say is not shown: it holds URLs.
+def judge(failure: TransportError) -> Verdict:
+    """Return the verdict on a request without a complete response.
 
-    Errors of requests come from what prepares requests, and from what has been put in place of how it sends.
+    The messages of urllib3 and `requests` are not shown, because they contain URLs and so perhaps secrets.
     """
+    error = failure.__cause__ or failure
     causes = list(_causes(error))
 
     def caused(*kinds: type[BaseException]) -> bool:
@@ -37,7 +40,7 @@ def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
 
     detail = f"{type(error).__name__}: {_told(causes[-1])}"
     if isinstance(error, http.InvalidURL | http.MissingSchema | http.InvalidSchema | wire.LocationValueError):
-        message = "The URL is not valid: check `url_base`, `path`, and what the API gives as the next URL."
+        message = "The URL is not valid: check `url_base`, `path`, and the next URL that the API returns."
         return Verdict(ConfigError(message, type(error).__name__))
     if isinstance(error, http.InvalidHeader):
         message = "A header is not valid: check `headers` and `authentication`."
@@ -48,35 +51,38 @@ def judge(error: http.RequestException | wire.HTTPError) -> Verdict:
         return _proxy(causes, detail)
     refused = caused(wire.NewConnectionError)
     if caused(http.ConnectTimeout, wire.ConnectTimeoutError) and not refused:
-        message = "No connection within `connect_timeout`: check `url_base`, network and firewall."
+        message = "No connection within `connect_timeout`: check `url_base`, the network and the firewall."
         return Verdict(TransientError(message, detail), retry=True, refused=True, overload=True)
     if caused(http.ReadTimeout, wire.ReadTimeoutError):
-        message = "The API sent nothing within `read_timeout`."
+        message = "The API sent no data within `read_timeout`: if the API is slow, raise `read_timeout`."
         return Verdict(TransientError(message, detail), retry=True, overload=True)
     if caused(wire.IncompleteRead, wire.DecodeError):
-        return Verdict(BrokenAnswerError("The answer's body was cut or its framing is broken.", detail), retry=True)
-    message = f"The API cannot be reached ({_reason(causes[-1])}): check `url_base`, network and firewall."
+        return Verdict(
+            BrokenAnswerError("The response body was cut short, or its framing is broken.", detail), retry=True
+        )
+    message = f"The API cannot be reached ({_reason(causes[-1])}): check `url_base`, the network and the firewall."
     return Verdict(TransientError(message, detail), retry=True, refused=refused)
 
 
 def _tls(causes: list[BaseException], detail: str) -> Verdict:
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return Verdict(ConfigError("The TLS certificate of the API cannot be verified: check `url_base`.", detail))
-    message = "The TLS connection failed: check `url_base` (https, or http?), network and proxy."
+        message = "The API's TLS certificate cannot be verified: check `url_base`, or set `tls.ca_bundle`."
+        return Verdict(ConfigError(message, detail))
+    message = "The TLS connection failed: check `url_base` (https, or http?), the network and the proxy."
     return Verdict(TransientError(message, detail), retry=True)
 
 
 def _proxy(causes: list[BaseException], detail: str) -> Verdict:
     answer = re.search(r"Tunnel connection failed: (\d+)", str(causes[-1]))
     if answer is not None and int(answer[1]) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return Verdict(ConfigError(f"The proxy asks for credentials: {PROXY_CREDENTIALS}.", detail))
-    reason = _reason(causes[-1]) if answer is None else f"it answered {answer[1]}"
-    message = f"The proxy does not lead to the API ({reason}): check `proxy_url`, or `HTTPS_PROXY` and `NO_PROXY`."
+        return Verdict(ConfigError(f"The proxy requires credentials: {PROXY_CREDENTIALS}.", detail))
+    reason = _reason(causes[-1]) if answer is None else f"it returned HTTP {answer[1]}"
+    message = f"The proxy did not connect to the API ({reason}): check `proxy_url`, or `HTTPS_PROXY` and `NO_PROXY`."
     return Verdict(TransientError(message, detail), retry=True, refused=True)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, down to the innermost."""
+    """Yield the error and its causes, down to the innermost."""
     current: BaseException | None = error
     while current is not None:
         yield current
@@ -84,7 +90,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _told(error: BaseException) -> str:
-    """An error of the system in its own words; others may quote a URL, query and all."""
+    """Describe a system error with its message, others by type only: their messages may quote a full URL."""
     own = isinstance(error, OSError) and not isinstance(error, http.RequestException)
     return f"{type(error).__name__}: {error}" if own else type(error).__name__
 

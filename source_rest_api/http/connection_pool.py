@@ -1,50 +1,48 @@
-"""The ways to the origins of a session: what makes connections to each, and those that are free."""
+"""Our own transport: for each origin of a session, a pool that opens connections and keeps the free ones."""
 
 from __future__ import annotations
 
-import io
-from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as wire
 
-from source_rest_api.errors import TransientError
-from source_rest_api.http import egress_guard, http1, http1_head
+from source_rest_api.http import http1, http1_head
+from source_rest_api.http.adapter import BoundedAdapter
 from source_rest_api.http.origins import Origin
+from source_rest_api.http.transport import as_transport_errors
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from requests import PreparedRequest
-    from typing_extensions import Buffer
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
 
-    from source_rest_api.config.config import Config
+    from source_rest_api.http.settings import HttpSettings
+    from source_rest_api.http.transport import ConnectionOptions, FindOptions, RawResponse
 
 
 class OriginPool:
-    """The way to one origin.
+    """The connections to one origin.
 
     Args:
-        origin: Where it leads.
-        pool: What makes connections.
+        origin: The origin.
+        pool: Opens connections.
     """
 
     def __init__(self, origin: Origin, pool: HTTPConnectionPool) -> None:
         self.pool = pool
         self.is_forwarded = pool.proxy is not None and origin.scheme == "http"
-        """Whether a proxy is told the whole URL, and does not just lead on what is sent."""
+        """True if the requests go to a forwarding proxy, which needs the whole URL, and not through a tunnel."""
         self.host = str(origin).partition("//")[2]
-        """For the `Host` header."""
+        """Value of the `Host` header."""
         self.proxy_headers = tuple(pool.proxy_headers.items()) if self.is_forwarded else ()
         self._free: list[http1.Connection] = []
         self._closed = False
 
     def take(self) -> http1.Connection | None:
-        """A connection that is free, if there is one."""
+        """Return a free connection, or None. `append` and `pop` of a list are atomic, so this needs no lock."""
         while self._free:
             try:
                 connection = self._free.pop()
@@ -56,66 +54,58 @@ class OriginPool:
         return None
 
     def give_back(self, connection: http1.Connection) -> None:
-        """Take a connection that can be used again."""
+        """Put back a connection that can be reused."""
         self._free.append(connection)
         if self._closed:
             self.close()
 
     def close(self) -> None:
-        """Close what is free, now and later."""
+        """Close the free connections, and those that are put back later."""
         self._closed = True
         while self._free:
             self._free.pop().close()
 
 
 class ConnectionPool:
-    """Sends what `requests` has prepared. What holds for all requests to an origin is found out once.
+    """Our own transport. It finds the options of connections once per origin, not for each request.
 
     Args:
-        config: The API.
-        clock: Seconds, for deadlines.
+        settings: The HTTP settings of the API.
+        options: Finds the connection options.
+        clock: Monotonic seconds, for deadlines.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
-        self.timeouts = (config.connect_timeout, config.read_timeout)
-        """Seconds: to connect, and for the next bytes."""
-        self._seconds = config.request_timeout
+    def __init__(self, settings: HttpSettings, options: FindOptions, clock: Callable[[], float]) -> None:
+        self._timeouts = (settings.connect_timeout, settings.read_timeout)
+        self._seconds = settings.request_timeout
+        self._options = options
         self._clock = clock
-        self._adapter = HTTPAdapter()
+        self._adapter = BoundedAdapter(settings.request_timeout, clock)
         self.by_origin: dict[Origin, OriginPool] = {}
-        if egress_guard.is_guarded():
-            egress_guard.guard(self._adapter.poolmanager)
 
-    def send(self, request: PreparedRequest, settings: Callable[[], Mapping[str, Any]]) -> http1.RawResponse:
-        """Send it on a free connection, or a new one; the answer, when its head has come.
+    def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
+        """Send a request on a free or a new connection, and return the response when its head has arrived."""
+        url, method = str(prepared.url), str(prepared.method)
+        with as_transport_errors:
+            origin = Origin.of(url)
+            route = self.by_origin.get(origin) or self._found(origin, prepared, self._options(url, trusted=trusted))
+            path = url[url.index("/", url.index("//") + 2) :].partition("#")[0]
+            target = f"{origin}{path}" if route.is_forwarded else path
+            host = () if "Host" in prepared.headers else (("Host", route.host),)
+            headers = (*host, *route.proxy_headers, *prepared.headers.items())
+            written = http1_head.written(method, target, headers, prepared.body)
+            connection = route.take()
+            if connection is None:
+                sock = _connected(route, *self._timeouts)
+                connection = http1.Connection(sock, self._seconds, self._clock, route.give_back)
+            return connection.ask(written, method)
 
-        Args:
-            request: With all its headers but `Host`, which it may have.
-            settings: What `requests` wants to know for connections to its origin: `verify`, `cert` and `proxies`.
-
-        Raises:
-            SourceError, urllib3.exceptions.HTTPError: There is no answer.
-            ValueError: It cannot be written as HTTP.
-        """
-        url, method = str(request.url), str(request.method)
-        origin = Origin.of(url)
-        route = self.by_origin.get(origin) or self._found(origin, request, **settings())
-        path = url[url.index("/", url.index("//") + 2) :].partition("#")[0]
-        target = f"{origin}{path}" if route.is_forwarded else path
-        host = () if "Host" in request.headers else (("Host", route.host),)
-        headers = (*host, *route.proxy_headers, *request.headers.items())
-        written = http1_head.written(method, target, headers, request.body)
-        connection = route.take()
-        if connection is None:
-            sock = _connected(route, *self.timeouts)
-            connection = http1.Connection(sock, self._seconds, self._clock, route.give_back)
-        return connection.ask(written, method)
-
-    def _found(self, origin: Origin, request: PreparedRequest, *, verify: Any, cert: Any, proxies: Any) -> OriginPool:
-        made = self._adapter.get_connection_with_tls_context(request, verify, proxies, cert)
+    def _found(self, origin: Origin, prepared: PreparedRequest, options: ConnectionOptions) -> OriginPool:
+        verify, cert = options["verify"], options["cert"]
+        made = self._adapter.get_connection_with_tls_context(prepared, verify, options["proxies"], cert)
         pool = cast("HTTPConnectionPool", made)
-        self._adapter.cert_verify(pool, str(request.url), verify, cert)  # type: ignore[no-untyped-call]
-        bound(pool, self._seconds, self._clock)
+        self._adapter.cert_verify(pool, str(prepared.url), verify, cert)  # type: ignore[no-untyped-call]
+        # Without a lock: if two threads are first, one creates a pool in vain, and both use the same one.
         return self.by_origin.setdefault(origin, OriginPool(origin, pool))
 
     def close(self) -> None:
@@ -125,12 +115,12 @@ class ConnectionPool:
 
 
 def _connected(route: OriginPool, connect_timeout: float, read_timeout: float) -> socket.socket:
-    """A new connection, through the proxy if there is one.
+    """Return the socket of a new connection, through the proxy if there is one.
 
     Raises:
-        SourceError, urllib3.exceptions.HTTPError: There is none.
+        SourceError, urllib3.exceptions.HTTPError: The connection failed.
     """
-    # urllib3 gives connections with their proxy and certificates in no other way.
+    # urllib3 has no public way to open a connection with its proxy and certificates.
     connection = cast("HTTPConnection", route.pool._new_conn())  # noqa: SLF001
     connection.timeout = connect_timeout
     try:
@@ -150,7 +140,7 @@ def _connected(route: OriginPool, connect_timeout: float, read_timeout: float) -
 
 
 def _failure(error: BaseException, connection: HTTPConnection) -> BaseException:
-    """What urllib3 makes of it where it sends requests itself."""
+    """Return the error that urllib3 would raise if it sent the request itself."""
     if not isinstance(error, OSError | wire.HTTPError):
         return error
     if connection.proxy and not connection.has_connected_to_proxy:
@@ -160,46 +150,3 @@ def _failure(error: BaseException, connection: HTTPConnection) -> BaseException:
     if isinstance(error, TimeoutError):
         return wire.ConnectTimeoutError("Connecting took too long.")
     return wire.ProtocolError("Connection aborted.", error)
-
-
-class _Timed(io.RawIOBase):
-    """What a socket gives, up to a moment. It is looked at before each read, which the socket's own timeout bounds."""
-
-    def __init__(self, raw: io.RawIOBase, seconds: float, clock: Callable[[], float]) -> None:
-        self._raw = raw
-        self._seconds = seconds
-        self._clock = clock
-        self._ends = clock() + seconds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer, /) -> int | None:
-        if self._clock() > self._ends:
-            raise TransientError(f"The proxy's answer was not complete after {self._seconds:g} s (`request_timeout`).")
-        return self._raw.readinto(buffer)
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-def bound(pool: HTTPConnectionPool, seconds: float, clock: Callable[[], float]) -> None:
-    """Let the proxy of a pool answer within a time.
-
-    Args:
-        pool: Whose connections are yet to be made.
-        seconds: From the end of the request on.
-        clock: Seconds.
-    """
-
-    class Answer(HTTPResponse):
-        def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
-            super().__init__(sock, *args, **more)
-            self.fp = io.BufferedReader(_Timed(self.fp.detach(), seconds, clock))
-
-    kind: Any = pool.ConnectionCls
-    pool.ConnectionCls = type(kind.__name__, (kind,), {"response_class": Answer})

@@ -1,4 +1,4 @@
-"""The credentials of a session, as what sends requests sees them."""
+"""The credentials of a session, as the HTTP layer sees them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 
 
 Auth: TypeAlias = "Callable[[PreparedRequest], PreparedRequest]"
-"""Puts credentials on one request; what `requests` calls an auth."""
+"""Puts credentials on one request; `requests` calls this an auth."""
 
 
 class Credentials(Protocol):
-    """The credentials of one session, for all its threads."""
+    """The credentials of one session, shared by all its threads."""
 
     def current(self) -> Auth:
-        """What the next request is sent with; may have to ask for a token first."""
+        """Return the credentials for the next request; may request a token first."""
 
     def renew(self, used: Auth, refused: Response) -> bool:
-        """After a 401: whether `current` has now something else to try than what was used."""
+        """Renew the credentials after a 401; return True if `current` now differs from `used`."""
 
 
 class Static(Struct, frozen=True):
-    """Credentials that stay what they are."""
+    """Credentials that never change."""
 
     auth: Auth
 
     def current(self) -> Auth:
-        """The same for each request."""
+        """Return the same credentials for each request."""
         return self.auth
 
-    def renew(self, used: Auth, refused: Response) -> bool:  # noqa: ARG002 -- there is nothing else to try
-        """Never."""
+    def renew(self, used: Auth, refused: Response) -> bool:  # noqa: ARG002 -- fixed credentials cannot be renewed
+        """Return False: fixed credentials cannot be renewed."""
         return False

@@ -1,7 +1,7 @@
-"""Where connections may lead: in Airbyte's cloud, nowhere but to public addresses, and over TLS only.
+"""Restricts connections in Airbyte's cloud to public addresses, and to TLS.
 
-A name is looked up once, every address that it has is checked, and the connection goes to a checked address, so a
-name that answers differently the second time gains nothing.
+A host name is resolved once, all its addresses are checked, and the connection goes to a checked address. So a name
+that resolves differently the second time (DNS rebinding) gains nothing.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _NAT64 = ip_network("64:ff9b::/96")
 _REFUSED = tuple(
     ip_network(network)
     for network in (
-        "100.64.0.0/10",  # carrier-grade NAT (RFC 6598); some clouds keep their metadata there
-        "168.63.129.16/32",  # a cloud's own services
+        "100.64.0.0/10",  # carrier-grade NAT (RFC 6598); some clouds serve their metadata there
+        "168.63.129.16/32",  # internal services of a cloud
         "192.0.0.0/24",  # IETF protocol assignments (RFC 6890)
     )
 )
 
 
 def is_guarded() -> bool:
-    """Whether this is Airbyte's cloud (`DEPLOYMENT_MODE=cloud`), as the CDK understands it."""
+    """Return True in Airbyte's cloud (`DEPLOYMENT_MODE=cloud`), tested as in the CDK."""
     return os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud"
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, also where another is wrapped in it."""
+    """Return True if an address is on the public internet, and so is any IPv4 address embedded in it."""
     return all(_is_public(inner) for inner in _unwrapped(ip_address(address.partition("%")[0])))
 
 
@@ -51,7 +51,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _unwrapped(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]:
-    """The address, or those that its IPv6 form carries (RFC 4291, 3056, 4380, 6052)."""
+    """Yield the address, or the IPv4 addresses embedded in an IPv6 one (RFC 4291, 3056, 4380, 6052)."""
     if isinstance(address, IPv4Address):
         yield address
         return
@@ -63,11 +63,11 @@ def _unwrapped(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv
 
 
 def _connect(host: str, port: int, connection: HTTPConnection) -> socket.socket:
-    """A connection to a checked address of a host.
+    """Connect to a checked address of a host.
 
     Raises:
         ConfigError: The host has an address that is not public.
-        NewConnectionError: It has none, or none answers.
+        NewConnectionError: The host has no address, or none accepts a connection.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -76,17 +76,20 @@ def _connect(host: str, port: int, connection: HTTPConnection) -> socket.socket:
     addresses = [str(entry[4][0]) for entry in found]
     if not all(map(is_public, addresses)):
         raise ConfigError(
-            f"The host {host} is not on the public internet. In Airbyte's cloud only public addresses can be read."
+            f"The host {host} is not on the public internet. In Airbyte's cloud, only public addresses can be read: "
+            "check `url_base`."
         )
     for address in addresses:
         with suppress(OSError):
             return create_connection((address, port), connection.timeout, socket_options=connection.socket_options)
-    raise NewConnectionError(connection, "no address of the host answers")
+    raise NewConnectionError(connection, "no address of the host accepts a connection")
 
 
 class _HTTPConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        raise ConfigError("The URL begins with http://. In Airbyte's cloud only https:// can be read.")
+        raise ConfigError(
+            "The URL begins with http://. In Airbyte's cloud, only https:// can be read: check `url_base`."
+        )
 
 
 class _HTTPSConnection(HTTPSConnection):
@@ -103,5 +106,5 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 def guard(manager: PoolManager) -> None:
-    """Let a manager make connections to public addresses only."""
+    """Restrict a manager to connections over TLS to public addresses."""
     manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}

@@ -1,4 +1,4 @@
-"""What an answer, or none, means: go on, try again after a while, or give up, and whose turn it then is."""
+"""The default error policy: decides by a response whether to continue, retry or fail, and with which error."""
 
 from __future__ import annotations
 
@@ -13,59 +13,87 @@ if TYPE_CHECKING:
     from source_rest_api.http.response import Response
 
 _READ = 2000
-"""Bytes of an error's body in which words are looked for."""
+"""Bytes at the start of an error body that are searched for rate limit words."""
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
-_EXPECTED = "; where that is no error, say so in `errors`, with `action: ignore`"
-PROXY_CREDENTIALS = "give them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
-"""What the user may do where a proxy asks who asks."""
+_EXPECTED = "; if this response is expected, add a rule with `action: ignore` to `errors`"
+PROXY_CREDENTIALS = "set them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
+"""Advice for the user if a proxy requires authentication."""
 _ADVICE = {
-    HTTPStatus.BAD_REQUEST: "check the endpoint's `params`, `body` and `pagination`",
-    HTTPStatus.UNAUTHORIZED: "check the credentials in `authentication`",
-    HTTPStatus.FORBIDDEN: f"the credentials in `authentication` do not allow it{_EXPECTED}",
-    HTTPStatus.NOT_FOUND: f"check `url_base` and the endpoint's `path`{_EXPECTED}",
-    HTTPStatus.METHOD_NOT_ALLOWED: "check `http_method`",
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"the proxy asks for credentials; {PROXY_CREDENTIALS}",
+    HTTPStatus.NOT_MODIFIED: "Nothing changed: remove `If-None-Match` and `If-Modified-Since` from `headers`",
+    HTTPStatus.UNAUTHORIZED: "Check the credentials in `authentication`",
+    HTTPStatus.FORBIDDEN: f"The credentials in `authentication` lack permission{_EXPECTED}",
+    HTTPStatus.NOT_FOUND: f"Check `url_base` and the endpoint's `path`{_EXPECTED}",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Check `http_method`",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"The proxy requires credentials; {PROXY_CREDENTIALS}",
+    HTTPStatus.GONE: "The resource is gone for good: if the state is too old for the API, reset the stream; if "
+    f"the API has retired the path, correct `path`{_EXPECTED}",
 }
+_FAULTS_REQUEST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
 class Verdict(NamedTuple):
-    """What a failed attempt means."""
+    """The outcome of a failed attempt: the error, and whether and when to retry."""
 
     error: SourceError
-    """Raised when it is not, or no longer, tried again."""
+    """The error to raise if the request is not retried, or the retries are used up."""
     retry: bool = False
     wait: float | None = None
-    """Seconds that the API asks to wait."""
+    """Seconds to wait, if the API asks for it."""
     limited: bool = False
-    """Whether it is a rate limit, which is waited out on a budget of its own."""
+    """True if this is a rate limit; its waits have a budget of their own."""
     refused: bool = False
-    """Whether the API did nothing with the request, so that even a POST may be sent again."""
+    """True if the API rejected the request without processing it, so even a POST may be retried."""
     overload: bool = False
-    """Whether the API may bear fewer requests at the same time."""
+    """True if the API seems overloaded, so fewer requests should run at the same time."""
+    faults_request: bool = False
+    """True if the API finds fault with the request, so that the error has to show its parameters."""
 
 
 def judge(response: Response) -> Verdict | None:
-    """None if the answer is a success."""
+    """Return the verdict on a response; None if it is a success."""
     status = response.status
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
-    message = f"The API answered {describe(response)}"
+    message = _sentence(f"The API returned {describe(response)}")
     wait = rate_limits.retry_after(response.headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _limits(response)):
-        error = TransientError(f"{message}. It limits the rate of requests; the sync goes on from its state later.")
-        return Verdict(error, retry=True, wait=rate_limits.wait(response.headers), limited=True, refused=True)
+        limit = TransientError(f"Rate limited by the API ({describe(response)}).")
+        return Verdict(limit, retry=True, wait=rate_limits.wait(response.headers), limited=True, refused=True)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         overload = status == HTTPStatus.SERVICE_UNAVAILABLE
         refused = overload and wait is not None
-        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=refused, overload=overload)
+        return Verdict(TransientError(message), retry=True, wait=wait, refused=refused, overload=overload)
     if status in _RETRIED:
-        return Verdict(TransientError(f"{message}."), retry=True, wait=wait, refused=True)
+        return Verdict(TransientError(message), retry=True, wait=wait, refused=True)
     advice = _ADVICE.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.IM_A_TEAPOT)
-    return Verdict(ConfigError(f"{message}{f': {advice}' if advice else ''}."))
+    error = ConfigError(f"{message} {advice}." if advice else message)
+    error.status = status
+    return Verdict(error, faults_request=status in _FAULTS_REQUEST)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("…", "?", "!")) else f"{text}."
+
+
+def judge_part(response: Response) -> Verdict | None:
+    """Judges a success that is no whole answer; None if it may be one.
+
+    202 says that the work is not done (RFC 9110, section 15.3.3). 206 answers to a request for a range, which the
+    connector never sends; some APIs page so and name the range.
+    """
+    accept = f"if it is a whole answer, set `errors: [{{status: {response.status}, action: accept}}]`"
+    if response.status == HTTPStatus.ACCEPTED:
+        error = TransientError(f"The API accepted the request and has no result yet (HTTP 202); {accept}.")
+        return Verdict(error, retry=True, wait=rate_limits.retry_after(response.headers))
+    if response.status == HTTPStatus.PARTIAL_CONTENT and "Content-Range" not in response.headers:
+        return Verdict(
+            ConfigError(f"The API answered with a part of its content (HTTP 206) and does not say which; {accept}.")
+        )
+    return None
 
 
 def _limits(response: Response) -> bool:
-    """Whether a 403 is a rate limit, as GitHub's and Google's are."""
+    """Return True if a 403 is a rate limit, as GitHub and Google use it."""
     remaining, _ = rate_limits.allowance(response.headers)
     start = response.body[:_READ].decode("utf-8", "replace")
     return "Retry-After" in response.headers or remaining == 0 or rate_limits.named_in(start)

@@ -1,4 +1,4 @@
-"""What answers of one API mean, where it is not what they mean everywhere else."""
+"""Error rules: the config's own interpretation of responses, before the default error policy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 from pydantic import BeforeValidator, PositiveFloat, WithJsonSchema, model_validator
 
@@ -17,11 +17,10 @@ from source_rest_api.http import error_policy, rate_limits
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.response import describe
 from source_rest_api.model import Model, Path, Text
-from source_rest_api.records.decoders import Json
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -33,7 +32,7 @@ _MESSAGE_NAMES = frozenset({"response", "status"})
 
 
 def _scalars(value: object) -> object:
-    """One scalar or several, as JSON writes them."""
+    """Return one scalar or several as a list of texts, each written as in JSON."""
     return [_scalar(item) for item in (value if isinstance(value, list | tuple) else [value])]
 
 
@@ -51,78 +50,81 @@ Scalars = Annotated[
 
 
 class RuleInput:
-    """An answer as rules look at it."""
+    """A response as error rules see it; parses the body once, for all rules."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
 
     @cached_property
     def root(self) -> Raw | None:
-        """The body's JSON value; None if it is none, or is read while it arrives."""
+        """The body's JSON value; None if it is not JSON, or if the body is streamed."""
         try:
-            return Json().decode(self.response) if self.response.body else None
+            return self.response.json() if self.response.body else None
         except SourceError:
             return None
 
     def values(self, path: Path) -> Iterator[Raw]:
-        """What stands at a path of the body, in which `*` is every item or field."""
+        """Yield the values at a path of the body; `*` in the path matches every item or field."""
         for _, value in raw_json.matches(self.root or Raw(b"null"), path):
             if value is not None:
                 yield value
 
 
 class ErrorRule(Model):
-    """What an answer means. A rule fits where all of its conditions hold; the first one that fits decides."""
+    """Interprets a response. A rule matches if all of its conditions hold; the first matching rule decides."""
 
     status: Scalars = ()
-    """Statuses that it is for, such as `404`, `[403, 404]` or `5xx`; by default any, that of a success too."""
+    """Statuses to match, such as `404`, `[403, 404]` or `5xx`. By default any status, success included."""
     body_contains: str | None = None
-    """A text in the body."""
+    """A text that the body must contain."""
     path: Path | None = None
-    """Where in the JSON body something stands that is not null, false, 0 or empty, such as `error.code`; `*` is every
-    item of an array."""
+    """A path in the JSON body, such as `error.code`; `*` is every item of an array. Without `values`, it matches a
+    value that is not null, false, 0 or empty."""
     values: Scalars = ()
-    """What has to stand at `path`: one of these, such as `ratelimited`, or `false` for `path: ok`."""
+    """Values to match at `path`, such as `ratelimited`, or `false` for `path: ok`. One of them must be there."""
     header: str | None = None
-    """A header that is there."""
+    """A header that the response must have."""
     header_values: Scalars = ()
-    """What `header` has to hold: one of these."""
+    """Values to match in `header`. One of them must be there."""
     action: Literal["fail", "retry", "rate_limited", "refresh_token", "ignore", "stop", "accept"] = "fail"
-    """`fail`: the stream fails. `retry`: it is asked again, as often as `retry` allows. `rate_limited`: all requests of
-    the endpoint wait until the limit ends. `refresh_token`: it is asked once more, with new credentials. `ignore`: it
-    is a last page without records, as for a child that is gone. `stop`: it is the last page, whose records count if its
-    status is that of a success. `accept`: it is no error, whatever its status or its `error` says."""
+    """`fail`: fails the stream. `retry`: retries the request, within the limits of `retry`. `rate_limited`: all
+    requests to the endpoint wait until the limit ends. `refresh_token`: retries once with new credentials. `ignore`: a
+    last page without records, as for a child that no longer exists. `stop`: the last page; its records are read if the
+    status is a success. `accept`: not an error, whatever its status or its `error` says."""
     message: Text | None = None
-    """What the error says. A template may read `status` and `response`, the JSON body: `{{ response.error.text }}`."""
+    """The error message. A template may read `status` and `response`, the JSON body: `{{ response.error.text }}`."""
     failure_type: Literal["config", "transient", "system"] | None = None
-    """Whose turn it is: the user's (`config`), or nobody's but time's (`transient`). By default as the status says."""
+    """Type of the error: `config` (the user must change something), `transient` (a later attempt may succeed) or
+    `system` (an internal error). By default it follows from the status."""
     wait_header: str | None = None
-    """For `retry` and `rate_limited`: the header that says how long to wait, if it is none of the usual ones. Seconds,
+    """For `retry` and `rate_limited`: the header with the time to wait, if it is not a standard one. It holds seconds,
     a time since 1970 in seconds or milliseconds, or a date."""
     wait_path: Path | None = None
-    """The same, in the JSON body."""
+    """Path of the time to wait in the JSON body, in the same formats as `wait_header`."""
     wait_seconds: PositiveFloat | None = None
-    """How long to wait, where the API does not say it."""
+    """Seconds to wait if the response does not say how long."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not (self.status or self.body_contains or self.path or self.header):
-            raise ValueError("has no condition: set `status`, `body_contains`, `path` or `header`")
+            raise ValueError("the rule has no condition: set `status`, `body_contains`, `path` or `header`")
         for status in self.status:
             if not _STATUS.fullmatch(status):
                 raise ValueError(f"`status` must be a number such as 404, or a class such as 5xx, not {status!r}")
         if (self.values and self.path is None) or (self.header_values and self.header is None):
-            raise ValueError("`values` belong to a `path`, and `header_values` to a `header`")
+            raise ValueError("`values` requires `path`, and `header_values` requires `header`")
         waits = self.wait_header or self.wait_path or self.wait_seconds
         if waits and self.action not in {"retry", "rate_limited"}:
-            raise ValueError("waits belong to `action: retry` and `action: rate_limited`")
+            raise ValueError(
+                "`wait_header`, `wait_path` and `wait_seconds` require `action: retry` or `action: rate_limited`"
+            )
         unknown = templates.names(self.message or "") - _MESSAGE_NAMES
         if unknown:
-            raise ValueError(f"`message` reads `{min(unknown)}`; here it can read `response` and `status`")
+            raise ValueError(f"`message` reads `{min(unknown)}`, which is unknown here; use `response` or `status`")
         return self
 
     def fits(self, answer: RuleInput) -> bool:
-        """Whether all conditions hold."""
+        """Return True if all conditions hold."""
         return (
             self._has_status(answer.response.status)
             and self._has_header(answer.response)
@@ -131,7 +133,7 @@ class ErrorRule(Model):
         )
 
     def wait(self, answer: RuleInput) -> float | None:
-        """Seconds to wait by the rule's own fields; None if they say nothing."""
+        """Return the seconds to wait by the rule's `wait_*` fields; None if they give no time."""
         headers = answer.response.headers
         texts = [headers.get(self.wait_header, "")] if self.wait_header else []
         if self.wait_path is not None:
@@ -140,7 +142,7 @@ class ErrorRule(Model):
         return next((seconds for seconds in waits if seconds is not None), self.wait_seconds)
 
     def error(self, answer: RuleInput, otherwise: SourceError) -> SourceError:
-        """What is raised: of the rule's type and with its message, or `otherwise`."""
+        """Return the error to raise, with the rule's type and message; `otherwise` if the rule sets neither."""
         message = self._message(answer)
         if message is None and self.failure_type is None:
             return otherwise
@@ -153,7 +155,7 @@ class ErrorRule(Model):
         response = None if answer.root is None else raw_json.decode(answer.root)
         try:
             return templates.render(self.message, {"response": response, "status": answer.response.status})
-        except ConfigError:  # the API's answer is what has to be told
+        except ConfigError:  # report the API's response, not the broken template
             return None
 
     def _has_status(self, status: int) -> bool:
@@ -171,33 +173,37 @@ class ErrorRule(Model):
 
 
 class ErrorPolicy:
-    """What answers to the requests of one endpoint mean.
+    """Interprets the responses of one endpoint.
 
     Args:
-        rules: In their order; what none of them fits means what it means everywhere.
+        rules: The error rules, in order of priority.
+        usual: Judges a response that no rule matches; returns None for a success.
     """
 
-    def __init__(self, rules: Sequence[ErrorRule]) -> None:
+    def __init__(
+        self, rules: Sequence[ErrorRule] = (), usual: Callable[[Response], Verdict | None] = error_policy.judge
+    ) -> None:
         self._rules = rules
+        self._usual = usual
 
     def rule(self, answer: RuleInput) -> ErrorRule | None:
-        """The first rule that fits."""
+        """Return the first rule that matches; None if none does."""
         return next((rule for rule in self._rules if rule.fits(answer)), None)
 
     def refuses_credentials(self, response: Response) -> bool:
-        """Whether newer credentials may help."""
+        """Return True if the API rejected the credentials, so that new ones may help."""
         if response.status == HTTPStatus.UNAUTHORIZED:
             return True
         rule = self.rule(RuleInput(response)) if self._rules else None
         return rule is not None and rule.action == "refresh_token"
 
     def judge(self, response: Response) -> Verdict | Response:
-        """The response as it is to be read, or what is wrong with it."""
+        """Return the response to read, or the verdict on a failure."""
         answer = RuleInput(response)
         rule = self.rule(answer) if self._rules else None
-        usual = error_policy.judge(response)
+        usual = self._usual(response)
         if rule is None:
-            return usual or response
+            return usual or error_policy.judge_part(response) or response
         if rule.action == "accept":
             return replace(response, is_accepted=True)
         if rule.action == "ignore" or (rule.action == "stop" and usual is not None):
@@ -208,12 +214,24 @@ class ErrorPolicy:
         return _verdict(rule, answer, usual)
 
 
+class ErrorPolicies(Struct, frozen=True):
+    """The error policies of one API, by endpoint."""
+
+    others: ErrorPolicy = ErrorPolicy()
+    """The policy for endpoints that `by_endpoint` does not name."""
+    by_endpoint: Mapping[str, ErrorPolicy] = {}
+
+    def of(self, endpoint: str) -> ErrorPolicy:
+        """Return the policy of one endpoint."""
+        return self.by_endpoint.get(endpoint, self.others)
+
+
 def _verdict(rule: ErrorRule, answer: RuleInput, usual: Verdict | None) -> Verdict:
-    message = f"The API answered {describe(answer.response)}, which a rule in `errors` calls an error."
+    message = f"The API returned {describe(answer.response)}, which a rule in `errors` treats as an error."
     if rule.action == "fail":
         return Verdict(rule.error(answer, ConfigError(message) if usual is None else usual.error))
     if rule.action == "refresh_token":
-        advice = " There are no newer credentials: check `authentication`."
+        advice = " New credentials did not help, or there are none: check `authentication`."
         return Verdict(rule.error(answer, ConfigError(message + advice) if usual is None else usual.error))
     known = usual is not None and isinstance(usual.error, TransientError)
     error = rule.error(answer, usual.error if usual is not None and known else TransientError(message))
@@ -222,5 +240,5 @@ def _verdict(rule: ErrorRule, answer: RuleInput, usual: Verdict | None) -> Verdi
     if wait is None:
         headers = answer.response.headers
         wait = rate_limits.wait(headers) if limited else rate_limits.retry_after(headers)
-    # Whoever wrote the rule knows that it may be sent again, even a POST.
+    # The author of a retry rule vouches that the request may be sent again, even a POST.
     return Verdict(error, retry=True, wait=wait, limited=limited, refused=True)

@@ -1,7 +1,7 @@
-"""HTTP/1.1 on one connection (RFC 9112): a request is written, the head of its answer read, its body given as it comes.
+"""HTTP/1.1 on one connection (RFC 9112): sends a request, reads the head of the response, and streams its body.
 
-`requests` and urllib3 find the connection, with its proxy and certificates. What they and `http.client` do for each
-request beyond that costs more than all else that is done for a page.
+`requests` and urllib3 open the connection, with its proxy and certificates. They do not send the requests: their work
+per request, and that of `http.client`, costs more than everything else that a page needs.
 """
 
 from __future__ import annotations
@@ -16,64 +16,31 @@ from urllib3.util.wait import wait_for_read
 
 from source_rest_api.errors import TransientError
 from source_rest_api.http.http1_head import parsed
+from source_rest_api.http.transport import RawResponse, as_transport_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from socket import socket
 
-    from typing_extensions import Self
-
     from source_rest_api.http.http1_head import Head
 
 _CHUNK = 1 << 16
-"""Bytes that are taken from the system at once. More would be memory that is fresh each time."""
+"""Bytes received at once. A larger buffer would be newly allocated by the system each time."""
 _LONGEST_HEAD = 1 << 18
-"""Bytes, of a head or of a line between chunks."""
+"""Maximum bytes of a head, or of a line between chunks. Servers send at most 64 kB; the bound protects the memory."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?\r?", re.DOTALL)
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
-class RawResponse:
-    """An answer whose head has come. What it shares with a `requests.Response` has the same names.
-
-    Args:
-        head: Its head.
-        connection: Where it comes from.
-        chunks: Its body as it comes, content coding left on. It ends when the body is complete.
-    """
-
-    def __init__(self, head: Head, connection: Connection, chunks: Iterator[bytes]) -> None:
-        self.status_code = head.status
-        self.headers = head.headers
-        self.cookies = head.cookies
-        self.chunks = chunks
-        self._connection = connection
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is no error."""
-        return self.status_code < HTTPStatus.BAD_REQUEST
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Read no more of it. A connection that holds the rest of a body is of no further use."""
-        self._connection.abandon(self)
-
-
 class Connection:
-    """A connection, for one request at a time.
+    """A connection that serves one request at a time.
 
     Args:
-        sock: Connected, its timeout set.
-        seconds: In which the head of an answer has to come, from the end of its request on.
-        clock: Seconds.
-        free: Is told when an answer has been read and the connection can be used again.
+        sock: A connected socket with its timeout set.
+        seconds: Timeout for the head of a response, from the end of its request.
+        clock: Monotonic seconds.
+        free: Called when a response has been read and the connection can be reused.
     """
 
     def __init__(
@@ -85,76 +52,77 @@ class Connection:
         self._free = free
         self._came = b""
         self._at = 0
-        self._answer: RawResponse | None = None
+        self._body_under_way: Iterator[bytes] | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether the other side waits for a request. One that closes it becomes readable."""
+        """True if the server still waits for a request. A connection closed by the server becomes readable."""
         return not wait_for_read(self._sock, timeout=0)
 
     def close(self) -> None:
-        """End it."""
-        self._answer = None
+        """Close the connection."""
+        self._body_under_way = None
         self._sock.close()
 
-    def abandon(self, answer: RawResponse) -> None:
-        """Close it if the answer is the one that is under way."""
-        if answer is self._answer:
+    def _abandon(self, body: Iterator[bytes]) -> None:
+        """Close the connection if `body` is still being read; otherwise another request may already use it."""
+        if body is self._body_under_way:
             self.close()
 
     def ask(self, request: bytes, method: str) -> RawResponse:
-        """Send a request; the answer, when its head has come.
+        """Send a request, and return the response when its head has arrived.
 
         Args:
-            request: As `written`.
-            method: Its method. An answer to HEAD has no body.
+            request: The request, as `http1_head.written` returns it.
+            method: Its method. A response to HEAD has no body.
 
         Raises:
-            TransientError: The head did not come in time.
-            BrokenAnswerError: It says in no clear way where the body ends.
-            urllib3.exceptions.HTTPError: There is no answer.
+            TransientError: The head did not arrive in time.
+            BrokenAnswerError: The head does not say clearly where the body ends.
+            TransportError: There is no response.
         """
         try:
-            self._send(request)
-            head = self._head(self._clock() + self._seconds)
-            self._answer = RawResponse(head, self, self._body(head, method))
+            with as_transport_errors:
+                self._send(request)
+                head = self._head(self._clock() + self._seconds)
+                body = self._body_under_way = self._body(head, method)
         except BaseException:
             self.close()
             raise
-        return self._answer
+        return RawResponse(head.status, head.headers, body, partial(self._abandon, body), head.cookies)
 
     def _send(self, request: bytes) -> None:
         try:
             self._sock.sendall(request)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it may have answered before it had read all, as to a body that is too large
+            pass  # the server may have responded before it read all, for example if the body is too large
         except OSError as error:
             raise _lost(error) from error
 
     def _receive(self) -> bytes:
-        """What comes next; empty at the end of the connection."""
+        """Return the next bytes from the socket; empty at the end of the connection."""
         try:
             return self._sock.recv(_CHUNK)
         except OSError as error:
             raise _lost(error) from error
 
     def _head(self, ends: float) -> Head:
-        """The next head that is not an interim one (RFC 9110, section 15.2)."""
+        """Return the next head, skipping interim responses (RFC 9110, section 15.2)."""
         while (head := parsed(self._text(ends))).status < HTTPStatus.OK:
             pass
         return head
 
     def _text(self, ends: float) -> str:
-        """What stands before the next empty line."""
+        """Return the text before the next empty line."""
         while (end := _HEAD_END.search(self._came, self._at)) is None:
             if not self._more(ends, "head"):
-                raise wire.ProtocolError("There is no end of the head.")
+                raise wire.ProtocolError("The head of the response does not end.")
         text = self._came[self._at : end.start()].decode("latin-1")
         self._at = end.end()
         return text
 
     def _line(self, ends: float) -> bytes:
-        """What stands before the next line break."""
+        """Return the bytes before the next line break."""
         while (end := self._came.find(b"\n", self._at)) < 0:
             if not self._more(ends, "framing"):
                 raise wire.IncompleteRead(0, 0)
@@ -163,24 +131,26 @@ class Connection:
         return line
 
     def _more(self, ends: float, what: str) -> bool:
-        """Whether more has come to what was not enough. It is an error if it is too late."""
+        """Receive more bytes; return False if there are none, or too many. Raise an error after the deadline."""
         if self._clock() > ends:
-            raise TransientError(f"The answer's {what} was not complete after {self._seconds:g} s (`request_timeout`).")
+            raise TransientError(
+                f"The response's {what} was not complete after {self._seconds:g} s (`request_timeout`)."
+            )
         more = self._receive()
         self._came, self._at = self._came[self._at :] + more, 0
         return bool(more) and len(self._came) <= _LONGEST_HEAD
 
     def _take(self, size: int) -> bytes:
-        """So many bytes at most; empty at the end of the connection."""
+        """Return at most `size` bytes; empty at the end of the connection."""
         if self._at == len(self._came):
-            # Not just what is wanted: bytes beyond an answer must be seen, lest they become the next one.
+            # Receive more than `size`: surplus bytes must be noticed here, or they would start the next response.
             self._came, self._at = self._receive(), 0
         part = self._came[self._at : self._at + size]
         self._at += len(part)
         return part
 
     def _body(self, head: Head, method: str) -> Iterator[bytes]:
-        """The body by the rules of RFC 9112, section 6.3; then the connection is free, or closed."""
+        """Return the body by the rules of RFC 9112, section 6.3; at its end the connection is reused or closed."""
         if method == "HEAD" or head.status in _WITHOUT_BODY:
             parts: Iterator[bytes] = iter(())
         elif head.coding == "chunked":
@@ -192,16 +162,17 @@ class Connection:
         return self._ended(parts, keeps=head.keeps)
 
     def _ended(self, parts: Iterator[bytes], *, keeps: bool) -> Iterator[bytes]:
-        yield from parts
+        with as_transport_errors:
+            yield from parts
         if keeps and self._at == len(self._came):
             self._came, self._at = b"", 0
-            self._answer = None
+            self._body_under_way = None
             self._free(self)
         else:
             self.close()
 
     def _all(self) -> Iterator[bytes]:
-        """Until the other side closes."""
+        """Yield the bytes until the server closes the connection."""
         return iter(partial(self._take, _CHUNK), b"")
 
     def _sized(self, size: int) -> Iterator[bytes]:
@@ -214,7 +185,10 @@ class Connection:
             yield part
 
     def _chunked(self) -> Iterator[bytes]:
-        """Without the framing of RFC 9112, section 7.1. Each line has the time of a head, as all trailers have."""
+        """Yield a chunked body without its framing (RFC 9112, section 7.1).
+
+        Each line between chunks has the timeout of a head, and so have all trailers together.
+        """
         while size := self._chunk_size():
             yield from self._sized(size)
             if self._line(self._clock() + self._seconds).strip():
@@ -231,7 +205,7 @@ class Connection:
 
 
 def _lost(error: OSError) -> wire.HTTPError:
-    """What urllib3 would raise."""
+    """Return the exception that urllib3 would raise."""
     if isinstance(error, TimeoutError):
         return wire.ReadTimeoutError(None, "", "Read timed out.")  # type: ignore[arg-type]
     return wire.ProtocolError("Connection aborted.", error)

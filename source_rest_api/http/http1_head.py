@@ -1,4 +1,4 @@
-"""What stands before the body of a request or an answer (RFC 9112, sections 2 to 5)."""
+"""The head of a request or a response: everything before the body (RFC 9112, sections 2 to 5)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _VISIBLE = re.compile(r"[!-~]+")
 
 
 class Headers(Mapping[str, str]):
-    """The headers of an answer, looked up in any case.
+    """The headers of a response; names are case-insensitive.
 
     Args:
-        by_name: Their values by names in lower case.
+        by_name: The values by names in lower case.
     """
 
     __slots__ = ("_by_name",)
@@ -34,7 +34,7 @@ class Headers(Mapping[str, str]):
         return self._by_name[name.lower()]
 
     def get(self, name: str, default: Any = None, /) -> Any:
-        """The value, or else the default: most headers that are asked for are not there."""
+        """Return the value, or else the default. Faster than `Mapping.get`, because most headers are absent."""
         return self._by_name.get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
@@ -45,22 +45,22 @@ class Headers(Mapping[str, str]):
 
 
 class Head(NamedTuple):
-    """What stands before a body."""
+    """The head of a response."""
 
     version: int
-    """1 for HTTP/1.1."""
+    """The minor version: 1 for HTTP/1.1."""
     status: int
     headers: Headers
-    """Those that come several times are one, with commas between (RFC 9110, section 5.3)."""
+    """Repeated headers are joined with commas (RFC 9110, section 5.3)."""
     cookies: list[str]
-    """Each `Set-Cookie`, which commas would spoil."""
+    """The `Set-Cookie` headers one by one, because their values contain commas."""
 
     @property
     def length(self) -> int | None:
-        """Bytes of the body, where `Content-Length` says it; several that say the same are one.
+        """Bytes of the body by `Content-Length`, which may be repeated with the same value; None if there is none.
 
         Raises:
-            BrokenAnswerError: It does not say it clearly.
+            BrokenAnswerError: The values differ, or are not numbers.
         """
         text = self.headers.get("Content-Length")
         if text is None:
@@ -68,7 +68,9 @@ class Head(NamedTuple):
         said = {part.strip() for part in text.split(",")}
         value = said.pop()
         if said or not _LENGTH.fullmatch(value):
-            raise BrokenAnswerError("The answer does not say clearly how long it is (`Content-Length`).")
+            raise BrokenAnswerError(
+                "The response has no valid length: its `Content-Length` is ambiguous or not a number."
+            )
         return int(value)
 
     @property
@@ -79,42 +81,42 @@ class Head(NamedTuple):
 
     @property
     def keeps(self) -> bool:
-        """Whether the connection may be used again (RFC 9112, section 9.3)."""
+        """True if the connection may be reused (RFC 9112, section 9.3)."""
         options = {option.strip().lower() for option in self.headers.get("Connection", "").split(",")}
         return "close" not in options and (self.version > 0 or "keep-alive" in options)
 
 
 def written(method: str, target: str, headers: Iterable[tuple[str, str | bytes]], body: bytes | str | None) -> bytes:
-    """A request as it is sent.
+    """Return the bytes of a request.
 
     Args:
-        method: Its method.
-        target: What stands between method and version (RFC 9112, section 3.2).
-        headers: With `Host`, and `Content-Length` if there is a body.
-        body: Its body.
+        method: The method.
+        target: The request target (RFC 9112, section 3.2).
+        headers: All headers, including `Host`, and `Content-Length` if there is a body.
+        body: The body, if there is one.
 
     Raises:
-        ValueError: There is something in it that HTTP cannot carry.
+        ValueError: The request contains characters that HTTP does not allow.
     """
     lines = [f"{n}: {v if isinstance(v, str) else v.decode('latin-1')}\r\n" for n, v in headers]
     head = f"{method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n"
     if not _VISIBLE.fullmatch(f"{method}{target}") or not head.count("\r") == head.count("\n") == len(lines) + 2:
-        raise ValueError("a blank or a line break where there can be none")
+        raise ValueError("a space or a line break where HTTP does not allow one")
     content = body.encode() if isinstance(body, str) else body or b""
     return head.encode("latin-1") + content
 
 
 def parsed(text: str) -> Head:
-    """The parts of a head. What is no header is left out, as other clients do."""
+    """Parse the head of a response. Lines that are not headers are ignored, as other clients do."""
     first, *lines = text.split("\n")
     status = _STATUS.match(first)
     if status is None:
-        raise wire.ProtocolError("What came is not HTTP.")
+        raise wire.ProtocolError("The response is not HTTP.")
     by_name: dict[str, str] = {}
     cookies = []
     name = ""
     for line in lines:
-        if line[:1] in {" ", "\t"} and name:  # a value that goes on (RFC 9112, section 5.2)
+        if line[:1] in {" ", "\t"} and name:  # a folded value continues on this line (RFC 9112, section 5.2)
             by_name[name] += f" {line.strip()}"
             continue
         name, colon, value = line.partition(":")

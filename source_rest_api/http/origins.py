@@ -1,4 +1,4 @@
-"""Where requests may go: the origin (RFC 6454) of `url_base`, and those that the config allows."""
+"""The origins (RFC 6454) that requests may go to: that of `url_base`, and those in `allowed_origins`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 _PORTS = {"http": 80, "https": 443}
 _START = re.compile(r"[^/?#]*//[^/?#]*")
-"""Of a URL, up to its path."""
-_ADVICE = "If it is a part of the API, list it in `allowed_origins`; if the API lives there, set `url_base` to it."
+"""Matches the start of a URL, up to its path."""
+_ADVICE = "If it belongs to the API, add it to `allowed_origins`; if the API has moved there, set `url_base` to it."
 
 
 class Origin(NamedTuple):
-    """Scheme, host and port; credentials belong to one."""
+    """Scheme, host and port of a URL. Credentials are bound to an origin."""
 
     scheme: str
     host: str
@@ -31,17 +31,17 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url: str | None) -> Origin:
-        """The origin of an absolute URL.
+        """Return the origin of an absolute URL.
 
         Raises:
-            ValueError: It is not a valid URL.
+            ValueError: The URL is not valid.
         """
         start = _START.match(url or "")
         return _origin(start[0] if start else "")
 
     @property
     def secure(self) -> Origin:
-        """The origin that answers over TLS for one of plain HTTP, as browsers find it (RFC 6797, section 8.3)."""
+        """The same origin over TLS, derived as browsers do it (RFC 6797, section 8.3)."""
         return Origin("https", self.host, _PORTS["https"] if self.port == _PORTS["http"] else self.port)
 
     def __str__(self) -> str:
@@ -58,19 +58,19 @@ def _origin(start: str) -> Origin:
 def _check(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or value != f"{parts[0]}://{parts[1]}":
-        raise ValueError("must be scheme, host and port alone, such as `https://files.example.com`")
+        raise ValueError("must be only scheme, host and port, such as `https://files.example.com`")
     _canonical(value)
     return value
 
 
 class AllowedOrigin(Model):
-    """A further origin to which next links and redirects may lead. In a file the origin alone will do."""
+    """A further origin to which next links and redirects may lead. In a config file, the origin as a text is enough."""
 
     origin: Annotated[str, AfterValidator(_check)]
-    """Scheme, host and, where it is not the usual one, port, such as `https://files.example.com`."""
+    """Scheme, host and, if it is not the default, port, such as `https://files.example.com`."""
     credentials: bool = False
-    """Whether requests there carry what those to `url_base` do: credentials, headers, body, client certificate. By
-    default the URL is asked for as the API gave it, with nothing of the config on it."""
+    """Send the same as to `url_base`: credentials, headers, body, client certificate. By default the connector sends
+    nothing from the config there: it requests the URL exactly as the API returned it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -79,46 +79,48 @@ class AllowedOrigin(Model):
 
 
 class Origins:
-    """All origins of one session.
+    """The origins that one session may send requests to.
 
     Args:
-        home: A URL of the origin that gets the credentials.
-        allowed: The further ones.
-        advice: What the user may do about a URL that leads elsewhere.
+        home: A URL at the origin that receives the credentials.
+        allowed: Further allowed origins.
+        advice: Advice for the user if a URL leads to any other origin.
 
     Raises:
-        ConfigError: `home` is no URL, or it is https and another origin would be asked without.
+        ConfigError: `home` is not a URL, or it is https and an allowed origin is plain http.
     """
 
     def __init__(self, home: str, allowed: Iterable[AllowedOrigin], advice: str = _ADVICE) -> None:
         try:
             self._home = _canonical(home)
         except ValueError:
-            raise ConfigError("`url_base` is not a valid URL.") from None
+            raise ConfigError(
+                "`url_base` is not a valid URL: set it to one such as `https://api.example.com/v1`."
+            ) from None
         self._trusted = {_canonical(other.origin): other.credentials for other in allowed} | {self._home: True}
         self._advice = advice
         if self._home.scheme == "https":
             plain = next((origin for origin in self._trusted if origin.scheme == "http"), None)
             if plain is not None:
-                raise ConfigError(f"`allowed_origins` has {plain}, but what is read by https is not left for http.")
+                raise ConfigError(f"`allowed_origins` has {plain}, but `url_base` is https: use https there too.")
 
     def trusts(self, origin: Origin) -> bool:
-        """Whether credentials go to an origin.
+        """Return True if credentials may be sent to an origin.
 
         Raises:
-            ConfigError: Nothing is asked there.
+            ConfigError: The origin is not allowed at all.
         """
         if origin not in self._trusted:
             raise ConfigError(
-                f"The API leads to another origin, {origin}: nothing is sent there, credentials least of all. "
-                f"{self._advice}"
+                f"The API leads to another origin, {origin}. The connector sends nothing there, to protect the "
+                f"credentials. {self._advice}"
             )
         return self._trusted[origin]
 
     def secured(self, url: str) -> str | None:
-        """The https URL to ask for in place of one of plain HTTP whose host is asked over TLS only.
+        """Return the https URL to use in place of an http URL, if its host is read over TLS; else None.
 
-        A server behind a proxy that ends TLS does not know that it is asked over TLS, and writes `http://` into the
+        A server behind a proxy that terminates TLS does not know that clients use TLS, and writes `http://` into the
         URLs of its next pages.
         """
         if not url.startswith("http:"):
@@ -132,10 +134,10 @@ class Origins:
 
 @lru_cache(256)
 def canonical(url: str) -> str:
-    """A URL as it is sent: host name in lower case and ASCII, unusual characters percent-encoded.
+    """Return a URL as it is sent: host name in lower case and ASCII, unusual characters percent-encoded.
 
     Raises:
-        requests.exceptions.InvalidURL, MissingSchema: It is none.
+        requests.exceptions.InvalidURL, MissingSchema: The URL is not valid.
     """
     prepared = PreparedRequest()
     prepared.prepare_url(url, None)

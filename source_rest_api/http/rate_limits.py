@@ -1,73 +1,67 @@
-"""What the head of an answer says of the API's rate limit, in the many spellings that there are.
+"""Reads rate limits from response headers, and holds back the requests of a rate-limited endpoint.
 
-`Retry-After` (RFC 9110), `RateLimit` and `RateLimit-*` (drafts of the IETF's httpapi group), and their older `X-` kin.
-Times are seconds or milliseconds from now or since 1970, or dates; what is none of these is as if it were not there.
+Knows `Retry-After` (RFC 9110), `RateLimit` and `RateLimit-*` (drafts of the IETF's httpapi group), and the older `X-`
+variants. Times are seconds from now, seconds or milliseconds since 1970, or dates; any other value is ignored.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from source_rest_api.formats import datetimes
+from source_rest_api.http import server_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from datetime import datetime
 
 LONGEST = 1e9
-"""Seconds; whatever is longer is for ever."""
-_SECONDS_SINCE_1970 = 1e9
-"""A number from here on is a moment, not a duration (of 31 years)."""
-_MILLISECONDS_SINCE_1970 = 1e11
+"""Seconds; longer times are cut to this."""
 _AFTER = ("Retry-After", "X-Retry-After")
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset", "X-RateLimit-Reset-After")
 _REMAINING = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
 _WORDS = re.compile(r"rate.?limit|too.?many.?requests|throttl|slow.?down", re.IGNORECASE)
 _DIGITS = 18
+"""Maximum digits of a request count. More digits are not a count, and `int` would take long to parse them."""
 _PARAMETERS = tuple(
     re.compile(rf"(?<![\w-])(?:{names})=(\d{{1,{_DIGITS}}})(?![\d.])", re.ASCII) for names in ("remaining|r", "reset|t")
 )
 
 
 class Allowance(NamedTuple):
-    """How many more requests the API takes, and for how many seconds that holds."""
+    """Number of requests the API still accepts, and the seconds until that number resets."""
 
     remaining: int | None
     reset: float | None
 
 
 def wait(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
-    """Seconds after which the API takes requests again, or None if it does not say so.
+    """Return the seconds until the API accepts requests again; None if the headers do not say.
 
     Args:
-        headers: Of an answer that refuses a request for a rate limit; looked up without regard to case.
-        clock: Seconds since 1970, where the server does not tell its own time (`Date`).
+        headers: Headers of a rate-limited response; names are case-insensitive.
+        clock: Seconds since 1970, used if the server does not send its own time (`Date`).
     """
     after = retry_after(headers, clock)
     if after is not None:
         return after
     remaining, reset = allowance(headers, clock)
-    # With requests left, it is another limit that was hit.
+    # If requests are left, the API hit another limit than the one in these headers.
     return None if remaining else reset
 
 
 def retry_after(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
-    """Seconds after which the API wants to be asked again, for whatever reason (RFC 9110, section 10.2.3)."""
+    """Return the seconds the API asks to wait, for any reason (RFC 9110, section 10.2.3); None if it does not."""
     return until(_first(headers, _AFTER), headers, clock)
 
 
 def allowance(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> Allowance:
-    """What is left of the tightest limit that the head of any answer names."""
+    """Return what is left of the tightest rate limit in the headers of any response."""
     said = headers.get("RateLimit", "")
     left, resets = ([float(digits) for digits in pattern.findall(said)] for pattern in _PARAMETERS)
     if left:
-        # Of several limits that are named in one header, each has its own reset.
+        # A `RateLimit` header may list several limits, each with its own reset.
         tightest = left.index(min(left))
         reset = min(resets[tightest], LONGEST) if len(resets) == len(left) else None
         return Allowance(int(left[tightest]), reset)
@@ -77,30 +71,23 @@ def allowance(headers: Mapping[str, str], clock: Callable[[], float] = time.time
 
 
 def until(text: str, headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
-    """Seconds from now to what a text names: a number of them, a moment since 1970, or a date; 0 if it is past.
+    """Return the seconds from now to the time in a text; 0 if it is past, None if the text is not a time.
 
     Args:
-        text: In seconds or milliseconds, or as HTTP or ISO 8601 write a date.
-        headers: Of the answer, whose `Date` is when it was written.
-        clock: Seconds since 1970, if there is no `Date`.
+        text: Seconds from now, seconds or milliseconds since 1970, or an HTTP or ISO 8601 date.
+        headers: Headers of the response; its `Date` counts as now.
+        clock: Seconds since 1970, used if there is no `Date`.
     """
-    text = text.strip()
-    if text.isascii() and text.replace(".", "", 1).isdecimal():
-        number = float(text)
-        if number < _SECONDS_SINCE_1970:
-            return number
-        moment = number if number < _MILLISECONDS_SINCE_1970 else number / 1000
-    else:
-        found = _date(text)
-        if found is None:
-            return None
-        moment = found
-    said = _date(headers.get("Date", ""))
-    return min(max(moment - (clock() if said is None else said), 0.0), LONGEST)
+    found = server_time.named(text)
+    if found is None or (found.seconds < 0 and not found.is_moment):
+        return None
+    if not found.is_moment:
+        return found.seconds
+    return min(max(found.seconds - server_time.now(headers, clock), 0.0), LONGEST)
 
 
 def named_in(text: str) -> bool:
-    """Whether a text of the API's speaks of a rate limit."""
+    """Return True if a text from the API mentions a rate limit."""
     return _WORDS.search(text) is not None
 
 
@@ -108,28 +95,15 @@ def _first(headers: Mapping[str, str], names: Iterable[str]) -> str:
     return next((value.strip() for name in names if (value := headers.get(name, ""))), "")
 
 
-def _date(text: str) -> float | None:
-    """Seconds since 1970."""
-    with suppress(TypeError, ValueError, OverflowError):
-        return _aware(parsedate_to_datetime(text)).timestamp()
-    with suppress(ValueError, OverflowError):
-        return datetimes.parse(text).timestamp()
-    return None
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
 _NEWS = 1.0
-"""Seconds; threads that are told the same at almost the same time bring none."""
+"""Seconds by which a gate must close longer to count as news; threads often hit the same limit at almost one time."""
 
 
 class RateLimitGates:
-    """One gate for each endpoint, open unless the API said to wait.
+    """One gate for each endpoint, open unless the API asked to wait.
 
     Args:
-        clock: Seconds.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -138,10 +112,10 @@ class RateLimitGates:
         self._until: dict[str, float] = {}
 
     def close(self, endpoint: str, seconds: float) -> bool:
-        """Let the endpoint's requests wait for so long from now.
+        """Make the endpoint's requests wait for the given seconds from now.
 
         Returns:
-            Whether that is news: more than a second longer than they would wait anyway.
+            True if that is news: more than a second longer than they would wait anyway.
         """
         with self._lock:
             now = self._clock()
@@ -150,5 +124,6 @@ class RateLimitGates:
             return now + seconds > known + _NEWS
 
     def wait(self, endpoint: str) -> float:
-        """Seconds until the endpoint's requests may go on."""
+        """Return the seconds until requests to the endpoint may be sent."""
+        # Without the lock, because each request calls this; reading one float from a dict is atomic.
         return max(self._until.get(endpoint, 0.0) - self._clock(), 0.0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.http.request_body import JsonPayload
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 
 ParamValue: TypeAlias = str | list[str]
+_PLAIN = "/:,@$[]"
+"""Characters that are shown as they are, although they are encoded when they are sent."""
+_VALUE = 60
+"""Characters of a parameter's value that an error shows."""
 
 
 class Request(Struct, frozen=True):
@@ -28,17 +33,17 @@ class Request(Struct, frozen=True):
     headers: Mapping[str, str] = {}
     body: Payload | None = None
     endpoint: str = ""
-    """For whom it is; requests of one endpoint share what is known of its rate limit."""
+    """Name of the endpoint; requests to the same endpoint share its rate limit gate and error rules."""
 
     def with_params(self, /, **params: ParamValue) -> Request:
-        """Return it with query parameters added or replaced."""
+        """Return a copy with query parameters added or replaced."""
         return replace(self, params={**self.params, **params})
 
     def with_value(self, where: Literal["query", "header", "body"], name: str, value: int | str) -> Request:
-        """Return it with a value added or replaced in its query, its headers or its body.
+        """Return a copy with a value added or replaced in the query, the headers or the body.
 
         Raises:
-            ConfigError: The body has no place for it.
+            ConfigError: The body cannot take the value.
         """
         if where == "query":
             return self.with_params(**{name: str(value)})
@@ -47,10 +52,30 @@ class Request(Struct, frozen=True):
         return replace(self, body=(self.body or JsonPayload({})).with_field(name, value))
 
     def at_url(self, url: str) -> Request:
-        """Return it for a URL that the API gave, which carries its own query."""
+        """Return a copy for a URL that the API returned; the URL carries its own query."""
         return replace(self, url=url, params={})
+
+    @property
+    def asked(self) -> str:
+        """Its query and the names of its body's fields, for errors."""
+        given = [(name, value) for name, values in self.params.items() for value in _several(values)]
+        pairs = [*parse_qsl(urlsplit(self.url).query, keep_blank_values=True), *given]
+        # A value is cut after it was encoded, or what stands before the cut could not be masked.
+        query = "&".join(f"{_quoted(name)}={excerpt(_quoted(value), _VALUE)}" for name, value in pairs)
+        names = [] if self.body is None else self.body.names
+        shown = [f"`?{excerpt(query, LONGEST)}`"] if query else []
+        shown += [f"the body's {', '.join(f'`{name}`' for name in names)}"] if names else []
+        return " and ".join(shown) or "no parameters"
 
     def __str__(self) -> str:
         parts = urlsplit(self.url)
         host = parts.netloc.rpartition("@")[2]
         return f"{self.method} {urlunsplit((parts.scheme, host, parts.path, '', ''))}"
+
+
+def _several(values: ParamValue) -> list[str]:
+    return [values] if isinstance(values, str) else values
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe=_PLAIN, errors="replace")

@@ -1,4 +1,4 @@
-"""What a request carries in its body."""
+"""Request bodies: their settings, and the payloads that they render to."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 from pydantic import AfterValidator, Field
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import raw_json
 from source_rest_api.model import Json, Model, NamedTexts, Text, texts_of
 from source_rest_api.templates import optional_values, templates
 
@@ -31,21 +32,21 @@ def _check_object(value: Any) -> Any:
 
 
 class JsonBody(Model):
-    """A JSON body. Texts in it may be templates; one that is nothing but `{{ ... }}` becomes the value itself."""
+    """A JSON body. Texts in it may be templates; a text that is only `{{ ... }}` is replaced by the value itself."""
 
     type: Literal["json"] = "json"
     value: Annotated[Json, AfterValidator(_check_templates)]
-    """The body: any JSON value, or its text."""
+    """The body: any JSON value, or JSON as text."""
 
     has_fields: ClassVar[bool] = True
 
     @property
     def texts(self) -> list[str]:
-        """All texts in it, to find what their templates read."""
+        """All texts in the body, to find the names that their templates read."""
         return list(_texts(self.value))
 
     def render(self, context: Mapping[str, Any]) -> Payload:
-        """Fill the templates in it."""
+        """Return the payload, with all templates rendered."""
         return JsonPayload(optional_values.tree(self.value, context, templates.evaluate))
 
 
@@ -54,17 +55,17 @@ class FormBody(Model):
 
     type: Literal["form"] = "form"
     fields: NamedTexts = {}
-    """The fields. Their values may be templates."""
+    """The form fields. Their values may be templates."""
 
     has_fields: ClassVar[bool] = True
 
     @property
     def texts(self) -> list[str]:
-        """All texts in it, to find what their templates read."""
+        """All texts in the body, to find the names that their templates read."""
         return texts_of(self.fields)
 
     def render(self, context: Mapping[str, Any]) -> Payload:
-        """Fill the templates in it."""
+        """Return the payload, with all templates rendered."""
         return FormPayload(optional_values.named(self.fields, context))
 
 
@@ -75,38 +76,38 @@ class TextBody(Model):
     text: Text
     """The text. It may be a template."""
     content_type: str = "text/plain; charset=utf-8"
-    """What the API is told that it is, such as `text/xml; charset=utf-8`."""
+    """The `Content-Type` of the body, such as `text/xml; charset=utf-8`."""
 
     has_fields: ClassVar[bool] = False
 
     @property
     def texts(self) -> list[str]:
-        """All texts in it, to find what their templates read."""
+        """All texts in the body, to find the names that their templates read."""
         return [self.text]
 
     def render(self, context: Mapping[str, Any]) -> Payload:
-        """Fill the templates in it."""
+        """Return the payload, with all templates rendered."""
         return TextPayload(templates.render(self.text, context), self.content_type)
 
 
 class GraphqlBody(Model):
-    """A GraphQL query. Paging that goes into the body goes into its variables."""
+    """A GraphQL query. Pagination parameters in the body become its variables."""
 
     type: Literal["graphql"] = "graphql"
     query: Text
-    """The query. It may be a template; variables are the safer way to put values in."""
+    """The query. It may be a template, but variables are the safer way to pass values."""
     variables: Annotated[Json, AfterValidator(_check_object), AfterValidator(_check_templates)] = {}
-    """The variables: a JSON object, or its text. Texts in it may be templates."""
+    """The variables: a JSON object, or JSON as text. Texts in it may be templates."""
 
     has_fields: ClassVar[bool] = True
 
     @property
     def texts(self) -> list[str]:
-        """All texts in it, to find what their templates read."""
+        """All texts in the body, to find the names that their templates read."""
         return [self.query, *_texts(self.variables)]
 
     def render(self, context: Mapping[str, Any]) -> Payload:
-        """Fill the templates in it."""
+        """Return the payload, with all templates rendered."""
         variables = optional_values.tree(self.variables, context, templates.evaluate)
         return JsonPayload({"query": templates.render(self.query, context), "variables": variables}, ("variables",))
 
@@ -129,23 +130,32 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class JsonPayload(Struct, frozen=True):
-    """A JSON value."""
+    """A JSON value; parts of it may be undecoded JSON."""
 
     value: Any
     prefix: tuple[str, ...] = ()
-    """Where fields stand: at the top, or below these keys (`variables` in GraphQL)."""
+    """Keys below which fields are added (`variables` in GraphQL); by default at the top level."""
     content_type: str = "application/json"
 
     def with_field(self, name: str, value: int | str) -> JsonPayload:
-        """Return it with a field added or replaced; dots in the name lead into inner objects.
+        """Return a copy with a field added or replaced; dots in the name lead into inner objects.
 
         Raises:
-            ConfigError: On the way stands something that is no object.
+            ConfigError: A value on the path is not an object.
         """
-        return replace(self, value=_placed(self.value, (*self.prefix, *name.split(".")), value))
+        return replace(self, value=_placed(self.value, (*self.prefix, *name.split(".")), value, name))
+
+    @property
+    def names(self) -> list[str]:
+        """Its fields, and those that stand where parameters are put."""
+        inner = self.value
+        for key in self.prefix:
+            inner = inner.get(key) if isinstance(inner, dict) else None
+        below = [".".join((*self.prefix, name)) for name in inner] if self.prefix and isinstance(inner, dict) else []
+        return [*(self.value if isinstance(self.value, dict) else ()), *below]
 
     def encode(self) -> bytes:
-        """The bytes to send. Decimals keep their digits."""
+        """Return the bytes to send. Decimals keep all their digits."""
         return _encode(self.value)
 
 
@@ -156,41 +166,57 @@ class FormPayload(Struct, frozen=True):
     content_type: str = "application/x-www-form-urlencoded"
 
     def with_field(self, name: str, value: int | str) -> FormPayload:
-        """Return it with a field added or replaced."""
+        """Return a copy with a field added or replaced."""
         return replace(self, fields={**self.fields, name: str(value)})
 
+    @property
+    def names(self) -> list[str]:
+        """Its fields."""
+        return list(self.fields)
+
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """Return the bytes to send."""
         return urlencode(self.fields, doseq=True).encode()
 
 
 class TextPayload(Struct, frozen=True):
-    """Text as it stands."""
+    """A text, sent unchanged."""
 
     text: str
     content_type: str
 
     def with_field(self, name: str, value: int | str) -> TextPayload:  # noqa: ARG002
-        """Text has no fields.
+        """Reject the field: a text body has no fields.
 
         Raises:
             ConfigError: Always.
         """
-        raise ConfigError(f"`{name}` cannot be put into a text body: write `{{{{ next_page_token }}}}` in it.")
+        raise ConfigError(
+            f"`{name}` cannot be added to a text body: write `{{{{ next_page_token }}}}` at its place in `body.text`."
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """None: text has no fields."""
+        return []
 
     def encode(self) -> bytes:
-        """The bytes to send."""
+        """Return the bytes to send."""
         return self.text.encode()
 
 
 Payload: TypeAlias = JsonPayload | FormPayload | TextPayload
 
 
-def _placed(value: Any, path: Sequence[str], leaf: int | str) -> Any:
+def _placed(value: Any, path: Sequence[str], leaf: int | str, name: str) -> Any:
+    """Return a value with `leaf` placed at a path. Only null is replaced by an object; other values would be lost."""
     if not path:
         return leaf
+    if isinstance(value, Raw) and raw_json.kind(value) in {"object", "null"}:
+        value = raw_json.fields(value)
     if not isinstance(value, dict | None):
         raise ConfigError(
-            f"The body has no object where `{path[0]}` should be put: check the parameters in `pagination`."
+            f"The body has no object in which to put `{path[0]}`: check the endpoint's `body`, and the setting that "
+            f"adds `{name}` to it (`pagination`, `incremental` or `authentication`)."
         )
-    return {**(value or {}), path[0]: _placed((value or {}).get(path[0]), path[1:], leaf)}
+    return {**(value or {}), path[0]: _placed((value or {}).get(path[0]), path[1:], leaf, name)}

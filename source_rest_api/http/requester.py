@@ -1,4 +1,4 @@
-"""Sends requests, tries again as the policy says, and answers whole bodies."""
+"""Sends requests and retries them as the error policy allows, until a response can be read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from threading import Event
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
-
-import requests
-from urllib3.exceptions import HTTPError
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
@@ -22,28 +19,30 @@ from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.concurrency import Pace
 from source_rest_api.http.credentials import Static
 from source_rest_api.http.error_policy import Verdict
-from source_rest_api.http.error_rules import ErrorPolicy
 from source_rest_api.http.rate_limits import RateLimitGates
 from source_rest_api.http.response import Response, describe
 from source_rest_api.http.retry import RetryBudget
 from source_rest_api.http.sender import Sender
+from source_rest_api.http.transport import TransportError
 from source_rest_api.read_stats import ReadStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from requests import PreparedRequest
     from typing_extensions import Self
 
-    from source_rest_api.config.config import Config
     from source_rest_api.http.concurrency import Permits
-    from source_rest_api.http.credentials import Auth, Credentials
+    from source_rest_api.http.credentials import Credentials
     from source_rest_api.http.request import Request
+    from source_rest_api.http.settings import HttpSettings
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
+_PARAMETERS = "parameters come from `params`, `body`, `pagination` and `incremental`"
 _CENTURY = 3e9
-"""Seconds."""
+"""Seconds. A longer rate limit would end at a date that `datetime` cannot express."""
 
 T = TypeVar("T")
 
@@ -54,48 +53,44 @@ class _Success(Generic[T]):
 
 
 class Requester:
-    """One API's connection pool, credentials and patience, shared by all streams and threads.
+    """One API's connections, credentials, rate limits and retries, shared by all streams and threads.
 
     Args:
-        config: The API.
-        url_base: Its URL, filled; credentials are its origin's.
+        settings: The HTTP settings of the API.
         stop: Set from outside to end all waiting.
-        clock: Seconds, for deadlines.
-        jitter: Uniform between 0 and 1, for waits.
-        credentials: Those of this session, if the authenticator itself is not all there is to them.
-        permits: Of which the calling thread holds one, which is given back while it waits.
-
-    Raises:
-        ConfigError: `url_base` is not a URL, or `allowed_origins` do not go with it.
+        clock: Monotonic seconds, for deadlines.
+        jitter: Returns a number uniform between 0 and 1, for waits.
+        credentials: The credentials of this session; by default none.
+        permits: Concurrency permits. The calling thread holds one, and releases it while it waits.
+        bodies: Reads bodies; by default until `stop` is set.
     """
 
     def __init__(
         self,
-        config: Config,
-        url_base: str,
+        settings: HttpSettings,
         stop: Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         credentials: Credentials | None = None,
         permits: Permits | None = None,
+        bodies: BodyReader | None = None,
     ) -> None:
-        self.retry = config.retry
+        self.retry = settings.retry
         self._stop = stop or Event()
         self._clock = clock
         self._jitter = jitter
         self._permits = permits
-        self._pace = Pace(config.max_requests_per_second, clock)
+        self._pace = Pace(settings.requests_per_second, clock)
         self._gates = RateLimitGates(clock)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
-        """Called with an endpoint's name and the seconds until its rate limit ends, waited for or not."""
-        self._policies = {e.name: ErrorPolicy([*e.errors, *config.errors]) for e in config.streams}
-        self._policy = ErrorPolicy(config.errors)
+        """Called with an endpoint's name and the seconds until its rate limit ends, even if nobody waits for that.
+        Call it without holding any lock of this package, because it takes the lock of the worker pool."""
+        self._policies = settings.policies
         self._ignored: set[tuple[str, int]] = set()
         self.sender = Sender(
-            config,
-            url_base,
-            credentials or Static(cast("Auth", config.authentication)),
-            BodyReader(config.request_timeout, config.limits.body, self._stop, clock),
+            settings,
+            credentials or Static(_nothing),
+            bodies or BodyReader(settings.request_timeout, settings.largest_body, self._stop, clock),
             clock,
             permits,
             self._refuses,
@@ -107,10 +102,10 @@ class Requester:
     def __exit__(self, *_: object) -> None:
         self.sender.connections.close()
 
-    def stream(self, request: Request, read: Callable[[Response], Iterator[T]], ledger: ReadStats) -> Iterator[T]:
-        """As `fetch`, for a body that is read while it arrives (`Response.chunks`).
+    def stream(self, request: Request, read: Callable[[Response], Iterator[T]], stats: ReadStats) -> Iterator[T]:
+        """Send a request like `fetch`, but read the body while it arrives (`Response.chunks`).
 
-        Once the first result is out, a failure is not tried again: the results would come twice.
+        A failure after the first result is not retried, because the results would be duplicated.
         """
         with ExitStack() as opened:
 
@@ -119,34 +114,34 @@ class Requester:
                 return _begun(read(response))
 
             try:
-                yield from self.fetch(request, begin, ledger, streamed=True)
-            except (requests.RequestException, HTTPError) as error:
+                yield from self.fetch(request, begin, stats, streamed=True)
+            except TransportError as error:
                 raise connection_errors.judge(error).error from None
 
     def fetch(
         self,
         request: Request,
         read: Callable[[Response], T],
-        ledger: ReadStats | None = None,
+        stats: ReadStats | None = None,
         *,
         streamed: bool = False,
     ) -> T:
-        """Send a request until its answer can be read, as often and as long as the policy allows.
+        """Send a request until its response can be read, within the limits of the retry settings.
 
         Args:
-            request: What to ask for.
-            read: Makes the result of a successful answer; a `BrokenAnswerError` that it raises is tried again.
-            ledger: Where retries and waits are noted.
-            streamed: Whether a success is given to `read` before its body has come.
+            request: The request to send.
+            read: Reads the result from a successful response; a `BrokenAnswerError` from it leads to a retry.
+            stats: Counts retries and waits.
+            streamed: True to call `read` before the body of a successful response has arrived.
 
         Raises:
-            SourceError: With the place; the last one, if it was tried more than once.
-            Stopped: The read was told to stop.
+            SourceError: The last attempt failed; the error names the request.
+            Stopped: The read was stopped.
         """
-        ledger = ledger or ReadStats()
+        stats = stats or ReadStats()
         patience = RetryBudget(self.retry, self._clock())
         while True:
-            self._await_turn(request.endpoint, patience, ledger)
+            self._await_turn(request.endpoint, patience, stats)
             outcome = self._attempt(request, read, streamed)
             if isinstance(outcome, _Success):
                 return outcome.value
@@ -156,26 +151,26 @@ class Requester:
                 if outcome.limited and outcome.wait:
                     self.on_limit(request.endpoint, outcome.wait)
                 raise self._given_up(request, outcome, patience)
-            _LOG.info("%s: %s Trying again in %.1f s.", request, outcome.error.message, wait)
-            ledger.add(retries=1)
+            _LOG.info("%s: %s Retrying in %.1f s.", request, outcome.error.message, wait)
+            stats.add(retries=1)
             if not outcome.limited:
-                with ledger.waiting("to try again", self._clock):
+                with stats.waiting("for retries", self._clock):
                     patience.waited(idle=self._pause(wait) - wait)
             elif self._gates.close(request.endpoint, wait):
                 self.on_limit(request.endpoint, wait)
 
-    def _await_turn(self, endpoint: str, patience: RetryBudget, ledger: ReadStats) -> None:
-        """Wait while the API wants no requests to the endpoint, and until the pace lets another one begin."""
+    def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> None:
+        """Wait until the endpoint's rate limit has ended and the request pace allows another request."""
         while (seconds := self._gates.wait(endpoint)) > 0:
-            with ledger.waiting("for rate limits", self._clock):
+            with stats.waiting("for rate limits", self._clock):
                 patience.waited(limited=self._pause(seconds))
         if (seconds := self._pace.wait()) > 0:
-            with ledger.waiting("for `max_requests_per_second`", self._clock):
+            with stats.waiting("for `max_requests_per_second`", self._clock):
                 patience.waited(idle=self._pause(seconds))
         self._wait(0)
 
     def _pause(self, seconds: float) -> float:
-        """Wait, and let others work meanwhile; the seconds it took in all."""
+        """Wait with the permit released, so that other threads may work; return the seconds it took in total."""
         if seconds <= 0:
             self._wait(0)
             return 0.0
@@ -188,27 +183,36 @@ class Requester:
         error = verdict.error
         if verdict.limited and verdict.wait:
             ends = datetime.now(timezone.utc) + timedelta(seconds=min(verdict.wait, _CENTURY))
-            error.message += f" The limit ends at {write(ends.replace(microsecond=0))}."
+            error.message += (
+                f" The next sync resumes from its state. The limit ends at {write(ends.replace(microsecond=0))}."
+            )
+        if verdict.faults_request:
+            error.message += f" The request sent {request.asked}; {_PARAMETERS}."
         error.message += patience.history(self._clock())
+        error.is_exhausted = True
         return error.at(str(request))
 
     def _wait(self, seconds: float) -> None:
-        """Raise `Stopped` if the read is told to stop before the time is over."""
+        """Wait; raise `Stopped` if the read is stopped before the time is over."""
         if self._stop.wait(seconds) if seconds > 0 else self._stop.is_set():
             raise Stopped
 
     def _refuses(self, request: Request, response: Response) -> bool:
-        """Whether an answer says that the credentials are refused."""
-        return self._policies.get(request.endpoint, self._policy).refuses_credentials(response)
+        """Return True if a response rejects the credentials."""
+        return self._policies.of(request.endpoint).refuses_credentials(response)
 
     def _judged(self, request: Request, response: Response) -> Verdict | Response:
-        """What is wrong with an answer, or the answer as it is to be read."""
-        judged = self._policies.get(request.endpoint, self._policy).judge(response)
+        """Return the response to read, or the verdict on a failure; warn once of each ignored error."""
+        judged = self._policies.of(request.endpoint).judge(response)
         if isinstance(judged, Response) and judged.is_ignored:
             seen = (request.endpoint, response.status)
             if seen not in self._ignored:
                 self._ignored.add(seen)
-                _LOG.warning("%s: %s Counted as no records, as `errors` says.", request, describe(response))
+                _LOG.warning(
+                    "%s: Ignored %s: a rule in `errors` treats it as a page without records.",
+                    request,
+                    describe(response),
+                )
         return judged
 
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
@@ -227,15 +231,21 @@ class Requester:
             judged = self._judged(request, response)
             return judged if isinstance(judged, Verdict) else _Success(read(judged))
         except RateLimitedError as error:
-            return Verdict(error, retry=True, limited=True, refused=True)
+            again = not error.is_exhausted  # a request for a token had its own retries
+            return Verdict(error, retry=again, limited=True, refused=True)
         except BrokenAnswerError as error:
-            return Verdict(error, retry=True)
+            return Verdict(error, retry=not error.is_exhausted)
         except SourceError as error:
             return Verdict(error)
-        except (requests.RequestException, HTTPError) as error:
+        except TransportError as error:
             return connection_errors.judge(error)
 
 
+def _nothing(request: PreparedRequest) -> PreparedRequest:
+    """Return the request unchanged: no credentials."""
+    return request
+
+
 def _begun(results: Iterator[T]) -> Iterator[T]:
-    """The same, after the first has come."""
+    """Return the same results, after the first one has arrived."""
     return chain([next(results)], results)

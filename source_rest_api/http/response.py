@@ -1,4 +1,4 @@
-"""One HTTP response: its status, headers and body, and the body as text."""
+"""One HTTP response: status, headers and body, and the body as text."""
 
 from __future__ import annotations
 
@@ -7,54 +7,78 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import DecodeError, Struct, field
 
-from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
+from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError, SourceError
+from source_rest_api.formats import raw_json
+from source_rest_api.formats.excerpt import LONGEST, excerpt
+from source_rest_api.http import api_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from msgspec import Raw
+
 
 LARGEST_BODY = 1 << 29
-"""Bytes. More at once would not leave memory for anything else."""
+"""Default maximum bytes of a body held in memory. A larger one would leave no memory for anything else."""
 
 
 class Response(Struct, frozen=True):
-    """What came back: a whole body, content coding undone."""
+    """A response with its body decompressed, either complete (`body`) or streamed (`chunks`)."""
 
     status: int
     headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    """The headers; names are case-insensitive."""
     body: bytes
     url: str
     chunks: Iterator[bytes] = field(default_factory=lambda: iter(()))
-    """The body in place of `body`, where it is read while it arrives."""
+    """The body of a streamed response; `body` is then empty."""
     close: Callable[[], None] = lambda: None
-    """Ends the reading of `chunks`."""
+    """Stops reading `chunks`."""
     largest: int = LARGEST_BODY
-    """Bytes that what is in `chunks` may come to, where it is held at once."""
+    """Maximum bytes of `chunks`, if the reader buffers them all."""
     is_accepted: bool = False
-    """Whether an error rule says that it is no error, whatever stands in it."""
+    """True if an error rule accepts the response, whatever its status or body says."""
     last_reason: str = ""
-    """Why an error rule makes this the last page; empty where none does."""
+    """The error rule that makes this the last page, as a text; empty if none does."""
     is_ignored: bool = False
-    """True if an error rule ignores the error that this is."""
+    """True if an error rule ignores this error."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has no records, whatever its body: by its status, or as an error that ends the pages."""
+        """True if it has no records, whatever its body: a 204, or an error that an error rule makes the last page."""
         return self.status == HTTPStatus.NO_CONTENT or (bool(self.last_reason) and not self.is_accepted)
 
     @property
     def content_type(self) -> str:
-        """Media type in lower case, without parameters; empty if there is none."""
+        """The media type in lower case, without parameters; empty if there is none."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def json(self, text: bytes | None = None) -> Raw:
+        """Return the body's JSON value, validated but not decoded.
+
+        Args:
+            text: JSON in UTF-8 to read in place of the body; by default the body itself.
+
+        Raises:
+            BrokenAnswerError: The body is incomplete, not JSON, or not text in its declared charset.
+            ConfigError: The body is an HTML login page, or is nested too deeply.
+        """
+        try:
+            return raw_json.parse(utf8(self) if text is None else text)
+        except DecodeError as error:
+            raise unreadable(self, "JSON", str(error)) from None
+        except RecursionError:
+            raise ConfigError(f"{TOO_DEEP} ({describe(self)}).") from None
 
 
 _STEP = 1 << 14
+"""Bytes decoded at once; they fit into a CPU's first-level cache."""
 
 
-_SNIPPET = 80
+_LARGEST_ERROR = 1 << 20
+"""Bytes of a body in which a reason is looked for."""
 
 
 ZIP = b"PK\x03\x04"
@@ -69,42 +93,59 @@ BOMS = (
 )
 
 
-_MARKS = tuple(bom for bom, _ in BOMS)
-
-
 _NO_CHARSETS = frozenset(
     {
         *("base64", "bz2", "hex", "quopri", "rot-13", "uu", "zlib"),
         *("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"),
     }
 )
-"""Python's own codecs, which no API means; some inflate what they are given."""
+"""Python codecs that no API means as a charset. Some of them decompress, so a small body could fill the memory."""
 
 
 def describe(response: Response) -> str:
-    """Content type, size and beginning of a body, for errors."""
+    """Describe a response in an error: status, content type, size, and the API's own reason or the body's beginning."""
     if not response.body:
         return f"HTTP {response.status}, empty body"
-    start = response.body[:_SNIPPET].decode("utf-8", "replace")
-    printable = "".join(c if c.isprintable() else " " for c in start).strip()
-    more = "…" if len(response.body) > _SNIPPET else ""
     kind = response.content_type or "no content type"
-    return f"HTTP {response.status}, {kind}, {len(response.body)} bytes: {printable}{more}"
+    said = excerpt(_reason(response), LONGEST) or excerpt(_text(response.body[:_STEP], response))
+    return f"HTTP {response.status}, {kind}, {len(response.body)} bytes: {said}"
+
+
+def _reason(response: Response) -> str:
+    """The API's own reason, if the body is JSON and has one."""
+    if len(response.body) > _LARGEST_ERROR:
+        return ""
+    try:
+        return api_reason.find(raw_json.parse(_text(response.body, response).encode("utf-8", "replace")))
+    except (DecodeError, RecursionError):
+        return ""
+
+
+def _text(start: bytes, response: Response) -> str:
+    """The beginning of a body as text, with signs of replacement where it is none."""
+    mark, charset = _charset(response)
+    try:
+        return start[len(mark) :].decode(checked_charset(charset), "replace")
+    except LookupError:
+        return start.decode("utf-8", "replace")
+
+
+def _charset(response: Response) -> tuple[bytes, str]:
+    """The body's byte order mark, if it has one, and its charset: by the mark, else as it is declared, else UTF-8."""
+    marked = next(((bom, name) for bom, name in BOMS if response.body.startswith(bom)), None)
+    return marked or (b"", named_charset(response) or "utf-8")
 
 
 def utf8(response: Response) -> bytes:
-    """The body in UTF-8: by its byte order mark, else by the declared charset, else checked as UTF-8.
+    """Return the body in UTF-8: by its byte order mark, else its declared charset, else validated as UTF-8.
 
     Raises:
-        BrokenAnswerError: It is not text in its charset.
-        ConfigError: There is no such charset.
+        BrokenAnswerError: The body is not text in its charset.
+        ConfigError: The declared charset is unknown.
     """
     body = response.body
     refuse_zip(body)
-    charset = named_charset(response) or "utf-8"
-    mark = b""
-    if body.startswith(_MARKS):
-        mark, charset = next((bom, name) for bom, name in BOMS if body.startswith(bom))
+    mark, charset = _charset(response)
     try:
         if charset == "utf-8":
             text = body[len(mark) :] if mark else body
@@ -112,27 +153,33 @@ def utf8(response: Response) -> bytes:
             return text
         return body[len(mark) :].decode(checked_charset(charset)).encode()
     except LookupError:
-        raise ConfigError(f"The API declares the unknown charset {charset!r} ({describe(response)}).") from None
+        raise ConfigError(
+            f"The API declares the unknown charset {charset!r} ({describe(response)}): try the header "
+            "`Accept-Charset: utf-8` in `headers`."
+        ) from None
     except UnicodeError as error:
         at = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
         raise BrokenAnswerError(f"The body is not valid {charset.upper()}{at} ({describe(response)}).") from None
 
 
 def _check_utf8(text: bytes) -> None:
-    """Raise UnicodeDecodeError if it is not UTF-8. In steps, because a large string would be made to be thrown away."""
+    """Raise UnicodeDecodeError if the text is not UTF-8.
+
+    Works in steps: decoding all at once would build a large string only to discard it.
+    """
     if text.isascii():
         return
     view, start = memoryview(text), 0
     try:
         while start < len(text):
-            end = start + _STEP  # a character that is cut there belongs to the next step
+            end = start + _STEP  # a character cut here is decoded in the next step
             start += codecs.utf_8_decode(view[start:end], "strict", end >= len(text))[1]
     except UnicodeDecodeError:
-        text.decode()  # to say where
+        text.decode()  # raises again, with the position in the whole text
 
 
 def checked_charset(name: str) -> str:
-    """The name of a charset; raises LookupError if there is none of that name."""
+    """Return the name of a charset; raise LookupError if no charset has that name."""
     try:
         found = codecs.lookup(name).name
     except ValueError:
@@ -143,29 +190,29 @@ def checked_charset(name: str) -> str:
 
 
 def known_charset(value: str) -> str:
-    """A charset that a user names; raises ValueError if there is none of that name."""
+    """Return the charset that a user set, in lower case; raise ValueError if no charset has that name."""
     try:
         checked_charset(value)
     except LookupError:
-        raise ValueError("unknown encoding; known are `utf-8`, `utf-16`, `iso-8859-1`, `windows-1252`, …") from None
+        raise ValueError("unknown encoding; use `utf-8`, `utf-16`, `iso-8859-1`, `windows-1252`, …") from None
     return value.lower()
 
 
 @contextmanager
 def reading_as(charset: str) -> Iterator[None]:
-    """Says of texts with an `encoding` of their own that they are not in their charset, or that there is no such."""
+    """Turn decoding errors of a text with its own `encoding` into errors that name this setting."""
     try:
         yield
     except LookupError:
         raise ConfigError(f"The API declares the unknown charset {charset!r}: set `decoder.encoding`.") from None
     except UnicodeError:
         raise BrokenAnswerError(
-            f"The text is not valid {charset.upper()}; if it stays so, set `decoder.encoding`."
+            f"The text is not valid {charset.upper()}: if this persists, set `decoder.encoding`."
         ) from None
 
 
 def named_charset(response: Response) -> str | None:
-    """The charset that the content type names."""
+    """Return the charset that the `Content-Type` declares; None if there is none."""
     parameters = response.headers.get("Content-Type", "").split(";")[1:]
     for parameter in parameters:
         name, _, value = parameter.partition("=")
@@ -176,23 +223,23 @@ def named_charset(response: Response) -> str | None:
 
 
 def unreadable(response: Response, form: str, reason: str) -> SourceError:
-    """The error for a body that is not in its format.
+    """Return the error for a body that is not in the expected format.
 
     Args:
-        response: What came.
-        form: What the format is called.
-        reason: The decoder's words.
+        response: The response.
+        form: Name of the expected format, such as `JSON`.
+        reason: The decoder's message.
     """
     if response.content_type in {"text/html", "application/xhtml+xml"}:
         lowered = response.body[:20_000].lower()
         if b"password" in lowered or b"login" in lowered or b"sign in" in lowered:
             return ConfigError(
-                f"The API answered with a login page in HTML instead of {form}: check `authentication`, "
+                f"The API returned an HTML login page instead of {form}: check `authentication`, "
                 f"`url_base` and the endpoint's `path` ({describe(response)}).",
                 reason,
             )
         return BrokenAnswerError(
-            f"The API answered with an HTML page instead of {form}: if it stays so, check `url_base` and the "
+            f"The API returned an HTML page instead of {form}: if this persists, check `url_base` and the "
             f"endpoint's `path` ({describe(response)}).",
             reason,
         )
@@ -200,10 +247,10 @@ def unreadable(response: Response, form: str, reason: str) -> SourceError:
 
 
 def refuse_zip(start: bytes) -> None:
-    """Say of a zip file how it is read.
+    """Reject a zip file, with a hint at the zip decoder.
 
     Raises:
-        ConfigError: It is one.
+        ConfigError: The body is a zip file.
     """
     if start.startswith(ZIP):
-        raise ConfigError("The answer is a zip file: set `decoder: {type: zip, decoder: {type: …}}`.")
+        raise ConfigError("The response is a zip file: set `decoder: {type: zip, decoder: {type: …}}`.")

@@ -1,4 +1,4 @@
-"""How long a request is tried: the budget that `retry` gives it, and what of it is used up."""
+"""The retry settings, and the retry budget of one request."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from source_rest_api.http.error_policy import Verdict
 
 _LONGEST_BACKOFF = 10
-"""Attempts after which waits do not grow any more."""
+"""Number of attempts after which the backoff stops growing."""
 _SPREAD = 0.5
-"""Seconds over which those who were told the same come back; a twentieth of longer waits."""
+"""Seconds over which threads spread their retries after the same `Retry-After`; 5 % of the wait if that is more."""
 
 
 class RetryBudget:
-    """How often and how long one request has been tried. Rate limits are counted apart from failures."""
+    """Counts the attempts and the waiting time of one request. Rate limits have a budget of their own."""
 
     def __init__(self, retry: Retry, started: float) -> None:
         self._retry = retry
@@ -29,7 +29,7 @@ class RetryBudget:
         self._idle = 0.0
 
     def wait(self, verdict: Verdict, jitter: float) -> float:
-        """Note an attempt; seconds before the next."""
+        """Count a failed attempt and return the seconds to wait before the next one."""
         self._limits += verdict.limited
         self._failures += not verdict.limited
         if verdict.wait:
@@ -37,45 +37,45 @@ class RetryBudget:
         return self._retry.backoff(min(self._limits if verdict.limited else self._failures, _LONGEST_BACKOFF), jitter)
 
     def allows(self, verdict: Verdict, wait: float, now: float) -> bool:
-        """Whether there is patience left for the wait. If it is too long for it, the error tells."""
+        """Return True if the budget covers the wait. If the wait is too long, the error message says so."""
         limit = "rate_limit_seconds" if verdict.limited else "max_seconds"
         spent = self._limited if verdict.limited else now - self._started - self._limited - self._idle
         if not verdict.limited and self._failures >= self._retry.max_attempts:
             return False
         if spent + wait > getattr(self._retry, limit):
-            verdict.error.message += f" Waiting {wait:.0f} s more is beyond `retry.{limit}`."
+            verdict.error.message += f" Waiting another {wait:.0f} s would exceed `retry.{limit}`."
             return False
         return True
 
     def waited(self, *, limited: float = 0.0, idle: float = 0.0) -> None:
-        """Note seconds that went by for a rate limit, or for others whose turn it was."""
+        """Add seconds spent waiting for a rate limit (`limited`), or for a permit or the request pace (`idle`)."""
         self._limited += limited
         self._idle += idle
 
     def history(self, now: float) -> str:
-        """What was tried, if it was more than once."""
+        """Return a sentence on the attempts so far; empty if there was only one."""
         attempts = self._failures + self._limits
         return f" Tried {attempts} times in {now - self._started:.0f} s." if attempts > 1 else ""
 
 
 class Retry(Model):
-    """Broken answers, server errors (5xx, 408, 425) and lost connections are tried again; other errors are not."""
+    """Retries after broken responses, server errors (5xx, 408, 425) and lost connections; other errors fail at once."""
 
     max_attempts: PositiveInt = 5
-    """How often one request is sent before giving up."""
+    """Give up on a request after this many attempts."""
     max_seconds: NonNegativeFloat = 600
-    """How long one request may be tried again."""
+    """Give up retrying a request after this many seconds."""
     rate_limit_seconds: NonNegativeFloat = 3600
-    """How long one request may wait for a rate limit (429, or a 403 that names one), however often it is
-    tried. Where the API asks to wait longer, the stream fails at once, and the next sync goes on from its state."""
+    """Seconds that one request may wait in total for rate limits (429, or a 403 that mentions one). If the API asks
+    for a longer wait, the stream fails at once, and the next sync resumes from its state."""
     post: bool = False
-    """Whether a POST may be sent again after it may have reached the API; only for POSTs that change nothing."""
+    """Retry a POST even if the API may already have processed it. Safe only if these POSTs change nothing."""
 
     def backoff(self, attempt: int, jitter: float) -> float:
-        """Seconds before the next attempt: 1, 2, 4, ... up to 60, plus up to half of it.
+        """Return the seconds before the next attempt: 1, 2, 4, … up to 60, plus up to half of that.
 
         Args:
-            attempt: How often it was tried, from 1.
+            attempt: Number of failed attempts so far, at least 1.
             jitter: Uniform between 0 and 1.
         """
         return min(2.0 ** min(attempt - 1, 6), 60.0) * (1 + jitter / 2)

@@ -1,4 +1,4 @@
-"""Sends one request: credentials on it, within its origin, along redirects."""
+"""Sends one request: puts credentials on it, keeps to allowed origins, and follows redirects."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from requests import RequestException
 from source_rest_api.errors import ConfigError
 from source_rest_api.http import compression, rate_limits
 from source_rest_api.http.client import HttpClient
-from source_rest_api.http.origins import Origin, Origins, canonical
+from source_rest_api.http.origins import Origin, canonical
 from source_rest_api.http.response import Response
+from source_rest_api.http.transport import TransportError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from requests import PreparedRequest
 
-    from source_rest_api.config.config import Config
     from source_rest_api.http.body_reader import BodyReader
     from source_rest_api.http.concurrency import Permits
     from source_rest_api.http.credentials import Auth, Credentials
     from source_rest_api.http.request import ParamValue, Request
+    from source_rest_api.http.settings import HttpSettings
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.sender")
 _MAX_REDIRECTS = 5
+"""The limit that RFC 2068 recommended; more redirects are most likely a loop."""
 _REDIRECTS = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -41,51 +43,46 @@ _REDIRECTS = frozenset(
 
 
 class Sender:
-    """One API's connection pool and credentials, shared by all threads.
+    """One API's connections and credentials, shared by all threads.
 
     Args:
-        config: The API.
-        url_base: Its URL, filled; credentials are its origin's.
-        credentials: Those of this session.
-        transfer: Reads bodies.
-        clock: Seconds, for deadlines.
-        permits: Are told how long answers take.
-        refuses: Whether an answer says that the credentials are refused.
-
-    Raises:
-        ConfigError: `url_base` is not a URL, or `allowed_origins` do not go with it.
+        settings: The HTTP settings of the API.
+        credentials: The credentials of this session.
+        bodies: Reads bodies.
+        clock: Monotonic seconds, for deadlines.
+        permits: Concurrency permits; adapt to response times and rate limit headers.
+        refuses: Returns True if a response rejects the credentials.
     """
 
     def __init__(
         self,
-        config: Config,
-        url_base: str,
+        settings: HttpSettings,
         credentials: Credentials,
-        transfer: BodyReader,
+        bodies: BodyReader,
         clock: Callable[[], float],
         permits: Permits | None,
         refuses: Callable[[Request, Response], bool],
     ) -> None:
-        self.connections = HttpClient(config, clock)
-        self.origins = Origins(url_base, config.allowed_origins)
+        self.connections = HttpClient(settings, clock)
+        self.origins = settings.origins
         self._credentials = credentials
-        self._request_timeout = config.request_timeout
-        self.transfer = transfer
+        self._request_timeout = settings.request_timeout
+        self._bodies = bodies
         self._clock = clock
         self._permits = permits
         self._refuses = refuses
         self._secured: set[Origin] = set()
 
     def send(self, request: Request, *, streamed: bool) -> Response:
-        """Send it, and follow redirects (RFC 9110, section 15.4), to allowed origins only.
+        """Send a request and follow redirects (RFC 9110, section 15.4), to allowed origins only.
 
         Args:
-            request: What to ask for.
-            streamed: Whether the body of a success is left to be read while it arrives.
+            request: The request to send.
+            streamed: True to leave the body of a success unread, for the caller to read while it arrives.
 
         Raises:
-            SourceError: The request cannot be sent, or its answer cannot be read.
-            requests.RequestException, urllib3.exceptions.HTTPError: There is no whole answer.
+            SourceError: The request cannot be sent, or its response cannot be read.
+            TransportError: The response is missing or incomplete.
         """
         for _ in range(_MAX_REDIRECTS + 1):
             response = self._authorized(request, streamed)
@@ -93,10 +90,10 @@ class Sender:
             if response.status not in _REDIRECTS or not location:
                 return response
             request = _redirected(request, response, location)
-        raise ConfigError(f"The API redirects more than {_MAX_REDIRECTS} times: check `url_base` and `path`.")
+        raise ConfigError(f"The API redirected more than {_MAX_REDIRECTS} times: check `url_base` and `path`.")
 
     def _authorized(self, request: Request, streamed: bool) -> Response:
-        """Send it, and once more if its credentials are refused and there are newer ones."""
+        """Send a request; send it once more if the API rejects the credentials and they could be renewed."""
         prepared = self.prepared(request)
         if not self._origins_trust(prepared):
             alone = self.prepared(_alone(request, prepared))
@@ -109,7 +106,7 @@ class Sender:
         return response
 
     def _exchange(self, request: Request, prepared: PreparedRequest, auth: Auth | None, streamed: bool) -> Response:
-        """Send it with credentials, or without any to an origin that gets none."""
+        """Send a prepared request, with credentials unless `auth` is None, and read its response."""
         began = self._clock()
         deadline = began + self._request_timeout
         with _AsHttp():
@@ -121,19 +118,17 @@ class Sender:
             remaining, reset = rate_limits.allowance(answer.headers)
             if remaining is not None and reset is not None:
                 self._permits.allowed(remaining, reset)
-        if streamed and answer.ok and answer.status_code not in _REDIRECTS:
-            chunks = compression.plain(self.transfer.chunks(answer), answer.headers.get("Content-Encoding", ""))
-            url, largest = str(prepared.url), self.transfer.largest
-            return Response(answer.status_code, answer.headers, b"", url, chunks, answer.close, largest)
+        if streamed and answer.ok and answer.status not in _REDIRECTS:
+            chunks = compression.plain(self._bodies.chunks(answer), answer.headers.get("Content-Encoding", ""))
+            url, largest = str(prepared.url), self._bodies.largest
+            return Response(answer.status, answer.headers, b"", url, chunks, answer.close, largest)
         with answer:
-            return Response(
-                answer.status_code, answer.headers, self.transfer.whole(answer, deadline), str(prepared.url)
-            )
+            return Response(answer.status, answer.headers, self._bodies.whole(answer, deadline), str(prepared.url))
 
     def prepared(self, request: Request) -> PreparedRequest:
-        """As it will be sent, but for the credentials.
+        """Return the request as it will be sent, but without credentials.
 
-        A blank in a parameter is `%20`, which all servers read; some OData servers refuse `+`.
+        A space in a parameter becomes `%20`, which all servers accept; some OData servers reject `+`.
         """
         with _AsHttp():
             url = _with_query(canonical(request.url), request.params)
@@ -146,22 +141,27 @@ class Sender:
         origin = Origin.of(url)
         if origin not in self._secured:
             self._secured.add(origin)
-            _LOG.info("%s: The API gives http:// URLs for a host that is asked over TLS; %s is asked.", request, origin)
+            _LOG.info("%s: The API returned an http:// URL for a host read over TLS. Using %s.", request, origin)
         return request.at_url(url)
 
     def _origins_trust(self, prepared: PreparedRequest) -> bool:
-        """Whether the credentials go with it. It is asked of what is sent: parsers differ in how they read odd URLs."""
+        """Return True if the credentials may go with it.
+
+        Checks the prepared URL, not the request's: URL parsers disagree on odd URLs, and only this one is sent.
+        """
         return self.origins.trusts(Origin.of(prepared.url))
 
 
 class _AsHttp:
-    """Says of what cannot be written as HTTP where it comes from."""
+    """Turns errors while a request is prepared or sent into a `TransportError` or a `ConfigError`."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError) and not isinstance(error, RequestException):
+        if isinstance(error, RequestException):
+            raise TransportError from error
+        if isinstance(error, ValueError):
             raise ConfigError(
                 "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line breaks "
                 "and unusual characters."
@@ -169,7 +169,7 @@ class _AsHttp:
 
 
 def _with_query(url: str, params: Mapping[str, ParamValue]) -> str:
-    """A URL with parameters after those that it has."""
+    """Return a URL with parameters appended to those that it has."""
     if not params:
         return url
     url, mark, fragment = url.partition("#")
@@ -178,21 +178,21 @@ def _with_query(url: str, params: Mapping[str, ParamValue]) -> str:
 
 
 def _alone(request: Request, prepared: PreparedRequest) -> Request:
-    """The request for an origin that gets nothing of the config: its URL.
+    """Return the request reduced to its URL, for an origin that receives nothing from the config.
 
     Raises:
-        ConfigError: There is more to it.
+        ConfigError: The request has a body or parameters.
     """
     if request.body is not None or request.params:
         raise ConfigError(
-            f"The API leads to {Origin.of(prepared.url)} with a body or parameters, which go only where credentials "
-            "may go: set `credentials` of this origin in `allowed_origins`, if it may have them."
+            f"The API leads to {Origin.of(prepared.url)}, but a body or parameters may go only to origins that receive "
+            "credentials: if you trust this origin, set `credentials: true` for it in `allowed_origins`."
         )
     return replace(request, headers={})
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """Its headers, with the kind of its body unless the user says it."""
+    """Return the headers, with the `Content-Type` of the body unless the user sets it."""
     headers = dict(request.headers)
     if request.body is not None and "content-type" not in map(str.lower, headers):
         headers["Content-Type"] = request.body.content_type
@@ -200,9 +200,9 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 def _redirected(request: Request, response: Response, location: str) -> Request:
-    """The request that a redirect asks for. It carries no parameters but those of its URL."""
+    """Return the request that a redirect leads to. It carries no parameters but those in the new URL."""
     try:
         following = request.at_url(urljoin(response.url, location))
     except ValueError:
-        raise ConfigError("The API redirects to a URL that is not valid.") from None
+        raise ConfigError("The API redirects to a URL that is not valid: check `url_base` and `path`.") from None
     return replace(following, method="GET", body=None) if response.status == HTTPStatus.SEE_OTHER else following

@@ -1,4 +1,4 @@
-"""Certificates for TLS: whom to trust, and how the connector shows who it is."""
+"""TLS settings (trusted authorities and the client certificate), and the type of the proxy setting."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import ssl
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from source_rest_api.model import Model, SecretLines
+from source_rest_api.model import Model, Secret, SecretLines
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -18,43 +19,53 @@ _PEM = "-----BEGIN "
 Lines = Annotated[str, Field(json_schema_extra={"multiline": True})]
 
 
+def _check_proxy(secret: SecretStr) -> SecretStr:
+    parts = urlsplit(secret.get_secret_value())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a URL such as `http://proxy.example.com:3128`")
+    return secret
+
+
+ProxyUrl = Annotated[Secret, AfterValidator(_check_proxy)]
+
+
 class Tls(Model):
-    """Certificates for TLS, each as PEM text or as the path of a PEM file."""
+    """TLS certificates, each as PEM text or as the path of a PEM file."""
 
     ca_bundle: Lines | None = None
-    """Authorities to trust, in place of the public ones."""
+    """Certificate authorities to trust, in place of the public ones."""
     client_certificate: Lines | None = None
-    """The certificate by which the connector shows who it is, with those between it and its authority."""
+    """The client certificate with which the connector authenticates, followed by its intermediate certificates."""
     client_key: SecretLines = SecretStr("")
-    """Its private key, without a password."""
+    """The private key of `client_certificate`, without a password."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         key = self.client_key.get_secret_value()
         if bool(self.client_certificate) != bool(key):
-            raise ValueError("`client_certificate` and `client_key` belong together")
+            raise ValueError("`client_certificate` and `client_key` must be set together")
         try:
             with TemporaryDirectory() as folder:
                 files = CertificateFiles(self, Path(folder))
                 if files.ca_bundle:
                     ssl.create_default_context(cafile=files.ca_bundle)
                 if files.client:
-                    # A key with a password would otherwise ask for it at the terminal.
+                    # Without `password`, OpenSSL would prompt for the password of an encrypted key at the terminal.
                     ssl.create_default_context().load_cert_chain(*files.client, password="")
         except (OSError, ValueError) as error:  # of which SSLError is one
             reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
             raise ValueError(
-                f"what stands there is neither PEM text nor the path of a PEM file, or the key does not fit ({reason})"
+                f"a value is neither PEM text nor the path of a PEM file, or the key does not match ({reason})"
             ) from None
         return self
 
 
 class CertificateFiles:
-    """The paths that `requests` takes. Text is written to files that only we can read.
+    """The certificates as file paths, as `requests` needs them. PEM text is written to files that only we can read.
 
     Args:
         tls: The certificates.
-        folder: Where to.
+        folder: The folder to write files to.
     """
 
     def __init__(self, tls: Tls, folder: Path) -> None:

@@ -1,57 +1,42 @@
-"""Signs in an answer that there is more than the config asks for.
-
-When paging ends without the API having said so, these are looked for: a stream that stops beside a sign is
-incomplete, and the error names the sign and the `pagination` that would follow it.
-"""
+"""Proves the end of a slice or a sweep: the pages are over only if nothing in the last response says otherwise."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import raw_json
+from source_rest_api.pagination.signs import find_sign, find_total
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from msgspec import Raw
-
-    from source_rest_api.model import Path
     from source_rest_api.pagination.page import End, Page
+    from source_rest_api.pagination.signs import Sign
 
-_NEXT = frozenset(
-    {"next", "nextlink", "nexturl", "nexturi", "nextpage", "nextpageurl", "nextpagelink", "@odata.nextlink"}
-)
-_TARGET = frozenset({"href", "url", "uri", "link", "after", "cursor", "token"})
-"""What an object under one of those names holds the next page by."""
-_TOKEN = frozenset({"nextcursor", "nextpagetoken", "nexttoken", "nextpagecursor", "continuationtoken", "continuation"})
-_MORE = frozenset({"hasmore", "hasnext", "hasnextpage", "moreitems", "morerecords", "moreitemsincollection"})
-_LAST = frozenset({"islast", "islastpage", "last", "lastpage"})
-_TOTAL = frozenset({"total", "totalcount", "totalrecords", "totalresults", "totalitems", "totalhits", "totalelements"})
-_TOTAL_PAGES = frozenset({"totalpages", "pagecount", "lastpage"})
-_COUNTS = _LAST | _TOTAL | _TOTAL_PAGES
-_DEPTH = 4
-"""Levels of objects that are looked into: `data.issues.pageInfo.hasNextPage` is four."""
+_PAGE_SIZES = frozenset({20, 25, 30, 50, 100, 200, 250, 300, 400, 500, 1000, 2000, 2500, 5000, 10_000})
+"""Numbers of records at which APIs cut a page, where nobody asked for another size."""
 
 
-class Sign(NamedTuple):
-    """Something that says that there is more."""
+def says_more(page: Page, end: End) -> Sign | None:
+    """Returns a sign that reading has to go on, although the config would stop here.
 
-    what: str
-    """For the user: where it stands and what it says."""
-    pagination: str
-    """The config that would follow it."""
-    certain: bool = True
-    """False for totals: they may count rows that a filter leaves out."""
+    Args:
+        page: The last one so far.
+        end: Why the config would stop.
+    """
+    if end.said or end.beyond is None:
+        return None
+    sign = find_sign(page)
+    if sign is None or sign.certain:
+        return sign
+    return sign if sign.total is not None and end.reach is not None and end.reach < sign.total else None
 
 
 def check_end(page: Page, end: End, *, paged: bool) -> str | None:
-    """Look for signs of more after the last page.
+    """Looks for signs of more after the last page.
 
     Args:
         page: The last one.
         end: Why it is the last.
-        paged: Whether the config has a pagination at all.
+        paged: True if the config has a pagination at all.
 
     Returns:
         A sign that proves nothing, such as a total that may count what a filter leaves out; or None.
@@ -61,12 +46,27 @@ def check_end(page: Page, end: End, *, paged: bool) -> str | None:
     """
     if end.capped:
         raise ConfigError(
-            f"The API gives no more records to one question ({end.reason}), and there may be more. Give the endpoint "
+            f"The API caps the results of one query ({end.reason}), and there may be more. Give the endpoint "
             "`incremental` with `sorted: true`, to go on from the newest cursor value."
         )
-    sign = None if end.said else find_sign(page)
-    if sign is None or (paged and not sign.certain):
-        return None if sign is None else sign.what
+    if end.ignored:
+        return None
+    if end.contradicted_by is not None and not _came_meanwhile(page):
+        raise ConfigError(
+            f"The page is empty, but `{end.contradicted_by}` says that there is more; {page.rows_so_far} rows came. If "
+            "the API caps the results of one query, set `pagination.result_cap`; otherwise correct or remove that "
+            "setting."
+        )
+    sign = find_total(page) if end.said else find_sign(page)
+    if sign is None:
+        return _round(page) if not paged and not end.said else None
+    if sign.total is not None and _is_replaced(page):
+        raise ConfigError(
+            f"{sign.what}, and {page.came_twice} came twice: the order of the rows changes from page to page. Have the "
+            "API sort by a field that does not change and that no two rows share (`params`)."
+        )
+    if end.said or (paged and not sign.certain and not _is_missing(page, end, sign)):
+        return sign.what
     only_first = ", or `pagination: {type: none, first_page_only: true}` if the first page is all you want"
     raise ConfigError(
         f"The API says that there is more: {sign.what}. The config reads no further ({end.reason}). "
@@ -74,64 +74,28 @@ def check_end(page: Page, end: End, *, paged: bool) -> str | None:
     )
 
 
-def find_sign(page: Page) -> Sign | None:
-    """The first sign that there is more than the pages read so far; certain ones first."""
-    if page.link("next"):
-        return Sign('a `Link` header with rel="next"', "{type: link_header}")
-    signs = list(_signs(page))
-    return next((sign for sign in signs if sign.certain), signs[0] if signs else None)
+def _is_replaced(page: Page) -> bool:
+    """True if rows came twice in place of others that did not come, although the total never fell."""
+    return page.came_twice > 0 and page.least_total is not None and page.rows_so_far < page.least_total
 
 
-def _signs(page: Page) -> Iterator[Sign]:
-    for path, value in _envelope(page.root, page.records, ()):
-        sign = _sign(path, value, page)
-        if sign is not None:
-            yield sign
+def _is_missing(page: Page, end: End, sign: Sign) -> bool:
+    """True if a total proves that rows are missing: the end is a guess, and not even the smallest total was reached."""
+    if not end.guessed or sign.total is None:
+        return False
+    return not _came_meanwhile(page)
 
 
-def _envelope(value: Raw, records: list[Raw], path: Path, *, record: bool = False) -> Iterator[tuple[Path, Raw]]:
-    """The fields of the body, with their paths. Where an object is itself the record, a total may be its own."""
-    if len(path) == _DEPTH:
-        return
-    record = record or [value] == records
-    for name, inner in raw_json.fields(value).items():
-        if not record or _plain(name) not in _COUNTS:
-            yield (*path, name), inner
-        yield from _envelope(inner, records, (*path, name), record=record)
+def _came_meanwhile(page: Page) -> bool:
+    """True if the total was reached as it was at first: rows beyond it came while pages were read."""
+    return page.least_total is not None and page.rows_so_far >= page.least_total
 
 
-def _sign(keys: Path, value: Raw, page: Page) -> Sign | None:
-    path = ".".join(keys)
-    name, holder = _plain(keys[-1]), _plain("".join(keys[-2:-1]))
-    if name in _TARGET and holder in _NEXT:
-        name = holder
-    said = raw_json.text(value)
-    count = raw_json.count(value)
-    if name in _MORE and bytes(value) == b"true":
-        return Sign(f"`{path}` is true", f"{{…, more_path: {path}}}")
-    if name in _LAST and bytes(value) == b"false":
-        return Sign(f"`{path}` is false", "{type: page_number, …} or {type: offset, …}")
-    if not said:
+def _round(page: Page) -> str | None:
+    """A doubt about a response that has as many records as a page of many APIs."""
+    if len(page) not in _PAGE_SIZES:
         return None
-    if name in _NEXT | _TOKEN:
-        return _next_sign(path, said, is_url=name in _NEXT and said.startswith(("http://", "https://", "/", "?")))
-    if name in _TOTAL and count is not None and count > page.records_so_far:
-        what = f"`{path}` is {said}, and {page.records_so_far} records were read"
-        return Sign(what, f"{{type: page_number, total_path: {path}}} or {{type: offset, …}}", certain=False)
-    if name in _TOTAL_PAGES and count is not None and count > page.number:
-        what = f"`{path}` is {said}, and {page.number} were read"
-        return Sign(what, f"{{type: page_number, total_pages_path: {path}}}")
-    return None
-
-
-def _next_sign(path: str, said: str, *, is_url: bool) -> Sign:
-    if is_url:
-        return Sign(f"`{path}` holds a URL", f"{{type: next_url, next_url_path: {path}}}")
-    if said.isdecimal():
-        following = f"{{type: page_number, page_param: page}} or {{type: cursor, cursor_path: {path}}}"
-        return Sign(f"`{path}` is {said}", following)
-    return Sign(f"`{path}` holds a token", f"{{type: cursor, cursor_path: {path}, cursor_param: …}}")
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()
+    return (
+        f"{len(page)} records are the page size of many APIs, and the config has no `pagination`; check the API's "
+        "documentation, or set `pagination: {type: none, first_page_only: true}`"
+    )

@@ -1,4 +1,4 @@
-"""Paging by URLs that the API gives: in the body, or in the `Link` header."""
+"""Paginators that follow URLs of the API, in the body or in the `Link` header."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class _Links(Paginator):
-    """What paginators have that follow URLs."""
+    """Base of paginators that follow URLs."""
 
     keep_params: list[str] = []
-    """Parameters of the first page to put on the URLs that lack them. By default a URL is followed as it stands."""
+    """Parameters of the first page to add to URLs that lack them. Default: URLs are followed unchanged."""
 
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:  # noqa: ARG002
         first = self._sized(request)
@@ -36,11 +36,11 @@ class _Links(Paginator):
 
 
 class NextUrl(_Links):
-    """The body holds the URL of the next page, absolute or relative. None, null or "" is the end."""
+    """Follows the URL of the next page in the body, absolute or relative. No URL, null or "" is the end."""
 
     type: Literal["next_url"] = "next_url"
     next_url_path: Path | None = None
-    """Where the body holds the URL, such as `links.next`."""
+    """Path of the URL, such as `links.next`."""
     next_url: page_expressions.PageExpression | None = None
     """An expression that gives the URL, in place of `next_url_path`, such as `'/items?after=' ~ last_record.id`. It
     reads what `stop_when` reads; null or an empty text is the end."""
@@ -61,7 +61,7 @@ class NextUrl(_Links):
 
 
 class LinkHeader(_Links):
-    """The `Link` header holds the URL of the next page (RFC 8288, rel="next"). No such link is the end."""
+    """Follows the `Link` header with rel="next" (RFC 8288). No such link is the end."""
 
     type: Literal["link_header"] = "link_header"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from source_rest_api.model import Path
 
 Position: TypeAlias = int | str
-"""Where in a slice a page stands: a page number, an offset, a token or a URL. Small, and fit for state."""
+"""The place of a page in a slice: a page number, an offset, a token or a URL. Small enough for the state."""
 
 
 class End(Struct, frozen=True):
@@ -27,11 +27,19 @@ class End(Struct, frozen=True):
 
     reason: str
     said: bool = False
-    """Whether the API said so itself (a false flag, a reached total, an empty page), so that no other sign counts."""
+    """True if the API said so itself (a false flag, a reached total), so that links and tokens no longer count."""
     ignored: bool = False
-    """Whether it is an error that the config ignores."""
+    """True if it is an error that the config ignores."""
     capped: bool = False
-    """Whether there may be more that this question does not give; the slice goes on from its newest cursor value."""
+    """True if there may be more that one query does not give; the slice goes on from its newest cursor value."""
+    guessed: bool = False
+    """True if it rests on something absent: an empty or a short page."""
+    beyond: Position | None = None
+    """The position to go on with, if the response shows signs of more."""
+    contradicted_by: str | None = None
+    """The field that the config names to say whether there is more, and that says so."""
+    reach: int | None = None
+    """Records up to the end of this page as positions count them, hidden ones included; None if nothing tells."""
 
 
 Next: TypeAlias = Position | End
@@ -50,10 +58,18 @@ class Page(Struct, frozen=True):
     """1 for the first page of its slice."""
     records_before: int = 0
     """Records of the slice's earlier pages."""
+    distinct: int | None = None
+    """Records of the slice up to and including this page, without those that came twice; None if nobody counted."""
+    largest_before: int = 0
+    """Records of the largest earlier page of the slice."""
+    came_twice: int = 0
+    """Records of the slice that had come before."""
+    least_total: int | None = None
+    """The smallest total that the pages of the slice gave so far. Rows beyond it came while pages were read."""
     earlier: int = 0
     """Records of earlier parts of the same answer, where it is read while it arrives."""
     last: bool = True
-    """Whether the answer ends with this part."""
+    """True if the answer ends with this part."""
     known: Mapping[Path, Raw | None] = {}
     """Values of the body that have been read."""
 
@@ -73,8 +89,13 @@ class Page(Struct, frozen=True):
 
     @property
     def records_so_far(self) -> int:
-        """Records of the slice up to and with this page."""
+        """Records of the slice up to and including this page."""
         return self.records_before + len(self)
+
+    @property
+    def rows_so_far(self) -> int:
+        """Records of the slice that differ, up to and including this page."""
+        return self.records_so_far if self.distinct is None else self.distinct
 
     def parts(self, batches: Iterator[list[Raw]]) -> Iterator[Page]:
         """The page in parts, as its records come. Only a page without any records has an empty part."""
@@ -90,7 +111,7 @@ class Page(Struct, frozen=True):
 
     @property
     def base_url(self) -> str:
-        """What relative URLs in the body begin at: its context URL (OData JSON Format 4.01, section 4.3), or its own.
+        """The base of relative URLs in the body: its context URL (OData JSON Format 4.01, section 4.3), or its own.
 
         Raises:
             ConfigError: The context URL is none.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Next, Page
 
 NAMES = frozenset({"response", "headers", "last_record", "last_page_size", "page_size", templates.TOKEN})
-"""What they read."""
+"""The names that they may read."""
 
 
 def _check(text: str) -> str:
@@ -34,7 +34,7 @@ def _check(text: str) -> str:
     return text
 
 
-PageExpression: TypeAlias = Annotated[Text, BeforeValidator(record_templates.braced), AfterValidator(_check)]
+PageExpression: TypeAlias = Annotated[Text, BeforeValidator(templates.braced), AfterValidator(_check)]
 """An expression on a page, with or without braces around it."""
 
 
@@ -58,7 +58,7 @@ class _Headers(dict[str, Any]):
 
 
 def holds(text: str, page: Page, page_size: int | None) -> bool:
-    """Whether what an expression gives for a page is true, not empty and not zero.
+    """True if what an expression gives for a page is true, not empty and not zero.
 
     Args:
         text: The expression.
@@ -69,6 +69,12 @@ def holds(text: str, page: Page, page_size: int | None) -> bool:
         ConfigError: It cannot be computed.
     """
     return _template(text).holds(_context(text, page, page_size))
+
+
+def reads_nothing(text: str, page: Page) -> bool:
+    """True if an expression names a field that the body does not have, so that it is not the API's own word."""
+    paths = [keys for name, *keys in templates.references(text) if name == "response" and keys]
+    return any(raw_json.find(page.root, keys) is None for keys in paths)
 
 
 def position(text: str, page: Page, page_size: int | None, setting: str) -> Next:
@@ -87,7 +93,8 @@ def position(text: str, page: Page, page_size: int | None, setting: str) -> Next
     """
     found = _template(text).value(_context(text, page, page_size))
     if found is None or found is optional_values.BLANK or found is False or found == "":
-        return End(f"`{setting}` gives none", said=found is optional_values.BLANK)
+        said = found is optional_values.BLANK and not reads_nothing(text, page)
+        return End(f"`{setting}` gives none", said=said)
     if isinstance(found, Raw):
         return bytes(found).decode()
     return found if isinstance(found, int) and not isinstance(found, bool) else templates.as_text(found)

@@ -1,4 +1,4 @@
-"""What all paginators have: the page size, where their parameters go, and how the end is known.
+"""The base of paginators: page size, location of the parameters, and signals of the end.
 
 The end is what the API says: no next token, a false flag, a reached total, an empty page. A short page is not an end
 unless `stop_on_short_page` says so, because servers cap page sizes.
@@ -6,31 +6,36 @@ unless `stop_on_short_page` says so, because servers cap page sizes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeAlias
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
-from source_rest_api.errors import ConfigError
+from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.page_expressions import PageExpression
+from source_rest_api.pagination.signs import is_lower_bound
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from source_rest_api.http.request import Request
 
 In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
-"""Where in a request something goes."""
+"""A place in a request."""
 
 
 _TOTALS = ("X-Total-Count", "X-Total", "X-WP-Total")
 """Headers that say how many records there are in all: json-server's, GitLab's, WordPress'."""
 _LONGEST_TOTAL = 20
 """Digits."""
+_SMALLEST_PAGE, _SIZE_STEP = 10, 5
+"""APIs cut pages at 10, 15, 20, 25, 50, 100, …: a first page of such a size may be full."""
 
 
 def paths(paginator: object) -> list[Path]:
-    """Where a paginator looks in a body: its settings `…_path`."""
+    """Returns the paths that a paginator reads in a body: its settings `…_path`."""
     return [value for name, value in vars(paginator).items() if name.endswith("_path") and value is not None]
 
 
@@ -41,48 +46,111 @@ def only_one(component: Model, *names: str) -> None:
         raise ValueError(f"one of {listed} is needed")
 
 
+class PaginatorProtocol(Protocol):
+    """A paginator as a read sees it. It keeps nothing: all that is known of a page is in its position.
+
+    `Paginator` has all of this but `type`, `place` and `following`, of which its `next` is made.
+    """
+
+    @property
+    def type(self) -> str:
+        """The kind, as the config names it; `none` if there is one page only."""
+
+    @property
+    def has_signals(self) -> bool:
+        """True if the config names a field that says whether there is more."""
+
+    @property
+    def shifts(self) -> Literal["row", "page"] | None:
+        """The unit in which positions are counted, if rows that come or go move the positions of others."""
+
+    @property
+    def in_body(self) -> bool:
+        """True if paging puts something into the request's body."""
+
+    def first(self) -> Position | None:
+        """The position of the first page; None where the API wants none there."""
+
+    def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
+        """Ask for the page at a position.
+
+        Args:
+            request: The request without a position.
+            position: The page's.
+            templated: True if templates of the request put the position in.
+        """
+
+    def next(self, page: Page) -> Next:
+        """The position of the next page, or why there is none."""
+
+    def back(self, position: Position) -> Position:
+        """The position whose page holds the row before a position."""
+
+    def after(self, position: Position | None, size: int) -> Position | None:
+        """The position after a page of so many records, where that can be known without its answer."""
+
+    def pages_left(self, page: Page) -> int | None:
+        """The number of pages to come, if the API says so."""
+
+    def total(self, page: Page) -> int | None:
+        """The number of records in all, if the API says so."""
+
+    def reached(self, page: Page) -> bool:
+        """True if the total that the config names says that this is the last page."""
+
+
 class Paginator(Model):
-    """What all paginators have: the page size, and where the API says whether there is more."""
+    """Base of all paginators: the page size, and the fields in which the API says whether there is more."""
 
     page_size_param: str | None = None
     """Parameter for the page size."""
     page_size: PositiveInt | None = None
-    """Records to ask for in one page."""
+    """Number of records to request per page."""
     location: In = "query"
-    """Where the parameters of paging go. In a JSON body dots lead into inner objects (`page.cursor`), in GraphQL they
+    """Place of the paging parameters. In a JSON body, dots lead into nested objects (`page.cursor`). In GraphQL they
     are variables."""
     more_path: Path | None = None
-    """Where the body says whether there are more pages (true or false), such as `has_more`."""
+    """Path of the flag that is true while there are more pages, such as `has_more`."""
     end_path: Path | None = None
-    """Where the body says whether this was the last page (true or false), such as `isLast`."""
+    """Path of the flag that is true on the last page, such as `isLast`."""
     total_path: Path | None = None
-    """Where the body says how many records there are in all."""
+    """Path of the total number of records."""
     total_pages_path: Path | None = None
-    """Where the body says how many pages there are in all."""
+    """Path of the total number of pages."""
     stop_on_short_page: bool = False
-    """Take a page with fewer records than `page_size` for the last. Only for servers that never cap it."""
+    """Treat a page with fewer records than `page_size` as the last. Safe only if the API never limits the page size."""
     stop_on_empty_page: bool = False
-    """Take a page without records for the last, although it has a token or link. Counted pages always end so."""
+    """Treat a page without records as the last, even if it has a token, a link or a total that was not reached."""
     stop_when: PageExpression | None = None
     """An expression that holds for the last page, such as `response.page >= response.pages`. It reads `response`,
-    `headers`, `last_record`, `last_page_size`, `page_size` and `next_page_token`; what is not there is null."""
+    `headers`, `last_record`, `last_page_size`, `page_size` and `next_page_token`; a missing value is null."""
     result_cap: PositiveInt | None = None
-    """How many records the API gives to one question at most, such as 10000. What is beyond is asked for anew, from the
-    newest cursor value on, so that the endpoint needs `incremental` with `sorted: true`."""
+    """Largest number of results of one query, such as 10000. Beyond it, the connector queries again from the newest
+    cursor value. The endpoint needs `incremental` with `sorted: true`."""
 
-    repeats: ClassVar[Literal["position", "page"]] = "position"
-    """What proves that paging does not advance: the same position, or the same page, twice."""
+    @model_validator(mode="after")
+    def _check_paths(self) -> Self:
+        for name in type(self).model_fields:
+            if name.endswith("_path") and raw_json.WILDCARD in (getattr(self, name) or ()):
+                raise ValueError(f"`{name}` leads to one value, so `*` cannot stand in it; an expression can search")
+        return self
+
+    @model_validator(mode="after")
+    def _check_complete(self) -> Self:
+        if type(self).next is Paginator.next and type(self).following is Paginator.following:
+            raise ValueError(f"`{type(self).__name__}` has no `following`, which says where the next page is")
+        return self
 
     def first(self) -> Position | None:
         """The position of the first page; None where the API wants none there."""
         return None
 
     def following(self, page: Page) -> Next:
-        """Where the page after this one is, if no signal says that this is the last."""
+        """Returns the position of the next page, if no signal says that this is the last."""
         raise NotImplementedError
 
     def next(self, page: Page) -> Next:
-        """Where the next page is, or why there is none.
+        """Returns the position of the next page, or why there is none.
 
         Raises:
             ConfigError: The page has not what the config says that it has.
@@ -90,7 +158,7 @@ class Paginator(Model):
         return self._capped(page, self._end(page) or self.following(page))
 
     shifts: ClassVar[Literal["row", "page"] | None] = None
-    """Whether rows that come or go move the positions of others, and by what a position is counted."""
+    """True if rows that come or go move the positions of others, and by what a position is counted."""
 
     def back(self, position: Position) -> Position:
         """The position whose page holds the row before a position."""
@@ -121,9 +189,24 @@ class Paginator(Model):
         said = next(filter(None, map(page.response.headers.get, _TOTALS)), "")
         return int(said) if said.isdecimal() and len(said) < _LONGEST_TOTAL else None
 
+    def reached(self, page: Page) -> bool:
+        """True if the total that the config names says that this is the last page. It may be capped, or be wrong."""
+        if self.total_path is not None and page.rows_so_far >= signals.count(page, self.total_path):
+            return not is_lower_bound(page, self.total_path)
+        return self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path)
+
+    @property
+    def has_signals(self) -> bool:
+        """True if the config names a field that says whether there is more."""
+        return bool(self._signals)
+
+    @property
+    def _signals(self) -> list[Path]:
+        return [path for path in (self.more_path, self.end_path, self.total_path, self.total_pages_path) if path]
+
     @property
     def in_body(self) -> bool:
-        """Whether paging puts something into the body."""
+        """True if paging puts something into the body."""
         return self.location == "body"
 
     def _sized(self, request: Request) -> Request:
@@ -142,24 +225,33 @@ class Paginator(Model):
             return End(f"`{'.'.join(self.more_path)}` is false", said=True)
         if self.end_path is not None and signals.flag(page, self.end_path, "end_path"):
             return End(f"`{'.'.join(self.end_path)}` is true", said=True)
-        if self.total_path is not None and page.records_so_far >= signals.count(page, self.total_path):
+        if self.reached(page) and not self._is_full(page):
             return End("total reached", said=True)
-        if self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path):
-            return End("last of all pages", said=True)
         if self.stop_when is not None and page_expressions.holds(self.stop_when, page, self.page_size):
-            return End("`stop_when` holds", said=True)
+            return End("`stop_when` holds", said=not page_expressions.reads_nothing(self.stop_when, page))
         if self.stop_on_empty_page and not page.records:
             return End("empty page", said=True)
         if self.stop_on_short_page and self.page_size is not None and len(page) < self.page_size:
-            return End("short page")
+            beyond = self.following(page)
+            return End("short page", guessed=True, beyond=None if isinstance(beyond, End) else beyond)
         return None
+
+    def _is_full(self, page: Page) -> bool:
+        """True if a page may have been cut because it is full: as large as was asked for, or as an earlier one.
+
+        A total that was reached proves that no row is missing only where the page is not full: totals may be capped.
+        """
+        if self.page_size is not None or page.largest_before:
+            sizes = [size for size in (self.page_size, page.largest_before) if size]
+            return len(page) >= min(sizes)
+        return len(page) >= _SMALLEST_PAGE and len(page) % _SIZE_STEP == 0
 
     def _reach(self, page: Page) -> int:
         """How many records of the question lie up to the end of a page, for an API that counts them."""
         return page.records_so_far
 
     def _capped(self, page: Page, following: Next) -> Next:
-        """Where to go on, unless the API would not give another whole page to the same question.
+        """Returns the next position, unless the API would not return another whole page of the same query.
 
         What ends at the cap ends there whether there is more or not: totals stop there, and so do tokens.
         """
@@ -173,19 +265,24 @@ class Paginator(Model):
             return following
         return End(f"{page.records_so_far} records, and `result_cap` is {self.result_cap}", said=True, capped=True)
 
-    def _empty(self, page: Page) -> End | None:
-        """The end, if the page is empty.
+    def _window(self, page: Page) -> int:
+        """Records that a page has at most, as far as is known."""
+        return page.largest_before or self.page_size or 1
 
-        Raises:
-            ConfigError: It is, and a signal says that there is more.
+    def _empty(self, page: Page, beyond: Position | None = None, reach: int | None = None) -> End | None:
+        """Returns the end, if the page is empty and no signal of the config leads beyond it.
+
+        Args:
+            page: The page.
+            beyond: Where to go on beyond it, if that can be known without a record.
+            reach: See `End.reach`.
         """
         if page.records:
             return None
-        paths = [self.more_path, self.end_path, self.total_path, self.total_pages_path]
-        names = [".".join(path) for path in paths if path]
-        if names:
-            raise ConfigError(
-                f"The page is empty, but `{names[0]}` says that there is more. If the API gives no more than so many "
-                "records to one question, set `pagination.result_cap`; else correct or remove that setting."
-            )
-        return End("empty page", said=True)
+        names = [".".join(path) for path in self._signals]
+        if not names:
+            return End("empty page", guessed=True, beyond=beyond, reach=reach)
+        total = self.total(page)
+        if beyond is not None and (total is None or reach is None or reach < total):
+            return None
+        return End("empty page", guessed=True, contradicted_by=names[0])

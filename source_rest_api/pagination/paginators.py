@@ -1,4 +1,4 @@
-"""How the next page is asked for, and how the end is known.
+"""The built-in paginators: how each requests the next page, and how it knows the end.
 
 A paginator is stateless: `first` and `next` give positions (a page number, an offset, a token, a URL), `place` puts
 one into a request. A page's position is all that is needed to ask for it again.
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class NoPagination(Model):
-    """The endpoint answers with everything at once."""
+    """Reads everything with one request."""
 
     type: Literal["none"] = "none"
     first_page_only: bool = False
-    """Read the first page only, although the API says that there is more."""
+    """Read only the first page, even if the API says that there is more."""
 
-    repeats: ClassVar[Literal["position", "page"]] = "position"
     shifts: ClassVar[Literal["row", "page"] | None] = None
     in_body: ClassVar[bool] = False
+    has_signals: ClassVar[bool] = False
 
     def first(self) -> Position | None:
         return None
@@ -56,20 +56,22 @@ class NoPagination(Model):
     def total(self, page: Page) -> int | None:  # noqa: ARG002
         return None
 
+    def reached(self, page: Page) -> bool:  # noqa: ARG002
+        return False
+
 
 class PageNumber(Paginator):
-    """Pages are counted: `?page=1`, `?page=2`, ... until an empty page or a signal."""
+    """Counts pages: `?page=1`, `?page=2`, … until an empty page or an end signal."""
 
     type: Literal["page_number"] = "page_number"
     page_param: str = "page"
-    """Parameter for the page's number."""
+    """Parameter for the page number."""
     first_page: NonNegativeInt = 1
     """Number of the first page: 1 or 0."""
     overlap: bool = False
-    """Ask for each page again after the next one, to notice rows that moved. It doubles the requests; where the API
-    says how many records there are in all, rows that went are noticed without."""
+    """Request each page once more after the next one, to notice rows that shifted. This doubles the requests. If the
+    API gives a total, deleted rows are noticed without it."""
 
-    repeats = "page"
     shifts = "page"
 
     def first(self) -> Position | None:
@@ -79,7 +81,8 @@ class PageNumber(Paginator):
         return self._asked(request, self.page_param, None if templated else position)
 
     def following(self, page: Page) -> Next:
-        return self._empty(page) or int(page.position or 0) + 1
+        beyond = int(page.position or 0) + 1
+        return self._empty(page, beyond, page.number * self._window(page)) or beyond
 
     def _reach(self, page: Page) -> int:
         return max(page.records_so_far, page.number * (self.page_size or 0))
@@ -92,7 +95,7 @@ class PageNumber(Paginator):
 
 
 class Offset(Paginator):
-    """Records are skipped: `?offset=0`, `?offset=100`, ... by what really came, until an empty page or a signal."""
+    """Skips records: `?offset=0`, `?offset=100`, … by the number received, until an empty page or an end signal."""
 
     type: Literal["offset"] = "offset"
     offset_param: str = "offset"
@@ -100,13 +103,12 @@ class Offset(Paginator):
     page_size_param: str | None = Field(default="limit", alias="limit_param")
     """Parameter for the page size."""
     page_size: PositiveInt | None = Field(default=100, alias="limit")
-    """Records to ask for in one page."""
+    """Number of records to request per page."""
     first_offset: NonNegativeInt = 0
     """Offset of the first record: 0, or 1 where the API counts from one."""
     overlap: bool | None = None
-    """Ask for the last row again with each page, to notice rows that moved; by default where there is a key."""
+    """Request the last row again with each page, to notice rows that shifted. Default: on if there is a primary key."""
 
-    repeats = "page"
     shifts = "row"
 
     def first(self) -> Position | None:
@@ -116,7 +118,8 @@ class Offset(Paginator):
         return self._asked(request, self.offset_param, None if templated else position)
 
     def following(self, page: Page) -> Next:
-        return self._empty(page) or int(page.position or 0) + len(page)
+        beyond = int(page.position or 0) + (len(page) or self._window(page))
+        return self._empty(page, beyond, beyond - self.first_offset) or beyond
 
     def back(self, position: Position) -> Position:
         return max(int(position) - 1, self.first_offset)
@@ -126,21 +129,21 @@ class Offset(Paginator):
 
 
 class TokenPagination(Paginator):
-    """The answer holds a token for the next page, which goes into a parameter. None, null or "" is the end."""
+    """Reads a token from each response and sends it as a parameter of the next request. No token or "" is the end."""
 
     model_config = ConfigDict(title="Cursor")  # the field's word in the form, which here is that of incremental reads
     type: Literal["cursor"] = "cursor"
     cursor_path: Path | None = None
-    """Where the body holds the token, such as `meta.next_cursor`."""
+    """Path of the token, such as `meta.next_cursor`."""
     cursor_header: str | None = None
-    """Header of the answer that holds the token, in place of `cursor_path`."""
+    """Response header that contains the token, in place of `cursor_path`."""
     cursor: page_expressions.PageExpression | None = None
     """An expression that gives the token, in place of `cursor_path`, such as `response.page + 1`. It reads what
     `stop_when` reads; null or an empty text is the end."""
     cursor_param: str = "cursor"
     """Parameter for the token."""
     first_cursor: str | None = None
-    """Token of the first page, where the API wants one there too, such as `*`."""
+    """Token of the first page, if the API wants one there too, such as `*`."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -169,17 +172,15 @@ class TokenPagination(Paginator):
 
 
 class LastRecord(Paginator):
-    """The next page begins after the last record: a field of it goes into a parameter. An empty page is the end."""
+    """Sends a field of the last record as a parameter, to read on after it. An empty page is the end."""
 
     type: Literal["last_record"] = "last_record"
     field: Path
-    """The field by which the records are sorted, and which no two share, such as `id`."""
+    """The unique field by which the records are sorted, such as `id`."""
     param: str
     """Parameter for its value, such as `starting_after`."""
     first_value: str | None = None
-    """Value for the first page, where the API wants one there too, such as `0`."""
-
-    repeats = "page"
+    """Value for the first page, if the API wants one there too, such as `0`."""
 
     def first(self) -> Position | None:
         return self.first_value

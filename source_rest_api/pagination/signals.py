@@ -1,4 +1,4 @@
-"""What a body says of its pages: tokens, flags and counts, read where the config says that they stand."""
+"""Reads tokens, flags and counts of pages at the paths that the config names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def token(value: Raw | None, path: Path, setting: str) -> Position | End:
 
 
 def flag(page: Page, path: Path, setting: str) -> bool:
-    """Whether the body says true.
+    """True if the body says true.
 
     Raises:
         ConfigError: It says neither true nor false.

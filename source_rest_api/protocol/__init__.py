@@ -1,1 +1,1 @@
-"""The Airbyte protocol: messages, catalog, schemas, spec and state file. Its writer alone touches stdout."""
+"""The Airbyte protocol: messages, catalog, schemas, spec and state file. Only its `Writer` writes to stdout."""

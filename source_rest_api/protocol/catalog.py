@@ -1,4 +1,4 @@
-"""The catalog that is offered, and the configured one that comes back."""
+"""The catalog that `discover` prints, and the configured catalog that `read` receives."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import msgspec
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from source_rest_api.config.endpoint import Endpoint
 
 
-class _StreamName(msgspec.Struct):
+class _Stream(msgspec.Struct):
     name: str
+    json_schema: Any = None
 
 
 class _Configured(msgspec.Struct):
-    stream: _StreamName
+    stream: _Stream
     sync_mode: Literal["full_refresh", "incremental"] = "full_refresh"
 
 
@@ -26,17 +29,19 @@ class _Catalog(msgspec.Struct):
 
 
 class ConfiguredStream(msgspec.Struct, frozen=True):
-    """A stream that the user chose. What else the catalog says is the destination's business."""
+    """A stream that the user selected. The rest of its catalog entry concerns only the destination."""
 
     name: str
     incremental: bool
+    json_schema: Mapping[str, Any] = {}
+    """The schema that the destination knows; empty if the catalog has none."""
 
 
 def load(value: Any) -> list[ConfiguredStream]:
-    """Read a configured catalog; unknown keys are ignored.
+    """Parses a configured catalog; unknown keys are ignored.
 
     Raises:
-        ConfigError: It is not one.
+        ConfigError: The value is not a configured catalog, or it names a stream twice.
     """
     try:
         catalog = msgspec.convert(value, _Catalog)
@@ -45,12 +50,20 @@ def load(value: Any) -> list[ConfiguredStream]:
     names = [configured.stream.name for configured in catalog.streams]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise ConfigError(f"The catalog holds a stream more than once: {', '.join(twice)}.")
-    return [ConfiguredStream(c.stream.name, c.sync_mode == "incremental") for c in catalog.streams]
+        raise ConfigError(f"The catalog contains a stream more than once: {', '.join(twice)}. Remove the duplicates.")
+    return [
+        ConfiguredStream(
+            configured.stream.name,
+            configured.sync_mode == "incremental",
+            configured.stream.json_schema if isinstance(configured.stream.json_schema, dict) else {},
+        )
+        for configured in catalog.streams
+    ]
 
 
 def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:
-    """The AirbyteStream that describes an endpoint."""
+    """Returns the AirbyteStream that describes an endpoint."""
+    endpoint = endpoint.spelled_by(json_schema)
     incremental = endpoint.incremental
     described: dict[str, Any] = {
         "name": endpoint.name,
@@ -60,8 +73,7 @@ def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:
     }
     if incremental:
         described["source_defined_cursor"] = True
-        field = incremental.cursor_field
-        described["default_cursor_field"] = [] if field is None else list(endpoint.reshaping.place(field) or ())
+        described["default_cursor_field"] = list(endpoint.cursor_place or ())
     if endpoint.primary_key:
         described["source_defined_primary_key"] = [list(path) for path in endpoint.primary_key]
     return described

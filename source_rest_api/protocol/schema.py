@@ -1,6 +1,6 @@
-"""JSON schemas from records: what a destination needs to know of a stream.
+"""Infers JSON schemas from sample records.
 
-Everything is nullable and nothing is required, because a sample cannot prove otherwise.
+Every field is nullable and none is required, because a sample cannot prove otherwise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
 _DECODER = msgspec.json.Decoder(float_hook=float)
-"""Only kinds of values count here, so a number beyond a float's range is a number as well."""
+"""Reads any number as a float: inference needs only the type, so values beyond a float's range are fine."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME = re.compile(
     rf"({_DATE.pattern})[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,9}})?(Z|z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?",
@@ -31,7 +31,7 @@ _LOCAL = {"format": "date-time", "airbyte_type": "timestamp_without_timezone"}
 
 
 def infer(records: Iterable[Raw]) -> dict[str, Any]:
-    """The schema of a stream's records."""
+    """Returns the schema that fits all given records."""
     shape = _Shape()
     for record in records:
         shape.observe(_DECODER.decode(record))
@@ -45,14 +45,14 @@ def infer(records: Iterable[Raw]) -> dict[str, Any]:
 
 
 def with_deletions(declared: dict[str, Any]) -> dict[str, Any]:
-    """The schema of records some of which tell that a row is gone."""
+    """Returns a schema with the deletion time added, for streams that emit delete records."""
     properties = {**declared["properties"], DELETED_AT: {"type": ["null", "string"], **_ZONED}}
     return {**declared, "properties": properties}
 
 
 @dataclass
 class _Shape:
-    """All that was seen at one place."""
+    """The types, formats, fields and items seen at one place in the records."""
 
     types: set[str] = field(default_factory=set)
     formats: set[str] = field(default_factory=set)
@@ -98,7 +98,10 @@ _FORMATS: dict[frozenset[str], dict[str, str]] = {
 
 
 def _format(text: str) -> str:
-    """What a text is, if every destination will agree: a date that exists, a time of day without leap second."""
+    """Returns the format of a text: `date`, `zoned`, `local` or `text`.
+
+    It counts as a date or time only if every destination accepts it: the date exists, and there is no leap second.
+    """
     if _is_date(text):
         return "date"
     time = _TIME.fullmatch(text)

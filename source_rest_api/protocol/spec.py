@@ -1,7 +1,7 @@
-"""The form that Airbyte shows for a config, made from the config's own models.
+"""Generates the form that Airbyte shows for a config from the config's own models.
 
-The rules of Airbyte's form: every `oneOf` branch is an object that shares a `const`, there are no free maps and no
-`$ref`, required fields come first, and fields stand in groups at the top only.
+Airbyte's form has rules. Every `oneOf` branch is an object with a `const` property of the same name. Free maps and
+`$ref` are not allowed. Required fields come first. Only top-level fields belong to groups.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ GROUPS = {
     "endpoints": ("Endpoints", ("endpoints", "endpoints_yaml")),
     "defaults": ("Defaults for all endpoints", ("headers", "params", "pagination")),
 }
-"""Group id: its title, and the fields that stand in it; all others are in the last group."""
+"""Title and fields of each group, by group ID; all other fields belong to the last group."""
 
-LAST_GROUP = ("limits", "Limits and patience")
+LAST_GROUP = ("limits", "Limits and retries")
 _ALWAYS_SHOWN = {"start_date", "endpoints", "endpoints_yaml"}
 _DROPPED = ("discriminator", "additionalProperties", "$defs")
 
 
 def specification(model: type[BaseModel], documentation_url: str) -> dict[str, Any]:
-    """The ConnectorSpecification for a config model."""
+    """Returns the ConnectorSpecification for a config model."""
     schema = model.model_json_schema(by_alias=True)
     form = _inlined(schema, schema.get("$defs", {}))
     form["$schema"] = "http://json-schema.org/draft-07/schema#"
@@ -42,7 +42,7 @@ def specification(model: type[BaseModel], documentation_url: str) -> dict[str, A
 
 
 def _group(form: dict[str, Any]) -> None:
-    """Put the many fields of the generic connector into groups; the small form of another does without."""
+    """Assigns the fields of the generic connector to groups; other connectors have a small form without groups."""
     groups = {name: group for group, (_, names) in GROUPS.items() for name in names}
     for name, field in form["properties"].items():
         field["group"] = groups.get(name, LAST_GROUP[0])
@@ -51,10 +51,10 @@ def _group(form: dict[str, Any]) -> None:
 
 
 def _inlined(schema: dict[str, Any], definitions: dict[str, Any], *, branch: bool = False) -> dict[str, Any]:
-    """A schema in the form's dialect: references resolved, unions of one kind with null reduced to it.
+    """Returns a schema in the form's dialect: references are resolved, and `X | null` becomes `X`.
 
-    A branch of a `oneOf` has its `type`, the const by which the form tells it, and always writes it. Elsewhere there
-    is nothing to tell, and the form does not show it.
+    A branch of a `oneOf` keeps its `type`: the form recognizes the branch by this `const` and always sends it.
+    Elsewhere the form does not show `type`.
     """
     if "$ref" in schema:
         definition = definitions[schema["$ref"].rpartition("/")[2]]
@@ -88,13 +88,13 @@ def _inlined(schema: dict[str, Any], definitions: dict[str, Any], *, branch: boo
 
 
 def _let_alone(field: dict[str, Any]) -> None:
-    """A group of fields that is not required demands none: the form would not be sent without them."""
+    """Drops `required` from an optional object; otherwise the form cannot be submitted without its fields."""
     if field.get("type") == "object":
         field.pop("required", None)
 
 
 def _order(schema: dict[str, Any], *, branch: bool) -> None:
-    """Put the required fields of an object first."""
+    """Moves the required fields of an object to the front."""
     fields = {name: field for name, field in schema["properties"].items() if "const" not in field}
     required = [name for name in fields if name in schema.get("required", [])]
     if branch:

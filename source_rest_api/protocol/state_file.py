@@ -1,4 +1,4 @@
-"""The state file of a sync: the states of its streams."""
+"""The state file of a sync: one state for each stream."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats.excerpt import excerpt
 
 
 class _Descriptor(msgspec.Struct):
@@ -23,12 +24,12 @@ class _State(msgspec.Struct):
 
 
 def load(value: Any) -> dict[str, dict[str, Any]]:
-    """Each stream's state, from a list of AirbyteStateMessages of type STREAM; the last of a stream counts.
+    """Returns each stream's state from a list of AirbyteStateMessages of type STREAM; the last one of a stream counts.
 
-    Messages as they were printed (`{"type": "STATE", "state": {...}}`), one or many, are read as well.
+    Also accepts one or many messages as printed: `{"type": "STATE", "state": {...}}`.
 
     Raises:
-        ConfigError: It is none of these.
+        ConfigError: The value is none of these.
     """
     messages = value if isinstance(value, list) else [value] if value else []
     states: dict[str, dict[str, Any]] = {}
@@ -37,7 +38,7 @@ def load(value: Any) -> dict[str, dict[str, Any]]:
         try:
             stream = msgspec.convert(inner, _State).stream
         except msgspec.ValidationError as error:
-            shown = msgspec.json.encode(inner, enc_hook=str)[:200].decode("utf-8", "replace")
+            shown = excerpt(msgspec.json.encode(inner, enc_hook=str))
             raise ConfigError(
                 f"The state {shown} is not an Airbyte stream state ({error}). Give a list of "
                 '`{"type": "STREAM", "stream": {"stream_descriptor": {"name": …}, "stream_state": …}}`.'

@@ -115,8 +115,7 @@ def _moment(value: Raw, text: str) -> datetime:
         try:
             return datetimes.parse(text)
         except ValueError:
-            moment = parsedate_to_datetime(text)  # RFC 5322
-            return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+            return datetimes.aware(parsedate_to_datetime(text))  # RFC 5322
     except (OverflowError, ValueError):
         raise UncastError from None
 

@@ -1,4 +1,4 @@
-"""What an endpoint does to its records, compiled once: which it keeps, and what they become.
+"""The filters and transformations of an endpoint, compiled once.
 
 The order is fixed: `filter`, `remove_fields`, `rename_fields`, `flatten`, `snake_case`, `include_from_parent`,
 `add_fields`, `cast`, `filter_after`. Templates read the record as the API sent it, `filter_after` as it is emitted.
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
     from msgspec import Raw
 
-    from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.read_stats import ReadStats
+    from source_rest_api.records.options import RecordOptions
 
 _LOG = logging.getLogger("airbyte.source_rest_api.records.changes")
 
@@ -33,22 +33,23 @@ class RecordChanges:
     """Changes the records of one stream.
 
     Args:
-        endpoint: What it asks for.
-        ledger: Where it is counted what was left out and what could not be cast.
+        stream: Its name.
+        options: What it asks for.
+        stats: Where it is counted what was left out and what could not be cast.
     """
 
-    def __init__(self, endpoint: Endpoint, ledger: ReadStats) -> None:
-        self._stream = endpoint.name
-        self._ledger = ledger
-        self._reshape = endpoint.reshaping.apply if endpoint.reshaping else None
-        self._added = [(tuple(name.split(".")), _filled(given)) for name, given in endpoint.add_fields.items()]
-        self._casts = Casts(endpoint.cast, endpoint.json_schema if endpoint.cast_all else None, self._uncast)
+    def __init__(self, stream: str, options: RecordOptions, stats: ReadStats) -> None:
+        self._stream = stream
+        self._stats = stats
+        self._reshape = options.reshaping.apply if options.reshaping else None
+        self._added = [(tuple(name.split(".")), _filled(given)) for name, given in options.add_fields.items()]
+        self._casts = Casts(options.cast, options.schema, self._uncast)
         self._told: set[str] = set()
-        self._filter = None if endpoint.filter is None else RecordTemplate(endpoint.filter)
-        self._filter_after = None if endpoint.filter_after is None else RecordTemplate(endpoint.filter_after)
-        texts = [text for text in (endpoint.filter, *endpoint.add_fields.values()) if isinstance(text, str)]
+        self._filter = None if options.filter is None else RecordTemplate(options.filter)
+        self._filter_after = None if options.filter_after is None else RecordTemplate(options.filter_after)
+        texts = [text for text in (options.filter, *options.add_fields.values()) if isinstance(text, str)]
         self._peek = record_templates.peeker(texts)
-        self._peek_after = record_templates.peeker([endpoint.filter_after or ""])
+        self._peek_after = record_templates.peeker([options.filter_after or ""])
         self._unseen = set(record_templates.fields(texts) or ())
 
     def apply(
@@ -68,7 +69,7 @@ class RecordChanges:
             self._warn_of_unseen(records)
         surroundings = RecordContext(names)
         emitted = [new for record in records if (new := self._changed(record, surroundings, copy)) is not None]
-        self._ledger.add(left_out=len(records) - len(emitted))
+        self._stats.add(left_out=len(records) - len(emitted))
         return emitted
 
     def _changed(self, record: Raw, surroundings: RecordContext, copy: Callable[[Raw], Raw] | None) -> Raw | None:
@@ -96,7 +97,7 @@ class RecordChanges:
         return emitted
 
     def _uncast(self, path: str, kind: str, value: Raw) -> None:
-        self._ledger.add(uncast=1)
+        self._stats.add(uncast=1)
         if path not in self._told:
             self._told.add(path)
             _LOG.warning(
@@ -124,5 +125,5 @@ class RecordChanges:
 
 
 def _filled(given: Any) -> Callable[[Context], Any]:
-    """What gives the value of an added field."""
+    """Returns the function that computes an added field."""
     return RecordTemplate(given).value if isinstance(given, str) else lambda _: given

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-import msgspec
-from msgspec import Raw
-
-from source_rest_api.errors import TOO_DEEP, ConfigError
-from source_rest_api.formats.raw_json import parse
-from source_rest_api.http.response import describe, unreadable, utf8
+from source_rest_api.http.response import utf8
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msgspec import Raw
+
     from source_rest_api.http.response import Response
+
+
+class StreamedDecoder(Protocol):
+    """A format that is read while it arrives, as a read sees it; `WholeBody` is the base of all others."""
+
+    @property
+    def type(self) -> str:
+        """The format, as the config names it."""
+
+    @property
+    def selects(self) -> bool:
+        """True if records are selected from what is decoded."""
+
+    def pages(self, response: Response) -> Iterator[list[Raw]]:
+        """The records of a body, in parts."""
 
 
 class WholeBody(Model):
     """A format whose bodies are one value each, which is read as JSON."""
 
     selects: ClassVar[bool] = True
-    """Whether records are selected from what is decoded."""
+    """True if records are selected from what is decoded."""
 
     def text(self, response: Response) -> bytes:
         """The body's value as JSON in UTF-8.
@@ -38,16 +52,7 @@ class WholeBody(Model):
             BrokenAnswerError: The body is cut, is not in this format, or is not text in its own charset.
             ConfigError: It is a page for people, which asks for a login, or nested too deeply.
         """
-        return self.parsed(self.text(response), response)
-
-    def parsed(self, text: bytes, response: Response) -> Raw:
-        """As `decode`, of what `text` gave."""
-        try:
-            return parse(text)
-        except msgspec.DecodeError as error:
-            raise unreadable(response, "JSON", str(error)) from None
-        except RecursionError:
-            raise ConfigError(f"{TOO_DEEP} ({describe(response)}).") from None
+        return response.json(self.text(response))
 
 
 class Json(WholeBody):

@@ -1,4 +1,4 @@
-"""What stands around the records of a body: opened in one typed pass, compiled once per stream.
+"""The envelope around the records of a body, opened in one typed pass that is compiled once per stream.
 
 The pass checks the syntax of the whole body, cuts the records out and reads what paging asks for. What it does not
 understand is left to the general way, the decoder and the record selector, which also say what is wrong.
@@ -12,7 +12,9 @@ import msgspec
 from msgspec import Raw
 
 from source_rest_api.formats import raw_json
-from source_rest_api.records.selectors import ERROR_KEYS, WHOLE_BODY
+from source_rest_api.records import error_object
+from source_rest_api.records.list_shape import ListShape
+from source_rest_api.records.selectors import WHOLE_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -47,8 +49,9 @@ class Envelope:
         self._decoder = decoder
         self._selector = selector
         self._cutter = None
+        where = selector.records_path or WHOLE_BODY
+        self._shape = ListShape(where if selector.is_plain and where != WHOLE_BODY else ())
         if selector.is_plain:
-            where = selector.records_path or WHOLE_BODY
             self._cutter = _Cutter(() if where == WHOLE_BODY else where, paths)
 
     def open(self, response: Response) -> OpenedBody:
@@ -61,11 +64,15 @@ class Envelope:
         text = self._decoder.text(response)
         cut = None if self._cutter is None else self._cutter.cut(text)
         if cut is None:
-            root = self._decoder.parsed(text, response)
+            root = response.json(text)
+            if self._shape.is_empty_list(root):
+                return OpenedBody(root, [])
             return OpenedBody(root, self._selector.select(root, accepted=response.is_accepted))
         if not response.is_accepted:
             self._selector.refuse_error(cut.opened)
-        return OpenedBody(Raw(text.strip()), self._selector.only_objects(cut.records), cut.known)
+        records = self._selector.only_objects(cut.records)
+        self._shape.check_list(text, records)
+        return OpenedBody(Raw(text.strip()), records, cut.known)
 
 
 class _Cut(NamedTuple):
@@ -88,7 +95,7 @@ class _Cutter:
         self._ambiguous = [
             (*where[:level], key) for level in range(len(where)) for key in raw_json.spellings(where[level:])[1:]
         ]
-        self._decode = msgspec.json.Decoder(_kind(where, self._paths, ERROR_KEYS)).decode
+        self._decode = msgspec.json.Decoder(_kind(where, self._paths, error_object.KEYS)).decode
 
     def cut(self, text: bytes) -> _Cut | None:
         """The records and what else was found; None if the body is not as was expected."""
@@ -103,7 +110,7 @@ class _Cutter:
 
 
 def _overlap(path: Path, where: Path) -> bool:
-    """Whether one leads through the other."""
+    """True if one leads through the other."""
     return all(key == other for key, other in zip(".".join(path).split("."), ".".join(where).split("."), strict=False))
 
 

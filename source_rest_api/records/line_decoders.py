@@ -37,7 +37,7 @@ def _one_character(value: str) -> str:
 
 
 class _Lines(Model):
-    """What formats of lines have in common."""
+    """Base of the formats whose records are lines."""
 
     encoding: Annotated[str, AfterValidator(known_charset)] | None = None
     """Charset of the text. By default what its byte order mark or the content type says, else UTF-8."""
@@ -103,11 +103,11 @@ class Csv(_Lines):
 
     type: Literal["csv"] = "csv"
     delimiter: Annotated[str, AfterValidator(_one_character)] = ","
-    """What stands between values: `;`, or `\\t` for a tab."""
+    """Delimiter between values: `;`, or `\\t` for a tab."""
     quote: Annotated[str, AfterValidator(_one_character)] = '"'
-    """What stands around values that hold a delimiter; doubled, it stands for itself."""
+    """Quote character around values that contain a delimiter. Inside a quoted value it is doubled."""
     header: bool = True
-    """Whether the first row holds the names of the columns."""
+    """True if the first row holds the names of the columns."""
     columns: list[str] = []  # noqa: RUF012 -- pydantic copies defaults
     """Names of the columns, in place of those of the first row."""
 

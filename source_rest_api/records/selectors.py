@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from struct import Struct
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
 
-from source_rest_api.errors import ConfigError, RateLimitedError
+from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
-from source_rest_api.http import rate_limits
 from source_rest_api.model import Model, Path, Paths
-from source_rest_api.records import shapes
+from source_rest_api.records import error_object, shapes
 from source_rest_api.records.shapes import Explode
 
 if TYPE_CHECKING:
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from source_rest_api.formats.raw_json import Opened
 
 WHOLE_BODY = ("$",)
-ERROR_KEYS = ("error", "errors")
+_OF_RECORDS = re.compile(
+    r"(?i)(.*_)?u?u?id|name|title|slug|(created|updated|modified)(_?(at|on|time))?|schema_?version"
+)
+_AROUND_RECORDS = re.compile(
+    r"(?i)_?(meta|metadata|response_?metadata|links?|paging|pagination|page(_?info)?|cursors?|info|status|summary|included|"
+    r"query|request|params|filters?|sort|context|embedded|errors?|response|header|result_?info)"
+)
 _first = Struct("c").unpack_from
 """The first character of a buffer, as a tuple: the fastest way to it."""
 _BRACE = {(b"{",)}
@@ -50,7 +56,7 @@ class RecordSelector(Model):
 
         Args:
             root: The body.
-            accepted: Whether an error object in it is none.
+            accepted: True if an error object in it is none.
 
         Raises:
             ConfigError: There is no such path, it does not lead to objects, or the API answered with an error
@@ -60,7 +66,7 @@ class RecordSelector(Model):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the records are an array as it stands, at one path or the body itself."""
+        """True if the records are an array as it stands, at one path or the body itself."""
         several = self.records_paths or raw_json.WILDCARD in (self.records_path or ())
         return not (several or self.records_key_field or self.columns_path or self.explode or self.wrap_scalars_as)
 
@@ -79,7 +85,7 @@ class RecordSelector(Model):
         )
 
     def _shaped(self, root: Raw, found: list[Raw]) -> list[Raw]:
-        """What the path leads to, as objects."""
+        """Returns the values at the path as objects."""
         if self.columns_path is not None:
             names = shapes.columns(root, self.columns_path)
             found = [shapes.row(values, names, index) for index, values in enumerate(found)]
@@ -145,46 +151,37 @@ class RecordSelector(Model):
         )
 
     def refuse_error(self, fields: Opened) -> None:
-        """An error object with status 200 is an error, whatever stands beside it.
-
-        Raises:
-            RateLimitedError: It speaks of a rate limit.
-            ConfigError: It is another.
-        """
-        for key in ERROR_KEYS:
-            value = fields.get(key)
-            if isinstance(value, Raw) and not raw_json.is_nothing(value) and not self._is_own(key):
-                said = bytes(value)[:200].decode("utf-8", "replace")
-                limited = rate_limits.named_in(said)
-                kind = RateLimitedError if limited else ConfigError
-                raise kind(
-                    f"The API answered with an error although the status is a success: `{key}` is {said}."
-                    + ("" if limited else " If it is none, say so in `errors`, with `action: accept`.")
-                )
-
-    def _is_own(self, key: str) -> bool:
-        """Whether records are below a key of the body."""
-        return any(path[0] == key for path in self._paths)
+        """Refuses a body that holds an error in spite of its success status; see `error_object.refuse`."""
+        own = [path[0] for path in self._paths]
+        error_object.refuse(fields, own, is_record=self._paths == (WHOLE_BODY,))
 
 
 def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:
     """Without `records_path`: the only array of objects at the top; with `columns_path`, the only one of arrays.
 
     An empty array may be the records of a page that has none. So beside it another array is not taken for them, and
-    it counts only where nothing else could hold the records.
+    it counts only where nothing else could hold the records and the body does not look like one record itself.
     """
     arrays = [
         raw_json.items(v)
         for name, v in fields.items()
-        if raw_json.kind(v) == "array" and name not in ERROR_KEYS and (name,) != rows
+        if raw_json.kind(v) == "array" and name not in error_object.ERRORS and (name,) != rows
     ]
     wanted = "object" if rows is None else "array"
     possible = [items for items in arrays if not items or raw_json.kind(items[0]) == wanted]
     if len(possible) == 1 and possible[0]:
         return possible[0]
-    if possible and not any(arrays) and not _has_nested_records(fields):
+    if possible and not any(arrays) and not _has_nested_records(fields) and not _is_like_a_record(fields):
         return []
     raise ConfigError(f"It is not clear where the records are: {_shape(root)}. Set `records_path`.")
+
+
+def _is_like_a_record(fields: dict[str, Raw]) -> bool:
+    """True if a body is more like one record than like what stands around records: it has an id or objects of data."""
+    return any(
+        _OF_RECORDS.fullmatch(name) or (raw_json.fields(value) and not _AROUND_RECORDS.fullmatch(name))
+        for name, value in fields.items()
+    )
 
 
 def _has_nested_records(fields: dict[str, Raw]) -> bool:
@@ -196,11 +193,11 @@ def _has_nested_records(fields: dict[str, Raw]) -> bool:
 
 
 def _left_out(root: Raw, path: Path) -> bool:
-    """Whether the value at the path is absent or null, and nothing that could hold records stands on the way to it."""
+    """True if the value at the path is absent or null, and nothing that could hold records stands on the way to it."""
     for length, key in enumerate(path):
         holder = raw_json.find(root, path[:length])
         what = "null" if holder is None else raw_json.kind(holder)
-        by_index = what == "array" and key.lstrip("-").isdecimal()
+        by_index = what == "array" and raw_json.is_index(key)
         if what not in {"object", "null"} and not by_index and not (holder is not None and raw_json.is_nothing(holder)):
             return False
     value = raw_json.find(root, path)
@@ -208,7 +205,7 @@ def _left_out(root: Raw, path: Path) -> bool:
 
 
 def _shape(root: Raw) -> str:
-    """What was seen, for an error: the keys, with the kinds of their values."""
+    """Describes a body in an error: its keys, with the types of their values."""
     fields = raw_json.fields(root)
     if not fields:
         return f"the answer is {_named(root)}"

@@ -8,13 +8,15 @@ import msgspec
 from msgspec import Raw
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import raw_json
+from source_rest_api.formats import paging_names, raw_json
 from source_rest_api.model import Model, NamedPaths, Path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _SCALARS = frozenset({"string", "number", "boolean", "null"})
+_RECORD_FLAGS = frozenset({"completed", "complete", "done", "finished", "ended"})
+"""Flags that are data where they stand in the record itself, beside its fields."""
 _encode = msgspec.json.encode
 
 
@@ -22,7 +24,7 @@ class Explode(Model):
     """Makes a record of each item of an array inside the records, with fields of the record around it."""
 
     path: Path
-    """Where a record has the array, such as `lines`; `*` stands for every item or field."""
+    """Path of the array in a record, such as `lines`; `*` stands for every item or field."""
     keep: NamedPaths = {}  # noqa: RUF012 -- pydantic copies defaults
     """Fields to add to each item: their name, and the field of the record around it."""
 
@@ -30,11 +32,12 @@ class Explode(Model):
         """The items of one record's arrays, as they came.
 
         Raises:
-            ConfigError: The record has no such array.
+            ConfigError: The record has no such array, or only a part of it.
         """
-        for _, value in raw_json.matches(record, self.path):
+        for path, value in raw_json.matches(record, self.path):
             kind = None if value is None else raw_json.kind(value)
             if value is not None and kind == "array":
+                self._refuse_cut(record, path)
                 yield from raw_json.items(value)
             elif value is not None and kind == "object":
                 yield value
@@ -43,6 +46,17 @@ class Explode(Model):
                     f"`explode.path: {'.'.join(self.path)}` finds {kind or 'nothing'} in a record where an array was "
                     "expected. Correct it, or set `allow_missing_records` if some records have none."
                 )
+
+    def _refuse_cut(self, record: Raw, path: Path) -> None:
+        """Refuses a list beside a sign that the API has cut it, such as `has_more: true`."""
+        holder = raw_json.find(record, path[:-1])
+        sign = None if holder is None else paging_names.more_in(raw_json.fields(holder))
+        if sign is not None and (path[:-1] or sign not in _RECORD_FLAGS):
+            where = ".".join((*path[:-1], sign))
+            raise ConfigError(
+                f"A record has only a part of the list `{'.'.join(path)}`: `{where}` says that there is more. Read the "
+                "list as a stream of its own, below the stream of these records, with its URL as `path`."
+            )
 
     def kept(self, record: Raw) -> dict[str, Raw]:
         """The fields of the record that its items get; null where it does not have them."""

@@ -1,4 +1,4 @@
-"""What becomes of a record that is too large for the platform: its largest fields are null, and it says so."""
+"""Cuts records that are too large for the platform: their largest fields become null, and `meta.changes` names them."""
 
 from __future__ import annotations
 

@@ -47,9 +47,9 @@ class Flatten(Model):
     paths: Annotated[Paths, AfterValidator(_ends_in_a_name)] = ()
     """The objects to flatten, such as `attributes`; by default all. What is in arrays stays."""
     separator: str = "_"
-    """What stands between the names."""
+    """Separator between the names."""
     prefix: bool = True
-    """Whether the names begin with that of the object; without it `owner.login` becomes `login`."""
+    """True if the names begin with that of the object; without it `owner.login` becomes `login`."""
     depth: PositiveInt | None = None
     """How many levels to flatten; by default all."""
 
@@ -94,7 +94,7 @@ def _flatten(value: object) -> object:
 
 
 FlattenOption: TypeAlias = Annotated[Flatten | None, BeforeValidator(_flatten)]
-"""What to flatten; `true` is everything."""
+"""The objects to flatten; `true` flattens all of them."""
 
 
 class Reshaping(Model):
@@ -123,7 +123,7 @@ class Reshaping(Model):
         return _in_snake_case(record) if self.snake_case else record
 
     def place(self, path: Path) -> Path | None:
-        """Where a field of the record stands after it; None if it is taken away."""
+        """Returns the new place of a field; None if the field is removed."""
         mark = object()
         record: Any = mark
         for key in reversed(path):

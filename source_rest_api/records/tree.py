@@ -14,7 +14,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from source_rest_api.model import Path
 
@@ -36,10 +36,26 @@ def raw(value: Any) -> Raw:
     return value if isinstance(value, Raw) else Raw(encode(value))
 
 
-def places(holder: Any, path: Path) -> Iterator[tuple[Any, Any]]:
-    """Where a path leads: each time the object or array, and the key or index in it; opened on the way.
+def find(value: Any, path: Sequence[str], absent: Any = None) -> Any:
+    """The value at a path of an opened or decoded value, as `raw_json.find` finds it in one that is undecoded.
 
-    Keys are found as `raw_json.find` finds them; `*` is every field or item. What is absent is left out.
+    Returns:
+        `absent` if there is no such key; None if the path stops at a null, or at the end of an array.
+    """
+    while path:
+        found = raw_json.step(value, path)
+        if found is None:
+            ends = value is None or (isinstance(value, list) and raw_json.is_index(path[0]))
+            return None if ends else absent
+        key, path = found
+        value = opened(value[key])
+    return value
+
+
+def places(holder: Any, path: Path) -> Iterator[tuple[Any, Any]]:
+    """The ends of a path: each time the object or array, and the key or index in it; opened on the way.
+
+    A path is followed as `find` follows it; `*` is every field or item. What is absent is left out.
     """
     for key, rest in _keys(holder, path):
         if not rest:
@@ -52,28 +68,25 @@ def places(holder: Any, path: Path) -> Iterator[tuple[Any, Any]]:
 def _keys(holder: Any, path: Path) -> Iterator[tuple[Any, Path]]:
     if path[0] == raw_json.WILDCARD and isinstance(holder, dict | list):
         yield from ((key, path[1:]) for key in (list(holder) if isinstance(holder, dict) else range(len(holder))))
-    elif isinstance(holder, dict):
-        for length in range(len(path), 0, -1):
-            key = ".".join(path[:length])
-            if key in holder:
-                yield key, path[length:]
-                return
-    elif isinstance(holder, list) and path[0].lstrip("-").isdecimal() and -len(holder) <= int(path[0]) < len(holder):
-        yield int(path[0]), path[1:]
+    elif (found := raw_json.step(holder, path)) is not None:
+        yield found[0], tuple(found[1])
 
 
 def put(record: dict[str, Any], path: Path, value: Any, setting: str) -> None:
-    """Set the field at a path; objects on the way that are absent or null are made.
+    """Set the value at a path, where `find` finds it; objects on the way that are absent or null are made.
 
     Raises:
         ConfigError: On the way stands something else.
     """
-    for key in path[:-1]:
-        inner = opened(record.get(key))
+    holder: Any = record
+    key, rest = raw_json.step(holder, path) or (path[0], path[1:])
+    while rest:
+        inner = opened(holder.get(key) if isinstance(holder, dict) else holder[key])
         if inner is None or (isinstance(inner, Raw) and raw_json.kind(inner) == "null"):
             inner = {}
-        if not isinstance(inner, dict):
+        holder[key] = inner
+        found = raw_json.step(inner, rest)
+        if found is None and not isinstance(inner, dict):
             raise ConfigError(f"`{setting}` has no place for `{'.'.join(path)}`: `{key}` is no object in a record.")
-        record[key] = inner
-        record = inner
-    record[path[-1]] = value
+        holder, (key, rest) = inner, found or (rest[0], rest[1:])
+    holder[key] = value

@@ -45,7 +45,7 @@ class Zip(Model):
 
     @property
     def selects(self) -> bool:
-        """Whether records are selected from what is decoded."""
+        """True if records are selected from what is decoded."""
         return self.decoder.selects
 
     def pages(self, response: Response, select: Callable[[Raw], list[Raw]]) -> Iterator[list[Raw]]:

@@ -31,11 +31,11 @@ class Checkpoint:
         self.records += records
 
     def due(self, now: float) -> bool:
-        """Whether it is time for the next."""
+        """True if it is time for the next."""
         return now >= self._next
 
     def repeats(self, state: dict[str, Any]) -> bool:
-        """Whether it says what the last one said."""
+        """True if it says what the last one said."""
         return state == self._last
 
     def taken(self, state: dict[str, Any], now: float) -> None:

@@ -1,4 +1,4 @@
-"""What a read of one stream has delivered, and the state that says so.
+"""The progress of one stream: what has been delivered, and the state for it.
 
 Only what has passed on to the writer is noted here, in the order in which it passed. So a state covers exactly the
 records before it.
@@ -8,20 +8,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from source_rest_api.formats import datetimes
+from source_rest_api.formats import datetimes, digests
 from source_rest_api.state import state
-from source_rest_api.state.state import Reading, SliceState, StreamState
-from source_rest_api.streams import slice_checks as boundaries
+from source_rest_api.state.state import Reading, RowsState, SliceState, StreamState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from source_rest_api.cursors.cursors import Cursor, CursorValue
-    from source_rest_api.deletions.known_rows import KnownRows
-    from source_rest_api.streams.batch import PageProgress, Planned
+    from source_rest_api.state.progress_events import PageProgress, Planned
+
+
+class KnownRows(Protocol):
+    """The rows that the destination has, where deleted ones are reported; `deletions.known_rows` keeps them."""
+
+    @property
+    def changed(self) -> bool:
+        """True if something has changed since the last `dump`."""
+
+    def deliver(self, keys: Sequence[bytes], newest: CursorValue | None) -> None:
+        """Note the keys of delivered rows, and the largest cursor value among them."""
+
+    def close(self) -> None:
+        """Note that the stream came to its end."""
+
+    def dump(self) -> RowsState | None:
+        """Returns the rows for the state."""
 
 
 @dataclass
@@ -39,9 +54,9 @@ class Progress:
     Args:
         saved: The state of the last sync; it is moved on.
         cursor: The stream's cursor, if the sync is incremental.
-        of: Digest of what positions depend on.
+        fingerprint: Digest of what positions depend on.
         began: When the read began.
-        inventory: The rows that the destination has, if deleted ones are to be told.
+        known_rows: The rows that the destination has, if deleted ones are to be reported.
 
     Attributes:
         earlier: What earlier runs of the same sync delivered, by partition.
@@ -51,17 +66,17 @@ class Progress:
         self,
         saved: StreamState,
         cursor: Cursor | None,
-        of: str,
+        fingerprint: str,
         began: datetime,
-        inventory: KnownRows | None = None,
+        known_rows: KnownRows | None = None,
     ) -> None:
         self._state = saved
         self._cursor = cursor
-        self.inventory = inventory
+        self._known_rows = known_rows
         mode = "full_refresh" if cursor is None else "incremental"
         before = saved.reading
-        if before is None or (before.mode, before.of) != (mode, of):
-            before = Reading(mode, of, datetimes.write(began))
+        if before is None or (before.mode, before.of) != (mode, fingerprint):
+            before = Reading(mode, fingerprint, datetimes.write(began))
         self._reading = before
         self._done = set(before.done)
         self._began = min(began, datetimes.parse(before.began_at))
@@ -79,12 +94,12 @@ class Progress:
 
     @property
     def changed(self) -> bool:
-        """Whether something has moved since the last `dump`."""
-        return self._changed or (self.inventory is not None and self.inventory.changed)
+        """True if something has moved since the last `dump`."""
+        return self._changed or (self._known_rows is not None and self._known_rows.changed)
 
     def is_done(self, partition: str) -> bool:
-        """Whether an earlier run of this full refresh has read the partition."""
-        return partition in self._done or state.digest(partition) in self._done
+        """True if an earlier run of this full refresh has read the partition."""
+        return partition in self._done or digests.digest(partition) in self._done
 
     def saved(self, partition: str) -> CursorValue | None:
         """The cursor of a partition."""
@@ -98,21 +113,21 @@ class Progress:
     def plan(self, planned: Planned) -> None:
         """Note how many slices a partition has."""
         self._partition(planned.partition).planned = planned.slices
-        self._met.add(state.digest(planned.partition))
+        self._met.add(digests.digest(planned.partition))
         self._finish(planned.partition)
 
     def advance(self, moved: PageProgress) -> None:
         """Note what has been delivered."""
         partition = self._partition(moved.partition)
         self._observe(partition, moved)
-        if self.inventory is not None:
-            self.inventory.deliver(moved.keys, moved.newest)
+        if self._known_rows is not None:
+            self._known_rows.deliver(moved.keys, moved.newest)
         key = (moved.partition, None if moved.interval.start is None else moved.interval.start.text)
         entry = self._slices.get(key) or self._entry(moved)
         if moved.done:
             entry = self._entry(moved, done=True, newest=_newer(self._cursor, entry.newest, moved.newest))
             partition.done += 1
-        elif moved.ordered and moved.newest is not None and moved.interval.start is not None:
+        elif self._splits(moved):
             self._split(moved, entry, key)
             return
         elif moved.bookmark is not None:
@@ -125,13 +140,18 @@ class Progress:
         self._changed = True
         self._finish(moved.partition)
 
+    def _splits(self, moved: PageProgress) -> bool:
+        """True if records come in order, so that all up to the newest one is done. A full refresh has no cursor."""
+        known = moved.newest is not None and moved.interval.start is not None
+        return self._cursor is not None and moved.ordered and known
+
     def complete(self, now: datetime) -> None:
         """Note that the stream came to its end: partitions that it did not meet are missing."""
         self._slices.clear()
         self._done.clear()
         self._state.forget(self._met, now)
-        if self.inventory is not None:
-            self.inventory.close()
+        if self._known_rows is not None:
+            self._known_rows.close()
         if self._cursor is None:
             self.stamp(now)
         self._changed = True
@@ -148,7 +168,7 @@ class Progress:
         if slices or self._done:
             self._reading.slices, self._reading.done = slices, sorted(self._done)
             self._state.reading = self._reading
-        self._state.rows = None if self.inventory is None else self.inventory.dump()
+        self._state.rows = None if self._known_rows is None else self._known_rows.dump()
         dumped = self._state.dump()
         self._state.reading = None
         return dumped
@@ -171,7 +191,7 @@ class Progress:
             partition.boundary = set()
         if partition.boundary is not None:
             partition.boundary.update(moved.boundary)
-            if len(partition.boundary) > boundaries.LARGEST:
+            if len(partition.boundary) > state.LARGEST:
                 partition.boundary = None
 
     def _split(self, moved: PageProgress, before: SliceState, key: tuple[str, str | None]) -> None:
@@ -193,7 +213,7 @@ class Progress:
             return
         entries = [entry for (owner, _), entry in self._slices.items() if owner == key]
         if self._cursor is None:
-            self._done.add(key if len(self._done) < state.READABLE else state.digest(key))
+            self._done.add(key if len(self._done) < state.READABLE else digests.digest(key))
         else:
             self._move(key, partition, entries)
         for entry in entries:
@@ -217,7 +237,7 @@ class Progress:
             self.future, boundary = newest, set()
         if before is not None and cursor.later(before, clamped) is before and clamped.value != before.value:
             return
-        self._state.set(key, clamped.text, sorted(boundary or ()) if len(boundary or ()) <= boundaries.LARGEST else [])
+        self._state.set(key, clamped.text, sorted(boundary or ()) if len(boundary or ()) <= state.LARGEST else [])
 
     def _merged(self) -> Iterator[SliceState]:
         """The slices, with neighbours that are done as one."""

@@ -1,4 +1,4 @@
-r"""What the last sync reached, as it stands in STATE messages.
+r"""The state of a stream, as it stands in STATE messages.
 
 {"version": 2, "cursor": "2024-06-01T00:00:00Z"}                        a stream read once
 {"version": 2, "cursors": {"{\"repos.name\":\"a\"}": "2024-..."}}       ... once for each parent record
@@ -12,9 +12,7 @@ keys of all rows, where deleted ones are to be told.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from datetime import timedelta
-from hashlib import blake2b
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,8 @@ import msgspec
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
+from source_rest_api.formats.digests import digest
+from source_rest_api.formats.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ class SliceState(msgspec.Struct, omit_defaults=True):
 
 
 class Reading(msgspec.Struct, omit_defaults=True):
-    """What an unfinished sync has delivered."""
+    """The progress of an unfinished sync."""
 
     mode: str
     """The sync mode: `incremental` or `full_refresh`."""
@@ -115,6 +115,14 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         inner = (text for entry in entries for text in (entry.start, entry.end, entry.newest))
         yield from (text for text in (self.cursor, *self.cursors.values(), *inner) if text is not None)
 
+    def moments(self) -> Iterator[str]:
+        """All moments that the connector wrote."""
+        yield from self.missing.values()
+        if self.reading is not None:
+            yield self.reading.began_at
+        if self.rows is not None:
+            yield self.rows.swept_at
+
     def known(self, partition: str) -> list[str]:
         """Digests of the records at a partition's cursor."""
         if not partition:
@@ -168,12 +176,6 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         return builtins
 
 
-def digest(text: str | bytes) -> str:
-    """A short name for a long text: 64 bits, as `#` and 11 characters."""
-    raw = text if isinstance(text, bytes) else text.encode()
-    return "#" + urlsafe_b64encode(blake2b(raw, digest_size=8).digest()).decode().rstrip("=")
-
-
 def short(name: str) -> str:
     """The digest of a partition's name, if it is not one already."""
     return name if name.startswith("#") else digest(name)
@@ -203,6 +205,8 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
             raise ValueError("it has no `version`")  # noqa: TRY301 -- told with the other reasons
         with _LEARNING:
             state = msgspec.convert(value, StreamState)
+        for moment in state.moments():
+            datetimes.parse(moment)
     except (msgspec.ValidationError, ValueError) as error:
         raise foreign(stream, value, str(error)) from None
     state.version = VERSION
@@ -211,7 +215,11 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
 
 def foreign(stream: str, value: object, reason: str) -> ConfigError:
     """The error for a state that cannot be used."""
-    shown = msgspec.json.encode(value, enc_hook=str)[:200].decode("utf-8", "replace")
+    shown = excerpt(msgspec.json.encode(value, enc_hook=str))
     return ConfigError(
         f"Stream {stream}: the state {shown} is not one of this connector ({reason}). Reset the stream, or correct it."
     )
+
+
+LARGEST = 1000
+"""Records with one cursor value whose digests are kept. If there are more, all of them are delivered again."""

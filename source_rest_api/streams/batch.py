@@ -1,77 +1,17 @@
-"""What the reader of a slice hands on: records, and what they move."""
+"""Batches: the records that the reader of a slice hands on, with the progress they make."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Mapping
 
     from msgspec import Raw
 
-    from source_rest_api.cursors.cursors import CursorValue, Slice
-    from source_rest_api.pagination.page import Position
-
-
-class Bookmark(Struct, frozen=True):
-    """Where to go on inside a slice."""
-
-    at: Position
-    page: int
-    records: int
-    anchor: str | None = None
-
-
-class PageProgress(Struct, frozen=True):
-    """What one page of a slice moves."""
-
-    partition: str
-    interval: Slice
-    done: bool = False
-    bookmark: Bookmark | None = None
-    """None if nothing that may be kept tells where to go on."""
-    newest: CursorValue | None = None
-    """The page's largest cursor value."""
-    boundary: tuple[str, ...] = ()
-    """Digests of the page's records that have it."""
-    ordered: bool = False
-    """Whether everything up to `newest` has been delivered."""
-    keys: Sequence[bytes] = ()
-    """Keys of the records, where `deletions` follows them."""
-
-
-class Planned(Struct, frozen=True):
-    """A partition has this many slices."""
-
-    partition: str
-    slices: int
-
-
-class Swept(Struct, frozen=True):
-    """Rows that a sweep met."""
-
-    keys: Sequence[bytes]
-
-    @property
-    def size(self) -> int:
-        """Bytes that it holds, about."""
-        return sum(map(sys.getsizeof, self.keys))
-
-
-class Barrier(Struct, frozen=True):
-    """What was planned before has to have ended well before the plan goes on."""
-
-
-class SweepEnd(Struct, frozen=True):
-    """All of a sweep has been delivered, or it counts for nothing."""
-
-    began_at: datetime
-    doubt: str | None = None
-    """Why it counts for nothing."""
+    from source_rest_api.state.progress_events import PageProgress, Swept
 
 
 class Batch(Struct, frozen=True):
@@ -84,10 +24,21 @@ class Batch(Struct, frozen=True):
 
 
 class Out(Protocol):
-    """Where a reader's work goes."""
+    """The receiver of a reader's batches."""
 
     def put(self, item: Batch) -> None:
         """Pass on a batch. Waits while the queue is full."""
 
     def changed(self) -> None:
         """Tell the workers that there is something new to ask for."""
+
+
+class Partition(Struct, frozen=True):
+    """One set of parent records, and of values from lists, to read a stream for."""
+
+    records: Mapping[str, Any] = {}
+    """Each parent's record (as far as templates use it) and each value, by their names in templates."""
+    key: str = ""
+    """The identity of the partition in state and logs: the values that the endpoint uses, as JSON."""
+    copies: Mapping[str, Any] = {}
+    """Fields to add to each record."""

@@ -1,4 +1,4 @@
-"""What a stream emits of the records that it reads."""
+"""Turns the records of a page into those that the stream emits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from source_rest_api.cursors.cursors import Slice
     from source_rest_api.pagination.page import Page
     from source_rest_api.read_stats import ReadStats
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.request_builder import RequestBuilder
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.emission")
@@ -31,15 +31,16 @@ class RecordEmitter:
         endpoint: What becomes of its records.
         limits: How large they may be.
         requests: Knows what templates read.
-        ledger: Where it is counted what is not emitted as it came.
+        stats: Where it is counted what is not emitted as it came.
     """
 
-    def __init__(self, endpoint: Endpoint, limits: Limits, requests: RequestBuilder, ledger: ReadStats) -> None:
+    def __init__(self, endpoint: Endpoint, limits: Limits, requests: RequestBuilder, stats: ReadStats) -> None:
         self._stream = endpoint.name
-        self._changes = RecordChanges(endpoint, ledger) if endpoint.changes_records else None
+        options = endpoint.record_options
+        self._changes = RecordChanges(endpoint.name, options, stats) if options else None
         self._size = RecordSize(limits.record, endpoint.known_by)
         self._requests = requests
-        self._ledger = ledger
+        self._stats = stats
 
     def records(self, records: list[Raw], partition: Partition, interval: Slice) -> list[Raw]:
         """Records filtered, changed, with what is copied from parents and lists.
@@ -61,7 +62,7 @@ class RecordEmitter:
         made = self.records(new, partition, interval)
         fitted = self._size.fit(made, page.weight if made is new else sum(map(len, made)))
         count = len(fitted.nulled)
-        if count and self._ledger.add(nulled=count) == count:
+        if count and self._stats.add(nulled=count) == count:
             _LOG.warning(
                 "Stream %s: a record is too large (`limits.record_megabytes`), so its largest fields are null: %s.",
                 self._stream,

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from source_rest_api.http.requester import Requester
     from source_rest_api.http.response import Response
     from source_rest_api.pagination.page import Position
-    from source_rest_api.pagination.paginators import Pagination
+    from source_rest_api.pagination.paginator import PaginatorProtocol
     from source_rest_api.read_stats import ReadStats
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.records.decoders import StreamedDecoder
+    from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.request_builder import RequestBuilder
 
 
@@ -35,28 +36,26 @@ class PageSource:
     def __init__(
         self,
         endpoint: Endpoint,
-        paginator: Pagination,
+        paginator: PaginatorProtocol,
         requests: RequestBuilder,
         requester: Requester,
-        ledger: ReadStats,
+        stats: ReadStats,
     ) -> None:
         self._name = endpoint.name
-        self._decoder = endpoint.decoder
+        self._decoder: WholeBody | Zip | StreamedDecoder = endpoint.decoder
         self._selector = endpoint.selector
         whole = endpoint.decoder if isinstance(endpoint.decoder, WholeBody) else Json()
         self._envelope = Envelope(whole, endpoint.selector, paths(paginator))
         self._requests = requests
         self._requester = requester
-        self._ledger = ledger
+        self._stats = stats
 
     @property
     def streamed(self) -> bool:
-        """Whether an answer is read while it arrives, and comes in parts."""
+        """True if an answer is read while it arrives, and comes in parts."""
         return not isinstance(self._decoder, WholeBody)
 
-    def ask(
-        self, partition: Partition, interval: Slice, position: Position | None, number: int, before: int
-    ) -> Iterator[Page]:
+    def ask(self, partition: Partition, interval: Slice, position: Position | None, number: int) -> Iterator[Page]:
         """The page that answers a request; in parts, where the format is read while it arrives.
 
         Args:
@@ -64,7 +63,6 @@ class PageSource:
             interval: The slice.
             position: Where in the slice.
             number: The page's, from 1.
-            before: Records of the slice's earlier pages.
 
         Raises:
             SourceError: The answer is unusable.
@@ -76,19 +74,19 @@ class PageSource:
             if isinstance(decoder, WholeBody):
 
                 def read(response: Response) -> Page:
-                    self._ledger.add(bytes=len(response.body))
+                    self._stats.add(bytes=len(response.body))
                     if response.is_empty:
-                        return Page(request, response, Raw(b"null"), [], position, number, before)
+                        return Page(request, response, Raw(b"null"), [], position, number)
                     body = self._envelope.open(response)
-                    return Page(request, response, body.root, body.records, position, number, before, known=body.known)
+                    return Page(request, response, body.root, body.records, position, number, known=body.known)
 
-                yield self._requester.fetch(request, read, self._ledger)
+                yield self._requester.fetch(request, read, self._stats)
                 return
             pages = partial(decoder.pages, select=self._selector.select) if isinstance(decoder, Zip) else decoder.pages
 
             def parts(response: Response) -> Iterator[Page]:
-                response = replace(response, chunks=self._ledger.received(response.chunks))
-                page = Page(request, response, Raw(b"null"), [], position, number, before)
+                response = replace(response, chunks=self._stats.received(response.chunks))
+                page = Page(request, response, Raw(b"null"), [], position, number)
                 return iter([page]) if response.is_empty else page.parts(pages(response))
 
-            yield from self._requester.stream(request, parts, self._ledger)
+            yield from self._requester.stream(request, parts, self._stats)

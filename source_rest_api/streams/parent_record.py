@@ -12,7 +12,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -22,14 +22,6 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 def decode(record: Raw | bytes) -> Any:
     """The Python value. Decimals keep their digits: what looks like a number may be an id."""
     return _decode(record)
-
-
-def find(record: Any, path: Sequence[str]) -> Any:
-    """The value at a path, or None if it is absent."""
-    value = record
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 class Copier:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import time
 from threading import Lock
@@ -24,19 +23,18 @@ if TYPE_CHECKING:
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.read_stats import ReadStats
-    from source_rest_api.streams.batch import Batch
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Batch, Partition
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.parents")
 
 
 class Readable(Protocol):
-    """What is asked of a parent's stream."""
+    """The interface of a parent's stream."""
 
-    ledger: ReadStats
+    stats: ReadStats
 
     def partitions(self) -> Iterator[Partition]:
-        """What it is read for."""
+        """Yields its partitions."""
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
         """Its records as they are emitted, page by page."""
@@ -57,7 +55,8 @@ class Parents:
         self._config = config
         self._make_stream = make_stream
         self._reads: dict[str, _SharedRead] = {}
-        self._ledgers: dict[str, ReadStats] = {}
+        self._stats: dict[str, ReadStats] = {}
+        self._warned: set[tuple[str, str]] = set()
         self._lock = Lock()
 
     def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
@@ -75,34 +74,41 @@ class Parents:
         for row in read:
             yield parent_record.decode(row)
 
+    def is_new_warning(self, stream: str, name: str) -> bool:
+        """True the first time in this command that something is to be said of a setting of a stream."""
+        with self._lock:
+            new = (stream, name) not in self._warned
+            self._warned.add((stream, name))
+            return new
+
     def above(self, endpoint: Endpoint) -> list[Endpoint]:
         """All streams that are read for an endpoint."""
         return stream_references.reached_from(self._config, endpoint)
 
-    def ledgers(self, endpoint: Endpoint) -> dict[str, ReadStats]:
-        """What the reads of those came to so far, by their names."""
+    def stats_above(self, endpoint: Endpoint) -> dict[str, ReadStats]:
+        """Returns the statistics of the parents' reads so far, by stream name."""
         names = [other.name for other in self.above(endpoint)]
-        return {name: self._ledgers[name] for name in names if name in self._ledgers}
+        return {name: self._stats[name] for name in names if name in self._stats}
 
     def _rows(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
         began = time.monotonic()
         stream = self._make_stream(endpoint, self)
-        self._ledgers[endpoint.name] = stream.ledger
+        self._stats[endpoint.name] = stream.stats
         fields = stream_references.fields_for_children(self._config, endpoint)
         bounded = _needs_bounds(endpoint)
         for partition in stream.partitions():
-            stream.ledger.add(partitions=1)
+            stream.stats.add(partitions=1)
             for batch in stream.from_start(partition) if bounded else stream.batches(partition, Slice()):
                 yield [
                     parent_record.encode({**partition.records, endpoint.variable: _only(record, fields)})
                     for record in batch.records
                 ]
-        summary = stream.ledger.summary(time.monotonic() - began)
+        summary = stream.stats.summary(time.monotonic() - began)
         _LOG.info("Stream %s, for the streams below it: %s.", endpoint.name, summary)
 
 
 def _needs_bounds(endpoint: Endpoint) -> bool:
-    """Whether the stream cannot be asked for without an interval: its templates read one, or it is read in steps."""
+    """True if the stream cannot be asked for without an interval: its templates read one, or it is read in steps."""
     step = getattr(endpoint.incremental, "step", None)
     intervals = {"stream_interval", "stream_slice"}
     return step is not None or any(intervals & templates.names(text) for text in endpoint.texts)
@@ -138,7 +144,7 @@ class _SharedRead:
             while len(self._rows) <= position and not self._ended:
                 self._ask()
         if len(self._rows) <= position and self._failure is not None:
-            raise _again(self._failure)
+            raise self._failure.copy() if isinstance(self._failure, SourceError) else self._failure
         return self._rows.after(position)
 
     def _ask(self) -> None:
@@ -148,12 +154,3 @@ class _SharedRead:
             self._rows.add(page or [])
         except BaseException as failure:  # noqa: BLE001 -- whatever it is, it concerns every child
             self._ended, self._failure = True, failure
-
-
-def _again(failure: BaseException) -> BaseException:
-    """An error for one more child, which will say where it was met."""
-    if not isinstance(failure, SourceError):
-        return failure
-    again = copy.copy(failure)
-    again.where = list(failure.where)
-    return again.with_traceback(failure.__traceback__)

@@ -1,21 +1,22 @@
-"""What a stream is read for: once, or once for each record of a parent stream and each value of a list."""
+"""The partitions of a stream: one, or one for each record of a parent stream and each value of a list."""
 
 from __future__ import annotations
 
+import logging
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
 
 from source_rest_api.config import stream_references
 from source_rest_api.errors import ConfigError
-from source_rest_api.streams import parent_record
+from source_rest_api.records import tree
+from source_rest_api.streams.batch import Partition
 from source_rest_api.streams.spool import Seen
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
@@ -23,16 +24,8 @@ if TYPE_CHECKING:
     from source_rest_api.config.stream_references import Reference
     from source_rest_api.streams.parents import Parents
 
-
-class Partition(Struct, frozen=True):
-    """One set of parent records, and of values from lists, to read a stream for."""
-
-    records: Mapping[str, Any] = {}
-    """Each parent's record (as far as templates use it) and each value, by their names in templates."""
-    key: str = ""
-    """What tells it from others, in state and logs: what the endpoint uses of it, as JSON."""
-    copies: Mapping[str, Any] = {}
-    """What is added to each record."""
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.partitions")
+_ABSENT = object()
 
 
 class Partitions:
@@ -55,8 +48,9 @@ class Partitions:
         self._sources = {text: stream_references.source_of(config, endpoint, text) for text in texts}
         own = {of.name for of in endpoint.partitions}
         whole = {(name,) for name in own}
-        used = stream_references.used(config, endpoint)
-        self._used = sorted(whole | {reference for reference in used if reference[0] not in own})
+        read = stream_references.read_by_templates(config, endpoint)
+        self._read = sorted(whole | {reference for reference in read if reference[0] not in own})
+        self._told_apart_by = [(name, path) for name, path in self._copies.items() if path[0] not in own]
 
     def __iter__(self) -> Iterator[Partition]:
         """Each partition once.
@@ -68,25 +62,48 @@ class Partitions:
             yield Partition()
             return
         seen = Seen()
+        unseen = dict.fromkeys(self._copies, False)
         outer = [{}] if self._parent is None else self._parents.records(self._parent)
         for records in outer:
             for combined in self._product(records, self._endpoint.partitions):
                 partition = self.partition(combined)
                 if seen.add(partition.key):
+                    self._look(partition, unseen)
                     yield partition
+        self._warn_of_unseen(name for name, is_lacking in unseen.items() if is_lacking)
 
     def partition(self, records: Mapping[str, Any]) -> Partition:
         """The partition for these records and values."""
-        used = {".".join(path): _value(records, path) for path in self._used if path[0] in records}
-        copied = {name: parent_record.find(records, path) for name, path in self._copies.items()}
+        copied = {name: tree.find(records, path) for name, path in self._copies.items()}
+        used = {".".join(path): copied[name] for name, path in self._told_apart_by}
+        used |= {".".join(path): _value(records, path) for path in self._read if path[0] in records}
         return Partition(records, msgspec.json.encode(used, order="sorted").decode(), copied)
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
         """The copies whose field a parent's record does not have; a field that is null is there."""
-        for name, (holder, *path) in self._copies.items():
-            record = partition.records[holder]
-            if path and not (isinstance(record, dict) and path[0] in record):
+        for name, path in self._copies.items():
+            if tree.find(partition.records, path, _ABSENT) is _ABSENT:
                 yield name
+
+    def _look(self, partition: Partition, unseen: dict[str, bool]) -> None:
+        """Take off the copies whose field is there; of the others, note True for those that a record surely lacks."""
+        for name in list(unseen):
+            if any(tree.places(partition.records, self._copies[name])):
+                del unseen[name]
+            elif not unseen[name]:
+                unseen[name] = name in self.missing_copies(partition)
+
+    def _warn_of_unseen(self, unseen: Iterable[str]) -> None:
+        """Once a command: the stream may be read for its records, for those below it, and for its deleted rows."""
+        for name in sorted(unseen):
+            if self._parents.is_new_warning(self._endpoint.name, name):
+                _LOG.warning(
+                    "Stream %s: `include_from_parent.%s` copies `%s`, which no record of the parent has: the field is "
+                    "null in all records. Correct the path.",
+                    self._endpoint.name,
+                    name,
+                    self._endpoint.include_from_parent[name],
+                )
 
     def _product(self, records: Mapping[str, Any], lists: Sequence[PartitionValues]) -> Iterator[Mapping[str, Any]]:
         if not lists:
@@ -96,7 +113,7 @@ class Partitions:
             yield from self._product({**records, lists[0].name: value}, lists[1:])
 
     def _values(self, of: PartitionValues, records: Mapping[str, Any]) -> Iterator[Any]:
-        """What templates know under the list's name: its values, or batches of them."""
+        """Returns the values under the list's name in templates, or batches of them."""
         if of.batch is None:
             yield from self._singles(of, records)
             return
@@ -135,10 +152,11 @@ def _text(value: Any) -> str:
 
 
 def _value(records: Mapping[str, Any], reference: Reference) -> Any:
-    """What a reference leads to.
+    """The value that a template reads by a reference.
 
-    Where it is a method's (`repos.name.upper()`, `repos.get('name')`), it is the value whose method it is, so that
-    different records never look the same.
+    This follows Jinja, and not the paths of the config (`tree.find`): keys are never joined at their dots. For a
+    method's (`repos.name.upper()`, `repos.get('name')`) it is the value whose method it is, so that different records
+    never look the same.
     """
     value: Any = records
     for key in reference:

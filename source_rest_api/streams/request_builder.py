@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
 from source_rest_api.model import texts_of
 from source_rest_api.templates import optional_values, templates
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.cursors.cursors import Slice
     from source_rest_api.pagination.page import Position
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Partition
 
 
 class RequestBuilder:
@@ -36,6 +37,7 @@ class RequestBuilder:
         self._shared = config.context(raw_config)
         texts = [*endpoint.texts, *texts_of(self._params, self._headers), config.url_base]
         self._templated = any(templates.TOKEN in templates.names(text) for text in texts)
+        self._writes: bool | None = None
         varies = endpoint.body is not None or any(map(templates.has_holes, texts))
         self._plain = None if varies else self._filled({})
         """The request of every slice and page, before they are placed, if nothing in it depends on them."""
@@ -46,10 +48,25 @@ class RequestBuilder:
         Raises:
             ConfigError: A template cannot be filled.
         """
-        request = self._plain or self._filled({**self.names(partition, interval), templates.TOKEN: position})
+        names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: position}
+        request = self._plain or self._filled(names)
+        templated = self._templated and position is not None and self._writes_token(names, position, request)
         if self._endpoint.incremental is not None:
             request = self._endpoint.incremental.place(request, interval)
-        return self._paginator.place(request, position, templated=self._templated)
+        return self._paginator.place(request, position, templated=templated)
+
+    def _writes_token(self, names: Mapping[str, Any], position: Position, request: Request) -> bool:
+        """True if a template puts the position into the request, and does not just ask whether there is one.
+
+        Found out once, by another position: what depends on its value writes it.
+        """
+        if self._writes is None:
+            other = position + 1 if isinstance(position, int) else f"{position}~"
+            try:
+                self._writes = self._filled({**names, templates.TOKEN: other}) != request
+            except ConfigError:  # a position that templates take apart
+                self._writes = True
+        return self._writes
 
     def _filled(self, context: Mapping[str, Any]) -> Request:
         endpoint = self._endpoint
@@ -64,7 +81,7 @@ class RequestBuilder:
         )
 
     def names(self, partition: Partition, interval: Slice) -> dict[str, Any]:
-        """What templates read, but for the position."""
+        """Returns the names that templates read, apart from the position."""
         cursor = self._endpoint.incremental
         times = {} if cursor is None else cursor.times(interval)
         return {

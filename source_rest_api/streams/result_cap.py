@@ -1,4 +1,4 @@
-"""Where to go on when an API gives no more records to one question (Elasticsearch and searches built on it: 10,000)."""
+"""Resumes where the API caps the results of one query (Elasticsearch and searches built on it: 10,000)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def rest(interval: Slice, newest: CursorValue | None) -> Slice:
-    """What is left of a slice whose records came oldest first, up to the newest of them.
+    """Returns the rest of a slice whose records came oldest first, up to the newest of them.
 
     It begins with the newest cursor value itself, because others may share it.
 
@@ -22,12 +22,12 @@ def rest(interval: Slice, newest: CursorValue | None) -> Slice:
     """
     if newest is None:
         raise ConfigError(
-            "The API gives no more records to this question (`pagination.result_cap`), and none of them has a readable "
+            "The API caps the results of one query (`pagination.result_cap`), and none of these records has a readable "
             "cursor to go on from: check `incremental.cursor_field`."
         )
     if interval.start is not None and newest.value <= interval.start.value:
         raise ConfigError(
-            f"More records than the API gives to one question (`pagination.result_cap`) have the cursor {newest.text}, "
-            "so that those beyond cannot be asked for. Divide the question, for example by `partitions`."
+            f"More records than one query returns (`pagination.result_cap`) have the cursor {newest.text}, "
+            "so the connector cannot read the others. Divide the query, for example by `partitions`."
         )
     return replace(interval, start=newest)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import digests as digests_module
 from source_rest_api.pagination.page import End
-from source_rest_api.state import state
-from source_rest_api.streams.batch import Bookmark
-from source_rest_api.streams.loop_guard import REPEATED_PAGE
+from source_rest_api.state.progress_events import Bookmark
+from source_rest_api.streams.loop_guard import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,26 +26,28 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.pagination.page import Next, Page, Position
-    from source_rest_api.streams.stream import Stream
+    from source_rest_api.streams.endpoint_reader import EndpointReader
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.row_drift")
+_MOST_STEPS = 40
+"""Steps back in one slice, after which pages are read as they come."""
 _RETURNS = 3
 """How often reading may go back to the first row before the order of rows counts as none."""
 
 
 class RowDrift:
-    """What one page of a slice has delivered, and where in the next one the new rows begin.
+    """Tells where the new rows begin in each page of a slice.
 
     Args:
-        stream: The stream.
-        ask: Asks for a page of the slice: its position, its number, the records before it.
+        reader: Reads the endpoint.
+        ask: Asks for a page of the slice: its position and its number.
     """
 
-    def __init__(self, stream: Stream, ask: Callable[[Position | None, int, int], Iterator[Page]]) -> None:
-        self._stream = stream
-        self._paginator = stream.paginator
-        self._by_row = stream.paginator.shifts == "row"
-        self._by_row_overlaps = self._by_row and stream.overlaps
+    def __init__(self, reader: EndpointReader, ask: Callable[[Position | None, int], Iterator[Page]]) -> None:
+        self._reader = reader
+        self._paginator = reader.paginator
+        self._by_row = reader.paginator.shifts == "row"
+        self._by_row_overlaps = self._by_row and reader.overlaps
         self._ask = ask
         self._tail: list[Raw] = []
         self._anchor: str | None = None
@@ -54,48 +56,66 @@ class RowDrift:
         self._stale = 0
         self._searching = False
         self._volatile = False
+        self._steps = 0
+        self._gave_up = False
         self._total: int | None = None
         self._falls: set[tuple[Position | None, int]] = set()
         self.drifts = 0
         """How often rows were seen to have moved."""
         self.moved = False
-        """Whether rows had moved before the last page came, so that pages asked for ahead of it mean nothing."""
+        """True if rows had moved before the last page came, so that pages asked for ahead of it mean nothing."""
         self.only_known = False
-        """Whether the last page held the row before it, and nothing else."""
+        """True if the last page held the row before it, and nothing else."""
 
     def resume(self, anchor: str | None) -> None:
         """Expect a page of an earlier run, which holds the row with this digest."""
         self._anchor, self._resuming = anchor, True
 
     def overlapping(self, position: Position | None) -> Position | None:
-        """Where to ask for a page, so that it begins with the row before it."""
+        """Returns the position to request, so that the page begins with the row before it."""
         return self._paginator.back(position) if self._overlaps and position is not None else position
 
     @property
     def _overlaps(self) -> bool:
         """Pages of one row cannot overlap: the next one would be the same."""
-        return self._by_row_overlaps and not self._resuming and len(self._tail) > 1
+        return not self._gave_up and self._by_row_overlaps and not self._resuming and len(self._tail) > 1
 
     def check(self, page: Page) -> Page | None:
         """The page without the rows that are known; None if an earlier page is needed, because rows have moved.
 
         Raises:
-            ConfigError: A page is there for the third time: paging does not advance.
+            RepeatedPageError: A page is there for the third time: paging does not advance.
         """
         self.moved = False
         self.only_known = self._overlaps and len(page) == 1
-        if page.earlier or page.response.last_reason:
+        if page.earlier or page.response.last_reason or self._gave_up:
             new: list[Raw] | None = page.records
         elif self._is_repeated(page):
             new = []
         else:
             new = self._new(page)
-        if new is None:
+        if new is None and self._may_step_back():
             return None
+        if new is None:
+            new = page.records
         self.only_known = self.only_known and not new
         known = len(page.records) - len(new)
         self._tail = page.records or self._tail
         return replace(page, records=new, earlier=page.earlier + known) if known else page
+
+    def _may_step_back(self) -> bool:
+        """True while stepping back may help; a table that is written faster than it is read has no end."""
+        self._steps += 1
+        if self._steps <= _MOST_STEPS:
+            return True
+        self._gave_up, self._searching = True, False
+        self._reader.stats.add(doubts=1)
+        _LOG.warning(
+            "Stream %s: rows move faster than pages are read, so rows may be missing or come twice. Read by a cursor "
+            "or a token (`pagination`), or have the API sort by a field that does not change (`params`).",
+            self._reader.name,
+        )
+        return False
 
     def earlier(self, page: Page) -> tuple[Position, int, int]:
         """The position of a page before this one, its number, and the records before it.
@@ -117,12 +137,12 @@ class RowDrift:
         return position, page.number - back, max(page.records_before - back * rows, 0)
 
     def bookmark(self, page: Page, following: Next | None) -> Bookmark | None:
-        """Where a later run may go on after a page, if that is safe to keep."""
-        if following is None or isinstance(following, End) or not self._stream.may_keep(following):
+        """Returns the place after a page from which a later run may resume, if it is safe to keep."""
+        if following is None or isinstance(following, End) or not self._reader.may_keep(following):
             return None
         if self._paginator.shifts is None:
             return Bookmark(following, page.number, page.records_so_far)
-        anchor = state.digest(bytes(self._tail[-1])) if self._tail else None
+        anchor = digests_module.digest(bytes(self._tail[-1])) if self._tail else None
         back = self._paginator.back(following)
         if self._by_row:
             return Bookmark(back, page.number, page.records_so_far - 1, anchor)
@@ -133,7 +153,7 @@ class RowDrift:
         rows, counted = page.records, self._paginator.shifts == "page"
         if self._resuming:
             self._resuming = False
-            digests = [] if self._anchor is None else [state.digest(bytes(row)) for row in rows]
+            digests = [] if self._anchor is None else [digests_module.digest(bytes(row)) for row in rows]
             if self._anchor in digests:
                 return rows[digests.index(self._anchor) + 1 :]
             return None if self._anchor else rows
@@ -154,14 +174,14 @@ class RowDrift:
         return new
 
     def _is_repeated(self, page: Page) -> bool:
-        """Whether a page is the one before it again: as many rows came in front, or, the second time, paging stands.
+        """True if a page is the one before it again: as many rows came in front, or, the second time, paging stands.
 
         Without a key it may as well be other rows that are alike, which the loop guard takes for an error.
 
         Raises:
-            ConfigError: It is the second time.
+            RepeatedPageError: It is the second time.
         """
-        keyed = self._stream.endpoint.primary_key and self._paginator.shifts is not None
+        keyed = self._reader.endpoint.primary_key and self._paginator.shifts is not None
         if not keyed or self._searching or self._resuming or not page.records or page.records != self._tail:
             if self._stale:
                 self._note()
@@ -169,33 +189,33 @@ class RowDrift:
             return False
         self._stale += 1
         if self._stale > 1:
-            raise ConfigError(REPEATED_PAGE)
-        self._stream.ledger.add(withheld=len(page.records) - self._overlaps)
+            raise repeated(page, page.number - 1, self._paginator)
+        self._reader.stats.add(withheld=len(page.records) - self._overlaps)
         self.moved = True
         return True
 
     def _goes_on(self, page: Page) -> bool:
-        """Whether an overlapping page begins with the last row of the page before."""
+        """True if an overlapping page begins with the last row of the page before."""
         return bool(page.records) and self._is_last(page.records[0])
 
     def _is_last(self, row: Raw) -> bool:
         last = self._tail[-1]
         return bytes(row) == bytes(last) or (
-            self._volatile and self._stream.identity(row) == self._stream.identity(last)
+            self._volatile and self._reader.identity(row) == self._reader.identity(last)
         )
 
     def _went(self, page: Page) -> bool:
-        """Whether rows before a counted page went, so that others may have passed from it to the page before."""
+        """True if rows before a counted page went, so that others may have passed from it to the page before."""
         if self._fell(page):
             return True
-        if not self._stream.overlaps or page.position == self._paginator.first():
+        if not self._reader.overlaps or page.position == self._paginator.first():
             return False
         asked = self._paginator.back(page.position or 0)
-        [again] = deque(self._ask(asked, page.number - 1, 0), maxlen=1)
+        [again] = deque(self._ask(asked, page.number - 1), maxlen=1)
         return not again.records or not self._is_last(again.records[-1])
 
     def _fell(self, page: Page) -> bool:
-        """Whether there are fewer records in all than with the page before."""
+        """True if there are fewer records in all than with the page before."""
         before, self._total = self._total, self._paginator.total(page)
         if before is None or self._total is None or self._total >= before:
             return False
@@ -207,14 +227,14 @@ class RowDrift:
 
     def _repeated(self, rows: list[Raw]) -> int:
         """How many rows at the head of a counted page were on the one before, because others came in front."""
-        if not rows or not self._stream.endpoint.primary_key:
+        if not rows or not self._reader.endpoint.primary_key:
             return 0
         if self._tail[-1] not in rows and rows[0] not in self._tail:
             return 0
         self._note()
         self.moved = True
         count = next((index for index, row in enumerate(rows) if row not in self._tail), len(rows))
-        self._stream.ledger.add(withheld=count)
+        self._reader.stats.add(withheld=count)
         return count
 
     def _beyond_known(self, rows: list[Raw]) -> list[Raw] | None:
@@ -222,10 +242,10 @@ class RowDrift:
 
         Between them may be rows that moved there from further on, and without a key two rows may be alike.
         """
-        if not self._stream.endpoint.primary_key:
+        if not self._reader.endpoint.primary_key:
             return rows if rows and rows[0] in self._tail else None
-        known = {self._stream.identity(row): row for row in self._tail}
-        names = [self._stream.identity(row) for row in rows]
+        known = {self._reader.identity(row): row for row in self._tail}
+        names = [self._reader.identity(row) for row in rows]
         as_were = [known.get(name) == row for name, row in zip(names, rows, strict=True)]
         if not any(as_were) and names[: len(known)] == list(known):  # all of them change all the time
             self._volatile = True
@@ -236,13 +256,13 @@ class RowDrift:
         new = [index for index, as_was in enumerate(as_were) if not as_was]
         asked_for = self._by_row and self._tail[-1] in rows  # the row before the page, which does not count
         twice = sum(names[index] in known for index in new)
-        self._stream.ledger.add(withheld=len(rows) - len(new) - asked_for, twice=twice)
+        self._reader.stats.add(withheld=len(rows) - len(new) - asked_for, twice=twice)
         return [rows[index] for index in new]
 
     def _note(self) -> None:
         self.drifts += 1
-        if self._stream.ledger.add(drifts=1) == 1:
+        if self._reader.stats.add(drifts=1) == 1:
             _LOG.warning(
                 "Stream %s: rows came, went or changed while pages were read; reading goes on from one that it knows.",
-                self._stream.name,
+                self._reader.name,
             )

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.state import state
+from source_rest_api.formats import digests as digests_module
+from source_rest_api.state.state import LARGEST
 
 if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.cursors.cursors import CursorValue, PageCursors
-
-LARGEST = 1000
-"""Records with one cursor value whose digests are kept. If there are more, all of them are delivered again."""
 
 
 class CursorBoundary(NamedTuple):
@@ -27,7 +25,9 @@ class CursorBoundary(NamedTuple):
         if self.mark.value not in observation.values:
             return observation.records
         pairs = zip(observation.records, observation.values, strict=True)
-        return [r for r, value in pairs if value != self.mark.value or state.digest(bytes(r)) not in self.digests]
+        return [
+            r for r, value in pairs if value != self.mark.value or digests_module.digest(bytes(r)) not in self.digests
+        ]
 
 
 def digests(observation: PageCursors) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def digests(observation: PageCursors) -> tuple[str, ...]:
         min(values.count(newest.value), LARGEST + 1)
     ):  # counted and found by C code: most have another value
         index = values.index(newest.value, index + 1)
-        found.append(state.digest(bytes(observation.records[index])))
+        found.append(digests_module.digest(bytes(observation.records[index])))
     return tuple(found)
 
 

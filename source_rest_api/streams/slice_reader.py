@@ -4,53 +4,68 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.pagination.page import End
+from source_rest_api.state.progress_events import PageProgress
 from source_rest_api.streams import result_cap, slice_checks
-from source_rest_api.streams.batch import Batch, PageProgress
-from source_rest_api.streams.row_drift import RowDrift
+from source_rest_api.streams.batch import Batch
+from source_rest_api.streams.page_request import PageRequest
+from source_rest_api.streams.page_sequence import Again, PageSequence
 from source_rest_api.streams.slice_checks import CursorBoundary, SortCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from msgspec import Raw
 
     from source_rest_api.cursors.cursors import PageCursors
     from source_rest_api.pagination.page import Next, Page, Position
-    from source_rest_api.streams.batch import Out
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.state.state import SliceState
+    from source_rest_api.streams.batch import Out, Partition
+    from source_rest_api.streams.endpoint_reader import EndpointReader
     from source_rest_api.streams.resume import SliceTask
-    from source_rest_api.streams.stream import Stream
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
+_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""How APIs answer to a token that they have forgotten."""
 
 
 class SliceReader:
     """One slice of a stream. Any number of threads may work on it.
 
     Args:
-        stream: The stream.
+        reader: Reads the endpoint.
         partition: What it is read for.
         task: The interval, and where an earlier run came.
         known: The records at the saved cursor, which are not delivered again.
         reach: Pages that may be asked for at the same time.
+        keys_of: Gives the keys of emitted records, where deleted rows are followed.
     """
 
     def __init__(
-        self, stream: Stream, partition: Partition, task: SliceTask, known: CursorBoundary | None, reach: int
+        self,
+        reader: EndpointReader,
+        partition: Partition,
+        task: SliceTask,
+        known: CursorBoundary | None,
+        reach: int,
+        keys_of: Callable[[Sequence[Raw]], Sequence[bytes]] = lambda _: (),
     ) -> None:
-        self._stream = stream
-        self._paginator = stream.paginator
+        self._reader = reader
+        self._paginator = reader.paginator
         self._partition = partition
         self._interval = task.interval
         self._known = known
         self._most = reach
+        self._keys_of = keys_of
         self._lock = Lock()
         self._turn = Lock()
         self._asked: deque[PageRequest] = deque()
@@ -61,24 +76,30 @@ class SliceReader:
         self._begin()
         if saved is not None:
             self._position, self._number, self._before = saved.at, saved.page + 1, saved.records
-            self._continuity.resume(saved.anchor)
+            self._pages = self._sequence(saved)
 
     def _begin(self) -> None:
         """Stand at the slice's start."""
         self._position = self._paginator.first()
         self._number, self._before = 1, 0
-        self._guard = self._stream.loop_guard()
-        self._continuity = RowDrift(self._stream, partial(self._stream.pages.ask, self._partition, self._interval))
+        self._pages = self._sequence(None)
+        self._order = SortCheck()
+        self._expect()
+
+    def _expect(self) -> None:
+        """Know nothing yet of how many pages there are."""
         self._delivered = 0
         self._size = 0
         self._left: int | None = None
-        self._order = SortCheck()
+
+    def _sequence(self, saved: SliceState | None) -> PageSequence:
+        return PageSequence(self._reader, partial(self._reader.pages.ask, self._partition, self._interval), saved)
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
         """The work of asking for a page, if one may be asked for now.
 
         Args:
-            ahead: Whether a page counts whose predecessor has not come yet.
+            ahead: True if a page counts whose predecessor has not come yet.
         """
         fetch = self._claimed(ahead=ahead)
         return None if fetch is None else partial(self._run, fetch)
@@ -98,23 +119,23 @@ class SliceReader:
     def _following(self) -> PageRequest | None:
         if self.ended or self._asked:
             return None
-        return self._fetch(self._position, self._number, self._before)
+        return self._fetch(self._position, self._number)
 
     def _ahead(self) -> PageRequest | None:
         """The page after the last that was asked for, where its position is known without an answer."""
         # Some may be past the end, unless the API says how many are left: as many as were not, so far.
         reach = min(self._most, 2 * (self._delivered - 1) if self._left is None else self._left)
-        if self.ended or self._stream.pages.streamed or not self._asked or len(self._asked) >= reach:
+        if self.ended or self._reader.pages.streamed or not self._asked or len(self._asked) >= reach:
             return None
         last = self._asked[-1]
         position = self._paginator.after(last.position, self._size)
         if position is None:
             return None
-        return self._fetch(position, last.number + 1, last.before + self._size)
+        return self._fetch(position, last.number + 1)
 
-    def _fetch(self, position: Position | None, number: int, before: int) -> PageRequest:
-        asked = self._continuity.overlapping(position)
-        return PageRequest(asked, number, before - (asked != position))
+    def _fetch(self, position: Position | None, number: int) -> PageRequest:
+        asked = self._pages.drift.overlapping(position)
+        return PageRequest(asked, number, overlap=asked != position)
 
     def _run(self, fetch: PageRequest, out: Out) -> None:
         for batch in self._batches(fetch, out.changed):
@@ -122,9 +143,9 @@ class SliceReader:
 
     def _batches(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
         """Ask for a page, then give all that have their turn."""
-        pages = self._stream.pages.ask(self._partition, self._interval, fetch.position, fetch.number, fetch.before)
+        pages = self._reader.pages.ask(self._partition, self._interval, fetch.position, fetch.number)
         try:
-            fetch.pages = pages if self._stream.pages.streamed else list(pages)
+            fetch.pages = pages if self._reader.pages.streamed else list(pages)
         except BaseException as error:  # noqa: BLE001 -- raised when its turn comes, if it does
             fetch.error = error
         fetch.ready = True
@@ -134,16 +155,21 @@ class SliceReader:
 
     def _results(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
         try:
-            for page in fetch.taken():
-                with self._stream.place(page):
+            for asked in fetch.taken():
+                # A page that was asked for ahead knows what came before it only now, when it has its turn.
+                page = replace(asked, records_before=self._before - fetch.overlap)
+                with self._reader.place(page):
                     batch = self._batch(page, changed)
                 if batch is not None:
                     yield batch
         except ConfigError as error:
-            if not self._resumed:
+            if self._pages.ends_with(error):
+                self._end()
+                yield Batch([], PageProgress(self._partition.key, self._interval, done=True))
+                return
+            if not self._begins_anew(error):
                 self._end()
                 raise
-            _LOG.info("%s. The position of an earlier run is refused, so its slice begins again.", error)
             self._restart()
             changed()
         except BaseException:
@@ -151,35 +177,42 @@ class SliceReader:
             raise
 
     def _batch(self, page: Page, changed: Callable[[], None]) -> Batch | None:
-        """What is new on a page; None if an earlier one has to be asked for again."""
-        stream, interval, known = self._stream, self._interval, self._known
-        continued = self._continuity.check(page)
-        if continued is None:
+        """Returns the new records of a page; None if an earlier page has to be requested again."""
+        reader, interval, known = self._reader, self._interval, self._known
+        advanced = self._pages.advanced(page)
+        if advanced is None:
             self._step_back(page)
             changed()
             return None
-        if not page.earlier and (continued is page or continued.records):
-            self._guard.check(page, self._continuity.drifts)
-        seen = stream.observe(continued, interval)
-        if seen is not None and stream.in_order:
+        page, continued, end = advanced
+        if self._resumed and page.last and not len(page) and isinstance(reader.following(page), End):
+            _LOG.info(
+                "Stream %s: the position of an earlier run leads to nothing, so its slice begins again.", reader.name
+            )
+            self._restart()
+            changed()
+            return None
+        seen = None if reader.adds_cursor else reader.observe(continued, interval)
+        if seen is not None and reader.in_order:
             self._order.check(seen)
-        following: Next | None = None
-        if page.last:
-            following = self._next(page, continued, passed=seen is not None and seen.passed)
+        following = (end or self._pages.next(page, continued, passed=bool(seen and seen.passed))) if page.last else None
+        if following is not None:
             self._go_on(page, following, seen)
             changed()
         new = self._new(continued, seen, known)
-        fitted = stream.emission.of(continued, new, self._partition, interval)
-        stream.ledger.add(pages=not page.earlier, records=len(new))
+        fitted = reader.emission.of(continued, new, self._partition, interval)
+        if reader.adds_cursor:
+            seen = reader.observe(replace(continued, records=fitted.records), interval)
+        reader.stats.add(pages=not page.earlier, records=len(new))
         moved = PageProgress(
             self._partition.key,
             interval,
             done=isinstance(following, End) and not following.capped,
-            bookmark=self._continuity.bookmark(page, following),
+            bookmark=None if isinstance(following, Again) else self._pages.drift.bookmark(page, following),
             newest=seen.newest if seen is not None else None,
-            boundary=slice_checks.digests(seen) if seen is not None and stream.endpoint.primary_key else (),
-            ordered=stream.in_order and page.last,
-            keys=() if stream.sweep is None else stream.sweep.delivered(fitted.records),
+            boundary=slice_checks.digests(seen) if seen is not None and reader.endpoint.primary_key else (),
+            ordered=reader.in_order and page.last,
+            keys=self._keys_of(fitted.records),
         )
         return Batch(fitted.records, moved, fitted.nulled)
 
@@ -190,22 +223,19 @@ class SliceReader:
         if known is None:
             return seen.records
         records = known.left_out(seen)
-        self._stream.ledger.add(withheld=len(seen.records) - len(records))
+        self._reader.stats.add(withheld=len(seen.records) - len(records))
         return records
 
-    def _next(self, page: Page, continued: Page, *, passed: bool) -> Next:
-        """Where to go on. A page that holds only the row before it is an empty one."""
-        if passed:
-            return self._stream.end(page, End("older than the cursor", said=True))
-        return self._stream.following(continued if self._continuity.only_known else page)
-
-    def _go_on(self, page: Page, following: Next, seen: PageCursors | None) -> None:
+    def _go_on(self, page: Page, following: Next | Again, seen: PageCursors | None) -> None:
         """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
         with self._lock:
             self._asked.popleft()
             self._resumed = False
             self._delivered += 1
             self._size = len(page)
+            if isinstance(following, Again):
+                self._read_again()
+                return
             if isinstance(following, End):
                 self._asked.clear()
                 self.ended = not following.capped
@@ -214,9 +244,17 @@ class SliceReader:
                 return
             self._left = self._paginator.pages_left(page)
             self._position, self._number, self._before = following, page.number + 1, page.records_so_far
-            awaited = self._continuity.overlapping(following)
-            if self._asked and (self._continuity.moved or self._asked[0].position != awaited):
+            awaited = self._pages.drift.overlapping(following)
+            if self._asked and (self._pages.drift.moved or self._asked[0].position != awaited):
                 self._asked.clear()
+
+    def _read_again(self) -> None:
+        """Begin another pass over the pages."""
+        self._asked.clear()
+        self._position, self._number, self._before = self._paginator.first(), 1, 0
+        self._pages.begin_pass()
+        self._order.step_back()
+        self._expect()
 
     def _divide(self, seen: PageCursors | None) -> None:
         """Ask anew from the newest record on, because the API gives no more to this question."""
@@ -228,14 +266,27 @@ class SliceReader:
     def _step_back(self, page: Page) -> None:
         """Rows moved: ask for an earlier page, or begin again if an earlier run's place cannot be found."""
         if self._resumed:
-            _LOG.info("Stream %s: rows moved since an earlier run, so its slice begins again.", self._stream.name)
+            _LOG.info("Stream %s: rows moved since an earlier run, so its slice begins again.", self._reader.name)
             self._restart()
             return
         with self._lock:
             self._asked.clear()
-            self._position, self._number, self._before = self._continuity.earlier(page)
-            self._guard = self._stream.loop_guard()
+            self._position, self._number, self._before = self._pages.drift.earlier(page)
+            self._pages.step_back()
             self._order.step_back()
+
+    def _begins_anew(self, error: ConfigError) -> bool:
+        """True if an error refuses a position or a token of an earlier run, and reading can begin without it."""
+        if self._resumed:
+            _LOG.info("%s. The API refuses the position of an earlier run, so its slice begins again.", error)
+            return True
+        cursor = self._reader.endpoint.incremental
+        may_forget = cursor is not None and cursor.forgettable and self._interval.start is not None
+        if self._delivered or not may_forget or error.status not in _REFUSED:
+            return False
+        _LOG.warning("%s. The API no longer knows the saved token, so everything is read again.", error)
+        self._interval = Slice()
+        return True
 
     def _restart(self) -> None:
         with self._lock:
@@ -247,21 +298,3 @@ class SliceReader:
         with self._lock:
             self._asked.clear()
             self.ended = True
-
-
-@dataclass(slots=True)
-class PageRequest:
-    """One page that was asked for, and what came of it."""
-
-    position: Position | None
-    number: int
-    before: int
-    pages: Iterable[Page] = ()
-    error: BaseException | None = None
-    ready: bool = False
-
-    def taken(self) -> Iterator[Page]:
-        """What came; raises what went wrong."""
-        if self.error is not None:
-            raise self.error
-        yield from self.pages

@@ -1,4 +1,4 @@
-"""What may be too much for memory: some megabytes of it there, the rest in a temporary file that nobody else sees."""
+"""A list that may be too large for memory: some megabytes stay there, the rest is in a private temporary file."""
 
 from __future__ import annotations
 

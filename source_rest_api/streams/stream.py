@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.cursors.cursors import Slice
-from source_rest_api.deletions import row_keys
-from source_rest_api.deletions.sweep import Sweep
-from source_rest_api.errors import ErrorContext
-from source_rest_api.pagination.end_check import check_end
-from source_rest_api.pagination.page import End, Next, Page, Position
-from source_rest_api.read_stats import ReadStats
 from source_rest_api.state import state
 from source_rest_api.state.progress import Progress
+from source_rest_api.state.progress_events import Planned
 from source_rest_api.streams import resume
-from source_rest_api.streams.batch import Planned
-from source_rest_api.streams.emission import RecordEmitter
-from source_rest_api.streams.loop_guard import LoopGuard
-from source_rest_api.streams.page_source import PageSource
+from source_rest_api.streams.endpoint_reader import EndpointReader
 from source_rest_api.streams.parents import Parents
-from source_rest_api.streams.partitions import Partition, Partitions
+from source_rest_api.streams.partitions import Partitions
 from source_rest_api.streams.request_builder import RequestBuilder
 from source_rest_api.streams.resume import SliceTask
 from source_rest_api.streams.slice_checks import CursorBoundary
 from source_rest_api.streams.slice_reader import SliceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from msgspec import Raw
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.cursors.cursors import CursorValue, PageCursors
-    from source_rest_api.deletions.sweep import Step
+    from source_rest_api.cursors.cursors import CursorValue
     from source_rest_api.http.requester import Requester
-    from source_rest_api.streams.batch import Batch
-
-_LOG = logging.getLogger("airbyte.source_rest_api.streams.stream")
+    from source_rest_api.pagination.page import Page
+    from source_rest_api.state.progress import KnownRows
+    from source_rest_api.state.state import StreamState
+    from source_rest_api.streams.batch import Batch, Partition
 
 
 class Stream:
@@ -68,67 +60,62 @@ class Stream:
         endpoint = endpoint.filled(raw_config)
         self.name = endpoint.name
         self.endpoint = endpoint
-        self.ledger = ReadStats()
-        self.paginator = endpoint.pagination or config.pagination
+        self.now = now
+        self.reader = EndpointReader(config, endpoint, RequestBuilder(config, endpoint, raw_config), requester, mask)
+        self.stats = self.reader.stats
         self._config = config
-        requests = RequestBuilder(config, endpoint, raw_config)
-        self.pages = PageSource(endpoint, self.paginator, requests, requester, self.ledger)
-        self.emission = RecordEmitter(endpoint, config.limits, requests, self.ledger)
         self._raw_config = raw_config
-        self._now = now
-        self._mask = mask
+        self._make = partial(_make, config, requester, raw_config, now, mask)
+        self.parents = parents or Parents(config, self._make)
+        self._partitions = Partitions(config, endpoint, raw_config, self.parents)
 
-        def other(endpoint: Endpoint, parents: Parents) -> Stream:
-            return Stream(config, endpoint, requester, raw_config, now, mask, parents)
+    def beside(self, endpoint: Endpoint) -> Stream:
+        """Makes the stream of another endpoint, which shares the requester and the reads of parents."""
+        return self._make(endpoint, self.parents)
 
-        shared = parents or Parents(config, other)
-        self._partitions = Partitions(config, endpoint, raw_config, shared)
-        self.sweep = (
-            None
-            if endpoint.deletions is None
-            else Sweep(endpoint, lambda swept: other(swept, shared), self.ledger, shared)
-        )
-
-    @property
-    def in_order(self) -> bool:
-        """Whether the config says that records come oldest first."""
-        return self.endpoint.incremental is not None and self.endpoint.incremental.in_order
-
-    @property
-    def overlaps(self) -> bool:
-        """Whether the last row of each page is asked for again with the next one, to notice rows that moved."""
-        wished: bool | None = getattr(self.paginator, "overlap", None)
-        return self.paginator.shifts == "row" and bool(self.endpoint.primary_key) if wished is None else wished
-
-    def progress(self, saved: Mapping[str, Any] | None, *, incremental: bool) -> Progress:
+    def progress(
+        self,
+        saved: Mapping[str, Any] | None,
+        *,
+        incremental: bool,
+        known_rows: Callable[[StreamState, datetime], KnownRows | None] | None = None,
+    ) -> Progress:
         """The progress of a read that goes on from a state.
+
+        Args:
+            saved: The state.
+            incremental: True if the sync mode is.
+            known_rows: Makes the rows that the destination has, where deleted ones are to be reported.
 
         Raises:
             ConfigError: The state is not one of this stream.
         """
         loaded = state.load(self.name, saved)
-        cursor, now, inventory = self.endpoint.incremental, self._now(), None
+        cursor, now, known = self.endpoint.incremental, self.now(), None
         if cursor is not None:
             try:
                 for text in loaded.texts():
                     cursor.mark(text)
-                if self.sweep is not None and incremental:
-                    inventory = self.sweep.inventory(loaded, now)
+                if known_rows is not None and incremental:
+                    known = known_rows(loaded, now)
             except ValueError as error:
                 raise state.foreign(self.name, saved, str(error)) from None
-        of = resume.depends_on(self._config, self.endpoint, self.paginator)
-        return Progress(loaded, cursor if incremental else None, of, now, inventory)
+        fingerprint = resume.fingerprint(self._config, self.endpoint, self.reader.paginator)
+        return Progress(loaded, cursor if incremental else None, fingerprint, now, known)
 
-    def plan(self, progress: Progress, reach: int) -> Iterator[Step]:
-        """The slices to read, and for each partition their number after the last; then a sweep, if it is due.
+    def plan(
+        self, progress: Progress, reach: int, keys_of: Callable[[Sequence[Raw]], Sequence[bytes]] = lambda _: ()
+    ) -> Iterator[SliceReader | Planned]:
+        """The slices to read, and for each partition their number after the last.
 
         Args:
             progress: Where earlier syncs came.
             reach: Pages of a slice that may be asked for at the same time.
+            keys_of: Gives the keys of emitted records, where deleted rows are followed.
         """
-        now = self._now()
+        now = self.now()
         for partition in self.partitions():
-            self.ledger.add(partitions=1)
+            self.stats.add(partitions=1)
             if progress.is_done(partition.key):
                 continue
             saved = progress.saved(partition.key)
@@ -138,14 +125,12 @@ class Stream:
             count = 0
             for task in resume.tasks(whole, progress.earlier.get(partition.key, ()), self.endpoint.incremental):
                 count += 1
-                yield SliceReader(self, partition, task, known, reach)
+                yield SliceReader(self.reader, partition, task, known, reach, keys_of)
             yield Planned(partition.key, count)
-        if self.sweep is not None and progress.inventory is not None:
-            yield from self.sweep.steps(progress.inventory, self._now, reach)
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
         """All records of one slice, page after page."""
-        return SliceReader(self, partition, SliceTask(interval), None, 1).read()
+        return SliceReader(self.reader, partition, SliceTask(interval), None, 1).read()
 
     def sample(self) -> Iterator[Batch]:
         """Records to infer a schema from."""
@@ -158,78 +143,21 @@ class Stream:
             yield from self.batches(partition, task.interval)
 
     def partitions(self) -> Iterator[Partition]:
-        """What the stream is read for, each once."""
+        """Yields the partitions of the stream, each once."""
         return iter(self._partitions)
 
     def first_page(self, partition: Partition) -> Page:
         """The first page of everything, or what came of it first."""
         first = next(self._first_tasks(partition))
-        return next(self.pages.ask(partition, first.interval, self.paginator.first(), 1, 0))
+        return next(self.reader.pages.ask(partition, first.interval, self.reader.paginator.first(), 1))
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
         """The names in `include_from_parent` whose field the parent's record does not have."""
         return self._partitions.missing_copies(partition)
 
-    def following(self, page: Page) -> Next:
-        """Where to go on after a page.
-
-        Raises:
-            ConfigError: It is the end, and the API shows signs of more that the config does not follow.
-        """
-        with self.place(page):
-            following = page.last_of_all or self.paginator.next(page)
-            return self.end(page, following) if isinstance(following, End) else following
-
-    def end(self, page: Page, end: End) -> End:
-        """Note the end of a slice.
-
-        Raises:
-            ConfigError: The API shows signs of more that the config does not follow.
-        """
-        self.ledger.end(end)
-        if end.capped and self.in_order:  # the slice goes on from its newest record
-            return end
-        doubt = check_end(page, end, paged=self.paginator.type != "none")
-        if doubt is not None:
-            self.ledger.add(doubts=1)
-            _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, doubt)
-        return end
-
-    def loop_guard(self) -> LoopGuard:
-        """Ends the paging of one slice where it does not advance."""
-        return LoopGuard(self.paginator.repeats, self._config.limits)
-
-    def place(self, page: Page) -> ErrorContext:
-        """Says of errors where they happened."""
-        return ErrorContext(self.name, page.request, f"page {page.number}")
-
-    def identity(self, record: Raw) -> bytes:
-        """What tells a record from others: its primary key, or all of it."""
-        return row_keys.identity(record, self.endpoint.primary_key)
-
-    def may_keep(self, position: Position) -> bool:
-        """Whether a position may stand in the state: it holds no secret."""
-        return isinstance(position, int) or self._mask(position) == position
-
-    def observe(self, page: Page, interval: Slice) -> PageCursors | None:
-        """What the cursor values of a page tell."""
-        incremental = self.endpoint.incremental
-        if incremental is None:
-            return None
-        observation = incremental.observe(page, interval)
-        new = self.ledger.unreadable(observation.unreadable, observation.examples)
-        if new:
-            _LOG.warning(
-                "Stream %s: records without a readable `%s`, with %s there: emitted, but they do not move the state.",
-                self.name,
-                ".".join(incremental.cursor_field or ()),
-                ", ".join(new),
-            )
-        return observation
-
     def _first_tasks(self, partition: Partition) -> Iterator[SliceTask]:
         """The slices of a partition that has no state."""
-        return resume.tasks(self._whole(None, self._now(), partition), (), self.endpoint.incremental)
+        return resume.tasks(self._whole(None, self.now(), partition), (), self.endpoint.incremental)
 
     def _whole(self, saved: CursorValue | None, now: datetime, partition: Partition) -> Slice:
         incremental = self.endpoint.incremental
@@ -237,3 +165,15 @@ class Stream:
             return Slice()
         context = {"config": self._raw_config, **partition.records}
         return incremental.bounds(saved, self._config.start_date, now, context)
+
+
+def _make(
+    config: Config,
+    requester: Requester,
+    raw_config: Mapping[str, Any],
+    now: Callable[[], datetime],
+    mask: Callable[[str], str],
+    endpoint: Endpoint,
+    parents: Parents,
+) -> Stream:
+    return Stream(config, endpoint, requester, raw_config, now, mask, parents)

@@ -1,1 +1,1 @@
-"""A sync: threads, the run of each stream, statuses and states; and `check`."""
+"""Runs `read` and `check`: worker threads, the run of each stream, its statuses and its states."""

@@ -1,4 +1,4 @@
-"""What `check` tries on each endpoint, and how it says what it saw."""
+"""Tests each endpoint for `check` and describes the result."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from source_rest_api.cursors.cursors import Slice
+from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ConfigError, ErrorContext, SourceError, Stopped, as_source_error
 from source_rest_api.formats import raw_json
 from source_rest_api.pagination.page import End
@@ -17,42 +18,43 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.pagination.page import Page
-    from source_rest_api.streams.partitions import Partition
+    from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.stream import Stream
 
 
 class Probe(Struct, frozen=True):
-    """What the first page of a stream told."""
+    """Result of reading the first page of a stream."""
 
     seen: str = ""
     problem: SourceError | None = None
 
     @classmethod
     def of(cls, stream: Stream) -> Probe:
-        """Ask for the first page; any error is the result."""
+        """Reads the first page; an error becomes the result's `problem`."""
         try:
             return cls(seen=_look(stream))
         except Stopped:
             raise
-        except Exception as error:  # noqa: BLE001 -- the other endpoints are tried all the same
+        except Exception as error:  # noqa: BLE001 -- an error must not keep the other endpoints from being tested
             return cls(problem=as_source_error(error))
 
 
 def _look(stream: Stream) -> str:
     partition = next(stream.partitions(), None)
     if partition is None:
-        return f"{stream.name}: not tried, its parent has no records or its `partitions` no values"
+        return f"{stream.name}: not tested, because its parent has no records or its `partitions` has no values"
     page = stream.first_page(partition)
-    emitted = stream.emission.records(page.records, partition, Slice())
+    emitted = stream.reader.emission.records(page.records, partition, Slice())
     if emitted:
         first = emitted[0]
         missing = [*_missing_fields(stream, page.records[0], first), *_missing_in_parent(stream, partition)]
         if missing:
             keys = ", ".join(list(raw_json.fields(first))[:20])
             raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
-    if stream.sweep is not None:
+    sweep = Sweep.of(stream)
+    if sweep is not None:
         with ErrorContext(stream.name, "`deletions`"):
-            stream.sweep.first_page(partition)
+            sweep.first_page(partition)
     left_out = "" if len(emitted) == len(page.records) else f" ({len(emitted)} after filters)"
     return f"{stream.name}: {len(page)} records on the first page{left_out}, {_more(stream, page)}"
 
@@ -76,6 +78,9 @@ def _missing_in_parent(stream: Stream, partition: Partition) -> Iterator[str]:
 
 def _more(stream: Stream, page: Page) -> str:
     if not page.last:
-        return "more in the same answer"
-    following = stream.following(page)
-    return f"no more ({following.reason})" if isinstance(following, End) else "more pages"
+        return "more in the same response"
+    following = stream.reader.following(page)
+    if not isinstance(following, End):
+        return "more pages"
+    with stream.reader.place(page):
+        return f"no more ({stream.reader.end(page, following).reason})"

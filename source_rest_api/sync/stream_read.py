@@ -1,4 +1,4 @@
-"""One configured stream while it is read: its work in pieces, for threads to do, and what came of it."""
+"""The run of one configured stream: it hands pieces of work to threads and passes on the output of each."""
 
 from __future__ import annotations
 
@@ -9,54 +9,62 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
-from source_rest_api.streams.batch import Barrier, Planned, SweepEnd, Swept
+from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from typing import Any
 
+    from source_rest_api.deletions.known_rows import KnownRows
     from source_rest_api.deletions.sweep import Step, SweepReader
     from source_rest_api.protocol.catalog import ConfiguredStream
     from source_rest_api.state.progress import Progress
-    from source_rest_api.streams.batch import Batch, PageProgress
+    from source_rest_api.state.progress_events import PageProgress
+    from source_rest_api.state.state import StreamState
+    from source_rest_api.streams.batch import Batch
     from source_rest_api.streams.slice_reader import SliceReader
     from source_rest_api.streams.stream import Stream
     from source_rest_api.sync.worker_pool import Out
 
 _MOST_BYTES = 16 << 20
-"""What pages that are asked for at the same time may come to, by the largest so far; one may always be asked for."""
+"""Upper limit in bytes of the pages requested at the same time, estimated from the largest page so far.
+
+One page may always be requested.
+"""
 _MOST_FAILURES = 3
-"""Slices of a stream that may fail before no further one is begun."""
+"""Failed slices of a stream after which no further slice starts."""
 
 
 class OutputBlock(Struct, frozen=True):
-    """Whole lines of one stream, and what they move."""
+    """Whole lines of one stream, and the progress that they make."""
 
     read: StreamRun
     lines: Sequence[bytes] = ()
-    """In blocks."""
+    """Blocks of whole lines."""
     records: int = 0
     moved: PageProgress | Planned | Swept | SweepEnd | None = None
     error: BaseException | None = None
     last: bool = False
-    """Whether nothing of the stream comes after it."""
+    """True if this is the last block of the stream."""
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return sum(map(len, self.lines)) + (self.moved.size if isinstance(self.moved, Swept) else 0)
 
 
 class StreamRun:
-    """The read of one stream: it is opened, planned slice by slice, and its slices are read page by page.
+    """Reads one stream: opens it, plans it slice by slice, and reads the slices page by page.
 
     Args:
-        configured: What is to be read.
-        make_stream: The stream of a name, or None if there is none.
-        saved: Its state from the last sync.
-        reach: Slices, and pages of one slice, that may be read at the same time.
+        configured: The stream to read.
+        make_stream: Returns the stream of a name, or None if the config has none.
+        saved: The stream's state from the last sync.
+        reach: Number of slices, and of pages of one slice, that may be read at the same time.
     """
 
     def __init__(
@@ -70,6 +78,8 @@ class StreamRun:
         self.started = time.monotonic()
         self.stream: Stream | None = None
         self.progress: Progress | None = None
+        self.known_rows: KnownRows | None = None
+        self._sweep: Sweep | None = None
         self.finished = False
         self.failures = 0
         self._configured = configured
@@ -84,10 +94,14 @@ class StreamRun:
         self._readers: list[SliceReader | SweepReader] = []
         self._active = 0
         self.largest = 0
-        """Bytes of the largest page so far."""
+        """Size in bytes of the largest page so far."""
 
     def claim(self, *, ahead: bool) -> Callable[[Out[OutputBlock]], None] | None:
-        """A piece of work that may be done now."""
+        """Returns a piece of work that may be done now, or None.
+
+        Args:
+            ahead: True to allow work that may turn out to be unnecessary.
+        """
         with self._lock:
             work = self._next(ahead=ahead)
             if work is None:
@@ -116,7 +130,7 @@ class StreamRun:
         except Stopped:
             self.failures += 1
             self._planned = True
-        except BaseException as error:  # noqa: BLE001 -- whatever it is, the stream is incomplete and says so
+        except BaseException as error:  # noqa: BLE001 -- any error makes the stream incomplete, and is reported
             self._fail(error, out, planning=work in (self._open, self._extend))
         with self._lock:
             self._active -= 1
@@ -133,23 +147,36 @@ class StreamRun:
         out.put(OutputBlock(self, error=error))
 
     def _open(self, out: _LineWriter) -> None:
-        """Begin: the stream, its state, its plan."""
+        """Opens the stream, loads its state, and prepares its plan."""
         out.lines(messages.stream_status(self.name, "STARTED"))
         stream = self._make_stream(self.name)
         if stream is None:
             raise ConfigError(
-                f"Stream {self.name} is in the catalog but not in the config: add an endpoint, or deselect it."
+                f"Stream {self.name} is in the catalog but not in the config: add an endpoint of this name, or "
+                "deselect the stream."
             )
         incremental = self._configured.incremental and stream.endpoint.incremental is not None
-        self.progress = stream.progress(self._saved, incremental=incremental)
-        self.stream = stream
-        self._plan = stream.plan(self.progress, self._reach)
+        self.stream, self._sweep = stream, Sweep.of(stream)
+        self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
+        self._plan = self._steps(stream, self.progress)
         self._planning = False
         out.changed()
 
+    def _known_rows(self, saved: StreamState, began: datetime) -> KnownRows | None:
+        self.known_rows = None if self._sweep is None else self._sweep.known_rows(saved, began)
+        return self.known_rows
+
+    def _steps(self, stream: Stream, progress: Progress) -> Iterator[Step]:
+        """Yields the slices of the stream, then those of a sweep if one is due."""
+        if self._sweep is None or self.known_rows is None:
+            yield from stream.plan(progress, self._reach)
+            return
+        yield from stream.plan(progress, self._reach, self._sweep.delivered)
+        yield from self._sweep.steps(self.known_rows, self._reach)
+
     def _extend(self, out: _LineWriter) -> None:
-        """Plan the next slice."""
-        assert self._plan is not None  # noqa: S101 -- it is open
+        """Plans the next slice."""
+        assert self._plan is not None  # noqa: S101 -- `_open` has set it
         plan = self._plan
         step = None if self._settling and self.failures else next(plan, None)
         while isinstance(step, Planned | SweepEnd):
@@ -165,29 +192,29 @@ class StreamRun:
 
 
 class _LineWriter:
-    """Turns batches into lines, in the thread that read them."""
+    """Converts batches to lines in the thread that read them."""
 
     def __init__(self, read: StreamRun, out: Out[OutputBlock]) -> None:
         self._read = read
         self._out = out
 
     def put(self, item: Batch) -> None:
-        """Pass on records."""
+        """Passes on the records of a batch."""
         lines = messages.records(self._read.name, item.records, int(time.time() * 1000), item.nulled)
         framed = OutputBlock(self._read, lines, len(item.records), item.moved)
         self._read.largest = max(self._read.largest, framed.size)
         self._pass(framed)
 
     def lines(self, lines: bytes) -> None:
-        """Pass on a message."""
+        """Passes on a message."""
         self._pass(OutputBlock(self._read, [lines]))
 
     def moved(self, step: Planned | SweepEnd) -> None:
-        """Pass on what is planned."""
+        """Passes on a planned slice or the end of a sweep."""
         self._pass(OutputBlock(self._read, moved=step))
 
     def changed(self) -> None:
-        """Tell the workers that there may be new work."""
+        """Notifies the workers that there may be new work."""
         self._out.changed()
 
     def _pass(self, item: OutputBlock) -> None:

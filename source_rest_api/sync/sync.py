@@ -1,4 +1,4 @@
-"""Reads the configured streams: their statuses, records, states and errors, as blocks of lines."""
+"""Reads the configured streams and yields their statuses, records, states and errors as blocks of lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from source_rest_api.deletions.tombstones import tombstones
 from source_rest_api.errors import InternalError, as_source_error
 from source_rest_api.protocol import messages
 from source_rest_api.state.checkpoint import Checkpoint
-from source_rest_api.streams.batch import PageProgress, Planned, SweepEnd, Swept
+from source_rest_api.state.progress_events import PageProgress, Planned, SweepEnd, Swept
 from source_rest_api.sync.stream_read import OutputBlock
 from source_rest_api.sync.worker_pool import Pool
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from source_rest_api.protocol.messages import Messages
     from source_rest_api.sync.stream_read import StreamRun
 
-_FUTURE = "Stream {}: a record's cursor {} is later than the beginning of the read; the state stays there."
+_FUTURE = "Stream {}: a record's cursor {} is later than the start of this sync. The state keeps the start of the sync."
 
 
 class Sync:
     """One read of the configured streams.
 
     Args:
-        reads: What is to be read.
-        out: Makes messages.
-        permits: Bounds the requests at the same time.
-        workers: The most of them.
+        reads: The runs of the configured streams.
+        out: Builds messages.
+        permits: Limits the number of concurrent requests.
+        workers: The number of concurrent requests.
         stop: Set from outside to end the read early.
-        now: The time of day.
-        pause: Seconds between the states of a stream.
+        now: Returns the current time.
+        pause: Seconds between two states of a stream.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Sync:
         pause: float,
     ) -> None:
         self.complete = False
-        """Whether every stream came to its end; known once `run` has ended."""
+        """True if every stream was read to its end; valid once `run` has ended."""
         self._failed = False
         self._out = out
         self._now = now
@@ -64,20 +64,20 @@ class Sync:
         self._pool: Pool[OutputBlock] = Pool(reads, permits, workers, stop)
 
     def limited(self, stream: str, seconds: float) -> None:
-        """Tell that a stream waits for a rate limit, and let others use its thread."""
+        """Reports that a stream waits for a rate limit, and starts another thread for the other streams."""
         read = self._unfinished.get(stream)
         if read is not None:
             self._pool.spare()
             self._pool.put(OutputBlock(read, [messages.rate_limited(stream, time.time() + seconds)]))
 
     def run(self) -> Iterator[bytes]:
-        """Blocks of lines. Every configured stream gets exactly one terminal status."""
+        """Yields blocks of lines. Every configured stream gets exactly one terminal status."""
         with closing(self._lines()) as lines:
             yield from messages.together(lines)
         self.complete = not self._failed
 
     def _lines(self) -> Generator[bytes | None, None, None]:
-        """The same block by block, and None where nothing more comes for now."""
+        """Yields the blocks one by one, and None where nothing more follows for now."""
         try:
             for item in self._pool:
                 if item is not None:
@@ -85,7 +85,7 @@ class Sync:
                 yield from self._due()
                 if item is None:
                     yield None
-        except Exception as error:  # noqa: BLE001 -- statuses are owed all the same
+        except Exception as error:  # noqa: BLE001 -- every stream still needs its terminal status
             yield self._error(error)
         for read in list(self._unfinished.values()):
             self._failed = True
@@ -94,9 +94,9 @@ class Sync:
             yield messages.stream_status(read.name, "INCOMPLETE")
 
     def _passed(self, item: OutputBlock) -> Iterator[bytes]:
-        """The lines of an item, and what they bring about."""
+        """Yields the lines of an item and the messages that result from it."""
         read = item.read
-        if read.name not in self._unfinished:  # a wait for its rate limit, of a stream that reads it as its parent
+        if read.name not in self._unfinished:  # it has ended; now a child stream reads it and waits
             return
         yield from self._delivered(read, item.lines, item.records)
         if item.moved is not None:
@@ -107,7 +107,7 @@ class Sync:
             yield from self._ended(read)
 
     def _delivered(self, read: StreamRun, lines: Sequence[bytes], records: int) -> Iterator[bytes]:
-        """Lines, and the status that has to come before the first record."""
+        """Yields lines, preceded by the RUNNING status if they hold the first record."""
         if records and read.name not in self._running:
             self._running.add(read.name)
             yield messages.stream_status(read.name, "RUNNING")
@@ -115,30 +115,33 @@ class Sync:
         self._checkpoints[read.name].count(records)
 
     def _moved(self, read: StreamRun, moved: PageProgress | Planned | Swept | SweepEnd) -> Iterator[bytes]:
-        """Note what an item moves; at the end of a sweep, tell what is gone."""
+        """Applies the progress of an item; at the end of a sweep, yields the delete records."""
         progress = read.progress
-        assert progress is not None  # noqa: S101 -- what moves it was planned by it
+        assert progress is not None  # noqa: S101 -- only an open stream makes progress
         if isinstance(moved, Planned):
             progress.plan(moved)
         elif isinstance(moved, PageProgress):
             progress.advance(moved)
-        elif progress.inventory is not None and isinstance(moved, Swept):
-            progress.inventory.meet(moved.keys)
-        elif progress.inventory is not None and isinstance(moved, SweepEnd):
-            yield from self._tombstones(read, progress.inventory, moved)
+        elif read.known_rows is not None and isinstance(moved, Swept):
+            read.known_rows.meet(moved.keys)
+        elif read.known_rows is not None and isinstance(moved, SweepEnd):
+            yield from self._tombstones(read, read.known_rows, moved)
 
-    def _tombstones(self, read: StreamRun, inventory: KnownRows, end: SweepEnd) -> Iterator[bytes]:
-        """A record for each row that a sweep found gone; only then a state may forget it."""
-        assert read.stream is not None  # noqa: S101 -- it was swept
-        for keys in inventory.conclude(end):
-            records = tombstones(read.stream.endpoint, keys, end.began_at, inventory.newest)
+    def _tombstones(self, read: StreamRun, known: KnownRows, end: SweepEnd) -> Iterator[bytes]:
+        """Yields a delete record for each row that a sweep did not find.
+
+        The state may forget a row only after its delete record was written.
+        """
+        assert read.stream is not None  # noqa: S101 -- only an open stream has a sweep
+        for keys in known.conclude(end):
+            records = tombstones(read.stream.endpoint, keys, end.began_at, known.newest)
             lines = messages.records(read.name, records, int(time.time() * 1000))
             yield from self._delivered(read, lines, len(records))
-            inventory.forget(keys)
+            known.forget(keys)
             yield from self._due()
 
     def _due(self) -> Iterator[bytes]:
-        """States of streams that have moved, each at its time; there may be many streams, so it is not always asked."""
+        """Yields the states that are due. It looks only now and then, because there may be many streams."""
         now = time.monotonic()
         if now < self._look:
             return
@@ -159,16 +162,19 @@ class Sync:
         yield messages.stream_status(read.name, "COMPLETE" if complete else "INCOMPLETE")
 
     def _told(self, read: StreamRun, *, complete: bool) -> Iterator[bytes]:
-        """The closing log line of a stream."""
+        """Yields the closing log line of a stream."""
         if read.stream is None:
             return
-        summary = read.stream.ledger.summary(time.monotonic() - read.started, complete=complete)
+        summary = read.stream.stats.summary(time.monotonic() - read.started, complete=complete)
         yield self._out.log("INFO", f"Stream {read.name}: {summary}.")
         if read.progress is not None and read.progress.future is not None:
             yield self._out.log("WARNING", _FUTURE.format(read.name, read.progress.future.text))
 
     def _state(self, read: StreamRun, *, last: bool = False) -> Iterator[bytes]:
-        """A stream's state, if it has moved or is the last. The protocol wants it to differ from the one before."""
+        """Yields a stream's state if it has changed or is the last one.
+
+        The protocol requires that a state differs from the previous one.
+        """
         progress, checkpoint = read.progress, self._checkpoints[read.name]
         if progress is None or not (progress.changed or last):
             return

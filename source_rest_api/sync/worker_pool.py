@@ -1,4 +1,4 @@
-"""Runs the work of many sources in threads and hands what it gives to the one thread that asked."""
+"""Runs the work of many sources in threads and passes their output to the one thread that iterates over it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from source_rest_api.http.concurrency import Permits
 
 MOST_THREADS = 64
-"""Those to begin with, and one more for each long wait."""
+"""Upper limit of threads: the initial ones, and one more for each long wait."""
 _MOMENT = 0.02
-"""Seconds for which the reader waits for more, once something has come."""
+"""Seconds for which the reader waits for more items after the first."""
 _PLENTY = 1 << 20
-"""Bytes for which it is woken before."""
+"""Bytes of waiting items at which the reader is woken before that."""
 
 
 class Sized(Protocol):
@@ -25,7 +25,7 @@ class Sized(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes that it holds."""
+        """Size in bytes."""
 
 
 T = TypeVar("T", bound=Sized)
@@ -34,46 +34,46 @@ T_contra = TypeVar("T_contra", bound=Sized, contravariant=True)
 
 
 class Out(Protocol[T_contra]):
-    """Where work puts what it gives."""
+    """Receiver of the output of work."""
 
     def put(self, item: T_contra) -> bool:
-        """Pass on an item; waits while the queue is full. False when nobody wants it any more."""
+        """Passes on an item; waits while the queue is full. Returns False if the reader has gone away."""
 
     def changed(self) -> None:
-        """Tell the workers that there may be new work."""
+        """Notifies the workers that there may be new work."""
 
 
 class Source(Protocol[T_co]):
-    """Something that has work to give."""
+    """Provider of work."""
 
     @property
     def finished(self) -> bool:
-        """Whether there will be no more work."""
+        """True if there will be no more work."""
 
     def claim(self, *, ahead: bool) -> Callable[[Out[T_co]], None] | None:
-        """A piece of work that may be done now, or None. Must not block.
+        """Returns a piece of work that may be done now, or None. Must not block.
 
         Args:
-            ahead: Whether work counts that may turn out to be needless.
+            ahead: True to allow work that may turn out to be unnecessary.
         """
 
 
 class Pool(Generic[T]):
-    """Lets every source have its turn, one piece of work at a time; the items of one piece keep their order.
+    """Runs work of all sources in turn; the items of one piece of work keep their order.
 
-    The queue between is bounded in bytes, so a slow reader slows the work down. The reader is not woken for each item,
-    but a moment after the first, for all that have come by then: waking costs both threads about what a small page
-    does. When `stop` is set the work has `grace` seconds to end by itself; what it gives later is dropped. When the
-    reader goes away work ends at its next item.
+    The queue to the reader is limited in bytes, so a slow reader slows the work down. The reader is not woken for each
+    item, but a moment after the first, for all items that have arrived by then. Waking costs both threads about as much
+    as a small page. When `stop` is set, running work has `grace` seconds to end; later items are dropped. When the
+    reader goes away, work ends at its next item.
 
     Args:
-        sources: Who has work.
-        permits: Bounds the work that is done at the same time.
-        threads: Threads to begin with.
-        stop: Set from outside to end.
-        max_bytes: What may wait for the reader.
-        grace: Seconds.
-        tick: Seconds after which the reader is given None if nothing has come; before, it is given None once.
+        sources: The sources of work.
+        permits: Limits the work that runs at the same time.
+        threads: Number of threads to start with.
+        stop: Set from outside to end early.
+        max_bytes: Upper limit in bytes of the items that wait for the reader.
+        grace: Seconds that running work has after `stop`.
+        tick: Seconds between the Nones that the reader receives while it waits; the first comes at once.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Pool(Generic[T]):
             raise self._failure
 
     def put(self, item: T) -> bool:
-        """Pass on an item; waits while the queue is full. False when nobody wants it any more."""
+        """Passes on an item; waits while the queue is full. Returns False if the reader has gone away."""
         with self._lock:
             while self._bytes and self._bytes + item.size > self._max_bytes and not self._closed:
                 self._items_left.wait()
@@ -137,13 +137,13 @@ class Pool(Generic[T]):
             return True
 
     def changed(self) -> None:
-        """Tell the workers that there may be new work."""
+        """Notifies the workers that there may be new work."""
         with self._lock:
             self._changes += 1
             self._work.notify()
 
     def spare(self) -> None:
-        """Somebody is going to wait for long without a permit: let another thread use it."""
+        """Starts one more thread, because a thread is about to wait for long and has given its permit back."""
         with self._lock:
             wanted = self._threads < MOST_THREADS and not self._closed
         if wanted:
@@ -156,7 +156,7 @@ class Pool(Generic[T]):
         Thread(target=self._run, daemon=True, name=name).start()
 
     def _over(self) -> bool:
-        """Whether everything has been taken, and nothing more will come."""
+        """True if the reader has taken every item and no more will come, or the grace period is over."""
         with self._lock:
             if self._stop.is_set():
                 self._deadline = self._deadline or time.monotonic() + self._grace
@@ -165,7 +165,7 @@ class Pool(Generic[T]):
             return not self._items and self._ended()
 
     def _ended(self) -> bool:
-        """Whether no more will come."""
+        """True if no more items will come."""
         return not self._busy and (self._stop.is_set() or not self._unfinished())
 
     def _unfinished(self) -> bool:
@@ -183,7 +183,7 @@ class Pool(Generic[T]):
             return item
 
     def _await(self) -> None:
-        """Wait until something has come, and for what comes with it."""
+        """Waits until an item has arrived, and a moment longer for those right behind it."""
         with self._lock:
             if not self._items and not self._ended():
                 self._items_came.wait(self._tick)
@@ -191,7 +191,7 @@ class Pool(Generic[T]):
                 self._items_came.wait(_MOMENT)
 
     def _run(self) -> None:
-        """What a thread does: work as long as there is some."""
+        """Runs in each thread: does work as long as there is some."""
         while self._permits.acquire(self._stop):
             try:
                 work, changes = self._claim()
@@ -205,7 +205,7 @@ class Pool(Generic[T]):
     def _do(self, work: Callable[[Out[T]], None]) -> None:
         try:
             work(self)
-        except BaseException as error:  # noqa: BLE001 -- sources handle their errors: this is a bug; the others go on
+        except BaseException as error:  # noqa: BLE001 -- sources handle their errors: this is a bug; others go on
             self._failure = error
         finally:
             with self._lock:
@@ -215,10 +215,10 @@ class Pool(Generic[T]):
                     self._items_came.notify()
 
     def _claim(self) -> tuple[Callable[[Out[T]], None] | None, int]:
-        """The next piece of work, the sources taking turns; what may be needless only if there is no other.
+        """Claims the next piece of work from the sources in turn; unnecessary work only if there is no other.
 
         Returns:
-            The work, and how many changes had been told of before it was looked for.
+            The work, and the number of changes known before the search.
         """
         with self._lock:
             if self._closed or self._stop.is_set():
@@ -230,15 +230,15 @@ class Pool(Generic[T]):
                     work = source.claim(ahead=ahead)
                     if work is not None:
                         self._busy += 1
-                        self._work.notify()  # where there was one, there may be another
+                        self._work.notify()  # a source that had work may have more
                         return work, self._changes
             return None, self._changes
 
     def _wait(self, changes: int) -> bool:
-        """Wait for new work; False if there will be none.
+        """Waits for new work; returns False if there will be none.
 
         Args:
-            changes: Those that this thread knows of.
+            changes: The number of changes that this thread knows of.
         """
         with self._lock:
             if self._closed or self._stop.is_set() or self._ended():

@@ -148,12 +148,11 @@ def _moment(value: Any, form: str | None = None) -> Moment:
     if form == "%s" or isinstance(value, int | float):
         return Moment.of(datetime.fromtimestamp(float(value), timezone.utc))
     if isinstance(value, datetime):
-        return Moment.of(value if value.tzinfo else value.replace(tzinfo=timezone.utc))
+        return Moment.of(datetimes.aware(value))
     if isinstance(value, date):
         return Moment(value.year, value.month, value.day, tzinfo=timezone.utc)
     if form:
-        parsed = datetime.strptime(value, form)  # noqa: DTZ007 -- the zone is added where the text has none
-        return Moment.of(parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc))
+        return Moment.of(datetimes.aware(datetime.strptime(value, form)))  # noqa: DTZ007 -- it is made aware
     return str_to_datetime(value)
 
 

@@ -52,7 +52,7 @@ class StrictDict(dict[str, Any]):
 
 
 class Missing(ChainableUndefined):
-    """What is not there: nothing in a condition, null in a field, empty in a text. So is all that is made of it."""
+    """A missing value: false in conditions, null as a field, empty in text; what is derived from it is missing too."""
 
     __slots__ = ()
 

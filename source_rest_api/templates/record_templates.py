@@ -6,14 +6,12 @@ What a record does not have is null; what the config or an interval does not hav
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 from msgspec import Raw
-from pydantic import AfterValidator, BeforeValidator
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.model import NamedJson, Text
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -28,39 +26,6 @@ RECORD = "record"
 
 _typed_dict: Any = TypedDict
 """For fields that are known at run time only, which type checkers do not allow."""
-
-
-def braced(value: object) -> object:
-    """`record.open` as `{{ record.open }}`.
-
-    Raises:
-        ValueError: It is not one expression.
-    """
-    if not isinstance(value, str):
-        return value
-    text = value if "{{" in value or "{%" in value else f"{{{{ {value} }}}}"
-    templates.check(text)
-    if templates.expression(text) is None:
-        raise ValueError("must be one expression, such as `a.b == 'c'`")
-    return text
-
-
-def _check_values(values: dict[str, Any]) -> dict[str, Any]:
-    for name, value in values.items():
-        if not all(name.split(".")):
-            raise ValueError(f"`{name}` must be the name of a field, or names divided by dots")
-        if isinstance(value, dict | list):
-            raise ValueError(f"`{name}` must be text, a number, true, false or null; a template may give anything")  # noqa: TRY004 -- pydantic wants a ValueError
-        if isinstance(value, str):
-            templates.check(value)
-    return values
-
-
-Condition: TypeAlias = Annotated[Text, BeforeValidator(braced)]
-"""An expression on a record, with or without braces around it."""
-
-Values: TypeAlias = Annotated[NamedJson, AfterValidator(_check_values)]
-"""Paths in a record, and what to put there."""
 
 
 def fields(texts: Iterable[str], of: str = RECORD) -> list[str] | None:
@@ -81,7 +46,7 @@ def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, 
 
 
 class RecordContext:
-    """What the records of a page have in common for templates: config, partition, interval.
+    """The names that the records of a page share in templates: config, partition, interval.
 
     Args:
         names: The values of all names but `record`.
@@ -133,7 +98,7 @@ class RecordTemplate:
         return found if self._is_text or type(found) is str else self._plain(found)
 
     def holds(self, context: Context) -> bool:
-        """Whether the value is true, not empty and not zero.
+        """True if the value is true, not empty and not zero.
 
         Raises:
             ConfigError: As `value`.

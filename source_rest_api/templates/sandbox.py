@@ -19,7 +19,7 @@ _LARGEST_NUMBER = 10_000
 """Bits."""
 _UNBOUNDED_FILTERS = ("attr", "batch", "center", "format", "indent", "slice", "wordwrap", "xmlattr")
 _UNBOUNDED_METHODS = frozenset({"center", "expandtabs", "format", "format_map", "ljust", "rjust", "translate", "zfill"})
-"""What may make a huge text of a small one; `%` on texts is refused too."""
+"""Functions that may make a huge text of a small one; `%` on texts is refused too."""
 
 
 class StrictMissing(StrictUndefined):
@@ -37,13 +37,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**", "%", "+"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """What `obj.attribute` is."""
+        """Returns the value of `obj.attribute`."""
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Whether a template may have it."""
+        """True if a template may have it."""
         if isinstance(obj, str) and attr in _UNBOUNDED_METHODS:
             return False
         return super().is_safe_attribute(obj, attr, value)

@@ -27,6 +27,11 @@ CONFIG_NAMES = frozenset({"config", "secrets"})
 """Names that every template may use."""
 BUILT_IN_NAMES = CONFIG_NAMES | {"stream_interval", "stream_partition", "stream_slice", TOKEN}
 """Names that a template may use beside functions and the names of parent streams."""
+_INTERVALS = frozenset({"stream_interval", "stream_slice"})
+_NO_START = (
+    "has no value, because nothing says where the first sync begins: set `incremental` and `start_date` (or "
+    "`incremental.start`, if it counts), or give a default, such as `{}.start_time or '2024-01-01'`"
+)
 LARGEST_RESULT = 1_000_000
 """Characters that one template may give."""
 
@@ -74,13 +79,13 @@ def _compile(text: str, *, for_path: bool) -> Template:
 
 
 def _without_words(quoted: re.Match[str]) -> str:
-    """What a syntax error quotes may be a secret that was not meant as a template."""
+    """Hides quoted words: a syntax error may quote a secret that was not meant as a template."""
     text = quoted.group()
     return text if text.startswith("'end of ") or not re.search(r"\w", text) else "'…'"
 
 
 def has_holes(text: str) -> bool:
-    """Whether there is anything to fill."""
+    """True if there is anything to fill."""
     return _HOLE.search(text) is not None
 
 
@@ -136,7 +141,7 @@ def evaluate(text: str, context: Mapping[str, Any]) -> Any:
 
 @cache
 def expression(text: str) -> str | None:
-    """What stands between the braces, if a text is nothing but one `{{ … }}`."""
+    """Returns the expression between the braces, if a text is nothing but one `{{ … }}`."""
     stripped = text.strip()
     if not (stripped.startswith("{{") and stripped.endswith("}}")):
         return None
@@ -150,8 +155,23 @@ def expression(text: str) -> str | None:
     return inner[inner[0] in "-+" : len(inner) - (inner[-1] in "-+")]
 
 
+def braced(value: object) -> object:
+    """`record.open` as `{{ record.open }}`.
+
+    Raises:
+        ValueError: It is not one expression.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value if "{{" in value or "{%" in value else f"{{{{ {value} }}}}"
+    check(text)
+    if expression(text) is None:
+        raise ValueError("must be one expression, such as `a.b == 'c'`")
+    return text
+
+
 def joined(pieces: Iterable[str]) -> str:
-    """What a template gave, piece by piece, as one text.
+    """Joins the pieces of a rendered template.
 
     Raises:
         ConfigError: It is longer than a template may give.
@@ -189,9 +209,18 @@ class Filling:
         if isinstance(error, ConfigError):
             error.message = f"The template `{self._text}` cannot be filled: {error.message}."
         elif isinstance(error, TemplateError):
-            raise ConfigError(f"The template `{self._text}` cannot be filled: {error.message}.") from None
+            reason = _without_start(self._text, str(error.message)) or error.message
+            raise ConfigError(f"The template `{self._text}` cannot be filled: {reason}.") from None
         elif isinstance(error, _FAILURES):
             raise ConfigError(f"The template `{self._text}` cannot be filled ({type(error).__name__}).") from None
+
+
+def _without_start(text: str, message: str) -> str:
+    """The reason in the user's words, if a template reads where an interval begins and nothing says it."""
+    if not message.endswith("no attribute 'start_time'"):
+        return ""
+    read = {name for name, *keys in references(text) if keys[:1] == ["start_time"]} & _INTERVALS
+    return f"`{min(read)}.start_time` {_NO_START.format(min(read))}" if read else ""
 
 
 def _json(found: Any) -> Any:
@@ -210,7 +239,7 @@ def variable(name: str) -> str:
 
 @cache
 def references(text: str) -> frozenset[tuple[str, ...]]:
-    """What a template reads, each as name and keys: `{{ repos.owner['login'] }}` gives `(repos, owner, login)`."""
+    """Returns the names and keys that a template reads: `{{ repos.owner['login'] }}` gives `(repos, owner, login)`."""
     if not has_holes(text):
         return frozenset()
     from jinja2 import nodes  # noqa: PLC0415

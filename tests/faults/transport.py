@@ -203,7 +203,7 @@ def _(case: Case) -> None:
 @table.row("T-14", "redirects that go round", "an error after one chain")
 def _(case: Case) -> None:
     case.answer("rows", Answer("", 302, {"Location": "/rows"}))
-    case.failed(case.read(retry=None, seconds=15), "config_error|transient_error|system_error", "redirects")
+    case.failed(case.read(retry=None, seconds=15), "config_error|transient_error|system_error", "redirect")
     assert len(case.api.requests) <= 31
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api.errors import TransientError
-from source_rest_api.pagination.page import End
 from source_rest_api.read_stats import ReadStats
 from tests.api import Answer
 from tests.process import catalog, run
@@ -25,48 +24,48 @@ pytestmark = pytest.mark.usefixtures("no_proxy")
 
 def test_the_summary_says_how_it_ended() -> None:
     """One line for people: what came, and how the end was recognised."""
-    ledger = ReadStats()
-    ledger.add(pages=3, records=7, partitions=2)
+    stats = ReadStats()
+    stats.add(pages=3, records=7, partitions=2)
     for reason in ("empty page", "total reached", "empty page"):
-        ledger.end(End(reason))
-    assert ledger.summary(1.26) == "7 records, 3 pages, 2 partitions, 1.3 s; end: empty page (2x), total reached"
-    assert ReadStats().summary(0).endswith("end: nothing to ask for")
+        stats.end(reason)
+    assert stats.summary(1.26) == "7 records, 3 pages, 2 partitions, 1.3 s; end: empty page (2x), total reached"
+    assert ReadStats().summary(0).endswith("end: nothing to request")
 
 
 def test_an_end_that_was_not_reached_is_said() -> None:
     """Of a stream that failed, or was stopped, the slices that came to their end are told as well."""
-    ledger = ReadStats()
-    assert ledger.summary(0, complete=False).endswith("end: not reached")
-    ledger.end(End("empty page"))
-    assert ledger.summary(0, complete=False).endswith("end: empty page, not reached")
+    stats = ReadStats()
+    assert stats.summary(0, complete=False).endswith("end: stopped before the end")
+    stats.end("empty page")
+    assert stats.summary(0, complete=False).endswith("end: empty page, stopped before the end")
 
 
 def test_waiting_counts_once_however_many_wait() -> None:
     """Two threads that wait for the same thing make no more of the time; each thing has its own."""
     now = [0.0]
-    ledger = ReadStats()
+    stats = ReadStats()
 
     def wait(why: str) -> Any:
-        return ledger.waiting(why, lambda: now[0])
+        return stats.waiting(why, lambda: now[0])
 
     with wait("for rate limits"):
         now[0] = 1
-        with wait("for rate limits"), wait("to try again"):
+        with wait("for rate limits"), wait("for retries"):
             now[0] = 3
         now[0] = 4
     with wait("for rate limits"):
         now[0] = 5
-    assert ledger.summary(6).endswith(", 6.0 s (5.0 s for rate limits, 2.0 s to try again); end: nothing to ask for")
+    assert stats.summary(6).endswith(", 6.0 s (5.0 s for rate limits, 2.0 s for retries); end: nothing to request")
 
 
 def test_a_wait_that_is_stopped_counts_as_far_as_it_went() -> None:
     """The line is written then too."""
     now = [0.0]
-    ledger = ReadStats()
-    with suppress(TransientError), ledger.waiting("to try again", lambda: now[0]):
+    stats = ReadStats()
+    with suppress(TransientError), stats.waiting("for retries", lambda: now[0]):
         now[0] = 2
         raise TransientError("stopped")
-    assert "(2.0 s to try again)" in ledger.summary(2, complete=False)
+    assert "(2.0 s for retries)" in stats.summary(2, complete=False)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +77,9 @@ def test_bytes_are_counted(api: Api, body: bytes, decoder: dict[str, str]) -> No
     """Those of the bodies that were read, their compression undone."""
     kind = "text/csv" if decoder["type"] == "csv" else "application/json"
     api.get("/items")(lambda _: Answer(body, headers={"Content-Type": kind}))
-    ledger = Reading(api.url, {"decoder": decoder}).stream.ledger
-    assert ledger["bytes"] == len(body)
-    assert "2 records, 1 pages, 1 partitions, 0.0 kB" in ledger.summary(0)
+    stats = Reading(api.url, {"decoder": decoder}).stream.stats
+    assert stats["bytes"] == len(body)
+    assert "2 records, 1 pages, 1 partitions, 0.0 kB" in stats.summary(0)
 
 
 def test_a_read_tells_what_it_took(api: Api, tmp_path: Path) -> None:
@@ -96,11 +95,11 @@ def test_a_read_tells_what_it_took(api: Api, tmp_path: Path) -> None:
     done = run(tmp_path, "read", config=config, catalog=catalog(**dict.fromkeys(names, "full_refresh")))
     told = {name: m for log in done.bodies("LOG") for name in names if "; end:" in (m := log["message"]) and name in m}
     assert re.search(
-        r"1 records, 1 pages, 1 partitions, 0\.0 kB, 2 retries, .* s \(.*[1-9]\.\d s to try again, .*[1-9]\.\d s for "
+        r"1 records, 1 pages, 1 partitions, 0\.0 kB, 2 retries, .* s \(.*[1-9]\.\d s for retries, .*[1-9]\.\d s for "
         r"rate limits.*\); end: ",
         told["slow"],
     )
-    assert "5 records, 2 of them left out by filters, 1 pages" in told["fast"]
+    assert "5 records, 2 of them filtered out, 1 pages" in told["fast"]
     assert "retries" not in told["fast"]
-    assert told["gone"].endswith("end: not reached.")
+    assert told["gone"].endswith("end: stopped before the end.")
     assert "`max_requests_per_second`" in " ".join(told.values())

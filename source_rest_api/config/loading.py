@@ -1,0 +1,136 @@
+"""Loads a config, or the endpoint files of a connector of one's own: all that is wrong is reported at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from source_rest_api.config import template_checks, validation
+from source_rest_api.config.config import Config
+from source_rest_api.config.endpoint import Endpoint
+from source_rest_api.errors import ConfigError
+from source_rest_api.model import Model
+from source_rest_api.templates import templates
+from source_rest_api.templates.record_templates import RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+M = TypeVar("M", bound=Model)
+
+
+def load(raw: Mapping[str, Any]) -> Config:
+    """Validate a config of the generic connector.
+
+    Raises:
+        ConfigError: With every error, each with its path, none with a value.
+    """
+    return checked(validated(raw, Config))
+
+
+def validated(raw: Mapping[str, Any], model: type[M]) -> M:
+    """Validate a connector's own config. Keys that begin with `_` are the platform's own and are left out.
+
+    Raises:
+        ConfigError: With every error, each with its path, none with a value.
+    """
+    if not isinstance(raw, Mapping):
+        raise ConfigError("The config must be an object with keys such as `url_base` and `endpoints`.")
+    own = {key: value for key, value in raw.items() if not str(key).startswith("_")}
+    try:
+        return model.model_validate(own)
+    except ValidationError as error:
+        problems = [validation.problem(model, item) for item in error.errors(include_url=False, include_input=False)]
+        raise _wrong(problems) from None
+
+
+def built(api: Callable[[Any], Config], own: Any) -> Config:
+    """The API that a connector makes of its own config.
+
+    Raises:
+        ConfigError: A component that it makes is wrong.
+    """
+    try:
+        return api(own)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        raise _wrong([f"{error.title}: {validation.problem(Config, item)}" for item in details]) from None
+
+
+def checked(config: Config) -> Config:
+    """Check what no part of a config can see alone.
+
+    Raises:
+        ConfigError: With every error.
+    """
+    problems = list(_cross_check(config))
+    if problems:
+        raise _wrong(problems)
+    return config
+
+
+def _wrong(problems: list[str]) -> ConfigError:
+    count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
+    return ConfigError("\n".join([f"The config has {count}:", *(f"- {problem}" for problem in problems)]))
+
+
+def _cross_check(config: Config) -> Iterator[str]:
+    """Checks the config as a whole: names must differ, referenced names must exist, parents must have no cycles."""
+    yield from template_checks.problems_of_defaults(config)
+    if not config.streams:
+        yield "endpoints: at least one endpoint is needed, in `endpoints` or `endpoints_yaml`"
+    names: dict[str, str] = {}
+    for endpoint in config.streams:
+        place = f"endpoint `{endpoint.name}`"
+        other = names.get(endpoint.variable)
+        names[endpoint.variable] = endpoint.name
+        if other == endpoint.name:
+            yield f"{place}: the name is used twice"
+        elif other is not None:
+            yield f"{place}: in templates its name is the same as that of `{other}`"
+        if endpoint.variable in {*templates.BUILT_IN_NAMES, RECORD}:
+            yield f"{place}: the name is reserved in templates"
+        yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
+        yield from (f"{place}: {problem}" for problem in template_checks.problems_of_deletions(config, endpoint))
+        yield from (f"{place}: {problem}" for problem in template_checks.problems(config, endpoint))
+        if endpoint.incremental is not None:
+            templated = any("stream_interval" in templates.names(text) for text in endpoint.texts)
+            for problem in endpoint.incremental.problems(config.start_date, templated=templated):
+                yield f"{place}: {problem}"
+
+
+class _File(Model):
+    endpoints: list[Endpoint]
+
+
+def load_endpoints(folder: Path) -> list[Endpoint]:
+    """Read `endpoints.yaml` in a folder, a list of endpoints as a config has them.
+
+    An endpoint without `schema` gets that of `schemas/<name>.json`, if there is one.
+
+    Raises:
+        ConfigError: With all that is wrong in the file, and where.
+    """
+    from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
+
+    try:
+        entries = yaml_text.load((folder / "endpoints.yaml").read_text(encoding="utf-8"))
+        given = [_with_schema(entry, folder / "schemas") for entry in entries] if isinstance(entries, list) else entries
+    except ValueError as error:
+        raise ConfigError(f"endpoints.yaml or a schema beside it is {error}.") from None
+    try:
+        return validated({"endpoints": given}, _File).endpoints
+    except ConfigError as error:
+        raise ConfigError(f"endpoints.yaml: {error.message}") from None
+
+
+def _with_schema(entry: Any, schemas: Path) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    file = schemas / f"{entry.get('name')}.json"
+    return {"schema": json.loads(file.read_text(encoding="utf-8")), **entry} if file.exists() else entry

@@ -1,0 +1,65 @@
+"""Patterns for the field names by which APIs signal pagination: words such as "next", followed by nouns."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from source_rest_api.formats import raw_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from msgspec import Raw
+
+_NOUNS = (
+    "page|record|result|batch|set|item|chunk|link|url|uri|href|path|token|cursor|key|marker|id|offset|index|start|"
+    "number|num|position|continuation|request|query|param|info|skip|from|after|row|hit|entry|entrie|segment"
+)
+_ROWS = "count|record|result|item|hit|element|row|entry|entrie|size|object|document|match|matche|matched|found"
+NEXT = re.compile(
+    rf"(?:odata)?(?:paging|pagination|page|result)?next(?:(?:{_NOUNS})s?)*|lastevaluatedkey|"
+    r"continuation(?:token|key|id)?|continue(?:token)?|resumptiontoken"
+)
+"""Names of fields that lead to the next page: a URL, a token or a number."""
+MORE = re.compile(
+    r"(?:has|have|is|are|thereare|thereis)?(?:any)?(?:more|next)"
+    rf"(?:(?:{_NOUNS}|data|available|incollection|exist|left|remaining|element|value|document|event|object)s?)*|"
+    r"(?:is|list|results?|response|output|data)?truncated"
+)
+"""Names of fields that are true if there are more pages."""
+LAST = re.compile(
+    r"(?:is)?(?:(?:the)?(?:last|final)(?:page|batch|chunk|set)?|done|completed?|finished|exhausted|eof|end|"
+    r"(?:at|reached)?end(?:of)?(?:stream|list|results?|records?|data|pages?|feed|collection))"
+)
+"""Names of fields that are false if there are more pages."""
+TOTAL = re.compile(
+    rf"(?:odata|wp|pagination|paging|page|list|search|query|full|overall|grand|results?)?total(?:number|num|no)?(?:of)?"
+    rf"(?:(?:{_ROWS})s?)*|num(?:ber)?(?:of)?(?:found|matched|matches|records|results|hits|items|rows)|"
+    rf"(?:record|result|item|row|match|hit|entry|object|element|document)s?(?:count|total|found|matched)"
+)
+"""Names of fields with the total number of records."""
+COUNT = re.compile(r"(?:odata)?count|found|matched|matches|hits")
+"""Names of fields with a number of records, either in total or of one page."""
+TOTAL_PAGES = re.compile(
+    r"(?:wp|pagination|paging)?(?:total|num|number|last)(?:number)?(?:of)?pages?(?:count|number)?|pages?(?:count|total)?"
+)
+TRUE = frozenset({b"true", b'"true"'})
+FALSE = frozenset({b"false", b'"false"'})
+"""JSON values that count as true (`TRUE`) and as false (`FALSE`)."""
+
+
+def plain(name: str) -> str:
+    """Returns a name as the patterns expect it: only letters and digits, in lower case."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def more_in(fields: Mapping[str, Raw]) -> str | None:
+    """Returns the name of a field that signals more pages, such as `has_more`; None if there is none."""
+    for name, value in fields.items():
+        form = plain(name)
+        if (MORE.fullmatch(form) and bytes(value) in TRUE) or (LAST.fullmatch(form) and bytes(value) in FALSE):
+            return name
+        if NEXT.fullmatch(form) and raw_json.text(value):
+            return name
+    return None

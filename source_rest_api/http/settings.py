@@ -1,0 +1,38 @@
+"""The settings of the HTTP layer, taken from a config."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from source_rest_api.http.error_rules import ErrorPolicies
+    from source_rest_api.http.origins import Origins
+    from source_rest_api.http.retry import Retry
+    from source_rest_api.http.tls import Tls
+    from source_rest_api.http.transport import TransportName
+
+
+class HttpSettings(Struct, frozen=True, kw_only=True):
+    """Allowed origins, timeouts, limits and error policies of one API; made by `Config.http`."""
+
+    origins: Origins
+    policies: ErrorPolicies
+    retry: Retry
+    connect_timeout: float
+    """Seconds to wait for a connection."""
+    read_timeout: float
+    """Seconds to wait for the next bytes."""
+    request_timeout: float
+    """Seconds that one request may take in total."""
+    largest_body: int
+    """Maximum bytes of a response body, after decompression."""
+    requests_per_second: float | None
+    """Maximum number of requests started per second; None for no limit."""
+    tls: Tls | None
+    proxy_url: SecretStr | None
+    transport: TransportName = "own"
+    """The transport that sends requests. No other setting influences this choice."""

@@ -1,0 +1,118 @@
+"""The interface to the network: sends a prepared request and returns the head of its response, then its body.
+
+Two transports implement it, both with the egress guard and the deadlines: `connection_pool`, our own, and
+`requests_transport`, for tests that replace the way `requests` sends. A session uses the same one throughout.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
+
+from requests import RequestException
+from urllib3 import exceptions as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from requests import PreparedRequest
+    from typing_extensions import Self
+
+TransportName: TypeAlias = Literal["own", "requests"]
+
+
+class TransportError(Exception):
+    """A request could not be sent, or its response is incomplete. `__cause__` is the error of urllib3 or `requests`."""
+
+
+class _TransportErrors:
+    """Turns the errors of urllib3 and `requests` into `TransportError`s."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, RequestException | wire.HTTPError):
+            raise TransportError from error
+
+
+as_transport_errors = _TransportErrors()
+
+
+class RawResponse:
+    """A response whose head has arrived.
+
+    Args:
+        status: The status.
+        headers: The headers; names are case-insensitive.
+        chunks: The body as it arrives, still compressed; raises `TransportError` if it is cut short.
+        close: Stops reading the body. A connection with the rest of a body on it is closed, not reused.
+        cookies: Each `Set-Cookie` that the session does not know yet.
+    """
+
+    __slots__ = ("chunks", "close", "cookies", "headers", "status")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        chunks: Iterator[bytes],
+        close: Callable[[], None],
+        cookies: Sequence[str] = (),
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.chunks = chunks
+        self.close = close
+        self.cookies = cookies
+
+    @property
+    def ok(self) -> bool:
+        """True if the status is not an error."""
+        return self.status < HTTPStatus.BAD_REQUEST
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class ConnectionOptions(TypedDict):
+    """The options that `requests` needs for connections to an origin."""
+
+    proxies: Any
+    verify: Any
+    cert: Any
+
+
+class FindOptions(Protocol):
+    """Finds the connection options in the config and the environment."""
+
+    def __call__(self, url: str, *, trusted: bool) -> ConnectionOptions:
+        """Return the options; they are the same for all URLs of an origin.
+
+        Args:
+            url: A URL of the origin.
+            trusted: True if the client certificate may be sent there.
+        """
+
+
+class Transport(Protocol):
+    """Sends prepared requests."""
+
+    def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
+        """Send a request, and return the response when its head has arrived.
+
+        Args:
+            prepared: The request, with its credentials.
+            trusted: True if the client certificate may be sent there.
+
+        Raises:
+            TransportError: There is no response.
+            SourceError: The address is not allowed, or the head did not arrive in time.
+            ValueError: The request cannot be written as HTTP.
+        """
+
+    def close(self) -> None:
+        """Close all connections."""

@@ -1,0 +1,209 @@
+"""Signs in a response that there is more than was read: links, tokens, flags, totals, headers and the status.
+
+A sign is recognized by its form, not by a list of names: the words of a name (`nextRecordsUrl`, `X-Next-Page` and
+`next_page_uri` all begin with "next" and go on with nouns of paging), and the kind of its value.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+from msgspec import Raw
+from msgspec.structs import replace
+
+from source_rest_api.formats import paging_names, raw_json
+from source_rest_api.formats.excerpt import excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from source_rest_api.model import Path
+    from source_rest_api.pagination.page import Page
+
+_TARGETS = frozenset({"href", "url", "uri", "link", "after", "cursor", "token", "offset", "page", "value"})
+"""Fields by which an object with a name of `paging_names.NEXT` leads to the next page."""
+_RELATIONS = ("rel", "relation")
+_DEPTH = 4
+"""Levels of objects that are looked into: `data.issues.pageInfo.hasNextPage` is four."""
+_MOST_LINKS = 50
+"""Items of an array that may be a list of links."""
+_RANGE = re.compile(r"\s*\w+[ =](\d+)-(\d+)/(\d+)\s*")
+"""Of `Content-Range` (RFC 9110, section 14.4), in the units of the API."""
+_FIRST = frozenset({"0", "1"})
+_AT_LEAST = frozenset({"gte", "gt"})
+
+
+class Sign(NamedTuple):
+    """Something that says that there is more."""
+
+    what: str
+    """For the user: where it stands and what it says."""
+    pagination: str
+    """The config that would follow it."""
+    certain: bool = True
+    """False for totals: they may count rows that a filter leaves out."""
+    total: int | None = None
+    """The number of records in all, where the sign is a total that has not been reached."""
+
+
+def find_sign(page: Page) -> Sign | None:
+    """Returns the first sign of more than the pages read so far; certain ones first."""
+    signs = list(_signs(page))
+    return next((sign for sign in signs if sign.certain), signs[0] if signs else None)
+
+
+def find_total(page: Page) -> Sign | None:
+    """Returns a total that has not been reached, by its usual names in the body or the headers."""
+    return next((sign for sign in _signs(page) if sign.total is not None), None)
+
+
+def total_of(page: Page) -> int | None:
+    """Returns the number of records in all, reached or not, by its usual names in the body or the headers."""
+    sign = find_total(replace(page, distinct=-1))  # so that no total is reached
+    return None if sign is None else sign.total
+
+
+def is_lower_bound(page: Page, path: Path) -> bool:
+    """True if a field beside a total says that the total stops counting there (Elasticsearch's `relation: gte`)."""
+    relation = page.raw((*path[:-1], "relation"))
+    return relation is not None and raw_json.text(relation) in _AT_LEAST
+
+
+def _signs(page: Page) -> Iterator[Sign]:
+    yield from _link_signs(page)
+    for keys, value, is_record in _envelope(page.root, page.records, ()):
+        sign = _link_in(keys, value, page.records) or _sign(keys, value, page, is_record=is_record)
+        if sign is not None:
+            yield sign
+    yield from _header_signs(page)
+    if page.response.status == HTTPStatus.PARTIAL_CONTENT and _rest(page.response.headers) is None:
+        yield Sign("HTTP 206 (Partial Content)", "… as the API's documentation pages this endpoint")
+
+
+def _link_signs(page: Page) -> Iterator[Sign]:
+    if page.link("next"):
+        yield Sign('a `Link` header with rel="next"', "{type: link_header}")
+    last = page.link("last")
+    if last is not None and not _same_page(last, page.response.url):
+        yield Sign('a `Link` header with rel="last" that names another page', "{type: page_number, …}")
+
+
+def _same_page(link: str, url: str) -> bool:
+    """True if a URL has all parameters of a link. A first page may go without its number."""
+    asked = dict(parse_qsl(urlsplit(url).query))
+    named = parse_qsl(urlsplit(link).query)
+    return all(asked.get(name, value if value in _FIRST else None) == value for name, value in named)
+
+
+def _header_signs(page: Page) -> Iterator[Sign]:
+    for name, text in page.response.headers.items():
+        plain = paging_names.plain(name).removeprefix("x")
+        if text.startswith("{"):  # ASP.NET's X-Pagination
+            yield from _in_json(name, text, page)
+        elif paging_names.NEXT.fullmatch(plain) and text.strip().lower() not in {"", "0", "null", "none", "false"}:
+            yield Sign(f"the header `{name}` is {excerpt(text)}", f"{{type: cursor, cursor_header: {name}, …}}")
+        elif paging_names.MORE.fullmatch(plain) and text.strip().lower() in {"true", "1"}:
+            yield Sign(f"the header `{name}` is {text}", "{type: page_number, …} or {type: offset, …}")
+        elif paging_names.TOTAL.fullmatch(plain) or paging_names.TOTAL_PAGES.fullmatch(plain):
+            sign = _count_sign(f"the header `{name}`", plain, Raw(msgspec.json.encode(text)), page, "")
+            if sign is not None:
+                yield sign
+    rest = _rest(page.response.headers)
+    if rest:
+        text = page.response.headers.get("Content-Range", "")
+        yield Sign(f"the header `Content-Range` is {text}", "{type: offset, …}")
+
+
+def _rest(headers: Mapping[str, str]) -> int | None:
+    """Records after the range that a `Content-Range` header names; None if it says nothing of them."""
+    found = _RANGE.fullmatch(headers.get("Content-Range", ""))
+    return None if found is None else max(int(found[3]) - int(found[2]) - 1, 0)
+
+
+def _in_json(name: str, text: str, page: Page) -> Iterator[Sign]:
+    try:
+        root = raw_json.parse(text.encode())
+    except msgspec.DecodeError:
+        return
+    for keys, value, _ in _envelope(root, [], (name,)):
+        sign = _sign(keys, value, page, is_record=False)
+        if sign is not None:
+            yield sign
+
+
+def _envelope(
+    value: Raw, records: list[Raw], path: Path, *, is_record: bool = False
+) -> Iterator[tuple[Path, Raw, bool]]:
+    """The fields of the body with their paths, and whether they belong to an object that is itself a record."""
+    if len(path) == _DEPTH:
+        return
+    is_record = is_record or [value] == records
+    for name, inner in raw_json.fields(value).items():
+        yield (*path, name), inner, is_record
+        yield from _envelope(inner, records, (*path, name), is_record=is_record)
+
+
+def _link_in(keys: Path, value: Raw, records: list[Raw]) -> Sign | None:
+    """A list of links by relation: `links: [{rel: next, href: …}]` (OGC, STAC, PayPal), FHIR's `relation` and `url`."""
+    if "link" not in keys[-1].lower():
+        return None
+    links = raw_json.items(value)
+    if not 0 < len(links) <= _MOST_LINKS or links[0] in records:
+        return None
+    path = ".".join(keys)
+    for link in links:
+        fields = raw_json.fields(link)
+        relation = next((raw_json.text(fields[name]) for name in _RELATIONS if name in fields), None)
+        target = next((name for name in fields if name in _TARGETS), None)
+        if relation == "next" and target is not None:
+            by = next(name for name in _RELATIONS if name in fields)
+            expression = f"(response.{path} | selectattr('{by}', 'equalto', 'next') | first).{target}"
+            return Sign(f"`{path}` has a link with {by} next", f'{{type: next_url, next_url: "{expression}"}}')
+    return None
+
+
+def _sign(keys: Path, value: Raw, page: Page, *, is_record: bool) -> Sign | None:
+    path = ".".join(keys)
+    name, holder = paging_names.plain(keys[-1]), paging_names.plain("".join(keys[-2:-1]))
+    if (name in _TARGETS and paging_names.NEXT.fullmatch(holder)) or (
+        name == "value" and paging_names.TOTAL.fullmatch(holder)
+    ):
+        name = holder
+    if paging_names.MORE.fullmatch(name) and bytes(value) in paging_names.TRUE:
+        return Sign(f"`{path}` is true", f"{{…, more_path: {path}}}")
+    if paging_names.NEXT.fullmatch(name):
+        said = raw_json.text(value)
+        return _next_sign(path, said) if said and said != "0" else None
+    if is_record:  # its own totals and flags are data
+        return None
+    if paging_names.LAST.fullmatch(name) and bytes(value) in paging_names.FALSE:
+        return Sign(f"`{path}` is false", f"{{type: page_number, end_path: {path}, …}} or {{type: offset, …}}")
+    return _count_sign(f"`{path}`", name, value, page, path)
+
+
+def _count_sign(what: str, name: str, value: Raw, page: Page, path: str) -> Sign | None:
+    count = raw_json.count(value)
+    if count is None:
+        return None
+    if paging_names.TOTAL_PAGES.fullmatch(name) and count > page.number:
+        setting = f", total_pages_path: {path}" if path else ", …"
+        return Sign(f"{what} is {count}, and {page.number} were read", f"{{type: page_number{setting}}}")
+    if (paging_names.TOTAL.fullmatch(name) or paging_names.COUNT.fullmatch(name)) and count > page.rows_so_far:
+        setting = f", total_path: {path}" if path else ", …"
+        said = f"{what} is {count}, and {page.rows_so_far} records were read"
+        following = f"{{type: page_number{setting}}} or {{type: offset, …}}"
+        return Sign(said, following, certain=False, total=None if paging_names.COUNT.fullmatch(name) else count)
+    return None
+
+
+def _next_sign(path: str, said: str) -> Sign:
+    if said.startswith(("http://", "https://", "/", "?")):
+        return Sign(f"`{path}` holds a URL", f"{{type: next_url, next_url_path: {path}}}")
+    if said.isdecimal():
+        following = f"{{type: page_number, page_param: page}} or {{type: cursor, cursor_path: {path}}}"
+        return Sign(f"`{path}` is {said}", following)
+    return Sign(f"`{path}` holds a token", f"{{type: cursor, cursor_path: {path}, cursor_param: …}}")

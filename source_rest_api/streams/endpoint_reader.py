@@ -1,0 +1,153 @@
+"""Reads the pages of one endpoint: what each slice of it has in common, whichever partition it is for."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from source_rest_api.errors import ErrorContext
+from source_rest_api.formats import raw_json
+from source_rest_api.pagination.end_check import check_end, says_more
+from source_rest_api.pagination.page import End, Next, Page, Position
+from source_rest_api.pagination.signs import find_sign
+from source_rest_api.read_stats import ReadStats
+from source_rest_api.streams.emission import RecordEmitter
+from source_rest_api.streams.loop_guard import LoopGuard
+from source_rest_api.streams.page_source import PageSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msgspec import Raw
+
+    from source_rest_api.config.config import Config
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.cursors.cursors import PageCursors, Slice
+    from source_rest_api.http.requester import Requester
+    from source_rest_api.streams.request_builder import RequestBuilder
+
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.endpoint_reader")
+
+
+class EndpointReader:
+    """Asks for the pages of one endpoint, and says what follows each.
+
+    Args:
+        config: The API.
+        endpoint: The endpoint, filled.
+        requests: Builds its requests.
+        requester: Sends them.
+        mask: Hides the secrets of a text.
+
+    Attributes:
+        stats: Counts what the read came to.
+        paginator: The endpoint's pagination.
+        pages: Asks for one page.
+        emission: Turns the records of a page into those that are emitted.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        endpoint: Endpoint,
+        requests: RequestBuilder,
+        requester: Requester,
+        mask: Callable[[str], str],
+    ) -> None:
+        self.name = endpoint.name
+        self.endpoint = endpoint
+        self.stats = ReadStats()
+        self.paginator = endpoint.pagination or config.pagination
+        self.pages = PageSource(endpoint, self.paginator, requests, requester, self.stats)
+        self.emission = RecordEmitter(endpoint, config.limits, requests, self.stats)
+        self._limits = config.limits
+        self._mask = mask
+
+    @property
+    def in_order(self) -> bool:
+        """True if the config says that records come oldest first."""
+        return self.endpoint.incremental is not None and self.endpoint.incremental.in_order
+
+    @property
+    def overlaps(self) -> bool:
+        """True if the last row of each page is asked for again with the next one, to notice rows that moved."""
+        wished: bool | None = getattr(self.paginator, "overlap", None)
+        return self.paginator.shifts == "row" and bool(self.endpoint.primary_key) if wished is None else wished
+
+    def following(self, page: Page) -> Next:
+        """Returns the position after a page, or its end, which `end` has to check."""
+        with self.place(page):
+            following = page.last_of_all or self.paginator.next(page)
+            if isinstance(following, End) and following.beyond is not None and says_more(page, following) is not None:
+                return following.beyond
+            return following
+
+    def end(self, page: Page, end: End) -> End:
+        """Note the end of a slice.
+
+        Raises:
+            ConfigError: The API shows signs of more that the config does not follow.
+        """
+        self.stats.end(end.reason, ignored=end.ignored)
+        if end.capped and self.in_order:  # the slice goes on from its newest record
+            return end
+        doubt = check_end(page, end, paged=self.paginator.type != "none")
+        if doubt is not None:
+            self.stats.add(doubts=1)
+            _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, doubt)
+        return end
+
+    def repeated_last_page(self, page: Page) -> End | None:
+        """Returns the end, if the API gives its last page again for each page number or offset beyond it.
+
+        That is proven only where rows have a key, and nothing in the response says that there is more.
+        """
+        counted = self.endpoint.primary_key and self.paginator.shifts is not None
+        if not counted or self.paginator.has_signals or find_sign(page) is not None:
+            return None
+        _LOG.info("Stream %s: page %d repeats the one before, so that was the last page.", self.name, page.number)
+        end = End("the API repeats its last page", guessed=True)
+        self.stats.end(end.reason, ignored=end.ignored)
+        return end
+
+    def loop_guard(self) -> LoopGuard:
+        """Ends the paging of one slice where it does not advance."""
+        key = self.identity if self.endpoint.primary_key else None
+        return LoopGuard(self.paginator, self._limits, key)
+
+    def place(self, page: Page) -> ErrorContext:
+        """Says of errors where they happened."""
+        return ErrorContext(self.name, page.request, f"page {page.number}")
+
+    def identity(self, record: Raw) -> bytes:
+        """Returns the identity of a record: its primary key, or all of its bytes."""
+        if not self.endpoint.primary_key:
+            return bytes(record)
+        return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in self.endpoint.primary_key)
+
+    def may_keep(self, position: Position) -> bool:
+        """True if a position may stand in the state: it holds no secret."""
+        return isinstance(position, int) or self._mask(position) == position
+
+    @property
+    def adds_cursor(self) -> bool:
+        """True if `add_fields` makes the cursor field, so that only the emitted records have it."""
+        incremental = self.endpoint.incremental
+        field = None if incremental is None else incremental.cursor_field
+        return field is not None and ".".join(field) in self.endpoint.add_fields
+
+    def observe(self, page: Page, interval: Slice) -> PageCursors | None:
+        """Reads the cursor values of a page, and warns of unreadable ones."""
+        incremental = self.endpoint.incremental
+        if incremental is None:
+            return None
+        observation = incremental.observe(page, interval)
+        new = self.stats.unreadable(observation.unreadable, observation.examples)
+        if new:
+            _LOG.warning(
+                "Stream %s: records without a readable `%s`, with %s there: emitted, but they do not move the state.",
+                self.name,
+                ".".join(incremental.cursor_field or ()),
+                ", ".join(new),
+            )
+        return observation

@@ -1,0 +1,144 @@
+"""The pages of one slice as a sequence: which rows are new on each, what follows it, and whether it was the last."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from source_rest_api.pagination.page import End
+from source_rest_api.streams.loop_guard import RepeatedPageError
+from source_rest_api.streams.row_count import RowCount
+from source_rest_api.streams.row_drift import RowDrift
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from source_rest_api.errors import SourceError
+    from source_rest_api.pagination.page import Next, Page, Position
+    from source_rest_api.state.state import SliceState
+    from source_rest_api.streams.endpoint_reader import EndpointReader
+
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.page_sequence")
+_BEYOND_THE_END = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+"""How APIs answer to a page number or an offset beyond the last page."""
+
+
+class Again:
+    """Stands in place of a position: the pages have to be read once more."""
+
+
+class PageSequence:
+    """The pages of a slice so far. Used by the thread whose turn it is.
+
+    Args:
+        reader: Reads the endpoint.
+        ask: Asks for a page of the slice: its position and its number.
+        saved: Where an earlier run came.
+
+    Attributes:
+        drift: Tells rows that moved between pages.
+    """
+
+    def __init__(
+        self,
+        reader: EndpointReader,
+        ask: Callable[[Position | None, int], Iterator[Page]],
+        saved: SliceState | None = None,
+    ) -> None:
+        self._reader = reader
+        self._ask = ask
+        self.drift = RowDrift(reader, ask)
+        self._guard = reader.loop_guard()
+        keyed, before = bool(reader.endpoint.primary_key), 0 if saved is None else saved.records
+        self._rows = RowCount(reader.paginator, keyed=keyed, before=before, resumes=saved is not None)
+        self._fresh = 0
+        self._total_reached = False
+        if saved is not None:
+            self.drift.resume(saved.anchor)
+
+    def advanced(self, page: Page) -> tuple[Page, Page, End | None] | None:
+        """Notes a page.
+
+        Returns:
+            The page beside what came before it, the same without rows that are known, and the end if no row is new;
+            or None if an earlier page is needed, because rows moved.
+
+        Raises:
+            RepeatedPageError: No row is new, and that proves no end.
+        """
+        end = None
+        try:
+            continued = self.drift.check(page)
+            if continued is None:
+                return None
+            if not page.earlier and (continued is page or continued.records):
+                self._guard.check(page, self.drift.drifts)
+        except RepeatedPageError as error:
+            is_last = self._fresh > 1 and error.earlier == page.number - 1
+            end = self._reader.repeated_last_page(page) if is_last else None
+            if end is None:
+                raise
+            continued = replace(page, records=[], earlier=len(page))
+        page, continued = self._rows.counted(page, continued, self.drift.drifts)
+        self._fresh += page.last and bool(continued.records)
+        return page, continued, end
+
+    def next(self, page: Page, continued: Page, *, passed: bool) -> Next | Again:
+        """Returns where to go on, or a proven end. A page that holds only the row before it is an empty one.
+
+        Args:
+            page: The page.
+            continued: The same without rows that are known.
+            passed: True if all that follows is older than the slice.
+
+        Raises:
+            ConfigError: It is the end, and the API shows signs of more that the config does not follow.
+        """
+        self._total_reached = False
+        if passed:
+            passed_by = End("older than the cursor", said=True)  # no end of the list, so that no total is looked at
+            self._reader.stats.end(passed_by.reason)
+            return passed_by
+        if self.drift.only_known:
+            page = replace(page, records=continued.records, earlier=continued.earlier)
+        following: Next = self._reader.following(page)
+        if self._rows.found_all:
+            following = End("total reached", said=True)
+        if not isinstance(following, End):
+            self._total_reached = self._reader.paginator.reached(page)
+            return following
+        if not following.capped and self._rows.begin_pass():
+            return Again()
+        with self._reader.place(page):
+            return self._reader.end(page, following)
+
+    def ends_with(self, error: SourceError) -> bool:
+        """True if an error says what the total said before: there is no page beyond the last one."""
+        if not self._total_reached or error.status not in _BEYOND_THE_END:
+            return False
+        self._reader.stats.end("total reached")
+        return True
+
+    def step_back(self) -> None:
+        """Pages that were read are read again."""
+        self._guard = self._reader.loop_guard()
+
+    def begin_pass(self) -> None:
+        """All pages are read again, because rows moved between them and some are missing."""
+        self.step_back()
+        self.drift = RowDrift(self._reader, self._ask)
+        _LOG.warning(
+            "Stream %s: rows moved while pages were read, and fewer rows came than the API's total says. Reading the "
+            "pages once more.",
+            self._reader.name,
+        )

@@ -1,0 +1,116 @@
+"""Counts the rows of one slice that differ, to hold them against the totals that the API gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from source_rest_api.pagination.signs import total_of
+
+if TYPE_CHECKING:
+    from source_rest_api.pagination.page import Page
+    from source_rest_api.pagination.paginators import Pagination
+
+_MOST = 100_000
+"""Rows whose hashes are kept, some 8 MB. Beyond it each row counts as a new one."""
+_MOST_PASSES = 3
+
+
+class RowCount:
+    """The rows that came in a slice so far.
+
+    Rows that came twice hide others that did not come: an API without a stable order gives 600 rows of which 580
+    differ, and its total is 600. So rows are told apart by their hashes, where they have a key and the API gives a
+    total. What is missing at the end is looked for in another pass over the pages.
+
+    Args:
+        paginator: Reads totals.
+        keyed: True if the stream has a primary key. Without one two rows may be alike.
+        before: Rows that an earlier run delivered, without those of the page that is asked for first.
+        resumes: True if an earlier run has begun the slice.
+    """
+
+    def __init__(self, paginator: Pagination, *, keyed: bool, before: int = 0, resumes: bool = False) -> None:
+        self._paginator = paginator
+        self._keyed = keyed and paginator.shifts is not None
+        self._is_whole = not resumes
+        self._resumes = resumes
+        self._seen: set[int] = set()
+        self._count = before
+        self._twice = 0
+        self._drifts = 0
+        self._largest = 0
+        self._least_total: int | None = None
+        self._has_totals = False
+        self._passes = 1
+        self._before_pass = 0
+
+    def counted(self, page: Page, new: Page, drifts: int = 0) -> tuple[Page, Page]:
+        """Notes a page.
+
+        Args:
+            page: As it came.
+            new: The same, without rows that are known.
+            drifts: How often rows were seen to have moved so far.
+
+        Returns:
+            Both, beside what came before; the second without what an earlier pass delivered.
+        """
+        total = self._total(page)
+        if total is not None and (self._least_total is None or total < self._least_total):
+            self._least_total = total
+        if self._resumes:  # the page begins with rows that the earlier run delivered, and did not count for it
+            self._resumes = False
+            self._count += len(page.records)
+        elif self._keyed and total is not None and len(self._seen) < _MOST:
+            new = self._unseen(new)
+        else:
+            self._is_whole = self._is_whole and not page.records
+            self._count += len(new.records)
+        self._drifts = drifts
+        largest, self._largest = self._largest, max(self._largest, len(page))
+        beside = {"distinct": self._count, "largest_before": largest, "least_total": self._least_total}
+        beside["came_twice"] = self._twice
+        return replace(page, **beside), replace(new, **beside)
+
+    @property
+    def found_all(self) -> bool:
+        """True if another pass has found what the first one missed."""
+        return self._passes > 1 and self._least_total is not None and self._count >= self._least_total
+
+    def begin_pass(self) -> bool:
+        """Begins another pass at the end of one, if rows are missing that it may find.
+
+        Rows are missing where fewer differ than the total says; another pass may find them where rows came twice, and
+        as long as each pass finds some.
+        """
+        missing = self._least_total is not None and self._count < self._least_total
+        advances = self._passes == 1 or self._count > self._before_pass
+        if (
+            not (self._is_whole and missing and (self._twice or self._drifts) and advances)
+            or self._passes == _MOST_PASSES
+        ):
+            return False
+        self._passes += 1
+        self._before_pass = self._count
+        return True
+
+    def _unseen(self, new: Page) -> Page:
+        hashes = list(map(hash, map(bytes, new.records)))
+        if self._passes > 1:
+            rows = [row for row, hashed in zip(new.records, hashes, strict=True) if hashed not in self._seen]
+            new = replace(new, records=rows, earlier=new.earlier + len(new.records) - len(rows))
+        known = len(self._seen)
+        self._seen.update(hashes)
+        self._count += len(self._seen) - known
+        if self._passes == 1:
+            self._twice += len(hashes) - (len(self._seen) - known)
+        return new
+
+    def _total(self, page: Page) -> int | None:
+        total = self._paginator.total(page)
+        if total is None and self._paginator.shifts is not None and (page.number == 1 or self._has_totals):
+            total = total_of(page)
+            self._has_totals = total is not None
+        return total
