@@ -516,3 +516,38 @@ def test_a_template_may_ask_whether_there_is_a_token(api: Api) -> None:
     params = {"status": "{{ none if next_page_token else 'any' }}"}
     reading = Reading(api.url, {"records_path": "items", "pagination": paging, "params": params})
     assert (reading.error, ids(reading)) == (None, [1, 2, 3])
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_total_is_held_against_what_came_and_not_against_a_guess(api: Api, workers: int) -> None:
+    """Pages of different sizes, asked for ahead: the total is reached only when 68 rows have come."""
+    sizes = [10, 10, 4, 4, 10, 10, 10, 10]
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        number = int(call.arg("page"))
+        first, size = sum(sizes[: number - 1]), sizes[number - 1] if number <= len(sizes) else 0
+        return {"items": [{"id": n} for n in range(first, first + size)], "total": 68}
+
+    paging = {"type": "page_number", "page_size_param": "size", "page_size": 10, "total_path": "total"}
+    endpoint = {"name": "items", "path": "items", "records_path": "items", "primary_key": "id", "pagination": paging}
+    session = Connector().session({"url_base": api.url, "max_concurrency": workers, "endpoints": [endpoint]})
+    lines = b"".join(session.read(catalog(items="full_refresh"), {})).splitlines()
+    found = [message["record"]["data"]["id"] for message in map(json.loads, lines) if message["type"] == "RECORD"]
+    assert (sorted(found), session.complete) == (list(range(68)), True)
+
+
+def test_offsets_that_count_hidden_rows_give_all_others(api: Api) -> None:
+    """An API leaves out two rows of the first window, and counts them in its offsets: all 18 others come."""
+    table = list(range(20))
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        offset = int(call.arg("offset"))
+        shown = [n for n in table[offset : offset + 10] if n not in {3, 5}]
+        return {"items": [{"id": n} for n in shown], "total": 18}
+
+    paging = {"type": "offset", "limit": 10, "total_path": "total"}
+    reading = Reading(api.url, {"records_path": "items", "primary_key": "id", "pagination": paging})
+    assert reading.error is None
+    assert set(ids(reading)) == set(table) - {3, 5}
