@@ -79,6 +79,7 @@ def test_the_body_says_what_it_is(kind: str) -> None:
         (b"Bad gateway", "Bad gateway"),
         (b"<html>" + b"x" * 500, "<html>" + "x" * 194 + "…"),
         ({"code": 17}, '{"code": 17}'),
+        ([{"name": "x"}], '[{"name": "x"}]'),
         ({"error": None, "id": 5}, '{"error": null, "id": 5}'),
         (b'{"error": {"mess', '{"error": {"mess'),
         (b"[" * 5000, "[" * 200 + "…"),

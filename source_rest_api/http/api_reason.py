@@ -34,9 +34,13 @@ def find(root: Raw) -> str:
     Args:
         root: The body.
     """
-    inner = raw_json.fields(root)
-    found = _of_object(inner, _DEPTH) if inner else _texts(root, _DEPTH)
+    tops = raw_json.items(root)[:_ITEMS] or [root]
+    found = (text for top in tops for text in _at_top(top))
     return "; ".join(dict.fromkeys(islice(filter(None, (text.strip(" .\n") for text in found)), _MOST)))
+
+
+def _at_top(top: Raw) -> Iterator[str]:
+    return _of_object(raw_json.fields(top), _DEPTH) if raw_json.kind(top) == "object" else _texts(top, 0)
 
 
 def _texts(value: Raw, depth: int) -> Iterator[str]:
