@@ -76,19 +76,17 @@ def _sentence(text: str) -> str:
 
 
 def judge_part(response: Response) -> Verdict | None:
-    """Judges a success that is no whole answer; None if it may be one.
+    """Returns the verdict on a success that is not a complete response; None if it may be complete.
 
-    202 says that the work is not done (RFC 9110, section 15.3.3). 206 answers to a request for a range, which the
-    connector never sends; some APIs page so and name the range.
+    202 means that the API has not done the work yet (RFC 9110, section 15.3.3). 206 is the response to a range request,
+    which the connector never sends. Some APIs use it for pages, and name the range in `Content-Range`.
     """
-    accept = f"if it is a whole answer, set `errors: [{{status: {response.status}, action: accept}}]`"
+    accept = f"if the response is complete, set `errors: [{{status: {response.status}, action: accept}}]`"
     if response.status == HTTPStatus.ACCEPTED:
         error = TransientError(f"The API accepted the request and has no result yet (HTTP 202); {accept}.")
         return Verdict(error, retry=True, wait=rate_limits.retry_after(response.headers))
     if response.status == HTTPStatus.PARTIAL_CONTENT and "Content-Range" not in response.headers:
-        return Verdict(
-            ConfigError(f"The API answered with a part of its content (HTTP 206) and does not say which; {accept}.")
-        )
+        return Verdict(ConfigError(f"The API returned partial content (HTTP 206) without a `Content-Range`; {accept}."))
     return None
 
 

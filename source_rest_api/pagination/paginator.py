@@ -158,7 +158,7 @@ class Paginator(Model):
         return self._capped(page, self._end(page) or self.following(page))
 
     shifts: ClassVar[Literal["row", "page"] | None] = None
-    """True if rows that come or go move the positions of others, and by what a position is counted."""
+    """The unit in which positions are counted, if rows that come or go shift those of others; otherwise None."""
 
     def back(self, position: Position) -> Position:
         """The position whose page holds the row before a position."""
@@ -247,7 +247,7 @@ class Paginator(Model):
         return len(page) >= _SMALLEST_PAGE and len(page) % _SIZE_STEP == 0
 
     def _reach(self, page: Page) -> int:
-        """How many records of the question lie up to the end of a page, for an API that counts them."""
+        """Returns the number of results of the query up to the end of a page, as the API counts them."""
         return page.records_so_far
 
     def _capped(self, page: Page, following: Next) -> Next:

@@ -174,12 +174,12 @@ class RowDrift:
         return new
 
     def _is_repeated(self, page: Page) -> bool:
-        """True if a page is the one before it again: as many rows came in front, or, the second time, paging stands.
+        """True if the page equals the previous one: tolerated once, because as many rows may have been inserted.
 
-        Without a key it may as well be other rows that are alike, which the loop guard takes for an error.
+        Without a key, the rows may be other ones that look alike; the loop guard treats such a page as an error.
 
         Raises:
-            RepeatedPageError: It is the second time.
+            RepeatedPageError: The page came for the third time: paging is stuck.
         """
         keyed = self._reader.endpoint.primary_key and self._paginator.shifts is not None
         if not keyed or self._searching or self._resuming or not page.records or page.records != self._tail:
