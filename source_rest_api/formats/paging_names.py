@@ -54,12 +54,25 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+def flags_more(form: str, value: Raw) -> bool:
+    """True if a field is a true flag such as `has_more`.
+
+    Args:
+        form: The field's name as `plain` returns it.
+        value: The field's value.
+    """
+    return MORE.fullmatch(form) is not None and bytes(value) in TRUE
+
+
+def flags_not_last(form: str, value: Raw) -> bool:
+    """True if a field is a false flag such as `is_last`; the arguments are those of `flags_more`."""
+    return LAST.fullmatch(form) is not None and bytes(value) in FALSE
+
+
 def more_in(fields: Mapping[str, Raw]) -> str | None:
     """Returns the name of a field that signals more pages, such as `has_more`; None if there is none."""
     for name, value in fields.items():
         form = plain(name)
-        if (MORE.fullmatch(form) and bytes(value) in TRUE) or (LAST.fullmatch(form) and bytes(value) in FALSE):
-            return name
-        if NEXT.fullmatch(form) and raw_json.text(value):
+        if flags_more(form, value) or flags_not_last(form, value) or (NEXT.fullmatch(form) and raw_json.text(value)):
             return name
     return None

@@ -76,14 +76,12 @@ def check_end(page: Page, end: End, *, paged: bool) -> str | None:
 
 def _is_replaced(page: Page) -> bool:
     """True if rows came twice in place of others that did not come, although the total never fell."""
-    return page.came_twice > 0 and page.least_total is not None and page.rows_so_far < page.least_total
+    return page.came_twice > 0 and page.least_total is not None and not _came_meanwhile(page)
 
 
 def _is_missing(page: Page, end: End, sign: Sign) -> bool:
     """True if a total proves that rows are missing: the end is a guess, and not even the smallest total was reached."""
-    if not end.guessed or sign.total is None:
-        return False
-    return not _came_meanwhile(page)
+    return end.guessed and sign.total is not None and not _came_meanwhile(page)
 
 
 def _came_meanwhile(page: Page) -> bool:

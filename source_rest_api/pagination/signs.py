@@ -173,14 +173,14 @@ def _sign(keys: Path, value: Raw, page: Page, *, is_record: bool) -> Sign | None
         name == "value" and paging_names.TOTAL.fullmatch(holder)
     ):
         name = holder
-    if paging_names.MORE.fullmatch(name) and bytes(value) in paging_names.TRUE:
+    if paging_names.flags_more(name, value):
         return Sign(f"`{path}` is true", f"{{…, more_path: {path}}}")
     if paging_names.NEXT.fullmatch(name):
         said = raw_json.text(value)
         return _next_sign(path, said) if said and said != "0" else None
     if is_record:  # its own totals and flags are data
         return None
-    if paging_names.LAST.fullmatch(name) and bytes(value) in paging_names.FALSE:
+    if paging_names.flags_not_last(name, value):
         return Sign(f"`{path}` is false", f"{{type: page_number, end_path: {path}, …}} or {{type: offset, …}}")
     return _count_sign(f"`{path}`", name, value, page, path)
 

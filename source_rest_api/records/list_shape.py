@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from source_rest_api.model import Path
 
-_SMALL = 1 << 14
-"""Largest body in bytes that may be scanned in full a second time."""
 _SEPARATORS = range(1, 4)
 """Possible numbers of bytes between two records: a comma, and spaces or a line break."""
 
@@ -75,8 +73,8 @@ class ListShape:
 
 def _around(text: bytes, records: Sequence[Raw]) -> bytes:
     """Returns the body without its records. The list is found from the end, without a scan of the whole body."""
-    if not records or len(text) <= _SMALL:
-        return text if not records else _cut_small(text, records)
+    if not records:
+        return text
     last, first = bytes(records[-1]), bytes(records[0])
     end = text.rfind(last) + len(last)
     length = sum(map(len, records))
@@ -84,10 +82,10 @@ def _around(text: bytes, records: Sequence[Raw]) -> bytes:
         start = end - length - separator * (len(records) - 1)
         if start >= 0 and text.startswith(first, start):
             return text[:start] + text[end:]
-    return _cut_small(text, records)
+    return _cut_each(text, records)
 
 
-def _cut_small(text: bytes, records: Sequence[Raw]) -> bytes:
+def _cut_each(text: bytes, records: Sequence[Raw]) -> bytes:
     """Does the same as `_around` for any separators: searches for each record, from the last to the first."""
     end = stop = text.rfind(bytes(records[-1])) + len(records[-1])
     for record in reversed(records):
@@ -97,11 +95,7 @@ def _cut_small(text: bytes, records: Sequence[Raw]) -> bytes:
 
 def _is_twice(text: bytes, where: Path) -> bool:
     """True if an object on the path to the list has the key twice."""
-
-    def keys(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-        return pairs
-
-    level: Any = json.loads(text, object_pairs_hook=keys)
+    level: Any = json.loads(text, object_pairs_hook=list)
     for key in where:
         if not isinstance(level, list):
             return False

@@ -106,9 +106,7 @@ class EndpointReader:
         if not counted or self.paginator.has_signals or find_sign(page) is not None:
             return None
         _LOG.info("Stream %s: page %d repeats the one before, so that was the last page.", self.name, page.number)
-        end = End("the API repeats its last page", guessed=True)
-        self.stats.end(end.reason, ignored=end.ignored)
-        return end
+        return self.end(page, End("the API repeats its last page", guessed=True))
 
     def loop_guard(self) -> LoopGuard:
         """Ends the paging of one slice where it does not advance."""

@@ -106,9 +106,9 @@ class PageSequence:
         """
         self._total_reached = False
         if passed:
-            passed_by = End("older than the cursor", said=True)  # no end of the list, so that no total is looked at
-            self._reader.stats.end(passed_by.reason)
-            return passed_by
+            # This is not the end of the list, so `EndpointReader.end` must not look at its total.
+            self._reader.stats.end("older than the cursor")
+            return End("older than the cursor", said=True)
         if self.drift.only_known:
             page = replace(page, records=continued.records, earlier=continued.earlier)
         following: Next = self._reader.following(page)
@@ -122,23 +122,20 @@ class PageSequence:
         with self._reader.place(page):
             return self._reader.end(page, following)
 
-    def ends_with(self, error: SourceError) -> bool:
-        """True if an error says what the total said before: there is no page beyond the last one."""
-        if not self._total_reached or error.status not in _BEYOND_THE_END:
-            return False
-        self._reader.stats.end("total reached")
-        return True
+    def is_end(self, error: SourceError) -> bool:
+        """True if an error confirms what the total said before: there is no page beyond the last one."""
+        return self._total_reached and error.status in _BEYOND_THE_END
 
     def step_back(self) -> None:
-        """Pages that were read are read again."""
+        """Expects pages again that were read before."""
         self._guard = self._reader.loop_guard()
 
     def begin_pass(self) -> None:
-        """All pages are read again, because rows moved between them and some are missing."""
+        """Expects all pages again, because rows shifted between them and some are missing."""
         self.step_back()
         self.drift = RowDrift(self._reader, self._ask)
         _LOG.warning(
-            "Stream %s: rows moved while pages were read, and fewer rows came than the API's total says. Reading the "
-            "pages once more.",
+            "Stream %s: rows shifted between pages, and fewer rows came than the API's total says. Reading the pages "
+            "once more.",
             self._reader.name,
         )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _MOST = 100_000
 """Rows whose hashes are kept, some 8 MB. Beyond it each row counts as a new one."""
 _MOST_PASSES = 3
+"""Passes over the pages of a slice in all."""
 
 
 class RowCount:
@@ -45,6 +46,7 @@ class RowCount:
         self._has_totals = False
         self._passes = 1
         self._before_pass = 0
+        """Rows that differ, when the current pass began."""
 
     def counted(self, page: Page, new: Page, drifts: int = 0) -> tuple[Page, Page]:
         """Notes a page.
@@ -70,8 +72,12 @@ class RowCount:
             self._count += len(new.records)
         self._drifts = drifts
         largest, self._largest = self._largest, max(self._largest, len(page))
-        beside = {"distinct": self._count, "largest_before": largest, "least_total": self._least_total}
-        beside["came_twice"] = self._twice
+        beside = {
+            "distinct": self._count,
+            "came_twice": self._twice,
+            "largest_before": largest,
+            "least_total": self._least_total,
+        }
         return replace(page, **beside), replace(new, **beside)
 
     @property
@@ -85,12 +91,10 @@ class RowCount:
         Rows are missing where fewer differ than the total says; another pass may find them where rows came twice, and
         as long as each pass finds some.
         """
-        missing = self._least_total is not None and self._count < self._least_total
+        is_short = self._least_total is not None and self._count < self._least_total
+        have_shifted = self._twice > 0 or self._drifts > 0
         advances = self._passes == 1 or self._count > self._before_pass
-        if (
-            not (self._is_whole and missing and (self._twice or self._drifts) and advances)
-            or self._passes == _MOST_PASSES
-        ):
+        if self._passes == _MOST_PASSES or not (self._is_whole and is_short and have_shifted and advances):
             return False
         self._passes += 1
         self._before_pass = self._count

@@ -163,7 +163,8 @@ class SliceReader:
                 if batch is not None:
                     yield batch
         except ConfigError as error:
-            if self._pages.ends_with(error):
+            if self._pages.is_end(error):
+                self._reader.stats.end("total reached")
                 self._end()
                 yield Batch([], PageProgress(self._partition.key, self._interval, done=True))
                 return
@@ -186,9 +187,7 @@ class SliceReader:
             return None
         page, continued, end = advanced
         if self._resumed and page.last and not len(page) and isinstance(reader.following(page), End):
-            _LOG.info(
-                "Stream %s: the position of an earlier run leads to nothing, so its slice begins again.", reader.name
-            )
+            _LOG.info("Stream %s: the saved position leads to nothing, so its slice begins again.", reader.name)
             self._restart()
             changed()
             return None

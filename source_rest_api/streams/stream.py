@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.cursors.cursors import Slice
@@ -65,8 +64,12 @@ class Stream:
         self.stats = self.reader.stats
         self._config = config
         self._raw_config = raw_config
-        self._make = partial(_make, config, requester, raw_config, now, mask)
-        self.parents = parents or Parents(config, self._make)
+
+        def make(endpoint: Endpoint, parents: Parents) -> Stream:
+            return Stream(config, endpoint, requester, raw_config, now, mask, parents)
+
+        self._make = make
+        self.parents = parents or Parents(config, make)
         self._partitions = Partitions(config, endpoint, raw_config, self.parents)
 
     def beside(self, endpoint: Endpoint) -> Stream:
@@ -165,15 +168,3 @@ class Stream:
             return Slice()
         context = {"config": self._raw_config, **partition.records}
         return incremental.bounds(saved, self._config.start_date, now, context)
-
-
-def _make(
-    config: Config,
-    requester: Requester,
-    raw_config: Mapping[str, Any],
-    now: Callable[[], datetime],
-    mask: Callable[[str], str],
-    endpoint: Endpoint,
-    parents: Parents,
-) -> Stream:
-    return Stream(config, endpoint, requester, raw_config, now, mask, parents)
