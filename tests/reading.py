@@ -118,6 +118,9 @@ class Reading:
 
     @property
     def covered(self) -> list[dict[str, Any]]:
-        """The states without what they say of unfinished slices, where that changed."""
-        bare = [{key: value for key, value in state.items() if key != "reading"} for state in self.states]
+        """The states without the cursor field and what they say of unfinished slices, where that changed."""
+        bare = [
+            {key: value for key, value in state.items() if key not in {"reading", "cursor_field"}}
+            for state in self.states
+        ]
         return [state for before, state in zip([{"version": 2}, *bare], bare, strict=False) if state != before]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from source_rest_api.cursors.slices import CursorValue, PageCursors
 from source_rest_api.errors import ConfigError
-from source_rest_api.streams.slice_checks import SortCheck
+from source_rest_api.streams.slice_checks import OldestFirst
 
 
 def page(*values: int | None) -> PageCursors:
@@ -25,7 +25,7 @@ def test_pages_are_in_order_or_it_is_said(pages: list[list[int | None]]) -> None
     """It passes just what is sorted when all pages are put together."""
     values = [value for each in pages for value in each]
     known = [value for value in values if value is not None]
-    order = SortCheck()
+    order = OldestFirst()
     in_order = len(known) == len(values) and known == sorted(known)
     with nullcontext() if in_order else pytest.raises(ConfigError, match=r"incremental\.sorted"):
         deque(map(order.check, [page(*each) for each in pages]), maxlen=0)
@@ -35,7 +35,7 @@ def test_pages_are_in_order_or_it_is_said(pages: list[list[int | None]]) -> None
 
 def test_pages_that_are_read_again_may_be_older() -> None:
     """Until one is newer than all before them; then the order holds again."""
-    order = SortCheck()
+    order = OldestFirst()
     order.check(page(1, 2, 5))
     order.step_back()
     order.check(page(1, 3))
@@ -49,7 +49,7 @@ def test_pages_that_are_read_again_may_be_older() -> None:
 
 def test_what_is_read_again_is_sorted_in_itself() -> None:
     """A page is a page."""
-    order = SortCheck()
+    order = OldestFirst()
     order.check(page(1, 2))
     order.step_back()
     with pytest.raises(ConfigError):

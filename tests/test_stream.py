@@ -215,7 +215,7 @@ def test_the_state_never_goes_into_the_future(api: Api) -> None:
 def test_the_state_never_goes_back(api: Api) -> None:
     """An API that only gives older rows does not make the next read longer."""
     api.get("/items")(lambda _: [{"at": "2020-01-01T00:00:00Z"}])
-    saved = {"version": 2, "cursor": "2024-01-01T00:00:00Z"}
+    saved = {"version": 2, "cursor_field": "at", "cursor": "2024-01-01T00:00:00Z"}
     assert Reading(api.url, {"incremental": SINCE}, saved=saved).states[-1] == saved
 
 

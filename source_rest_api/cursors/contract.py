@@ -28,8 +28,16 @@ class CursorProtocol(Protocol):
         """The field of the records, as the API sends them; None if the records have none."""
 
     @property
+    def source(self) -> str:
+        """What its values are read from: the name of the field, the path or the header."""
+
+    @property
     def in_order(self) -> bool:
         """True if records are said to come oldest first."""
+
+    @property
+    def newest_first(self) -> bool:
+        """True if records are said to come newest first, so that paging stops at the first older one."""
 
     @property
     def forgettable(self) -> bool:

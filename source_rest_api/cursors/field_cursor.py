@@ -91,6 +91,11 @@ class FieldCursor(Model):
     """True if the API may forget the values that it is asked from."""
 
     @property
+    def source(self) -> str:
+        """The name of the cursor field."""
+        return ".".join(self.cursor_field)
+
+    @property
     def newest_first(self) -> bool:
         """True if paging stops at the first older record."""
         return self.mode == "newest_first"
@@ -253,7 +258,9 @@ def _passed(values: list[Any], start: Any) -> bool:
     """True if only older records follow.
 
     On a page in descending order it is enough that the last record is older; on other pages all must be. Some feeds
-    pin a few old records to the top, and paging must not stop there.
+    pin a few old records to the top, and paging must not stop there. A page whose records rise proves nothing.
     """
-    falling = values == sorted(values, reverse=True)
-    return bool((values[-1] if falling else max(values)) < start)
+    ordered = sorted(values)
+    if values == ordered[::-1]:
+        return bool(values[-1] < start)
+    return values != ordered and bool(ordered[-1] < start)

@@ -50,6 +50,11 @@ class TokenCursor(Model):
         return self
 
     @property
+    def source(self) -> str:
+        """The path or the header that holds the token."""
+        return ".".join(self.token_path or (self.token_header or "",))
+
+    @property
     def in_body(self) -> bool:
         """True if the cursor adds its parameter to the body."""
         return self.location == "body" and self.start_param is not None

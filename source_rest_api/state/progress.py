@@ -57,6 +57,7 @@ class Progress:
         fingerprint: Digest of what positions depend on.
         began: When the read began.
         known_rows: The rows that the destination has, if deleted ones are to be reported.
+        start: The start that the cursors cover once the read is complete; None if nothing lies before them.
 
     Attributes:
         earlier: What earlier runs of the same sync delivered, by partition.
@@ -69,8 +70,10 @@ class Progress:
         fingerprint: str,
         began: datetime,
         known_rows: KnownRows | None = None,
+        start: str | None = None,
     ) -> None:
         self._state = saved
+        self._start = start
         self._cursor = cursor
         self._known_rows = known_rows
         mode = "full_refresh" if cursor is None else "incremental"
@@ -100,6 +103,11 @@ class Progress:
     def is_done(self, partition: str) -> bool:
         """True if an earlier run of this full refresh has read the partition."""
         return partition in self._done or digests.digest(partition) in self._done
+
+    @property
+    def start(self) -> str | None:
+        """The start that the cursors cover so far."""
+        return self._state.start
 
     def saved(self, partition: str) -> CursorValue | None:
         """The cursor of a partition."""
@@ -154,6 +162,8 @@ class Progress:
             self._known_rows.close()
         if self._cursor is None:
             self.stamp(now)
+        else:
+            self._state.start = self._start
         self._changed = True
 
     def stamp(self, now: datetime) -> None:

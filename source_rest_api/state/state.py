@@ -1,7 +1,7 @@
 r"""The state of a stream, as it stands in STATE messages.
 
-{"version": 2, "cursor": "2024-06-01T00:00:00Z"}                        a stream read once
-{"version": 2, "cursors": {"{\"repos.name\":\"a\"}": "2024-..."}}       ... once for each parent record
+{"version": 2, "cursor_field": "updated_at", "cursor": "2024-06-01T00:00:00Z"}             a stream read once
+{"version": 2, "cursor_field": "at", "cursors": {"{\"repos.name\":\"a\"}": "2024-..."}}    ... once for each parent
 {"version": 2, "completed_at": "2024-06-01T12:00:00Z"}                  a full refresh that came to its end
 
 While a sync is unfinished, `reading` holds what it has delivered beyond that: the intervals that are done, and for each
@@ -92,6 +92,10 @@ class StreamState(msgspec.Struct, omit_defaults=True):
     """The state of one stream."""
 
     version: int
+    cursor_field: str | None = None
+    """The field whose values the cursors are; under another field they mean nothing."""
+    start: str | None = None
+    """Where the first sync began: the cursors cover nothing before it. None if it began with the first record."""
     cursor: str | None = None
     boundary: list[str] = []
     """Digests of the records at the cursor, which are not delivered a second time."""
@@ -109,11 +113,16 @@ class StreamState(msgspec.Struct, omit_defaults=True):
             return self.cursor
         return self.cursors.get(partition) or self.cursors.get(digest(partition))
 
+    @property
+    def is_new(self) -> bool:
+        """True before the first sync has read anything."""
+        return self.cursor is None and not self.cursors and self.reading is None
+
     def texts(self) -> Iterator[str]:
         """All cursor values."""
         entries = self.reading.slices if self.reading is not None else []
         inner = (text for entry in entries for text in (entry.start, entry.end, entry.newest))
-        yield from (text for text in (self.cursor, *self.cursors.values(), *inner) if text is not None)
+        yield from (text for text in (self.start, self.cursor, *self.cursors.values(), *inner) if text is not None)
 
     def moments(self) -> Iterator[str]:
         """All moments that the connector wrote."""

@@ -1,21 +1,27 @@
-"""The slices that are left of a partition, after an earlier run of the same sync broke off."""
+"""What an earlier sync left to read: whether its state still fits the config, and which slices are left."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.formats import digests
+from source_rest_api.state import state
+from source_rest_api.state.state import SliceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.cursors.contract import CursorProtocol
     from source_rest_api.cursors.cursors import CursorValue
     from source_rest_api.pagination.paginator import PaginatorProtocol
-    from source_rest_api.state.state import SliceState
+    from source_rest_api.state.state import StreamState
+
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.resume")
 
 
 class SliceTask(NamedTuple):
@@ -26,10 +32,84 @@ class SliceTask(NamedTuple):
 
 
 def fingerprint(config: Config, endpoint: Endpoint, paginator: PaginatorProtocol) -> str:
-    """Digest of all that positions in the state depend on."""
+    """Digest of all that positions in the state depend on.
+
+    Of the credentials that is only what is no secret, such as a user name: another user may see other rows, while a new
+    token of the same user changes nothing.
+    """
     request = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.headers, endpoint.body)
-    shared = (config.url_base, config.params, config.headers)
+    shared = (config.url_base, config.params, config.headers, config.authentication)
     return digests.digest(repr((shared, request, paginator, endpoint.incremental, endpoint.selector)))
+
+
+def fitting(stream: str, saved: StreamState, cursor: CursorProtocol) -> StreamState:
+    """Returns the state for an incremental sync: a new one if the saved one belongs to another cursor field."""
+    if saved.cursor_field not in {None, cursor.source}:
+        _LOG.warning(
+            "Stream %s: the state was saved for the cursor field `%s`, and the config now has `%s`, so everything is "
+            "read from the start.",
+            stream,
+            saved.cursor_field,
+            cursor.source,
+        )
+        rows, saved = saved.rows, state.new()
+        saved.rows = rows
+    saved.cursor_field = cursor.source
+    return saved
+
+
+def warn_of_future(stream: str, saved: StreamState, cursor: CursorProtocol, now: datetime) -> None:
+    """Logs a warning if a cursor of the state lies in the future: this connector never saves such a value."""
+    marks = [cursor.mark(text) for text in (saved.cursor, *saved.cursors.values()) if text is not None]
+    late = next((mark for mark in marks if cursor.clamp(mark, now) != mark), None)
+    if late is not None:
+        _LOG.warning(
+            "Stream %s: the cursor of the state, `%s`, lies in the future. This sync reads from the current time on; "
+            "reset the stream if earlier rows are missing.",
+            stream,
+            late.text,
+        )
+
+
+def start(stream: str, saved: StreamState, cursor: CursorProtocol, first: Slice) -> str | None:
+    """Returns the start that the cursors cover once this sync is complete, and says so if it has become earlier.
+
+    Args:
+        stream: The stream's name.
+        saved: The state; a new one notes its start.
+        cursor: The stream's cursor.
+        first: What a first sync reads.
+    """
+    now = None if first.start is None else first.start.text
+    if saved.is_new:
+        saved.start = now
+    if saved.start is None or (first.start is not None and first.start.value >= cursor.mark(saved.start).value):
+        return saved.start
+    since = "the first record" if now is None else f"`{now}`"
+    _LOG.info(
+        "Stream %s: it was read from `%s` on, and now from %s: what lies between is read as well.",
+        stream,
+        saved.start,
+        since,
+    )
+    return now
+
+
+def covered(since: str | None, cursor: CursorProtocol, whole: Slice, first: Slice) -> SliceState | None:
+    """Returns what earlier syncs read of a partition, if it does not begin where reading begins now.
+
+    Args:
+        since: The start of the first sync; None if nothing is before it.
+        cursor: The stream's cursor.
+        whole: What follows on the partition's cursor.
+        first: What a first sync would read of it.
+    """
+    if since is None or whole.start is None:
+        return None
+    began = cursor.mark(since).value
+    if (first.start is not None and first.start.value >= began) or whole.start.value <= began:
+        return None
+    return SliceState(start=since, end=whole.start.text, done=True)
 
 
 def tasks(whole: Slice, entries: Iterable[SliceState], cursor: CursorProtocol | None) -> Iterator[SliceTask]:

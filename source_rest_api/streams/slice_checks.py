@@ -1,8 +1,8 @@
-"""The records at the saved cursor. They are asked for again, because others may share it, and not delivered again."""
+"""Checks on the records of a slice: those at the saved cursor are not delivered again, and an order must hold."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import digests as digests_module
@@ -11,7 +11,11 @@ from source_rest_api.state.state import LARGEST
 if TYPE_CHECKING:
     from msgspec import Raw
 
+    from source_rest_api.cursors.contract import CursorProtocol
     from source_rest_api.cursors.cursors import CursorValue, PageCursors
+
+_PINNED = 2
+"""Different values that may rise on a page of a feed that is newest first: a pinned record, and one after it."""
 
 
 class CursorBoundary(NamedTuple):
@@ -45,15 +49,33 @@ def digests(observation: PageCursors) -> tuple[str, ...]:
     return tuple(found)
 
 
-class SortCheck:
-    """Checks that the cursor values of a slice never go back, page after page, but where reading itself does."""
+class OrderCheck:
+    """Checks the order of a slice's records. This one demands none."""
 
     def __init__(self) -> None:
         self.newest: CursorValue | None = None
+        """The largest cursor value so far, where records are declared to come oldest first."""
+
+    def step_back(self) -> None:
+        """Note that pages are read again, because rows have moved: what follows may lie before what came."""
+
+    def check(self, seen: PageCursors) -> None:
+        """Note a page.
+
+        Raises:
+            ConfigError: Its records do not come in the declared order.
+        """
+
+
+class OldestFirst(OrderCheck):
+    """Checks that the cursor values of a slice never go back, page after page, but where reading itself does."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._again = False
 
     def step_back(self) -> None:
-        """Pages are read again, because rows have moved: until what follows is newer, they may be older."""
+        """Until what follows is newer than what came, it may be older."""
         self._again = True
 
     def check(self, seen: PageCursors) -> None:
@@ -73,3 +95,41 @@ class SortCheck:
             )
         if seen.newest is not None and (self.newest is None or seen.newest.value >= self.newest.value):
             self.newest = seen.newest
+
+
+class NewestFirst(OrderCheck):
+    """Checks that no page is newer than the one before it, but for old records that the API pins to the top."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._highest: Any = None
+
+    def step_back(self) -> None:
+        """The pages that are read again may be newer than the last one."""
+        self._highest = None
+
+    def check(self, seen: PageCursors) -> None:
+        """Note a page.
+
+        Raises:
+            ConfigError: It rises, or has a newer record than the page before it.
+        """
+        if seen.newest is None:
+            return
+        values = [value for value in seen.values if value is not None]
+        rises = len(set(values)) > _PINNED and values == sorted(values)
+        if rises or (self._highest is not None and seen.newest.value > self._highest):
+            raise ConfigError(
+                "`mode: newest_first` says that the newest records come first, and they do not, so paging would stop "
+                "before new records. Remove it, or have the API sort by the cursor field, descending (`params`)."
+            )
+        self._highest = seen.newest.value
+
+
+def order_check(cursor: CursorProtocol | None) -> OrderCheck:
+    """Returns the check for the order that a cursor declares."""
+    if cursor is None:
+        return OrderCheck()
+    if cursor.in_order:
+        return OldestFirst()
+    return NewestFirst() if cursor.newest_first else OrderCheck()

@@ -19,7 +19,7 @@ from source_rest_api.streams import result_cap, slice_checks
 from source_rest_api.streams.batch import Batch
 from source_rest_api.streams.page_request import PageRequest
 from source_rest_api.streams.page_sequence import Again, PageSequence
-from source_rest_api.streams.slice_checks import CursorBoundary, SortCheck
+from source_rest_api.streams.slice_checks import CursorBoundary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +83,7 @@ class SliceReader:
         self._position = self._paginator.first()
         self._number, self._before = 1, 0
         self._pages = self._sequence(None)
-        self._order = SortCheck()
+        self._order = slice_checks.order_check(self._reader.endpoint.incremental)
         self._expect()
 
     def _expect(self) -> None:
@@ -192,7 +192,7 @@ class SliceReader:
             changed()
             return None
         seen = None if reader.adds_cursor else reader.observe(continued, interval)
-        if seen is not None and reader.in_order:
+        if seen is not None:
             self._order.check(seen)
         following = (end or self._pages.next(page, continued, passed=bool(seen and seen.passed))) if page.last else None
         if following is not None:

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.cursors.cursors import Slice
+from source_rest_api.errors import ConfigError
 from source_rest_api.state import state
 from source_rest_api.state.progress import Progress
 from source_rest_api.state.progress_events import Planned
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.cursors.contract import CursorProtocol
     from source_rest_api.cursors.cursors import CursorValue
     from source_rest_api.http.requester import Requester
     from source_rest_api.pagination.page import Page
     from source_rest_api.state.progress import KnownRows
-    from source_rest_api.state.state import StreamState
+    from source_rest_api.state.state import SliceState, StreamState
     from source_rest_api.streams.batch import Batch, Partition
 
 
@@ -94,8 +96,10 @@ class Stream:
             ConfigError: The state is not one of this stream.
         """
         loaded = state.load(self.name, saved)
-        cursor, now, known = self.endpoint.incremental, self.now(), None
+        cursor, now, known, since = self.endpoint.incremental, self.now(), None, None
         if cursor is not None:
+            if incremental:
+                loaded = resume.fitting(self.name, loaded, cursor)
             try:
                 for text in loaded.texts():
                     cursor.mark(text)
@@ -103,8 +107,11 @@ class Stream:
                     known = known_rows(loaded, now)
             except ValueError as error:
                 raise state.foreign(self.name, saved, str(error)) from None
+            resume.warn_of_future(self.name, loaded, cursor, now)
+            if incremental:
+                since = self._since(loaded, cursor, now)
         fingerprint = resume.fingerprint(self._config, self.endpoint, self.reader.paginator)
-        return Progress(loaded, cursor if incremental else None, fingerprint, now, known)
+        return Progress(loaded, cursor if incremental else None, fingerprint, now, known, since)
 
     def plan(
         self, progress: Progress, reach: int, keys_of: Callable[[Sequence[Raw]], Sequence[bytes]] = lambda _: ()
@@ -124,12 +131,32 @@ class Stream:
             saved = progress.saved(partition.key)
             digests = progress.known(partition.key)
             known = CursorBoundary(saved, digests) if saved is not None and digests else None
-            whole = self._whole(saved, now, partition)
+            whole, entries = self._left(progress, saved, now, partition)
             count = 0
-            for task in resume.tasks(whole, progress.earlier.get(partition.key, ()), self.endpoint.incremental):
+            for task in resume.tasks(whole, entries, self.endpoint.incremental):
                 count += 1
                 yield SliceReader(self.reader, partition, task, known, reach, keys_of)
             yield Planned(partition.key, count)
+
+    def _since(self, loaded: StreamState, cursor: CursorProtocol, now: datetime) -> str | None:
+        """The start that the cursors will cover, if it is the same for all partitions."""
+        try:
+            first = cursor.bounds(None, self._config.start_date, now, {"config": self._raw_config})
+        except ConfigError:  # it depends on the parent's record
+            return loaded.start
+        return resume.start(self.name, loaded, cursor, first)
+
+    def _left(
+        self, progress: Progress, saved: CursorValue | None, now: datetime, partition: Partition
+    ) -> tuple[Slice, list[SliceState]]:
+        """The interval that a partition's state leaves to read, and what of it was read before."""
+        whole, entries = self._whole(saved, now, partition), progress.earlier.get(partition.key, [])
+        cursor = self.endpoint.incremental
+        if saved is None or cursor is None:
+            return whole, entries
+        first = self._whole(None, now, partition)
+        covered = resume.covered(progress.start, cursor, whole, first)
+        return (whole, entries) if covered is None else (Slice(first.start, whole.end), [*entries, covered])
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
         """All records of one slice, page after page."""
