@@ -36,6 +36,8 @@ class SourceError(Exception):
         self.where: list[str] = []
         self.is_exhausted = False
         """True if it was retried as often as `retry` allows, so that nobody else retries it."""
+        self.begins_anew = False
+        """True if an error rule says that the list it interrupts is read from its first page again."""
         self.status: int | None = None
         """The HTTP status of the response that caused the error, if there is one."""
 

@@ -86,11 +86,12 @@ class ErrorRule(Model):
     """A header that the response must have."""
     header_values: Scalars = ()
     """Values to match in `header`. One of them must be there."""
-    action: Literal["fail", "retry", "rate_limited", "refresh_token", "ignore", "stop", "accept"] = "fail"
+    action: Literal["fail", "retry", "rate_limited", "refresh_token", "ignore", "stop", "restart", "accept"] = "fail"
     """`fail`: fails the stream. `retry`: retries the request, within the limits of `retry`. `rate_limited`: all
     requests to the endpoint wait until the limit ends. `refresh_token`: retries once with new credentials. `ignore`: a
     last page without records, as for a child that no longer exists. `stop`: the last page; its records are read if the
-    status is a success. `accept`: not an error, whatever its status or its `error` says."""
+    status is a success. `restart`: reads the list from its first page again, up to three times, as for a scroll that
+    expired. `accept`: not an error, whatever its status or its `error` says."""
     message: Text | None = None
     """The error message. A template may read `status` and `response`, the JSON body: `{{ response.error.text }}`."""
     failure_type: Literal["config", "transient", "system"] | None = None
@@ -234,6 +235,11 @@ def _verdict(rule: ErrorRule, answer: RuleInput, usual: Verdict | None) -> Verdi
         advice = " New credentials did not help, or there are none: check `authentication`."
         return Verdict(rule.error(answer, ConfigError(message + advice) if usual is None else usual.error))
     known = usual is not None and isinstance(usual.error, TransientError)
+    if rule.action == "restart":
+        breaks = f"The API returned {describe(answer.response)}, and the list broke off again each time it was restarted."
+        error = rule.error(answer, TransientError(breaks))
+        error.begins_anew = True
+        return Verdict(error)
     error = rule.error(answer, usual.error if usual is not None and known else TransientError(message))
     limited = rule.action == "rate_limited"
     wait = rule.wait(answer)

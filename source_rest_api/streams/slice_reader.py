@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 from collections import deque
 from functools import partial
-from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from source_rest_api.cursors.cursors import Slice
-from source_rest_api.errors import ConfigError
+from source_rest_api.errors import SourceError
 from source_rest_api.pagination.page import End
 from source_rest_api.state.progress_events import PageProgress
 from source_rest_api.streams import result_cap, slice_checks
 from source_rest_api.streams.batch import Batch
 from source_rest_api.streams.page_request import PageRequest
 from source_rest_api.streams.page_sequence import Again, PageSequence
+from source_rest_api.streams.restarts import Restarts
 from source_rest_api.streams.slice_checks import CursorBoundary
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from source_rest_api.streams.resume import SliceTask
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
-_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
-"""How APIs answer to a token that they have forgotten."""
 
 
 class SliceReader:
@@ -68,6 +65,7 @@ class SliceReader:
         self._keys_of = keys_of
         self._lock = Lock()
         self._turn = Lock()
+        self._restarts = Restarts(reader)
         self._asked: deque[PageRequest] = deque()
         self.ended = False
         saved = task.saved
@@ -162,15 +160,17 @@ class SliceReader:
                     batch = self._batch(page, changed)
                 if batch is not None:
                     yield batch
-        except ConfigError as error:
+        except SourceError as error:
             if self._pages.is_end(error):
                 self._reader.stats.end("total reached")
                 self._end()
                 yield Batch([], PageProgress(self._partition.key, self._interval, done=True))
                 return
-            if not self._begins_anew(error):
+            anew = self._restarts.after(error, self._interval, resumed=self._resumed, delivered=self._delivered)
+            if anew is None:
                 self._end()
                 raise
+            self._interval = anew
             self._restart()
             changed()
         except BaseException:
@@ -273,19 +273,6 @@ class SliceReader:
             self._position, self._number, self._before = self._pages.drift.earlier(page)
             self._pages.step_back()
             self._order.step_back()
-
-    def _begins_anew(self, error: ConfigError) -> bool:
-        """True if an error refuses a position or a token of an earlier run, and reading can begin without it."""
-        if self._resumed:
-            _LOG.info("%s. The API refuses the position of an earlier run, so its slice begins again.", error)
-            return True
-        cursor = self._reader.endpoint.incremental
-        may_forget = cursor is not None and cursor.forgettable and self._interval.start is not None
-        if self._delivered or not may_forget or error.status not in _REFUSED:
-            return False
-        _LOG.warning("%s. The API no longer knows the saved token, so everything is read again.", error)
-        self._interval = Slice()
-        return True
 
     def _restart(self) -> None:
         with self._lock:

@@ -1,0 +1,60 @@
+"""Whether a slice begins again after an error, instead of failing its stream."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from source_rest_api.cursors.slices import Slice
+from source_rest_api.errors import ConfigError
+
+if TYPE_CHECKING:
+    from source_rest_api.errors import SourceError
+    from source_rest_api.streams.endpoint_reader import EndpointReader
+
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.restarts")
+_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""How APIs answer to a token that they have forgotten."""
+_MOST = 3
+"""Restarts of one slice by error rules. A scroll that breaks each time would otherwise be read forever."""
+
+
+class Restarts:
+    """The restarts of one slice.
+
+    Args:
+        reader: Reads the endpoint.
+    """
+
+    def __init__(self, reader: EndpointReader) -> None:
+        self._reader = reader
+        self._ordered = 0
+
+    def after(self, error: SourceError, interval: Slice, *, resumed: bool, delivered: int) -> Slice | None:
+        """Returns the interval to read from its start after an error; None if the error stands.
+
+        Args:
+            error: What the API answered.
+            interval: The interval of the slice.
+            resumed: True if the request used the position of an earlier run.
+            delivered: Pages that were delivered since the slice began.
+        """
+        if error.begins_anew:
+            if self._ordered == _MOST:
+                return None
+            self._ordered += 1
+            place = ", ".join(error.where)
+            _LOG.info("%s: the API broke off the list, and a rule has `action: restart`: it is read again.", place)
+            return interval
+        if not isinstance(error, ConfigError):
+            return None
+        if resumed:
+            _LOG.info("%s The API refuses the position of an earlier run, so its slice begins again.", error)
+            return interval
+        cursor = self._reader.endpoint.incremental
+        may_forget = cursor is not None and cursor.forgettable and interval.start is not None
+        if delivered or not may_forget or error.status not in _REFUSED:
+            return None
+        _LOG.warning("%s The API no longer knows the saved token, so everything is read again.", error)
+        return Slice()

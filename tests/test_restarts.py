@@ -1,0 +1,54 @@
+"""A list that the API breaks off may begin again by an error rule, so often and no more, and loses no row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api.errors import TransientError
+from tests.api import Answer
+from tests.reading import Reading
+
+if TYPE_CHECKING:
+    from tests.api import Api, Call
+
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
+ROWS = [{"id": number} for number in range(9)]
+SCROLL = {"type": "cursor", "cursor_path": "scroll", "cursor_param": "scroll"}
+RULE = {"status": 404, "path": "type", "values": "scroll_missing", "action": "restart"}
+
+
+def _read(api: Api, breaks: int) -> Reading:
+    """Reads a scroll of pages of three, which forgets itself after its second page, this often."""
+    left = [breaks]
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        run, _, first = call.arg("scroll", f"{call.number}:0").partition(":")
+        if first == "6" and left[0]:
+            left[0] -= 1
+            return Answer({"type": "scroll_missing"}, 404)
+        after = int(first) + 3
+        return {"data": ROWS[int(first) : after], "scroll": f"{run}:{after}" if after < len(ROWS) else None}
+
+    return Reading(api.url, {"errors": [RULE]}, pagination=SCROLL)
+
+
+@pytest.mark.parametrize("breaks", [0, 1, 3])
+def test_a_broken_scroll_begins_again(api: Api, breaks: int) -> None:
+    """All rows arrive; those before the break arrive again."""
+    reading = _read(api, breaks)
+    assert reading.error is None
+    assert {row["id"] for row in reading.records} == set(range(9))
+    assert len(reading.records) == 9 + 6 * breaks
+
+
+def test_a_scroll_that_always_breaks_is_an_error(api: Api) -> None:
+    """It begins again three times; then the stream fails with the API's answer."""
+    reading = _read(api, 100)
+    assert isinstance(reading.error, TransientError)
+    assert "scroll_missing" in reading.error.message
+    assert reading.error.message.endswith("the list broke off again each time it was restarted.")
+    assert len(api.requests) == 4 * 3
