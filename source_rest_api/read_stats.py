@@ -53,6 +53,8 @@ class Counts(TypedDict, total=False):
     twice: float
     drifts: float
     ignored: float
+    old: float
+    unmet: float
     keyless: float
     sweeps: float
     followed: float

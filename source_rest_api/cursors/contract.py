@@ -93,6 +93,12 @@ class CursorProtocol(Protocol):
     def observe(self, page: Page, interval: Slice) -> PageCursors:
         """The records of a page to emit, and their cursor values."""
 
+    def unfiltered(self, seen: PageCursors, interval: Slice) -> Any | None:
+        """The oldest value of a page, if the API should not have returned it for the interval.
+
+        A day's margin, for time zones and for APIs that filter by day, is no reason.
+        """
+
     def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
         """The value that counts, of two that were seen one after the other."""
 

@@ -103,6 +103,7 @@ class DatetimeCursor(FieldCursor):
     lookback: DurationText | None = None
     """Start this long before the end of the last sync, to catch records that appear late. Example: `P1D`."""
 
+    margin: ClassVar[timedelta] = _DAY
     end_name: ClassVar[str] = "end_date"
 
     @property

@@ -79,6 +79,9 @@ class FieldCursor(Model):
     """Set this if the API returns records oldest first. The connector then also saves progress within a slice, and it
     verifies the order."""
 
+    margin: ClassVar[Any]
+    """By how much a record may be older than the start that the API was asked for."""
+
     end_name: ClassVar[str]
     """Name of the setting for the end of every sync."""
 
@@ -239,6 +242,13 @@ class FieldCursor(Model):
             examples=self._reader.unreadable(records, values) if unreadable else (),
             passed=passed,
         )
+
+    def unfiltered(self, seen: PageCursors, interval: Slice) -> Any | None:
+        """Returns the oldest value of a page, if the API was asked to leave it out, and by more than its margin."""
+        if interval.start is None or not self.start_param or self.filters_here:
+            return None
+        oldest = min((value for value in seen.values if value is not None), default=None)
+        return oldest if oldest is not None and interval.start.value - oldest > self.margin else None
 
     @property
     def _reader(self) -> FieldReader:

@@ -59,6 +59,7 @@ class IntegerCursor(FieldCursor):
     lookback: Positive | None = None
     """Start this much before the end of the last sync, to catch records that appear late."""
 
+    margin: ClassVar[int] = 1
     end_name: ClassVar[str] = "end"
 
     @property

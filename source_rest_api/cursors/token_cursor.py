@@ -92,6 +92,9 @@ class TokenCursor(Model):
         """Returns the value unchanged: tokens are not computed."""
         return mark
 
+    def unfiltered(self, seen: PageCursors, interval: Slice) -> None:
+        """Returns None: a token's changes are what the API says they are."""
+
     def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:
         """Returns the value that counts of two that were seen in this order: the last."""
         return other or one

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from source_rest_api.cursors.cursors import PageCursors, Slice
     from source_rest_api.http.requester import Requester
     from source_rest_api.streams.request_builder import RequestBuilder
+    from source_rest_api.streams.slice_checks import CursorBoundary
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.endpoint_reader")
 
@@ -134,12 +135,37 @@ class EndpointReader:
         field = None if incremental is None else incremental.cursor_field
         return field is not None and ".".join(field) in self.endpoint.add_fields
 
+    def note_boundary(self, boundary: CursorBoundary, *, empty: bool) -> None:
+        """Logs once that records at the saved cursor were asked for again and did not come.
+
+        Args:
+            boundary: The saved cursor.
+            empty: True if no record at all came. Otherwise those at the cursor may have changed since.
+        """
+        if self.stats.add(unmet=1) == 1:
+            _LOG.log(
+                logging.WARNING if empty else logging.INFO,
+                "Stream %s: the records at the saved cursor `%s` did not come back. If the API returns only later "
+                "ones, set `start_exclusive: true`, or records that share a cursor value may be missing.",
+                self.name,
+                boundary.mark.text,
+            )
+
     def observe(self, page: Page, interval: Slice) -> PageCursors | None:
         """Reads the cursor values of a page, and warns of unreadable ones."""
         incremental = self.endpoint.incremental
         if incremental is None:
             return None
         observation = incremental.observe(page, interval)
+        old = incremental.unfiltered(observation, interval)
+        if old is not None and self.stats.add(old=1) == 1:
+            _LOG.warning(
+                "Stream %s: the API was asked for records from `%s` on, and returned one of `%s`. It seems to ignore "
+                "the filter: check the name and format of `start_param`, or remove it to filter here.",
+                self.name,
+                interval.start.text if interval.start is not None else "",
+                old,
+            )
         new = self.stats.unreadable(observation.unreadable, observation.examples)
         if new:
             _LOG.warning(

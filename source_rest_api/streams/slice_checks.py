@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import digests as digests_module
@@ -12,26 +13,36 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.cursors.contract import CursorProtocol
-    from source_rest_api.cursors.cursors import CursorValue, PageCursors
+    from source_rest_api.cursors.cursors import CursorValue, PageCursors, Slice
 
 _PINNED = 2
 """Different values that may rise on a page of a feed that is newest first: a pinned record, and one after it."""
 
 
-class CursorBoundary(NamedTuple):
+@dataclass(slots=True)
+class CursorBoundary:
     """The saved cursor, and digests of the records at it that have been delivered."""
 
     mark: CursorValue
     digests: frozenset[str]
+    met: bool = False
+    """True once a record with this cursor value has come back."""
 
     def left_out(self, observation: PageCursors) -> list[Raw]:
         """A page's records without those that were delivered, byte for byte as they are now."""
         if self.mark.value not in observation.values:
             return observation.records
+        self.met = True
         pairs = zip(observation.records, observation.values, strict=True)
         return [
             r for r, value in pairs if value != self.mark.value or digests_module.digest(bytes(r)) not in self.digests
         ]
+
+    def is_missing_from(self, interval: Slice) -> bool:
+        """True if an interval that has been read should have had a record with this cursor value, and had none."""
+        start, end = interval.start, interval.end
+        inside = start is not None and start.value <= self.mark.value and (end is None or self.mark.value < end.value)
+        return inside and not self.met
 
 
 def digests(observation: PageCursors) -> tuple[str, ...]:

@@ -203,10 +203,13 @@ class SliceReader:
         if reader.adds_cursor:
             seen = reader.observe(replace(continued, records=fitted.records), interval)
         reader.stats.add(pages=not page.earlier, records=len(new))
+        done = isinstance(following, End) and not following.capped
+        if done and known is not None and known.is_missing_from(interval):
+            reader.note_boundary(known, empty=page.number == 1 and not len(page))
         moved = PageProgress(
             self._partition.key,
             interval,
-            done=isinstance(following, End) and not following.capped,
+            done=done,
             bookmark=None if isinstance(following, Again) else self._pages.drift.bookmark(page, following),
             newest=seen.newest if seen is not None else None,
             boundary=slice_checks.digests(seen) if seen is not None and reader.endpoint.primary_key else (),
