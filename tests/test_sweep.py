@@ -230,9 +230,7 @@ def test_a_row_is_gone_when_two_sweeps_did_not_have_it(api: Api) -> None:
     assert copy.sync() == [3, 8]
     data = records(copy.messages)
     assert data[0] == {"id": 3, "at": "2024-06-04T12:00:00Z", "_ab_cdc_deleted_at": "2024-06-04T12:00:00Z"}
-    assert (
-        "1 sweeps for deleted rows, 8 rows tracked, 8 rows found by the sweep, 5 pages read by the sweep" in copy.logs
-    )
+    assert "1 sweep for deleted rows, 8 rows tracked, 8 rows found by the sweep, 5 pages read by the sweep" in copy.logs
     assert copy.sync() == []
 
 
