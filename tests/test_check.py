@@ -43,7 +43,7 @@ def test_it_says_what_it_saw(api: Api) -> None:
         (Answer([{"id": 1}]), "SUCCEEDED: items: 2 records"),
         (
             Answer([{"name": "a"}]),
-            "FAILED: `deletions`, Stream items, GET {url}/keys, page 1: Rows were met whose `primary_key`",
+            "FAILED: `deletions`, Stream items, GET {url}/keys, page 1: The sweep found rows without a `primary_key`",
         ),
         (Answer(status=404), "FAILED: `deletions`, Stream items, page 1, GET {url}/keys: "),
     ],
