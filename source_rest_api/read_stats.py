@@ -6,6 +6,8 @@ from collections import Counter
 from threading import Lock
 from typing import TYPE_CHECKING, TypedDict, cast
 
+from source_rest_api.plurals import counted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
@@ -18,19 +20,28 @@ _EXTRAS = {
     "left_out": "{} of them filtered out",
     "told": "{} of them delete records",
     "unreadable": "{} without a readable cursor",
-    "uncast": "{} values not cast",
+    "uncast": "{} not cast",
     "nulled": "{} too large, with their largest fields set to null",
     "withheld": "{} skipped (already delivered)",
     "twice": "{} of them received twice because rows shifted",
     "drifts": "rows shifted between pages {times}",
-    "ignored": "{} responses ignored by an error rule",
+    "ignored": "{} ignored by an error rule",
     "keyless": "{} without a primary key, whose deletion cannot be detected",
-    "sweeps": "{} sweeps for deleted rows",
-    "followed": "{} rows tracked",
-    "met": "{} rows found by the sweep",
-    "asked": "{} pages read by the sweep",
+    "sweeps": "{} for deleted rows",
+    "followed": "{} tracked",
+    "met": "{} found by the sweep",
+    "asked": "{} read by the sweep",
 }
 """Texts for counts that the closing line shows only if they are not zero."""
+_NOUNS = {
+    "uncast": "value",
+    "ignored": "response",
+    "sweeps": "sweep",
+    "followed": "row",
+    "met": "row",
+    "asked": "page",
+}
+"""Nouns of the counts that are not counts of records."""
 _NOTICED = 0.05
 """Seconds of waiting from which the closing line shows them."""
 
@@ -159,21 +170,23 @@ class ReadStats:
         if not complete:
             ends.append("stopped before the end")
         return (
-            f"{self['records']} records{self._extras()}, {self['pages']} pages, {self['partitions']} partitions"
-            f"{self._traffic()}, {seconds:.1f} s{self._waited()}; end: {', '.join(ends) or 'nothing to request'}"
+            f"{counted(self['records'], 'record')}{self._extras()}, {counted(self['pages'], 'page')}, "
+            f"{counted(self['partitions'], 'partition')}{self._traffic()}, {seconds:.1f} s{self._waited()}; "
+            f"end: {', '.join(ends) or 'nothing to request'}"
         )
 
     def _extras(self) -> str:
         return "".join(f", {self._extra(name)}" for name in _EXTRAS if self[name])
 
     def _extra(self, name: str) -> str:
-        count = f"{self[name]:.15g}"
-        text = _EXTRAS[name].format(count, times="once" if count == "1" else f"{count} times")
+        count = self[name]
+        shown = counted(count, _NOUNS[name]) if name in _NOUNS else f"{count:.15g}"
+        text = _EXTRAS[name].format(shown, times="once" if count == 1 else counted(count, "time"))
         return f"{text} ({', '.join(self._examples)})" if name == "unreadable" else text
 
     def _traffic(self) -> str:
         size = f", {self['bytes'] / 1000:,.1f} kB" if self["bytes"] else ""
-        return size + (f", {self['retries']:g} retries" if self["retries"] else "")
+        return size + (f", {counted(self['retries'], 'retry')}" if self["retries"] else "")
 
     def _waited(self) -> str:
         waits = {why: wait.seconds for why, wait in self._waits.items() if wait.seconds >= _NOTICED}

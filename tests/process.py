@@ -268,7 +268,7 @@ def _check_account(done: Run, stream: str, records: int) -> None:
     """A stream closes with one line for people, whose number of records is that of the RECORD lines."""
     told = [log["message"] for log in done.bodies("LOG")]
     pattern = re.compile(
-        rf"Stream {re.escape(stream)}: (\d+) records(?:, (\d+) of them filtered out)?.*; end: ", re.DOTALL
+        rf"Stream {re.escape(stream)}: (\d+) records?(?:, (\d+) of them filtered out)?.*; end: ", re.DOTALL
     )
     [found] = filter(None, map(pattern.match, told))
     assert int(found[1]) - int(found[2] or 0) == records, found[0]

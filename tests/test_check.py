@@ -33,7 +33,7 @@ def test_it_says_what_it_saw(api: Api) -> None:
     api.get("/items")(lambda _: [{"id": 1}, {"id": 2}])
     api.get("/repos")(lambda _: [{"name": "a"}])
     seen = check(api, ITEMS, {**REPOS, "pagination": PAGES})
-    expected = "items: 2 records on the first page, no more (one page); repos: 1 records on the first page, more pages"
+    expected = "items: 2 records on the first page, no more (one page); repos: 1 record on the first page, more pages"
     assert seen == ("SUCCEEDED", expected)
 
 
@@ -43,7 +43,7 @@ def test_it_says_what_it_saw(api: Api) -> None:
         (Answer([{"id": 1}]), "SUCCEEDED: items: 2 records"),
         (
             Answer([{"name": "a"}]),
-            "FAILED: `deletions`, Stream items, GET {url}/keys, page 1: Rows were met whose `primary_key`",
+            "FAILED: `deletions`, Stream items, GET {url}/keys, page 1: The sweep found rows without a `primary_key`",
         ),
         (Answer(status=404), "FAILED: `deletions`, Stream items, page 1, GET {url}/keys: "),
     ],
@@ -130,7 +130,7 @@ def test_a_child_is_tried_for_one_parent(api: Api) -> None:
     api.get("/repos")(lambda _: [{"name": "a"}, {"name": "b"}])
     api.get("/repos/{name}/items")(lambda _: [{"id": 1}])
     status, message = check(api, REPOS, CHILD)
-    assert (status, message.split("; ")[1]) == ("SUCCEEDED", "items: 1 records on the first page, no more (one page)")
+    assert (status, message.split("; ")[1]) == ("SUCCEEDED", "items: 1 record on the first page, no more (one page)")
     assert sorted(call.path for call in api.requests) == ["/repos", "/repos", "/repos/a/items"]
 
 

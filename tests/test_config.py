@@ -234,7 +234,7 @@ def test_errors_say_where_and_what(changes: dict[str, Any], said: str) -> None:
         ({"pagination": {"type": "offset", "result_cap": 100}, "incremental": {"cursor_field": "u"}},
          "endpoint `a`: pagination.result_cap: needs `incremental` with `sorted: true`"),
         ({"pagination": {"type": "cursor"}},
-         "endpoints[0].pagination: one of `cursor_path`, `cursor_header` and `cursor` is needed"),
+         "endpoints[0].pagination: set exactly one of `cursor_path`, `cursor_header` and `cursor`"),
         ({"pagination": {"type": "last_record", "field": "id"}}, "endpoints[0].pagination.param: is missing"),
         ({"records_path": 5}, "endpoints[0].records_path: must be keys separated by dots"),
         ({"primary_key": [["a"], 5]}, "endpoints[0].primary_key[1]: must be keys separated by dots"),

@@ -95,7 +95,7 @@ def test_a_total_that_was_not_reached_is_an_uncertain_sign(name: str) -> None:
     found = sign({"items": ROWS, "meta": {name: 10}}, before=6)
     assert found is not None
     assert not found.certain
-    assert f"`meta.{name}` is 10, and 9 records were read" in found.what
+    assert f"`meta.{name}` is 10, but the connector read 9 records" in found.what
     assert sign({"items": ROWS, "meta": {name: "9"}}, before=6) is None
 
 
@@ -318,7 +318,7 @@ def end_of(body: dict[str, Any], end: End, *, paged: bool, rows: int = 3) -> str
 def test_a_round_number_of_rows_without_pagination_is_a_doubt(count: int) -> None:
     """Exactly 100 rows may be all, or the first page of an API that does not say so."""
     rows = [{"id": n} for n in range(count)]
-    assert f"{count} records are the page size" in str(end_of({"items": rows}, End("one page"), paged=False))
+    assert f"{count} records is a common page size" in str(end_of({"items": rows}, End("one page"), paged=False))
     assert end_of({"items": rows}, End("one page", said=True), paged=False) is None
     assert end_of({"items": rows}, End("no `next`"), paged=True) is None
     assert end_of({"items": rows[1:]}, End("one page"), paged=False) is None
@@ -327,7 +327,7 @@ def test_a_round_number_of_rows_without_pagination_is_a_doubt(count: int) -> Non
 def test_an_unreached_total_at_a_guessed_end_is_an_error() -> None:
     """An empty page is no word of the API; a token that is absent is one, and then the total is a doubt."""
     body = {"items": ROWS, "total": 50}
-    with pytest.raises(ConfigError, match="`total` is 50, and 48 records were read"):
+    with pytest.raises(ConfigError, match="`total` is 50, but the connector read 48 records"):
         end_of(body, End("empty page", guessed=True, beyond=9, reach=60), paged=True, rows=48)
     assert "50" in str(end_of(body, End("no `next`"), paged=True, rows=48))
     assert "50" in str(end_of(body, End("`more` is false", said=True), paged=True, rows=48))

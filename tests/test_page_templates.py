@@ -202,7 +202,7 @@ def test_a_url_is_what_the_expression_gives(expression: str, url: str | None) ->
     links = PAGINATOR.validate_python({"type": "next_url", "next_url": expression})
     given = page(BODY) if url else page(b'{"data": [{}]}')
     following = links.next(given)
-    assert following == (url or End("`next_url` gives none"))
+    assert following == (url or End("`next_url` gives no value"))
 
 
 @pytest.mark.parametrize("expression", ["response.links", "response", "headers", "response.items"])

@@ -367,7 +367,7 @@ def test_an_empty_page_beyond_an_unreached_total_is_an_error(kind: str, number: 
     asked = replace(page(b'{"data":[],"x":22}', 20, number=number, before=10), largest_before=5)
     end = paginator(kind, total_path="x").next(asked)
     assert isinstance(end, End)
-    with pytest.raises(ConfigError, match="page is empty, but `x` says"):
+    with pytest.raises(ConfigError, match=r"page is empty after .*, but `x` says"):
         check_end(asked, end, paged=True)
     assert check_end(replace(asked, least_total=10), end, paged=True) is None  # the others came while it was read
 
@@ -378,7 +378,7 @@ def test_an_empty_page_of_keysets_beside_a_signal_is_an_error() -> None:
     asked = page(b'{"data":[],"more":true}')
     end = keyset.next(asked)
     assert isinstance(end, End)
-    with pytest.raises(ConfigError, match="page is empty, but `more` says"):
+    with pytest.raises(ConfigError, match=r"page is empty after .*, but `more` says"):
         check_end(asked, end, paged=True)
 
 
@@ -454,7 +454,7 @@ def test_the_last_record_leads_on() -> None:
 def test_a_last_record_without_the_field_is_an_error(record: str) -> None:
     """What follows cannot be asked for, so it is not the end."""
     keyset = paginator("last_record", field="id", param="after")
-    with pytest.raises(ConfigError, match=r"`id`.*change `pagination\.field`"):
+    with pytest.raises(ConfigError, match=r"`id`.*[Cc]hange `pagination\.field`"):
         keyset.next(page(f'{{"data":[{{"id":1}},{record}]}}'.encode()))
 
 

@@ -312,7 +312,7 @@ def test_children_that_are_gone_are_left_out_where_a_rule_says_so(api: Api, tmp_
     assert sorted(record["a"] for record in done.data("a")) == ["0", "1", "3"]
     logs = [log["message"] for log in done.bodies("LOG")]
     for begin in ("Stream repos:", "Stream repos, for the streams below it:"):
-        assert [log for log in logs if log.startswith(f"{begin} 3 records, 1 responses ignored by an error rule")], logs
+        assert [log for log in logs if log.startswith(f"{begin} 3 records, 1 response ignored by an error rule")], logs
 
 
 @pytest.mark.parametrize("moment", ["while its children are asked for", "after its page"])

@@ -79,7 +79,7 @@ def test_bytes_are_counted(api: Api, body: bytes, decoder: dict[str, str]) -> No
     api.get("/items")(lambda _: Answer(body, headers={"Content-Type": kind}))
     stats = Reading(api.url, {"decoder": decoder}).stream.stats
     assert stats["bytes"] == len(body)
-    assert "2 records, 1 pages, 1 partitions, 0.0 kB" in stats.summary(0)
+    assert "2 records, 1 page, 1 partition, 0.0 kB" in stats.summary(0)
 
 
 def test_a_read_tells_what_it_took(api: Api, tmp_path: Path) -> None:
@@ -95,11 +95,11 @@ def test_a_read_tells_what_it_took(api: Api, tmp_path: Path) -> None:
     done = run(tmp_path, "read", config=config, catalog=catalog(**dict.fromkeys(names, "full_refresh")))
     told = {name: m for log in done.bodies("LOG") for name in names if "; end:" in (m := log["message"]) and name in m}
     assert re.search(
-        r"1 records, 1 pages, 1 partitions, 0\.0 kB, 2 retries, .* s \(.*[1-9]\.\d s for retries, .*[1-9]\.\d s for "
+        r"1 record, 1 page, 1 partition, 0\.0 kB, 2 retries, .* s \(.*[1-9]\.\d s for retries, .*[1-9]\.\d s for "
         r"rate limits.*\); end: ",
         told["slow"],
     )
-    assert "5 records, 2 of them filtered out, 1 pages" in told["fast"]
+    assert "5 records, 2 of them filtered out, 1 page" in told["fast"]
     assert "retries" not in told["fast"]
     assert told["gone"].endswith("end: stopped before the end.")
     assert "`max_requests_per_second`" in " ".join(told.values())

@@ -137,8 +137,8 @@ def test_unknown_keys_are_ignored() -> None:
         ({"version": 1, "cursors": ["p"]}, "Expected `object`, got `array`"),
         ({"version": "1"}, "Expected `int`, got `str`"),
         ({"__ab_no_cursor_state_message": True}, "it has no `version`"),
-        ({"version": 3}, "the state is of version 3, and this connector writes version 2"),
-        ({"version": 3, "cursor": {"a": 1}}, "the state is of version 3, and this connector writes version 2"),
+        ({"version": 3}, "the state has version 3, but this connector supports versions up to 2"),
+        ({"version": 3, "cursor": {"a": 1}}, "the state has version 3, but this connector supports versions up to 2"),
     ],
 )
 def test_what_is_no_state(value: dict[str, Any], said: str) -> None:

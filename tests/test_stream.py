@@ -93,7 +93,7 @@ def test_records_are_the_bytes_that_came(api: Api) -> None:
     ids=str,
 )
 def test_signs_of_more_are_not_ignored(api: Api, sign: dict[str, Any], advice: str) -> None:
-    """A page that says that there is more, beside a config that reads no further, is an error that says what to set."""
+    """If a page says that there is more but the config stops there, the error says what to set."""
     api.get("/items")(lambda _: {"data": numbered(2), **sign})
     reading = Reading(api.url)
     assert isinstance(reading.error, ConfigError)

@@ -1,1 +1,1 @@
-"""Delete detection: sweeps for keys, the rows that are known, and the delete records of those that are gone."""
+"""Delete detection: sweeps for keys, the rows that the destination has, and delete records for missing ones."""

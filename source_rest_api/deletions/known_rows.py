@@ -1,8 +1,8 @@
-"""The rows that the destination has, by their keys, and what sweeps tell of them.
+"""The keys of the rows that the destination has, and the decision which of them are deleted.
 
-A row is gone when two sweeps in succession did not have it, and no read between them delivered it. One alone proves
-nothing: while a sweep goes from page to page a deletion may shift a row from a page to come to one that was read, and a
-change may move it there; an index may be behind its table.
+A row is deleted if two sweeps in a row did not find it and no read between them delivered it. A single sweep proves
+nothing: a deletion or a change during the sweep may shift a row to a page that was already read, and the API's search
+index may lag behind its table.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from source_rest_api.deletions import row_keys
 from source_rest_api.deletions.row_keys import Keys
 from source_rest_api.formats import datetimes
+from source_rest_api.plurals import counted
 from source_rest_api.state.state import RowsState
 
 if TYPE_CHECKING:
@@ -25,25 +26,27 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.deletions.known_rows")
 LARGEST = 1_000_000
-"""Rows whose deletion can be followed."""
+"""Upper limit of the rows whose deletion can be detected; it bounds memory and the state."""
 _AT_ONCE = 1000
-"""Rows that are told as gone before there may be a state."""
+"""Upper limit of the delete records between two states."""
 
 
 class KnownRows:
-    """The rows of one stream. Used by the thread that writes, in the order in which records are written.
+    """The rows of one stream that the destination has.
+
+    Not thread-safe: only the thread that writes records uses it, in the order in which it writes them.
 
     Args:
-        stream: Its name.
-        cursor: Its cursor.
-        saved: What the state holds of them.
-        of: Digest of what the keys depend on; keys under another config mean nothing.
+        stream: The name of the stream.
+        cursor: The cursor of the stream.
+        saved: The rows in the saved state.
+        of: Digest of the settings that keys depend on. Keys saved with other settings are dropped.
         began: When the read began.
-        first: True if nothing has been delivered before, so that the rows delivered from now on are all there are.
-        stats: Where it is counted.
+        first: True if nothing was delivered before this read, so no sweep has to learn the rows first.
+        stats: Counts the rows.
 
     Raises:
-        ValueError: The state's keys or cursor value are none.
+        ValueError: The saved keys or the saved cursor value cannot be read.
     """
 
     def __init__(
@@ -69,9 +72,9 @@ class KnownRows:
         self._rows = Keys(saved.keys, saved.added)
         self._missing = row_keys.decode(saved.missing)
         self.newest: CursorValue | None = None if saved.newest is None else cursor.mark(saved.newest)
-        """The largest cursor value that was ever delivered."""
+        """The largest cursor value ever delivered."""
         self.changed = False
-        """True if a sweep has changed something since the last `dump`."""
+        """True if a sweep changed something since the last `dump`."""
         self._unmet: set[bytes] | None = None
         self._strange: set[bytes] = set()
         self._strangers = 0
@@ -80,16 +83,16 @@ class KnownRows:
 
     @property
     def last(self) -> datetime | None:
-        """When the last sweep began, or the first read; None if a sweep has to find out first which rows there are."""
+        """When the last sweep began, or the first read; None if a sweep has to learn the rows first."""
         return None if self._learning else self._last
 
     @property
     def too_many(self) -> bool:
-        """True if there are more rows than can be followed."""
+        """True if there are more rows than `LARGEST`."""
         return self._saved.too_many
 
     def deliver(self, delivered: Iterable[bytes], newest: CursorValue | None) -> None:
-        """Note rows that were delivered: whatever a sweep said of them, they are there."""
+        """Note delivered rows. They exist, even if a sweep did not find them."""
         if self._cursor.cursor_field is not None:
             self.newest = self._cursor.later(self.newest, newest)
         if self.too_many:
@@ -99,7 +102,7 @@ class KnownRows:
         self._check_size()
 
     def meet(self, met: Iterable[bytes]) -> None:
-        """Note rows that a sweep met."""
+        """Note rows that a sweep found."""
         unmet = self._begun()
         unmet.difference_update(met)
         strange = [key for key in met if key not in self._rows]
@@ -109,17 +112,17 @@ class KnownRows:
             self._check_size()
 
     def conclude(self, end: SweepEnd) -> Iterator[list[bytes]]:
-        """The rows that are gone, some at a time: each batch is to be told and then forgotten.
+        """Yields the keys of deleted rows in batches. The caller emits each batch and then calls `forget`.
 
-        A sweep that was not complete counts for nothing. One that has less than half of the rows is no proof either,
-        however often it is repeated: an API that hides what it shows no more answers in the same way.
+        An incomplete sweep is ignored. So is every sweep that misses more than half of the rows: an API that hides
+        rows from these credentials would give the same result.
         """
         unmet, doubt = self._begun(), end.doubt
         self._unmet = None
         if self.too_many:
             return
         if doubt is not None:
-            _LOG.warning("Stream %s: a sweep for deleted rows counts for nothing: %s", self._stream, doubt)
+            _LOG.warning("Stream %s: ignoring a sweep for deleted rows: %s", self._stream, doubt)
             return
         self._stats.add(sweeps=1)
         if 2 * len(unmet) > len(self._rows):
@@ -137,13 +140,13 @@ class KnownRows:
         self.changed = True
 
     def forget(self, gone: list[bytes]) -> None:
-        """Note rows that have been told as gone."""
+        """Remove rows whose delete records were emitted."""
         self._rows.remove(gone)
         self._stats.add(records=len(gone), told=len(gone))
         self.changed = True
 
     def dump(self) -> RowsState | None:
-        """Returns the rows for the state; None while it is not known which rows there are."""
+        """Returns the rows for the state; None until a sweep has learned them."""
         self.changed = False
         if self._learning and not self.too_many:
             return None
@@ -153,11 +156,11 @@ class KnownRows:
         return self._saved
 
     def close(self) -> None:
-        """Note at the end of the read how many rows are followed."""
+        """Count the tracked rows at the end of the read."""
         self._stats.add(followed=len(self._rows))
 
     def _begun(self) -> set[bytes]:
-        """The rows that the sweep has not met yet."""
+        """Returns the rows that the sweep has not found yet. The first call begins the sweep."""
         if self._unmet is None:
             self._unmet, self._strange, self._strangers = set(self._rows), set(), 0
         return self._unmet
@@ -166,7 +169,9 @@ class KnownRows:
         self._rows.add(self._strange)
         self._strange = set()
         self._learning = False
-        _LOG.info("Stream %s: %d rows are there; those that go from now on are told.", self._stream, len(self._rows))
+        _LOG.info(
+            "Stream %s: found %s. Deletions are reported from now on.", self._stream, counted(len(self._rows), "row")
+        )
 
     def _check_size(self) -> None:
         if len(self._rows) + len(self._strange) > LARGEST:
@@ -176,17 +181,17 @@ class KnownRows:
 
     def _warn_of_too_many(self) -> None:
         _LOG.warning(
-            "Stream %s: it has more than %d rows, and `deletions` cannot follow so many: deleted rows are not told. "
-            "Refresh the stream to be rid of them.",
+            "Stream %s: it has more than %d rows, the limit of `deletions`. Deleted rows are not reported. To remove "
+            "them from the destination, refresh the stream.",
             self._stream,
             LARGEST,
         )
 
     def _warn_of_doubtful(self, unmet: int) -> None:
         _LOG.warning(
-            "Stream %s: a sweep did not meet %d of %d rows. More than half suggests a query that does not return "
-            "all rows (see `deletions.params`, and the rights of the credentials), so none is reported. If they "
-            "are deleted, refresh the stream.",
+            "Stream %s: a sweep did not find %d of %d rows. More than half suggests that the query does not return "
+            "all rows, so none is reported as deleted. Check `deletions.params` and the permissions of the "
+            "credentials. If the rows are deleted, refresh the stream.",
             self._stream,
             unmet,
             len(self._rows),
@@ -195,8 +200,8 @@ class KnownRows:
     def _tell_of_strangers(self) -> None:
         if self._strangers:
             _LOG.info(
-                "Stream %s: the API has %d rows that were not delivered: left out by a filter or the start date, new "
-                "since the read, or created with an old cursor value.",
+                "Stream %s: a sweep found %s that no sync delivered. Possible reasons: a filter, the start date, "
+                "creation after the read, or an old cursor value at creation.",
                 self._stream,
-                self._strangers,
+                counted(self._strangers, "row"),
             )

@@ -1,7 +1,7 @@
-"""Keys of rows: read from records, and written exactly and small.
+"""Keys of rows: read from records, and stored in the state without loss and in little space.
 
-A key is the JSON array of a record's primary key, `[12]` or `["acme",7]`, so that its values can be given back as the
-API wrote them.
+A key is the primary key of a record as a JSON array, `[12]` or `["acme",7]`. Delete records thus get its values exactly
+as the API wrote them.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _ABSENT = Raw(b"")
 _NOT_SCALAR = b"{[n"
-"""First characters of values that cannot be part of a key."""
+"""First characters of values that cannot be part of a key: objects, arrays, null."""
 _NUMBERS, _DIGITS, _TEXTS = b"n", b"x", b"t"
-"""How a text holds the keys: as steps between integers or between hexadecimal digits in a pattern, or as they are."""
+"""First byte of an encoding: steps between integers, steps between hexadecimal digits in a pattern, or plain keys."""
 _HEXADECIMAL = b"0123456789abcdef"
 _PATTERN = bytes.maketrans(_HEXADECIMAL, b"0" * 16)
 _OTHERS = bytes(set(range(256)) - set(_HEXADECIMAL))
 _FEW = 2000
-"""Keys that may have been added before all are written anew; more where there are many."""
+"""Added keys from which all keys are encoded anew; `1 / _SHARE` of all keys if that is more."""
 _SHARE = 8
 
 
@@ -51,7 +51,7 @@ class KeyReader:
         self._decode = None if flat is None else msgspec.json.Decoder(flat).decode
 
     def key(self, record: Raw) -> bytes | None:
-        """A record's key; None where one of its fields is absent, null or no scalar."""
+        """Returns the key of a record; None if one of its fields is absent, null, an object or an array."""
         found = map(bytes, self._values(record))
         values = [value for value in found if value and value[0] not in _NOT_SCALAR]
         if len(values) < len(self._paths):
@@ -65,15 +65,15 @@ class KeyReader:
 
 
 def _canonical(value: bytes) -> bytes:
-    """The value; a text with the escapes that it needs and no others."""
+    """Returns the value with only the escapes that JSON requires, so that equal texts give equal keys."""
     return msgspec.json.encode(msgspec.json.decode(value)) if b"\\" in value else value
 
 
 def encode(keys: Collection[bytes]) -> str:
-    """The keys as text: sorted, compressed, in base64.
+    """Returns the keys as text: sorted, compressed, in base64.
 
-    Integers are written as the steps from one to the next, and so are keys that differ in hexadecimal digits only, as
-    UUIDs do: their digits are no text that could be compressed.
+    Integers are stored as the differences between neighbours. So are keys that differ only in hexadecimal digits, such
+    as UUIDs, because random digits do not compress.
     """
     if not keys:
         return ""
@@ -89,17 +89,17 @@ def encode(keys: Collection[bytes]) -> str:
 
 
 def decode(text: str) -> set[bytes]:
-    """The keys of a text that `encode` made.
+    """Returns the keys in a text made by `encode`.
 
     Raises:
-        ValueError: It is none.
+        ValueError: `encode` did not make the text.
     """
     if not text:
         return set()
     try:
         plain = zlib.decompress(b64decode(text, validate=True))
     except zlib.error as error:
-        raise ValueError(f"the keys of its rows cannot be read: {error}") from None
+        raise ValueError(f"the keys of the rows cannot be read: {error}") from None
     kind, rest = plain[:1], plain[1:]
     if kind == _TEXTS:
         return set(rest.split(b"\n"))
@@ -108,11 +108,11 @@ def decode(text: str) -> set[bytes]:
     if kind == _DIGITS:
         pattern, _, steps = rest.partition(b"\n")
         return set(_filled(pattern, _numbers(steps)))
-    raise ValueError("the keys of its rows are in no known form")
+    raise ValueError("the keys of the rows have an unknown format")
 
 
 def _integers(keys: Iterable[bytes]) -> list[int] | None:
-    """The keys as integers, if all are some, as JSON writes them."""
+    """Returns the keys as integers; None if one is not an integer in the usual notation."""
     numbers = []
     for key in keys:
         try:
@@ -126,7 +126,7 @@ def _integers(keys: Iterable[bytes]) -> list[int] | None:
 
 
 def _steps(numbers: Iterable[int]) -> bytes:
-    """From one number to the next."""
+    """Returns the differences between neighbours, in hexadecimal."""
     ordered = sorted(numbers)
     return b",".join(b"%x" % (number - before) for before, number in zip([0, *ordered], ordered, strict=False))
 
@@ -136,7 +136,7 @@ def _numbers(steps: bytes) -> Iterator[int]:
 
 
 def _filled(pattern: bytes, numbers: Iterable[int]) -> Iterator[bytes]:
-    """The pattern with the digits of each number in place of its zeros."""
+    """Yields the pattern for each number, with the number's digits in place of the pattern's zeros."""
     digits = b"%%0%dx" % pattern.count(b"0")
     starts = [*accumulate(map(len, re.findall(b"0+", pattern)), initial=0)]
     form = re.sub(b"0+", b"%b", pattern.replace(b"%", b"%%"))
@@ -146,14 +146,14 @@ def _filled(pattern: bytes, numbers: Iterable[int]) -> Iterator[bytes]:
 
 
 class Keys:
-    """A set of keys that is written often: most of it as it was last written, and what was added since.
+    """A set of keys that is encoded often: it keeps the last encoding and adds only the new keys.
 
     Args:
-        base: The text of most keys.
-        added: The text of those that were added since.
+        base: The encoding of most keys.
+        added: The encoding of the keys added since.
 
     Raises:
-        ValueError: One is no text of keys.
+        ValueError: `encode` did not make one of the texts.
     """
 
     def __init__(self, base: str = "", added: str = "") -> None:
@@ -171,18 +171,18 @@ class Keys:
         return key in self._all
 
     def add(self, keys: Iterable[bytes]) -> None:
-        """Add some."""
+        """Add keys."""
         new = set(keys) - self._all
         self._all |= new
         self._added |= new
 
     def remove(self, keys: Iterable[bytes]) -> None:
-        """Take some away."""
+        """Remove keys."""
         self._all.difference_update(keys)
         self._base = None
 
     def texts(self) -> tuple[str, str]:
-        """Returns the text from which `Keys` can be made again."""
+        """Returns the arguments that create an equal `Keys`."""
         if self._base is None or len(self._added) > max(_FEW, len(self._all) // _SHARE):
             self._base = encode(self._all)
             self._added = set()

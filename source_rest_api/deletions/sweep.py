@@ -1,4 +1,4 @@
-"""A sweep: all rows of an endpoint asked for once more, for their keys only."""
+"""A sweep: reads all rows of an endpoint again, only for their keys."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from source_rest_api.streams.stream import Stream
 
     Step: TypeAlias = "SliceReader | SweepReader | Planned | Barrier | SweepEnd"
-    """A step of a plan."""
+    """A step of the read plan of a stream."""
 
-_KEYLESS = "Rows were met whose `primary_key` is absent or null: `deletions.params` has to ask for its fields."
+_KEYLESS = "The sweep found rows without a `primary_key`. Let `deletions.params` request its fields."
 
 
 class Sweep:
@@ -41,7 +41,7 @@ class Sweep:
     """
 
     def __init__(self, stream: Stream) -> None:
-        assert stream.endpoint.deletions is not None  # noqa: S101 -- asked by `of`
+        assert stream.endpoint.deletions is not None  # noqa: S101 -- checked by `of`
         self._endpoint = stream.endpoint
         self._deletions = stream.endpoint.deletions
         self._beside = stream.beside
@@ -50,11 +50,11 @@ class Sweep:
         self._now = stream.now
         self._reader = KeyReader(stream.endpoint.primary_key)
         self.doubt: str | None = None
-        """Why it counts for nothing."""
+        """Why the sweep is ignored; None while nothing speaks against it."""
 
     @classmethod
     def of(cls, stream: Stream) -> Sweep | None:
-        """The sweep of a stream, if its deleted rows are to be reported."""
+        """Returns the sweep of a stream; None if its endpoint has no `deletions`."""
         return None if stream.endpoint.deletions is None else cls(stream)
 
     @cached_property
@@ -62,10 +62,10 @@ class Sweep:
         return self._beside(sweep_endpoint.swept(self._endpoint, self._deletions))
 
     def known_rows(self, saved: StreamState, began: datetime) -> KnownRows:
-        """The rows that the destination has, by the state.
+        """Returns the rows that the destination has, from the state.
 
         Raises:
-            ValueError: What the state says of them cannot be read.
+            ValueError: The rows in the state cannot be read.
         """
         endpoint = self._endpoint
         assert endpoint.incremental is not None  # noqa: S101 -- the config is checked
@@ -74,12 +74,12 @@ class Sweep:
         fingerprint = digests.digest(repr(shape) + query)
         first = saved.cursor is None and not saved.cursors and saved.reading is None
         known = KnownRows(endpoint.name, endpoint.incremental, saved.rows, fingerprint, began, self._stats, first=first)
-        for text in saved.texts():  # where rows were delivered before their keys were kept
+        for text in saved.texts():  # rows delivered before `deletions` was set also count for `newest`
             known.deliver((), endpoint.incremental.mark(text))
         return known
 
     def steps(self, known: KnownRows, reach: int) -> Iterator[Step]:
-        """The slices of a sweep, if it is due, and its end; once the read before it has ended well."""
+        """Yields the slices of a sweep and its end, if it is due. The sweep waits for the read before it."""
         last = known.last
         if known.too_many or (last is not None and not self._deletions.due(last, self._now())):
             return
@@ -98,19 +98,19 @@ class Sweep:
         yield SweepEnd(began, self.doubt)
 
     def _account(self) -> None:
-        """Tell what it cost, and what speaks against it."""
+        """Count the requests of the sweep, and note doubts about it and its parents' reads."""
         own = self._stream.stats
         self._stats.add(met=own["records"], asked=own["pages"], bytes=own["bytes"], retries=own["retries"])
         for stream, stats in {"": own, **self._parents.stats_above(self._stream.endpoint)}.items():
             for name, what in _DOUBTS.items():
                 if stats[name]:
-                    self.fail(f"{what}, in the stream {stream} above it" if stream else what)
+                    self.fail(f"{what} (in the parent stream {stream})" if stream else what)
 
     def first_page(self, partition: Partition) -> None:
-        """Try the first page of a sweep.
+        """Check the first page of a sweep.
 
         Raises:
-            SourceError: It cannot be read, or has rows without a key.
+            SourceError: The page cannot be read, or it has rows without a primary key.
         """
         stream = self._stream
         page = stream.first_page(partition)
@@ -119,31 +119,31 @@ class Sweep:
                 raise ConfigError(_KEYLESS)
 
     def fail(self, doubt: str) -> None:
-        """Note why it counts for nothing."""
+        """Note why the sweep is ignored; the first reason stays."""
         self.doubt = self.doubt or doubt
 
     def delivered(self, records: Sequence[Raw]) -> list[bytes]:
-        """The keys of records that are emitted; those without one are counted."""
+        """Returns the keys of emitted records, and counts records without one."""
         found = self.keys(records)
         if len(found) < len(records):
             self._stats.add(keyless=len(records) - len(found))
         return found
 
     def keys(self, records: Sequence[Raw]) -> list[bytes]:
-        """The keys of records, as they are emitted; those without one are left out."""
+        """Returns the keys of emitted records; records without a key are skipped."""
         return [key for key in map(self._reader.key, records) if key is not None]
 
 
 _DOUBTS = {
-    "drifts": "rows came or went while its pages were read",
+    "drifts": "rows shifted between its pages",
     "doubts": "it ended beside signs of more",
-    "ignored": "an error was ignored by a rule in `errors`, and what it stands for may have rows",
+    "ignored": "a rule in `errors` ignored an error, so rows may be missing",
 }
-"""Counts of a sweep, or of a parent stream, that speak against it, with the reason."""
+"""Reasons to ignore a sweep, by the count of the sweep or of a parent stream that is not zero."""
 
 
 class SweepReader:
-    """One slice of a sweep. What goes wrong with it is no error of the stream.
+    """One slice of a sweep. Its errors end the sweep, but not the stream.
 
     Args:
         sweep: The sweep.
@@ -156,11 +156,11 @@ class SweepReader:
 
     @property
     def ended(self) -> bool:
-        """True if there is nothing more to ask for."""
+        """True if there is nothing more to request."""
         return self._reader.ended or self._sweep.doubt is not None
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
-        """The work of asking for a page, if one may be asked for now."""
+        """Returns the work of requesting a page; None if no page may be requested now."""
         work = None if self.ended else self._reader.claim(ahead=ahead)
         return None if work is None else partial(self._do, work)
 
@@ -172,7 +172,7 @@ class SweepReader:
 
 
 class _Keys:
-    """Passes on the keys of records in their place."""
+    """Receives batches of a sweep, and passes on the keys instead of the records."""
 
     def __init__(self, sweep: Sweep, out: Out) -> None:
         self._sweep = sweep

@@ -1,4 +1,4 @@
-"""The records that tell that rows are gone."""
+"""Delete records: what a stream emits for deleted rows."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 
 
 def tombstones(endpoint: Endpoint, keys: Iterable[bytes], gone_at: datetime, newest: CursorValue | None) -> list[Raw]:
-    """A record for each key: the primary key, `_ab_cdc_deleted_at`, and a cursor value by which it wins over the row.
+    """Returns a delete record for each key: the primary key, `_ab_cdc_deleted_at`, and a cursor value.
 
-    Airbyte's destinations keep the record with the largest cursor value, nulls last, and of several the last emitted.
+    Airbyte's destinations keep the record with the largest cursor value, nulls last; of several, the last emitted. So
+    the cursor value must not be smaller than that of the deleted row.
 
     Args:
-        endpoint: Whose rows they were.
-        keys: The keys of the rows that are gone.
-        gone_at: When the sweep began that did not have them.
-        newest: The largest cursor value that was ever delivered.
+        endpoint: The endpoint of the rows.
+        keys: The keys of the deleted rows.
+        gone_at: When the sweep began that no longer found them.
+        newest: The largest cursor value ever delivered.
     """
     common = tree.raw(_common(endpoint, gone_at, newest))
     made = []

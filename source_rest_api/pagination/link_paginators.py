@@ -1,4 +1,4 @@
-"""Paginators that follow URLs of the API, in the body or in the `Link` header."""
+"""Paginators that follow the URL of the next page, in the body or in the `Link` header."""
 
 from __future__ import annotations
 

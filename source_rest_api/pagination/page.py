@@ -1,4 +1,4 @@
-"""The two values that everything passes on: a request, and the page that answered it."""
+"""One page of records, its position, and the end of pagination."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ class End(Struct, frozen=True):
 
     reason: str
     said: bool = False
-    """True if the API said so itself (a false flag, a reached total), so that links and tokens no longer count."""
+    """True if the API itself declared the end (a false flag, a reached total). Other links and tokens no longer
+    count."""
     ignored: bool = False
-    """True if it is an error that the config ignores."""
+    """True if the end is an error that a rule ignores."""
     capped: bool = False
-    """True if there may be more that one query does not give; the slice goes on from its newest cursor value."""
+    """True if the API caps the results of one query. The slice resumes from its newest cursor value."""
     guessed: bool = False
-    """True if it rests on something absent: an empty or a short page."""
+    """True if only an empty or a short page suggests the end."""
     beyond: Position | None = None
-    """The position to go on with, if the response shows signs of more."""
+    """The position to continue with if the response shows signs of more."""
     contradicted_by: str | None = None
-    """The field that the config names to say whether there is more, and that says so."""
+    """A field named by the config that says that there is more, although the page is empty."""
     reach: int | None = None
-    """Records up to the end of this page as positions count them, hidden ones included; None if nothing tells."""
+    """Records up to the end of this page as positions count them, hidden ones included; None if unknown."""
 
 
 Next: TypeAlias = Position | End
 
 
 class Page(Struct, frozen=True):
-    """The records of one response, and what paginators ask of it."""
+    """One page: the records of one response, and what a paginator needs to find the next."""
 
     request: Request
     response: Response
@@ -55,50 +56,50 @@ class Page(Struct, frozen=True):
     records: list[Raw]
     position: Position | None = None
     number: int = 1
-    """1 for the first page of its slice."""
+    """The number of the page in its slice; the first is 1."""
     records_before: int = 0
-    """Records of the slice's earlier pages."""
+    """Number of records on earlier pages of the slice."""
     distinct: int | None = None
-    """Records of the slice up to and including this page, without those that came twice; None if nobody counted."""
+    """Number of records of the slice up to and including this page, without duplicates; None if not counted."""
     largest_before: int = 0
-    """Records of the largest earlier page of the slice."""
+    """Number of records on the largest earlier page of the slice."""
     came_twice: int = 0
-    """Records of the slice that had come before."""
+    """Number of duplicates in the slice."""
     least_total: int | None = None
-    """The smallest total that the pages of the slice gave so far. Rows beyond it came while pages were read."""
+    """The smallest total in the pages of the slice so far. Rows beyond it were created during the read."""
     earlier: int = 0
-    """Records of earlier parts of the same answer, where it is read while it arrives."""
+    """Number of records in earlier parts of the same response, if the response is streamed."""
     last: bool = True
-    """True if the answer ends with this part."""
+    """True if this part is the last of its response."""
     known: Mapping[Path, Raw | None] = {}
-    """Values of the body that have been read."""
+    """Values of the body that are already parsed, by path."""
 
     def __len__(self) -> int:
         return self.earlier + len(self.records)
 
     @property
     def weight(self) -> int:
-        """Bytes of its records, at most: those of the body that holds them, if it was held at once."""
+        """Upper bound in bytes of the records; the whole body's size if it was buffered."""
         return len(self.root) if len(self.root) > len(b"null") else sum(map(len, self.records))
 
     @property
     def last_of_all(self) -> End | None:
-        """The end, if an error rule says that this is the last page."""
+        """The end of pagination, if an error rule makes this page the last."""
         response = self.response
         return End(response.last_reason, said=True, ignored=response.is_ignored) if response.last_reason else None
 
     @property
     def records_so_far(self) -> int:
-        """Records of the slice up to and including this page."""
+        """Number of records of the slice up to and including this page."""
         return self.records_before + len(self)
 
     @property
     def rows_so_far(self) -> int:
-        """Records of the slice that differ, up to and including this page."""
+        """Number of records of the slice up to and including this page, without duplicates if they are counted."""
         return self.records_so_far if self.distinct is None else self.distinct
 
     def parts(self, batches: Iterator[list[Raw]]) -> Iterator[Page]:
-        """The page in parts, as its records come. Only a page without any records has an empty part."""
+        """Yields the page in parts as its records arrive. Only a page without records has an empty part."""
         earlier, waiting = 0, next(batches, [])
         for batch in batches:
             yield replace(self, records=waiting, earlier=earlier, last=False)
@@ -111,10 +112,10 @@ class Page(Struct, frozen=True):
 
     @property
     def base_url(self) -> str:
-        """The base of relative URLs in the body: its context URL (OData JSON Format 4.01, section 4.3), or its own.
+        """The base of relative URLs in the body: its OData context URL (JSON Format 4.01, section 4.3) or its own URL.
 
         Raises:
-            ConfigError: The context URL is none.
+            ConfigError: The context URL is not a URL.
         """
         from source_rest_api.formats.link_header import resolve  # noqa: PLC0415
 

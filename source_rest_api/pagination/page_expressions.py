@@ -1,4 +1,4 @@
-"""Expressions that read a page: where the next one is, and whether this was the last. What is not there is null."""
+"""Expressions that give the next position or recognize the last page. A missing value is null."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Next, Page
 
 NAMES = frozenset({"response", "headers", "last_record", "last_page_size", "page_size", templates.TOKEN})
-"""The names that they may read."""
+"""The names that an expression may read."""
 
 
 def _check(text: str) -> str:
     unknown = templates.names(text) - NAMES
     if unknown:
         names = ", ".join(f"`{name}`" for name in sorted(NAMES))
-        raise ValueError(f"the expression reads `{min(unknown)}`; here it can read {names}")
+        raise ValueError(f"the expression reads `{min(unknown)}`, which is unknown here; it can read {names}")
     return text
 
 
 PageExpression: TypeAlias = Annotated[Text, BeforeValidator(templates.braced), AfterValidator(_check)]
-"""An expression on a page, with or without braces around it."""
+"""An expression that reads a page, with or without the braces of a template."""
 
 
 class _Headers(dict[str, Any]):
-    """Headers by their names in any case; `link` is what stands in it, by relation."""
+    """Response headers by name, ignoring case. `link` gives the parsed links by relation."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         super().__init__({name.lower(): value for name, value in headers.items()})
@@ -53,48 +53,49 @@ class _Headers(dict[str, Any]):
         return super().__getitem__(name.lower())
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value of a header."""
+        """Returns the value of a header."""
         return super().get(name.lower(), default)
 
 
 def holds(text: str, page: Page, page_size: int | None) -> bool:
-    """True if what an expression gives for a page is true, not empty and not zero.
+    """True if the result of an expression is true, not empty and not zero.
 
     Args:
         text: The expression.
-        page: What it reads.
-        page_size: How many records were asked for.
+        page: The page that it reads.
+        page_size: The number of records requested.
 
     Raises:
-        ConfigError: It cannot be computed.
+        ConfigError: The expression fails.
     """
     return _template(text).holds(_context(text, page, page_size))
 
 
 def reads_nothing(text: str, page: Page) -> bool:
-    """True if an expression names a field that the body does not have, so that it is not the API's own word."""
+    """True if an expression reads a field that the body lacks, so its result is not a statement of the API."""
     paths = [keys for name, *keys in templates.references(text) if name == "response" and keys]
     return any(raw_json.find(page.root, keys) is None for keys in paths)
 
 
 def position(text: str, page: Page, page_size: int | None, setting: str) -> Next:
-    """The position that an expression gives for a page. Null, false and an empty text are the end.
+    """Returns the position that an expression gives. Null, false and an empty text are the end.
 
-    The condition of an `if` without `else` is the user's word that the API says so; null may be but a missing field.
+    An `if` without `else` whose condition is false is a certain end: the user wrote it. Null is not, since it may
+    only be a missing field.
 
     Args:
         text: The expression.
-        page: What it reads.
-        page_size: How many records were asked for.
-        setting: Where it stands.
+        page: The page that it reads.
+        page_size: The number of records requested.
+        setting: The setting that holds the expression.
 
     Raises:
-        ConfigError: It cannot be computed, or gives a list or an object.
+        ConfigError: The expression fails, or gives an array or an object.
     """
     found = _template(text).value(_context(text, page, page_size))
     if found is None or found is optional_values.BLANK or found is False or found == "":
         said = found is optional_values.BLANK and not reads_nothing(text, page)
-        return End(f"`{setting}` gives none", said=said)
+        return End(f"`{setting}` gives no value", said=said)
     if isinstance(found, Raw):
         return bytes(found).decode()
     return found if isinstance(found, int) and not isinstance(found, bool) else templates.as_text(found)
@@ -107,7 +108,7 @@ def _template(text: str) -> RecordTemplate:
 
 @cache
 def _peeker(text: str, name: str) -> Callable[[Raw], dict[str, Any]]:
-    """Decodes what an expression reads of a name, and nothing else."""
+    """Returns a decoder for only those fields of a name that an expression reads."""
     return record_templates.peeker([text], name)
 
 

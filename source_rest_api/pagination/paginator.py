@@ -1,7 +1,7 @@
-"""The base of paginators: page size, location of the parameters, and signals of the end.
+"""The base of paginators: page size, location of the parameters, and end signals.
 
-The end is what the API says: no next token, a false flag, a reached total, an empty page. A short page is not an end
-unless `stop_on_short_page` says so, because servers cap page sizes.
+End signals come from the API: no next token, a false flag, a reached total, an empty page. A short page is one only
+with `stop_on_short_page`, because servers cap page sizes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.page_expressions import PageExpression
 from source_rest_api.pagination.signs import is_lower_bound
+from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -23,38 +24,38 @@ if TYPE_CHECKING:
     from source_rest_api.http.request import Request
 
 In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
-"""A place in a request."""
+"""The part of a request that takes a parameter."""
 
 
 _TOTALS = ("X-Total-Count", "X-Total", "X-WP-Total")
-"""Headers that say how many records there are in all: json-server's, GitLab's, WordPress'."""
+"""Headers with the total number of records: json-server, GitLab, WordPress."""
 _LONGEST_TOTAL = 20
-"""Digits."""
+"""Upper limit of the digits of a total."""
 _SMALLEST_PAGE, _SIZE_STEP = 10, 5
-"""APIs cut pages at 10, 15, 20, 25, 50, 100, …: a first page of such a size may be full."""
+"""Usual page sizes are 10, 15, 20, 25, 50, 100, …: a first page with so many records may be full."""
 
 
 def paths(paginator: object) -> list[Path]:
-    """Returns the paths that a paginator reads in a body: its settings `…_path`."""
+    """Returns the paths in the body that a paginator reads: the values of its `…_path` settings."""
     return [value for name, value in vars(paginator).items() if name.endswith("_path") and value is not None]
 
 
 def only_one(component: Model, *names: str) -> None:
-    """Raise ValueError unless exactly one of these settings is there."""
+    """Raise ValueError unless exactly one of these settings is set."""
     if [getattr(component, name) for name in names].count(None) != len(names) - 1:
         listed = " and ".join([", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`"])
-        raise ValueError(f"one of {listed} is needed")
+        raise ValueError(f"set exactly one of {listed}")
 
 
 class PaginatorProtocol(Protocol):
-    """A paginator as a read sees it. It keeps nothing: all that is known of a page is in its position.
+    """The contract of a paginator. It is stateless: a position is all that it needs to request a page.
 
-    `Paginator` has all of this but `type`, `place` and `following`, of which its `next` is made.
+    `Paginator` implements it, except `type` and `place`. Its `next` also needs a method `following`.
     """
 
     @property
     def type(self) -> str:
-        """The kind, as the config names it; `none` if there is one page only."""
+        """The `type` in the config; `none` if there is only one page."""
 
     @property
     def has_signals(self) -> bool:
@@ -62,45 +63,45 @@ class PaginatorProtocol(Protocol):
 
     @property
     def shifts(self) -> Literal["row", "page"] | None:
-        """The unit in which positions are counted, if rows that come or go move the positions of others."""
+        """The unit of positions, if inserted or deleted rows shift the rows behind them; otherwise None."""
 
     @property
     def in_body(self) -> bool:
-        """True if paging puts something into the request's body."""
+        """True if paging parameters go into the request's body."""
 
     def first(self) -> Position | None:
-        """The position of the first page; None where the API wants none there."""
+        """Returns the position of the first page; None if the first request has none."""
 
     def place(self, request: Request, position: Position | None, *, templated: bool = False) -> Request:
-        """Ask for the page at a position.
+        """Returns the request for the page at a position.
 
         Args:
             request: The request without a position.
-            position: The page's.
-            templated: True if templates of the request put the position in.
+            position: The position of the page.
+            templated: True if the request has templates that insert the position.
         """
 
     def next(self, page: Page) -> Next:
-        """The position of the next page, or why there is none."""
+        """Returns the position of the next page, or why there is none."""
 
     def back(self, position: Position) -> Position:
-        """The position whose page holds the row before a position."""
+        """Returns the position of the page that holds the row before a position."""
 
     def after(self, position: Position | None, size: int) -> Position | None:
-        """The position after a page of so many records, where that can be known without its answer."""
+        """Returns the position after a page with `size` records; None if only the response can tell."""
 
     def pages_left(self, page: Page) -> int | None:
-        """The number of pages to come, if the API says so."""
+        """Returns the number of pages still to read, if the API says so."""
 
     def total(self, page: Page) -> int | None:
-        """The number of records in all, if the API says so."""
+        """Returns the total number of records, if the API says so."""
 
     def reached(self, page: Page) -> bool:
-        """True if the total that the config names says that this is the last page."""
+        """True if the total that the config names is reached with this page."""
 
 
 class Paginator(Model):
-    """Base of all paginators: the page size, and the fields in which the API says whether there is more."""
+    """Base of all paginators: the page size, and the fields that say whether there is more."""
 
     page_size_param: str | None = None
     """Parameter for the page size."""
@@ -132,44 +133,44 @@ class Paginator(Model):
     def _check_paths(self) -> Self:
         for name in type(self).model_fields:
             if name.endswith("_path") and raw_json.WILDCARD in (getattr(self, name) or ()):
-                raise ValueError(f"`{name}` leads to one value, so `*` cannot stand in it; an expression can search")
+                raise ValueError(f"`{name}` must lead to one value, so it cannot contain `*`. Use an expression")
         return self
 
     @model_validator(mode="after")
     def _check_complete(self) -> Self:
         if type(self).next is Paginator.next and type(self).following is Paginator.following:
-            raise ValueError(f"`{type(self).__name__}` has no `following`, which says where the next page is")
+            raise ValueError(f"`{type(self).__name__}` needs a method `following` that returns the next position")
         return self
 
     def first(self) -> Position | None:
-        """The position of the first page; None where the API wants none there."""
+        """Returns the position of the first page; None if the first request has none."""
         return None
 
     def following(self, page: Page) -> Next:
-        """Returns the position of the next page, if no signal says that this is the last."""
+        """Returns the position of the next page; called only if no signal says that this is the last."""
         raise NotImplementedError
 
     def next(self, page: Page) -> Next:
         """Returns the position of the next page, or why there is none.
 
         Raises:
-            ConfigError: The page has not what the config says that it has.
+            ConfigError: The page lacks a field that the config names.
         """
         return self._capped(page, self._end(page) or self.following(page))
 
     shifts: ClassVar[Literal["row", "page"] | None] = None
-    """The unit in which positions are counted, if rows that come or go shift those of others; otherwise None."""
+    """The unit of positions, if inserted or deleted rows shift the rows behind them; otherwise None."""
 
     def back(self, position: Position) -> Position:
-        """The position whose page holds the row before a position."""
+        """Returns the position of the page that holds the row before a position."""
         return position
 
     def after(self, position: Position | None, size: int) -> Position | None:  # noqa: ARG002
-        """The position after a page of so many records, where that can be known without its answer."""
+        """Returns the position after a page with `size` records; None if only the response can tell."""
         return None
 
     def pages_left(self, page: Page) -> int | None:
-        """How many pages are to come, if the body or `result_cap` says so."""
+        """Returns the number of pages still to read, if the body or `result_cap` says so."""
         size = self.page_size or len(page) or 1
         within = [] if self.result_cap is None else [(self.result_cap - self._reach(page)) // size]
         if self.total_pages_path is not None:
@@ -179,10 +180,10 @@ class Paginator(Model):
         return max(min(within), 0) if within else None
 
     def total(self, page: Page) -> int | None:
-        """How many records there are in all, if the body says so where the config names it, or a usual header does.
+        """Returns the total number of records from `total_path` or a usual header; None if neither has it.
 
         Raises:
-            ConfigError: What stands at `total_path` is no count.
+            ConfigError: The value at `total_path` is not a count.
         """
         if self.total_path is not None:
             return signals.count(page, self.total_path)
@@ -190,7 +191,7 @@ class Paginator(Model):
         return int(said) if said.isdecimal() and len(said) < _LONGEST_TOTAL else None
 
     def reached(self, page: Page) -> bool:
-        """True if the total that the config names says that this is the last page. It may be capped, or be wrong."""
+        """True if the total that the config names is reached with this page. The total may be capped or wrong."""
         if self.total_path is not None and page.rows_so_far >= signals.count(page, self.total_path):
             return not is_lower_bound(page, self.total_path)
         return self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path)
@@ -206,7 +207,7 @@ class Paginator(Model):
 
     @property
     def in_body(self) -> bool:
-        """True if paging puts something into the body."""
+        """True if paging parameters go into the request's body."""
         return self.location == "body"
 
     def _sized(self, request: Request) -> Request:
@@ -215,12 +216,12 @@ class Paginator(Model):
         return request.with_value(self.location, self.page_size_param, self.page_size)
 
     def _asked(self, request: Request, name: str, position: Position | None) -> Request:
-        """Ask for a page of a size, at a position unless there is none or a template puts it in."""
+        """Returns the request with the page size, and with the position if there is one."""
         sized = self._sized(request)
         return sized if position is None else sized.with_value(self.location, name, position)
 
     def _end(self, page: Page) -> End | None:
-        """The end, if a signal that the config names says that this page was the last."""
+        """Returns the end, if a signal that the config names says that this page is the last."""
         if self.more_path is not None and not signals.flag(page, self.more_path, "more_path"):
             return End(f"`{'.'.join(self.more_path)}` is false", said=True)
         if self.end_path is not None and signals.flag(page, self.end_path, "end_path"):
@@ -237,9 +238,9 @@ class Paginator(Model):
         return None
 
     def _is_full(self, page: Page) -> bool:
-        """True if a page may have been cut because it is full: as large as was asked for, or as an earlier one.
+        """True if the page may be full: as large as the page size or an earlier page.
 
-        A total that was reached proves that no row is missing only where the page is not full: totals may be capped.
+        Totals may be capped, so a reached total proves the end only if the page is not full.
         """
         if self.page_size is not None or page.largest_before:
             sizes = [size for size in (self.page_size, page.largest_before) if size]
@@ -247,13 +248,13 @@ class Paginator(Model):
         return len(page) >= _SMALLEST_PAGE and len(page) % _SIZE_STEP == 0
 
     def _reach(self, page: Page) -> int:
-        """Returns the number of results of the query up to the end of a page, as the API counts them."""
+        """Returns the number of results up to the end of a page, as the API counts them."""
         return page.records_so_far
 
     def _capped(self, page: Page, following: Next) -> Next:
-        """Returns the next position, unless the API would not return another whole page of the same query.
+        """Returns the next position, or the end if the next page would exceed `result_cap`.
 
-        What ends at the cap ends there whether there is more or not: totals stop there, and so do tokens.
+        An end at the cap proves nothing, because totals and tokens stop there too.
         """
         if self.result_cap is None:
             return following
@@ -263,18 +264,19 @@ class Paginator(Model):
             below = self._reach(page) + (self.page_size or 1) <= self.result_cap
         if below:
             return following
-        return End(f"{page.records_so_far} records, and `result_cap` is {self.result_cap}", said=True, capped=True)
+        reason = f"{counted(page.records_so_far, 'record')}, and `result_cap` is {self.result_cap}"
+        return End(reason, said=True, capped=True)
 
     def _window(self, page: Page) -> int:
-        """Records that a page has at most, as far as is known."""
+        """Returns the largest number of records that a page may have, as far as known."""
         return page.largest_before or self.page_size or 1
 
     def _empty(self, page: Page, beyond: Position | None = None, reach: int | None = None) -> End | None:
-        """Returns the end, if the page is empty and no signal of the config leads beyond it.
+        """Returns the end, if the page is empty and no signal says that there is more.
 
         Args:
             page: The page.
-            beyond: Where to go on beyond it, if that can be known without a record.
+            beyond: The position after it, if no record is needed to know it.
             reach: See `End.reach`.
         """
         if page.records:

@@ -1,7 +1,7 @@
-"""The built-in paginators: how each requests the next page, and how it knows the end.
+"""The built-in paginators: how each requests the next page, and how it recognizes the end.
 
-A paginator is stateless: `first` and `next` give positions (a page number, an offset, a token, a URL), `place` puts
-one into a request. A page's position is all that is needed to ask for it again.
+A paginator is stateless: `first` and `next` return positions (a page number, an offset, a token, a URL), and `place`
+puts one into a request. Its position is all that a paginator needs to request a page again.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Offset(Paginator):
 class TokenPagination(Paginator):
     """Reads a token from each response and sends it as a parameter of the next request. No token or "" is the end."""
 
-    model_config = ConfigDict(title="Cursor")  # the field's word in the form, which here is that of incremental reads
+    model_config = ConfigDict(title="Cursor")  # the form's word; in the code, a cursor is that of incremental reads
     type: Literal["cursor"] = "cursor"
     cursor_path: Path | None = None
     """Path of the token, such as `meta.next_cursor`."""
@@ -195,8 +195,8 @@ class LastRecord(Paginator):
         value = signals.token(raw_json.find(page.records[-1], self.field), self.field, "field")
         if isinstance(value, End):
             raise ConfigError(
-                f"The page's last record has no `{'.'.join(self.field)}`, so what follows cannot be asked for: "
-                "change `pagination.field`."
+                f"The page's last record has no `{'.'.join(self.field)}`, so the connector cannot request the next "
+                "page. Change `pagination.field`."
             )
         return value
 

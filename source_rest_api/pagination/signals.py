@@ -1,4 +1,4 @@
-"""Reads tokens, flags and counts of pages at the paths that the config names."""
+"""Reads tokens, flags and totals from a page, at the paths that the config names."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Page, Position
 
 _LONGEST_NUMBER = 300
-"""Digits."""
+"""Upper limit of the digits of a token that becomes a number; longer ones stay text."""
 
 
 def token(value: Raw | None, path: Path, setting: str) -> Position | End:
-    """The token at a path, opaque: integers as numbers, all else as the text that it is.
+    """Returns the token at a path unchanged: integers as numbers, everything else as text.
 
-    Only absence, null, false and "" mean that there is none: 0 is a token.
+    Only a missing field, null, false and "" mean that there is no token: 0 is one.
 
     Raises:
-        ConfigError: It is an object, an array or true.
+        ConfigError: The value is an object, an array or true.
     """
     name = ".".join(path)
     if value is None or raw_json.kind(value) == "null" or bytes(value) in {b'""', b"false"}:
@@ -38,10 +38,10 @@ def token(value: Raw | None, path: Path, setting: str) -> Position | End:
 
 
 def flag(page: Page, path: Path, setting: str) -> bool:
-    """True if the body says true.
+    """True if the flag at a path is true.
 
     Raises:
-        ConfigError: It says neither true nor false.
+        ConfigError: The value is neither true nor false.
     """
     value = page.raw(path)
     if value is None or raw_json.kind(value) != "boolean":
@@ -52,10 +52,10 @@ def flag(page: Page, path: Path, setting: str) -> bool:
 
 
 def count(page: Page, path: Path) -> int:
-    """A total that the body gives.
+    """Returns the total at a path.
 
     Raises:
-        ConfigError: It is no count.
+        ConfigError: The value is not a count.
     """
     value = page.raw(path)
     number = None if value is None else raw_json.count(value)

@@ -1,7 +1,7 @@
-"""Signs in a response that there is more than was read: links, tokens, flags, totals, headers and the status.
+"""Signs in a response that there are more records: links, tokens, flags, totals, headers and the status.
 
-A sign is recognized by its form, not by a list of names: the words of a name (`nextRecordsUrl`, `X-Next-Page` and
-`next_page_uri` all begin with "next" and go on with nouns of paging), and the kind of its value.
+Signs are recognized by pattern, not by a list of names. The pattern covers the words of a name and the type of its
+value: `nextRecordsUrl`, `X-Next-Page` and `next_page_uri` all begin with "next", followed by nouns of paging.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from source_rest_api.formats import paging_names, raw_json
 from source_rest_api.formats.excerpt import excerpt
+from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,50 +26,50 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Page
 
 _TARGETS = frozenset({"href", "url", "uri", "link", "after", "cursor", "token", "offset", "page", "value"})
-"""Fields by which an object with a name of `paging_names.NEXT` leads to the next page."""
+"""Fields that hold the link or token in an object whose name matches `paging_names.NEXT`, as in `next: {href: …}`."""
 _RELATIONS = ("rel", "relation")
 _DEPTH = 4
-"""Levels of objects that are looked into: `data.issues.pageInfo.hasNextPage` is four."""
+"""Levels of objects to search: `data.issues.pageInfo.hasNextPage` has four."""
 _MOST_LINKS = 50
-"""Items of an array that may be a list of links."""
+"""Upper limit of the items in an array of links; a longer array holds data."""
 _RANGE = re.compile(r"\s*\w+[ =](\d+)-(\d+)/(\d+)\s*")
-"""Of `Content-Range` (RFC 9110, section 14.4), in the units of the API."""
+"""A `Content-Range` (RFC 9110, section 14.4) in any unit: first, last, total."""
 _FIRST = frozenset({"0", "1"})
 _AT_LEAST = frozenset({"gte", "gt"})
 
 
 class Sign(NamedTuple):
-    """Something that says that there is more."""
+    """Something in a response that says that there is more."""
 
     what: str
-    """For the user: where it stands and what it says."""
+    """The sign in words for the user: the field or header, and its value."""
     pagination: str
-    """The config that would follow it."""
+    """The `pagination` that would follow it."""
     certain: bool = True
-    """False for totals: they may count rows that a filter leaves out."""
+    """False for totals: they may include rows that a filter leaves out."""
     total: int | None = None
-    """The number of records in all, where the sign is a total that has not been reached."""
+    """The total number of records, if the sign is a total that was not reached."""
 
 
 def find_sign(page: Page) -> Sign | None:
-    """Returns the first sign of more than the pages read so far; certain ones first."""
+    """Returns the first sign that there is more than the pages read so far; certain signs win."""
     signs = list(_signs(page))
     return next((sign for sign in signs if sign.certain), signs[0] if signs else None)
 
 
 def find_total(page: Page) -> Sign | None:
-    """Returns a total that has not been reached, by its usual names in the body or the headers."""
+    """Returns a total that was not reached, found by the usual names in the body or the headers."""
     return next((sign for sign in _signs(page) if sign.total is not None), None)
 
 
 def total_of(page: Page) -> int | None:
-    """Returns the number of records in all, reached or not, by its usual names in the body or the headers."""
-    sign = find_total(replace(page, distinct=-1))  # so that no total is reached
+    """Returns the total, reached or not, found by the usual names in the body or the headers."""
+    sign = find_total(replace(page, distinct=-1))  # -1 is below every total, so none counts as reached
     return None if sign is None else sign.total
 
 
 def is_lower_bound(page: Page, path: Path) -> bool:
-    """True if a field beside a total says that the total stops counting there (Elasticsearch's `relation: gte`)."""
+    """True if a field beside a total says that it is only a lower bound (Elasticsearch's `relation: gte`)."""
     relation = page.raw((*path[:-1], "relation"))
     return relation is not None and raw_json.text(relation) in _AT_LEAST
 
@@ -93,7 +94,7 @@ def _link_signs(page: Page) -> Iterator[Sign]:
 
 
 def _same_page(link: str, url: str) -> bool:
-    """True if a URL has all parameters of a link. A first page may go without its number."""
+    """True if a URL has all parameters of a link. The URL of a first page may omit its number."""
     asked = dict(parse_qsl(urlsplit(url).query))
     named = parse_qsl(urlsplit(link).query)
     return all(asked.get(name, value if value in _FIRST else None) == value for name, value in named)
@@ -119,7 +120,7 @@ def _header_signs(page: Page) -> Iterator[Sign]:
 
 
 def _rest(headers: Mapping[str, str]) -> int | None:
-    """Records after the range that a `Content-Range` header names; None if it says nothing of them."""
+    """Returns the number of records after the range in `Content-Range`; None if the header does not tell."""
     found = _RANGE.fullmatch(headers.get("Content-Range", ""))
     return None if found is None else max(int(found[3]) - int(found[2]) - 1, 0)
 
@@ -138,7 +139,7 @@ def _in_json(name: str, text: str, page: Page) -> Iterator[Sign]:
 def _envelope(
     value: Raw, records: list[Raw], path: Path, *, is_record: bool = False
 ) -> Iterator[tuple[Path, Raw, bool]]:
-    """The fields of the body with their paths, and whether they belong to an object that is itself a record."""
+    """Yields path and value of each field of the body, and True if the field belongs to a record."""
     if len(path) == _DEPTH:
         return
     is_record = is_record or [value] == records
@@ -148,7 +149,7 @@ def _envelope(
 
 
 def _link_in(keys: Path, value: Raw, records: list[Raw]) -> Sign | None:
-    """A list of links by relation: `links: [{rel: next, href: …}]` (OGC, STAC, PayPal), FHIR's `relation` and `url`."""
+    """Finds rel "next" in an array of links: `links: [{rel: next, href: …}]` (OGC, STAC, PayPal; FHIR: `relation`)."""
     if "link" not in keys[-1].lower():
         return None
     links = raw_json.items(value)
@@ -178,7 +179,7 @@ def _sign(keys: Path, value: Raw, page: Page, *, is_record: bool) -> Sign | None
     if paging_names.NEXT.fullmatch(name):
         said = raw_json.text(value)
         return _next_sign(path, said) if said and said != "0" else None
-    if is_record:  # its own totals and flags are data
+    if is_record:  # totals and flags in a record are data
         return None
     if paging_names.flags_not_last(name, value):
         return Sign(f"`{path}` is false", f"{{type: page_number, end_path: {path}, …}} or {{type: offset, …}}")
@@ -191,10 +192,11 @@ def _count_sign(what: str, name: str, value: Raw, page: Page, path: str) -> Sign
         return None
     if paging_names.TOTAL_PAGES.fullmatch(name) and count > page.number:
         setting = f", total_pages_path: {path}" if path else ", …"
-        return Sign(f"{what} is {count}, and {page.number} were read", f"{{type: page_number{setting}}}")
+        said = f"{what} is {count}, but the connector read {counted(page.number, 'page')}"
+        return Sign(said, f"{{type: page_number{setting}}}")
     if (paging_names.TOTAL.fullmatch(name) or paging_names.COUNT.fullmatch(name)) and count > page.rows_so_far:
         setting = f", total_path: {path}" if path else ", …"
-        said = f"{what} is {count}, and {page.rows_so_far} records were read"
+        said = f"{what} is {count}, but the connector read {counted(page.rows_so_far, 'record')}"
         following = f"{{type: page_number{setting}}} or {{type: offset, …}}"
         return Sign(said, following, certain=False, total=None if paging_names.COUNT.fullmatch(name) else count)
     return None

@@ -1,1 +1,1 @@
-"""The state of a stream, and what moves it."""
+"""The state of a stream, and the progress that changes it."""

@@ -1,7 +1,7 @@
-"""The progress of one stream: what has been delivered, and the state for it.
+"""The progress of one stream: what was delivered, and the state for it.
 
-Only what has passed on to the writer is noted here, in the order in which it passed. So a state covers exactly the
-records before it.
+The thread that writes records notes the progress in the order in which it writes. So a state covers exactly the records
+before it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 
 class KnownRows(Protocol):
-    """The rows that the destination has, where deleted ones are reported; `deletions.known_rows` keeps them."""
+    """The rows that the destination has, for delete detection. `deletions.known_rows` implements it."""
 
     @property
     def changed(self) -> bool:
-        """True if something has changed since the last `dump`."""
+        """True if something changed since the last `dump`."""
 
     def deliver(self, keys: Sequence[bytes], newest: CursorValue | None) -> None:
         """Note the keys of delivered rows, and the largest cursor value among them."""
 
     def close(self) -> None:
-        """Note that the stream came to its end."""
+        """Note that the stream is complete."""
 
     def dump(self) -> RowsState | None:
         """Returns the rows for the state."""
@@ -45,22 +45,22 @@ class _Partition:
     done: int = 0
     newest: CursorValue | None = None
     boundary: set[str] | None = field(default_factory=set)
-    """None: there were too many."""
+    """Digests of the records at `newest`; None if there are more than `state.LARGEST`."""
 
 
 class Progress:
     """The progress of one read of one stream.
 
     Args:
-        saved: The state of the last sync; it is moved on.
+        saved: The state of the last sync; this object changes it.
         cursor: The stream's cursor, if the sync is incremental.
-        fingerprint: Digest of what positions depend on.
+        fingerprint: Digest of the settings that saved positions depend on.
         began: When the read began.
-        known_rows: The rows that the destination has, if deleted ones are to be reported.
+        known_rows: The rows that the destination has, if deletions are detected.
         start: The start that the cursors cover once the read is complete; None if nothing lies before them.
 
     Attributes:
-        earlier: What earlier runs of the same sync delivered, by partition.
+        earlier: The slices that earlier runs of the same sync delivered in full or in part, by partition.
     """
 
     def __init__(
@@ -93,15 +93,15 @@ class Progress:
         saved.completed_at = None
         self._changed = False
         self.future: CursorValue | None = None
-        """The largest cursor value that lies in the future; the state does not follow it."""
+        """The largest cursor value, if it lies in the future; the state stops at the current time."""
 
     @property
     def changed(self) -> bool:
-        """True if something has moved since the last `dump`."""
+        """True if something changed since the last `dump`."""
         return self._changed or (self._known_rows is not None and self._known_rows.changed)
 
     def is_done(self, partition: str) -> bool:
-        """True if an earlier run of this full refresh has read the partition."""
+        """True if an earlier run of this full refresh completed the partition."""
         return partition in self._done or digests.digest(partition) in self._done
 
     @property
@@ -110,22 +110,22 @@ class Progress:
         return self._state.start
 
     def saved(self, partition: str) -> CursorValue | None:
-        """The cursor of a partition."""
+        """Returns the saved cursor of a partition."""
         text = self._state.get(partition)
         return None if self._cursor is None or text is None else self._cursor.mark(text)
 
     def known(self, partition: str) -> frozenset[str]:
-        """Digests of the records at its cursor."""
+        """Returns digests of the records at a partition's saved cursor."""
         return frozenset(self._state.known(partition))
 
     def plan(self, planned: Planned) -> None:
-        """Note how many slices a partition has."""
+        """Note the number of slices of a partition."""
         self._partition(planned.partition).planned = planned.slices
         self._met.add(digests.digest(planned.partition))
         self._finish(planned.partition)
 
     def advance(self, moved: PageProgress) -> None:
-        """Note what has been delivered."""
+        """Note a delivered page."""
         partition = self._partition(moved.partition)
         self._observe(partition, moved)
         if self._known_rows is not None:
@@ -149,12 +149,12 @@ class Progress:
         self._finish(moved.partition)
 
     def _splits(self, moved: PageProgress) -> bool:
-        """True if records come in order, so that all up to the newest one is done. A full refresh has no cursor."""
+        """True if records come oldest first, so that the slice is done up to its newest record."""
         known = moved.newest is not None and moved.interval.start is not None
         return self._cursor is not None and moved.ordered and known
 
     def complete(self, now: datetime) -> None:
-        """Note that the stream came to its end: partitions that it did not meet are missing."""
+        """Note that the stream is complete: saved partitions that it did not have are missing."""
         self._slices.clear()
         self._done.clear()
         self._state.forget(self._met, now)
@@ -167,11 +167,11 @@ class Progress:
         self._changed = True
 
     def stamp(self, now: datetime) -> None:
-        """Tell a state from the one before, as the protocol demands."""
+        """Set the time of completion. It makes each final state unique, as the Airbyte protocol requires."""
         self._state.completed_at = datetimes.write(now)
 
     def dump(self) -> dict[str, Any]:
-        """The state for what has been delivered."""
+        """Returns the state for the records delivered so far."""
         self._changed = False
         slices = list(self._merged())
         self._slices = {(entry.partition, entry.start): entry for entry in slices}
@@ -191,7 +191,7 @@ class Progress:
         return SliceState(moved.partition, start and start.text, end and end.text, done, newest)
 
     def _observe(self, partition: _Partition, moved: PageProgress) -> None:
-        """Keep the largest cursor value, and who has it."""
+        """Keep the largest cursor value of a partition, and the digests of its records."""
         if self._cursor is None or moved.newest is None:
             return
         before, partition.newest = partition.newest, self._cursor.later(partition.newest, moved.newest)
@@ -205,19 +205,19 @@ class Progress:
                 partition.boundary = None
 
     def _split(self, moved: PageProgress, before: SliceState, key: tuple[str, str | None]) -> None:
-        """Records come in order: what lies before the last of them is done, and needs no position."""
-        assert self._cursor is not None  # noqa: S101 -- order is a cursor's
-        assert moved.newest is not None  # noqa: S101 -- asked by the caller
+        """Note as done the part of a slice up to its newest record. The rest needs no position."""
+        assert self._cursor is not None  # noqa: S101 -- checked by `_splits`
+        assert moved.newest is not None  # noqa: S101 -- checked by `_splits`
         newest = self._cursor.clamp(moved.newest, self._began)
         if before.newest is not None and self._cursor.mark(before.newest).value > newest.value:
-            return  # a page that was read again
+            return  # the page was read a second time
         entry = self._entry(moved, done=True, newest=newest.text)
         entry.end = newest.text
         self._slices[key] = entry
         self._changed = True
 
     def _finish(self, key: str) -> None:
-        """Move the cursor of a partition whose slices are all done."""
+        """Advance the cursor of a partition, if all its slices are done."""
         partition = self._partitions[key]
         if partition.planned is None or partition.done < partition.planned:
             return
@@ -233,7 +233,7 @@ class Progress:
 
     def _move(self, key: str, partition: _Partition, entries: list[SliceState]) -> None:
         cursor = self._cursor
-        assert cursor is not None  # noqa: S101 -- asked by the caller
+        assert cursor is not None  # noqa: S101 -- checked by the caller
         earlier = [cursor.mark(entry.newest) for entry in entries if entry.newest]
         before = self.saved(key)
         newest = reduce(cursor.later, (*earlier, partition.newest), before)
@@ -250,7 +250,7 @@ class Progress:
         self._state.set(key, clamped.text, sorted(boundary or ()) if len(boundary or ()) <= state.LARGEST else [])
 
     def _merged(self) -> Iterator[SliceState]:
-        """The slices, with neighbours that are done as one."""
+        """Yields the slices in order; adjacent ones that are done are merged."""
         last: SliceState | None = None
         for entry in sorted(self._slices.values(), key=self._order):
             touches = last is not None and last.partition == entry.partition and last.end == entry.start is not None
@@ -272,7 +272,7 @@ class Progress:
 
 
 def _newer(cursor: Cursor | None, one: str | None, other: CursorValue | str | None) -> str | None:
-    """The larger of two cursor values, as text."""
+    """Returns the larger of two cursor values as text; None without a cursor."""
     if cursor is None:
         return None
     marks = (cursor.mark(value) if isinstance(value, str) else value for value in (one, other))

@@ -1,4 +1,4 @@
-"""Events that move the progress of a stream: a page, a planned partition, a sweep."""
+"""Events that change the progress of a stream: a page, a planned partition, a sweep."""
 
 from __future__ import annotations
 
@@ -31,42 +31,42 @@ class PageProgress(Struct, frozen=True):
     interval: Slice
     done: bool = False
     bookmark: Bookmark | None = None
-    """None if nothing that may be kept tells where to go on."""
+    """The place to resume from; None if there is none, or if it must not be saved."""
     newest: CursorValue | None = None
     """The page's largest cursor value."""
     boundary: tuple[str, ...] = ()
-    """Digests of the page's records that have it."""
+    """Digests of the page's records at `newest`."""
     ordered: bool = False
-    """True if everything up to `newest` has been delivered."""
+    """True if everything up to `newest` was delivered."""
     keys: Sequence[bytes] = ()
-    """Keys of the records, where `deletions` follows them."""
+    """Keys of the records, if the endpoint has `deletions`."""
 
 
 class Planned(Struct, frozen=True):
-    """A partition has this many slices."""
+    """All slices of a partition are planned: their number."""
 
     partition: str
     slices: int
 
 
 class Swept(Struct, frozen=True):
-    """Rows that a sweep met."""
+    """Rows that a sweep found."""
 
     keys: Sequence[bytes]
 
     @property
     def size(self) -> int:
-        """Bytes that it holds, about."""
+        """Approximate size in bytes."""
         return sum(map(sys.getsizeof, self.keys))
 
 
 class Barrier(Struct, frozen=True):
-    """A point at which the plan waits until everything before it has ended well."""
+    """A point where the plan waits until all steps before it have succeeded."""
 
 
 class SweepEnd(Struct, frozen=True):
-    """All of a sweep has been delivered, or it counts for nothing."""
+    """The end of a sweep."""
 
     began_at: datetime
     doubt: str | None = None
-    """Why it counts for nothing."""
+    """Why the sweep is ignored; None if it is complete."""

@@ -1,13 +1,13 @@
-r"""The state of a stream, as it stands in STATE messages.
+r"""The state of a stream, as in STATE messages.
 
-{"version": 2, "cursor_field": "updated_at", "cursor": "2024-06-01T00:00:00Z"}             a stream read once
-{"version": 2, "cursor_field": "at", "cursors": {"{\"repos.name\":\"a\"}": "2024-..."}}    ... once for each parent
-{"version": 2, "completed_at": "2024-06-01T12:00:00Z"}                  a full refresh that came to its end
+{"version": 2, "cursor_field": "updated_at", "cursor": "2024-06-01T00:00:00Z"}             without partitions
+{"version": 2, "cursor_field": "at", "cursors": {"{\"repos.name\":\"a\"}": "2024-..."}}    with one for each parent
+{"version": 2, "completed_at": "2024-06-01T12:00:00Z"}                                     a complete full refresh
 
-While a sync is unfinished, `reading` holds what it has delivered beyond that: the intervals that are done, and for each
-slice in flight the page to go on with. A partition that never had a record has no entry: it begins at its start, as a
-new one does. From a thousand partitions on, their names are 64-bit digests (`#` and 11 characters). `rows` holds the
-keys of all rows, where deleted ones are to be told.
+While a sync is unfinished, `reading` holds its progress: the intervals that are done, and for each slice in flight the
+page to resume from. A partition that never had a record has no entry and is read from its start, as a new one is. From
+a thousand partitions on, their names are 64-bit digests (`#` and 11 characters). `rows` holds the keys of all rows, if
+the endpoint has `deletions`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-# msgspec learns what a type is when it is first used, and crashes if two threads have it do so at the same time.
+# msgspec analyses a type at its first use. It crashes if two threads cause that at the same time.
 _LEARNING = Lock()
 VERSION = 2
 READABLE = 1000
-"""Partitions whose names are kept as they are."""
+"""Number of partitions from which their names are stored as digests."""
 _FORGOTTEN = timedelta(days=30)
-"""After which a partition that is not met any more is dropped."""
+"""Time after which the state of a missing partition is dropped."""
 
 
 class SliceState(msgspec.Struct, omit_defaults=True):
-    """One slice of an unfinished sync: done, or where to go on."""
+    """One slice of an unfinished sync: done, or the position to resume from."""
 
     partition: str = ""
     start: str | None = None
@@ -47,11 +47,11 @@ class SliceState(msgspec.Struct, omit_defaults=True):
     newest: str | None = None
     """The largest cursor value delivered."""
     at: int | str | None = None
-    """Position of the page to ask for."""
+    """Position of the next page to request."""
     page: int = 0
-    """Pages delivered."""
+    """Number of pages delivered."""
     records: int = 0
-    """Records on the pages before `at`."""
+    """Number of records on the pages before `at`."""
     anchor: str | None = None
     """Digest of the last record delivered, for positions that shift when rows come or go."""
 
@@ -62,30 +62,30 @@ class Reading(msgspec.Struct, omit_defaults=True):
     mode: str
     """The sync mode: `incremental` or `full_refresh`."""
     of: str
-    """Digest of what the positions depend on; under another config they mean nothing."""
+    """Digest of the settings that the positions depend on. With other settings, the progress is dropped."""
     began_at: str
-    """When the first of the runs that share it began: later changes may be missing from what it delivered."""
+    """When the first run of the sync began. Its records may lack later changes."""
     done: list[str] = []
-    """Partitions of a full refresh that are done."""
+    """Partitions that a full refresh has completed."""
     slices: list[SliceState] = []
 
 
 class RowsState(msgspec.Struct, omit_defaults=True):
-    """The rows that the destination has, where `deletions` follows them. Keys are texts as `keys` writes them."""
+    """The rows that the destination has, for delete detection. `deletions.row_keys` encodes the keys."""
 
     of: str
-    """Digest of what the keys depend on."""
+    """Digest of the settings that the keys depend on."""
     swept_at: str
-    """When the last sweep that was complete began, or the first read."""
+    """When the last complete sweep began, or the first read."""
     keys: str = ""
     added: str = ""
-    """Keys beside `keys`."""
+    """Keys added since `keys` was encoded."""
     missing: str = ""
-    """Those that the last sweep did not have."""
+    """Keys that the last sweep did not find."""
     newest: str | None = None
-    """The largest cursor value ever delivered, be it in the future."""
+    """The largest cursor value ever delivered, even if it lies in the future."""
     too_many: bool = False
-    """There are more rows than can be followed."""
+    """True if there are too many rows to detect deletions."""
 
 
 class StreamState(msgspec.Struct, omit_defaults=True):
@@ -93,22 +93,22 @@ class StreamState(msgspec.Struct, omit_defaults=True):
 
     version: int
     cursor_field: str | None = None
-    """The field whose values the cursors are; under another field they mean nothing."""
+    """The field that the cursors are values of. With another field, the state is dropped."""
     start: str | None = None
-    """Where the first sync began: the cursors cover nothing before it. None if it began with the first record."""
+    """The start of the first sync; nothing before it was read. None if the sync began with the first record."""
     cursor: str | None = None
     boundary: list[str] = []
-    """Digests of the records at the cursor, which are not delivered a second time."""
+    """Digests of the records at the cursor, so that they are not delivered twice."""
     cursors: dict[str, str] = {}
     boundaries: dict[str, list[str]] = {}
     missing: dict[str, str] = {}
-    """Partitions that a complete sync did not meet, and the date from which they are missing."""
+    """Partitions that the last complete sync did not have, each with the date since when it is missing."""
     completed_at: str | None = None
     reading: Reading | None = None
     rows: RowsState | None = None
 
     def get(self, partition: str) -> str | None:
-        """The cursor of a partition (its key; empty for a stream that is read once)."""
+        """Returns the cursor of a partition, by its key (empty for a stream without partitions)."""
         if not partition:
             return self.cursor
         return self.cursors.get(partition) or self.cursors.get(digest(partition))
@@ -119,13 +119,13 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         return self.cursor is None and not self.cursors and self.reading is None
 
     def texts(self) -> Iterator[str]:
-        """All cursor values."""
+        """Yields all cursor values in the state."""
         entries = self.reading.slices if self.reading is not None else []
         inner = (text for entry in entries for text in (entry.start, entry.end, entry.newest))
         yield from (text for text in (self.start, self.cursor, *self.cursors.values(), *inner) if text is not None)
 
     def moments(self) -> Iterator[str]:
-        """All moments that the connector wrote."""
+        """Yields all times in the state that come from the connector's clock."""
         yield from self.missing.values()
         if self.reading is not None:
             yield self.reading.began_at
@@ -133,17 +133,17 @@ class StreamState(msgspec.Struct, omit_defaults=True):
             yield self.rows.swept_at
 
     def known(self, partition: str) -> list[str]:
-        """Digests of the records at a partition's cursor."""
+        """Returns digests of the records at a partition's cursor."""
         if not partition:
             return self.boundary
         return self.boundaries.get(partition) or self.boundaries.get(digest(partition), [])
 
     def name(self, partition: str) -> str:
-        """The name under which a partition is kept."""
+        """Returns the name of a partition in the state: its key, or a digest if there are many partitions."""
         return partition if len(self.cursors) < READABLE or partition in self.cursors else digest(partition)
 
     def set(self, partition: str, cursor: str, boundary: list[str]) -> None:
-        """Move a partition's cursor."""
+        """Set the cursor of a partition."""
         if not partition:
             self.cursor, self.boundary = cursor, boundary
             return
@@ -159,11 +159,11 @@ class StreamState(msgspec.Struct, omit_defaults=True):
             self._shorten()
 
     def forget(self, met: AbstractSet[str], now: datetime) -> None:
-        """Note partitions that a complete sync did not meet, and drop those that have been missing for long.
+        """Note partitions that a complete sync did not have, and drop those that are missing for too long.
 
         Args:
-            met: Digests of those that it met.
-            now: Today.
+            met: Digests of the partitions that the sync had.
+            now: The current time.
         """
         for name in list(self.cursors):
             if short(name) in met:
@@ -180,23 +180,23 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         self.boundaries = {}
 
     def dump(self) -> dict[str, Any]:
-        """The state as it stands in a message, apart from this object."""
+        """Returns the state for a message, as a copy."""
         builtins: dict[str, Any] = msgspec.to_builtins(self)
         return builtins
 
 
 def short(name: str) -> str:
-    """The digest of a partition's name, if it is not one already."""
+    """Returns the digest of a partition's name; a digest stays as it is."""
     return name if name.startswith("#") else digest(name)
 
 
 def new() -> StreamState:
-    """The state before the first sync."""
+    """Returns the state before the first sync."""
     return StreamState(VERSION)
 
 
 def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
-    """Read a stream's state; one of version 1 is read as well.
+    """Read a stream's state, of version 1 or 2.
 
     Raises:
         ConfigError: It is not a state of this connector.
@@ -206,12 +206,12 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
     version = value.get("version")
     if isinstance(version, int) and not 1 <= version <= VERSION:
         raise ConfigError(
-            f"Stream {stream}: the state is of version {version}, and this connector writes version {VERSION}. "
+            f"Stream {stream}: the state has version {version}, but this connector supports versions up to {VERSION}. "
             "Use the connector that wrote it, or reset the stream."
         )
     try:
         if version is None:
-            raise ValueError("it has no `version`")  # noqa: TRY301 -- told with the other reasons
+            raise ValueError("it has no `version`")  # noqa: TRY301 -- reported like the other reasons
         with _LEARNING:
             state = msgspec.convert(value, StreamState)
         for moment in state.moments():
@@ -223,12 +223,12 @@ def load(stream: str, value: Mapping[str, Any] | None) -> StreamState:
 
 
 def foreign(stream: str, value: object, reason: str) -> ConfigError:
-    """The error for a state that cannot be used."""
+    """Returns the error for a state that this connector cannot use."""
     shown = excerpt(msgspec.json.encode(value, enc_hook=str))
     return ConfigError(
-        f"Stream {stream}: the state {shown} is not one of this connector ({reason}). Reset the stream, or correct it."
+        f"Stream {stream}: the state {shown} is not one of this connector ({reason}). Correct it, or reset the stream."
     )
 
 
 LARGEST = 1000
-"""Records with one cursor value whose digests are kept. If there are more, all of them are delivered again."""
+"""Upper limit of the digests kept for one cursor value. If more records share it, all are delivered again."""

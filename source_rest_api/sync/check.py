@@ -11,6 +11,7 @@ from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ConfigError, ErrorContext, SourceError, Stopped, as_source_error
 from source_rest_api.formats import raw_json
 from source_rest_api.pagination.page import End
+from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def _look(stream: Stream) -> str:
         with ErrorContext(stream.name, "`deletions`"):
             sweep.first_page(partition)
     left_out = "" if len(emitted) == len(page.records) else f" ({len(emitted)} after filters)"
-    return f"{stream.name}: {len(page)} records on the first page{left_out}, {_more(stream, page)}"
+    return f"{stream.name}: {counted(len(page), 'record')} on the first page{left_out}, {_more(stream, page)}"
 
 
 def _missing_fields(stream: Stream, sent: Raw, record: Raw) -> Iterator[str]:
