@@ -31,9 +31,10 @@ from source_rest_api.http.requester import Requester
 from source_rest_api.http.response import Response
 from source_rest_api.http.transport import TransportError
 from source_rest_api.protocol import state_file
+from source_rest_api.records.csv_decoder import Csv
 from source_rest_api.records.decoders import Json
 from source_rest_api.records.envelope import Envelope
-from source_rest_api.records.line_decoders import Csv, Jsonl
+from source_rest_api.records.line_decoders import Jsonl
 from source_rest_api.records.selectors import RecordSelector
 from source_rest_api.records.xml_decoder import Xml
 from source_rest_api.records.zip_decoder import Zip

@@ -29,6 +29,12 @@ def done(value: Any, kind: str) -> str:
         ("007", "number", "7"),
         ("+1.", "number", "1"),
         (".5", "number", "0.5"),
+        ("[1, 2.50]", "json", "[1, 2.50]"),
+        ('{"a": {}}', "json", '{"a": {}}'),
+        (b'{"a":1.0}', "json", '{"a":1.0}'),
+        ("5", "json", "5"),
+        ("null", "json", "null"),
+        (" ", "json", "null"),
         ("1E5", "number", "1E5"),
         ("123456789012345678901234567890.10", "number", "123456789012345678901234567890.10"),
         ("12", "integer", "12"),
@@ -101,6 +107,8 @@ def test_null_stays_null(kind: str) -> None:
         ([], "date"),
         ("02.01.2024", "%Y"),
         ("x", "%ms"),
+        ("x", "json"),
+        ("[1", "json"),
     ],
 )
 def test_what_has_no_form_in_the_type(value: Any, kind: str) -> None:

@@ -97,6 +97,64 @@ def test_csv_that_cannot_be_read(api: Api, body: bytes, message: str) -> None:
     assert "Stream sales_data" in str(caught.value)
 
 
+REPORT = b"""Generated,11/20/26 9:00 AM
+Advertiser,"Equals:One ""(111)
+
+Report Fields
+Placement,Date,Clicks
+p1,2026-11-01,3
+p2,2026-11-02,1
+Grand Total:,---,4
+"""
+CLICKS = [
+    {"Placement": "p1", "Date": "2026-11-01", "Clicks": "3"},
+    {"Placement": "p2", "Date": "2026-11-02", "Clicks": "1"},
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "settings"),
+    [
+        (REPORT, {"skip_to_column": "Date", "skip_rows": ["Grand Total*"]}),
+        (REPORT, {"skip_to_column": "Placement", "skip_last_rows": 1}),
+        (REPORT, {"skip_lines": 4, "skip_last_rows": 1}),
+        (REPORT.replace(b"Date,Clicks", b" Date ,x"), {"skip_to_column": "Date", "columns": list(CLICKS[0])}),
+        (REPORT.replace(b"Grand Total:,---,4", b"\nTotal,4\n\nEnd"), {"skip_to_column": "Date", "skip_last_rows": 2}),
+        (REPORT.replace(b"Grand Total:,---,4", b"Total,4\nEnd"), {"skip_lines": 4, "skip_rows": ["Total,*", "End"]}),
+        (REPORT.replace(b"Grand Total:,---,4\n", b""), {"skip_lines": 4, "skip_rows": ["Grand Total*"]}),
+        (
+            REPORT.partition(b"Clicks\n")[2],
+            {"header": False, "columns": list(CLICKS[0]), "skip_last_rows": 1},
+        ),
+    ],
+)
+def test_lines_around_a_table(api: Api, body: bytes, settings: Any) -> None:
+    """A preamble and totals are no records, whatever they look like, and all rows between them are."""
+    records = read(api, Answer(body, headers=CSV), type="csv", **settings)
+    assert [row for row in records if row["Placement"] != "Grand Total:"] == CLICKS
+    assert len(records) == 2 + (settings.keys() == {"skip_to_column", "columns"})
+
+
+@pytest.mark.parametrize(
+    ("body", "settings", "message"),
+    [
+        (REPORT, {}, r"Row 1 \(line 2\).*set `decoder.skip_to_column`|cannot be read at line"),
+        (b"Report\n\nid,n\n1,a\n", {}, r"Row 1 \(line 3\) has 2 values for 1 columns.*`decoder.skip_to_column`"),
+        (b"Report\nid,n\n1,a\n", {"columns": ["x", "y"]}, "has 1 columns, but.*`decoder.skip_to_column`"),
+        (b"id,n\n1,a\nTotal\n", {}, r"Row 2 \(line 3\) has 1 values.*`decoder.skip_rows`"),
+        (b"a\nb\nid,n\n1,a\n2\n", {"skip_to_column": "id"}, r"Row 2 \(line 5\) has 1 values"),
+        (b"a\nb\nid,n\n1,a\n2\n", {"skip_lines": 2}, r"Row 2 \(line 5\) has 1 values"),
+        (b"a\nid,n\n1,a\n", {"skip_to_column": "ID"}, "No line has the column `ID`"),
+        (b"a\n", {"skip_lines": 3}, "is empty, without a header"),
+        (b"1,2\n", {"header": False, "columns": ["a", "b"], "skip_to_column": "a"}, "`skip_to_column` is a name in"),
+    ],
+)
+def test_lines_around_a_table_that_the_config_does_not_name(api: Api, body: bytes, settings: Any, message: str) -> None:
+    """The error says what to set, and counts lines as the file has them."""
+    with pytest.raises(SourceError, match=message):
+        read(api, Answer(body, headers=CSV), type="csv", **settings)
+
+
 @pytest.mark.parametrize("charset", ["rot13", "zlib", "idna", "no-such"])
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_a_charset_that_is_none(api: Api, form: str, charset: str) -> None:

@@ -122,8 +122,8 @@ class Endpoint(Model):
     """Fields to add or replace: the name (dots reach into objects), and a value or a template, such as
     `{{ record.owner.login }}`."""
     cast: Kinds = {}
-    """Fields to cast: the path after all changes above, and `string`, `integer`, `number`, `boolean`, `date` or
-    `date-time`. For dates and times in another format, give the format, such as `%d.%m.%Y` or `%ms`."""
+    """Fields to cast: the path after all changes above, and `string`, `integer`, `number`, `boolean`, `json`,
+    `date` or `date-time`. For dates and times in another format, give the format, such as `%d.%m.%Y` or `%ms`."""
     cast_all: bool = False
     """Cast all values to their types in `schema`."""
     filter_after: Condition | None = None

@@ -171,5 +171,29 @@ def parse(text: bytes) -> Raw:
         return _VALUE.decode(_ESCAPES.sub(_whole, text))
 
 
+_GUARD = re.compile(
+    rb"\s*(?:\)\]\}',?|\{\}\s*&&|&&&START&&&|while\s*\(\s*(?:1|true)\s*\)\s*;|for\s*\(\s*;\s*;\s*\)\s*;|"
+    rb"throw\s[^;\n]{0,40};(?:\s*<[^>\n]{0,40}>)?)\s*"
+)
+"""Texts before a JSON value that keep browsers from running it as a script."""
+
+
+def unguarded(text: bytes) -> bytes:
+    """Returns a JSON text without the guard that some APIs put before it, such as `)]}'` or `while(1);`."""
+    guard = _GUARD.match(text)
+    return text if guard is None else text[guard.end() :]
+
+
+def contained(raw: Raw) -> Raw | None:
+    """Returns the object or array that a string contains as JSON text; None for any other value."""
+    inner = (text(raw) or "").strip() if kind(raw) == "string" else ""
+    if inner[:1] not in {"{", "["}:
+        return None
+    try:
+        return parse(inner.encode())
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 def _whole(escape: re.Match[bytes]) -> bytes:
     return b"\\ufffd" if escape[1] else escape[0]

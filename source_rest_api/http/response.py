@@ -66,7 +66,7 @@ class Response(Struct, frozen=True):
             ConfigError: The body is an HTML login page, or is nested too deeply.
         """
         try:
-            return raw_json.parse(utf8(self) if text is None else text)
+            return raw_json.parse(raw_json.unguarded(utf8(self)) if text is None else text)
         except DecodeError as error:
             raise unreadable(self, "JSON", str(error)) from None
         except RecursionError:

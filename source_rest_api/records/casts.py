@@ -1,4 +1,4 @@
-"""Casts of values: numbers and flags from text, dates from many formats. A value that cannot be cast is kept."""
+"""Casts of values: numbers, flags and JSON from text, dates from many formats. A value that cannot be cast is kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from msgspec import Raw
+from msgspec import DecodeError, Raw
 from pydantic import AfterValidator
 
 from source_rest_api.formats import datetimes, raw_json
@@ -50,6 +50,8 @@ def cast(value: Raw, kind: str) -> Raw:
     what = raw_json.kind(value)
     if kind == "string":
         return value if what in {"string", "null"} else tree.raw(bytes(value).decode())
+    if kind == "json" and what in {"array", "object"}:
+        return value
     text = bytes(value).decode() if what == "boolean" else (raw_json.text(value) or "").strip()
     if not text:
         if what in {"string", "null"}:
@@ -86,6 +88,13 @@ def _boolean(_: Raw, text: str) -> Raw:
         raise UncastError from None
 
 
+def _json(_: Raw, text: str) -> Raw:
+    try:
+        return raw_json.parse(text.encode())
+    except (DecodeError, RecursionError):
+        raise UncastError from None
+
+
 def _date_time(value: Raw, text: str) -> Raw:
     moment = _moment(value, text)
     return value if _RFC3339.fullmatch(text) else tree.raw(datetimes.write(moment))
@@ -101,6 +110,7 @@ _CASTS: Mapping[str, Callable[[Raw, str], Raw]] = {
     "date": _date,
     "date-time": _date_time,
     "integer": _integer,
+    "json": _json,
     "number": _number,
 }
 
@@ -133,8 +143,8 @@ def _check_kinds(kinds: dict[str, str]) -> dict[str, str]:
     for path, kind in kinds.items():
         if kind not in {*_CASTS, "string"} and "%" not in kind:
             raise ValueError(
-                f"`{path}` has an unknown type: use string, integer, number, boolean, date or date-time, or the format "
-                "of its dates, such as `%d.%m.%Y` or `%ms`"
+                f"`{path}` has an unknown type: use string, integer, number, boolean, json, date or date-time, or the "
+                "format of its dates, such as `%d.%m.%Y` or `%ms`"
             )
     return kinds
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
+from source_rest_api.formats import raw_json
 from source_rest_api.http.response import utf8
 from source_rest_api.model import Model
 
@@ -62,7 +63,10 @@ class Json(WholeBody):
     """
 
     type: Literal["json"] = "json"
+    prefix: str = ""
+    """Text before the JSON, a guard against browsers. `)]}'`, `while(1);`, `for(;;);` and the like are recognized
+    without this option."""
 
     def text(self, response: Response) -> bytes:
-        """Returns the body in UTF-8."""
-        return utf8(response)
+        """Returns the body in UTF-8, without the guard before it."""
+        return raw_json.unguarded(utf8(response).removeprefix(self.prefix.encode()))

@@ -67,7 +67,7 @@ class Envelope:
             root = response.json(text)
             if self._shape.is_empty_list(root):
                 return OpenedBody(root, [])
-            return OpenedBody(root, self._selector.select(root, accepted=response.is_accepted))
+            return OpenedBody(*self._selector.open(root, accepted=response.is_accepted))
         if not response.is_accepted:
             self._selector.refuse_error(cut.opened)
         records = self._selector.only_objects(cut.records)

@@ -1,14 +1,13 @@
-"""Formats with one record per line. Records are read while the body arrives, so memory use stays constant."""
+"""JSON Lines, and the base of formats with one record per line. They are read while the body arrives."""
 
 from __future__ import annotations
 
 import codecs
-import csv
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Raw
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator
 
 from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError
 from source_rest_api.formats import raw_json
@@ -24,28 +23,19 @@ if TYPE_CHECKING:
 _RECORDS = 5000
 _BYTES = 1 << 20
 _LONGEST_LINE = 1 << 26
-_LONGEST_FIELD = 1 << 24
-_HTML = frozenset({"text/html", "application/xhtml+xml"})
-_JSON = frozenset({"application/json", "application/problem+json"})
+HTML = frozenset({"text/html", "application/xhtml+xml"})
 
 
-def _one_character(value: str) -> str:
-    value = "\t" if value == r"\t" else value
-    if len(value) != 1 or value in "\r\n":
-        raise ValueError("must be one character; `\\t` is a tab")
-    return value
-
-
-class _Lines(Model):
+class Lines(Model):
     """The common base of the line formats."""
 
     encoding: Annotated[str, AfterValidator(known_charset)] | None = None
     """Charset of the text. By default from the byte order mark, then the content type, otherwise UTF-8."""
 
     selects: ClassVar[bool] = False
-    refused: ClassVar[frozenset[str]] = _HTML
+    refused: ClassVar[frozenset[str]] = HTML
 
-    def _lines(self, response: Response) -> Iterator[bytes]:
+    def lines(self, response: Response) -> Iterator[bytes]:
         """Yields the lines in UTF-8, without line ends."""
         if response.content_type in self.refused:
             raise ConfigError(
@@ -69,7 +59,7 @@ class _Lines(Model):
             yield rest
 
 
-class Jsonl(_Lines):
+class Jsonl(Lines):
     """JSON Lines: each line is a record. Records are read while the body arrives."""
 
     type: Literal["jsonl"] = "jsonl"
@@ -81,10 +71,10 @@ class Jsonl(_Lines):
             BrokenAnswerError: A line is not JSON, or the text is not valid in its charset.
             ConfigError: A line is not an object, or nested too deeply.
         """
-        return _batches(self._records(response))
+        return batches(self._records(response))
 
     def _records(self, response: Response) -> Iterator[Raw]:
-        for number, line in enumerate(self._lines(response), 1):
+        for number, line in enumerate(self.lines(response), 1):
             if not line or line.isspace():
                 continue
             try:
@@ -98,91 +88,8 @@ class Jsonl(_Lines):
             yield record
 
 
-class Csv(_Lines):
-    """CSV (RFC 4180) and similar tables: each row is a record with text values, read while the body arrives."""
-
-    type: Literal["csv"] = "csv"
-    delimiter: Annotated[str, AfterValidator(_one_character)] = ","
-    """Delimiter between values, such as `;`, or `\\t` for a tab."""
-    quote: Annotated[str, AfterValidator(_one_character)] = '"'
-    """Quote character around values that contain a delimiter. Inside such a value, it is doubled."""
-    header: bool = True
-    """True if the first row has the column names."""
-    columns: list[str] = []  # noqa: RUF012 -- pydantic copies defaults
-    """Column names. They replace the names in the first row."""
-
-    refused = _HTML | _JSON
-
-    @model_validator(mode="after")
-    def _check_columns(self) -> Csv:
-        if not self.header and not self.columns:
-            raise ValueError("`header: false` needs `columns`: list the column names there")
-        if self.columns:
-            _check_names(self.columns)
-        return self
-
-    def pages(self, response: Response) -> Iterator[list[Raw]]:
-        """Yields the records in batches of some thousands. Blank lines are skipped.
-
-        Raises:
-            BrokenAnswerError: A quote is not closed, or the text is not valid in its charset.
-            ConfigError: The header is missing or has duplicate names, or a row has the wrong number of values.
-        """
-        return _batches(self._records(response))
-
-    def _records(self, response: Response) -> Iterator[Raw]:
-        csv.field_size_limit(_LONGEST_FIELD)
-        texts = (line.decode() + "\n" for line in self._lines(response))
-        rows = csv.reader(texts, delimiter=self.delimiter, quotechar=self.quote, strict=True)
-        names = self.columns
-        number = 0
-        try:
-            for row in rows:
-                if not row:
-                    continue
-                if self.header and not number:
-                    names = self._names(row)
-                elif len(row) != len(names):
-                    raise ConfigError(
-                        f"Row {number + (not self.header)} (line {rows.line_num}) has {len(row)} values for "
-                        f"{len(names)} columns. Check `decoder` (`delimiter`, `quote`, `header`)."
-                    )
-                else:
-                    yield Raw(msgspec.json.encode(dict(zip(names, row, strict=True))))
-                number += 1
-        except csv.Error as error:
-            raise BrokenAnswerError(
-                f"The table cannot be read at line {rows.line_num} ({error}). If the error persists, check "
-                "`decoder.quote`."
-            ) from None
-        if self.header and not number:
-            raise ConfigError(
-                "The table is empty, without a header. Check `path`, or set `header: false` and `columns`."
-            )
-
-    def _names(self, row: list[str]) -> list[str]:
-        if not self.columns:
-            try:
-                _check_names(row)
-            except ValueError as error:
-                raise ConfigError(f"The table's first row: {error}. Set the names in `decoder.columns`.") from None
-            return row
-        if len(row) != len(self.columns):
-            raise ConfigError(
-                f"The table has {len(row)} columns, but `decoder.columns` has {len(self.columns)} names. Correct it."
-            )
-        return self.columns
-
-
-def _check_names(names: list[str]) -> None:
-    if "" in names:
-        raise ValueError(f"column {names.index('') + 1} has no name")
-    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
-    if twice is not None:
-        raise ValueError(f"two columns have the name `{twice}`")
-
-
-def _batches(records: Iterator[Raw]) -> Iterator[list[Raw]]:
+def batches(records: Iterator[Raw]) -> Iterator[list[Raw]]:
+    """Groups records into batches of some thousands."""
     batch: list[Raw] = []
     size = 0
     for record in records:

@@ -12,7 +12,7 @@ from msgspec import Raw
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, Path, Paths
-from source_rest_api.records import error_object, shapes
+from source_rest_api.records import error_object, json_texts, shapes
 from source_rest_api.records.shapes import Explode
 
 if TYPE_CHECKING:
@@ -51,8 +51,14 @@ class RecordSelector(Model):
         if self.columns_path is not None and self.records_key_field is not None:
             raise ValueError("`columns_path` and `records_key_field` exclude each other: remove one")
 
-    def select(self, root: Raw, *, accepted: bool = False) -> list[Raw]:
-        """Returns the undecoded records, each a JSON object.
+    def select(self, root: Raw) -> list[Raw]:
+        """Returns the records as `open` does."""
+        return self.open(root)[1]
+
+    def open(self, root: Raw, *, accepted: bool = False) -> tuple[Raw, list[Raw]]:
+        """Returns the body and its undecoded records, each a JSON object.
+
+        If the way to the records leads through texts that contain JSON, they are replaced by their values in the body.
 
         Args:
             root: The body.
@@ -62,6 +68,27 @@ class RecordSelector(Model):
             ConfigError: The body has no such path, the path does not lead to objects, or the body is an error object
                 with a success status.
         """
+        try:
+            return root, self._select(root, accepted)
+        except ConfigError:
+            inside = self._without_texts(root, accepted)
+            if inside is root:
+                raise
+            return inside, self._select(inside, accepted)
+
+    def _without_texts(self, root: Raw, accepted: bool) -> Raw:
+        """Returns a body with the JSON texts on the way to its records replaced by their values."""
+
+        def check(envelope: Raw) -> None:
+            if not accepted:
+                self.refuse_error(raw_json.fields(envelope))
+
+        for path in self._paths or (WHOLE_BODY,):
+            is_scalar = self.wrap_scalars_as is not None and path[-1] == raw_json.WILDCARD
+            root = json_texts.replaced(root, () if path == WHOLE_BODY else path[: len(path) - is_scalar], check)
+        return root
+
+    def _select(self, root: Raw, accepted: bool) -> list[Raw]:
         return self.only_objects(self._shaped(root, self._found(root, accepted)))
 
     @property
@@ -209,7 +236,10 @@ def _shape(root: Raw) -> str:
     fields = raw_json.fields(root)
     if not fields:
         return f"the response is {_named(root)}"
-    seen = [f"{name} ({raw_json.kind(value)})" for name, value in list(fields.items())[:20]]
+    seen = [
+        f"{name} ({raw_json.kind(value) if raw_json.contained(value) is None else 'JSON in a string'})"
+        for name, value in list(fields.items())[:20]
+    ]
     return f"the response has the keys {', '.join(seen)}"
 
 

@@ -10,6 +10,7 @@ from msgspec import Raw
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import paging_names, raw_json
 from source_rest_api.model import Model, NamedPaths, Path
+from source_rest_api.records import json_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +42,8 @@ class Explode(Model):
                 yield from raw_json.items(value)
             elif value is not None and kind == "object":
                 yield value
+            elif (inside := json_texts.replaced(record, path)) is not record:
+                yield from self.model_copy(update={"path": path}).items(inside, allow_missing=allow_missing)
             elif not (allow_missing and kind in {None, "null"}):
                 raise ConfigError(
                     f"`explode.path: {'.'.join(self.path)}` finds {kind or 'nothing'} in a record, but needs an array. "

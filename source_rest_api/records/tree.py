@@ -57,7 +57,7 @@ def places(holder: Any, path: Path) -> Iterator[tuple[Any, Any]]:
 
     Follows a path by the rules of `find`; `*` is every field or item. Absent values are skipped.
     """
-    for key, rest in _keys(holder, path):
+    for key, rest in keys_at(holder, path):
         if not rest:
             yield holder, key
         else:
@@ -65,7 +65,8 @@ def places(holder: Any, path: Path) -> Iterator[tuple[Any, Any]]:
             yield from places(holder[key], rest)
 
 
-def _keys(holder: Any, path: Path) -> Iterator[tuple[Any, Path]]:
+def keys_at(holder: Any, path: Path) -> Iterator[tuple[Any, Path]]:
+    """Yields the keys or indexes at which a path begins in an opened value, each with the rest of the path."""
     if path[0] == raw_json.WILDCARD and isinstance(holder, dict | list):
         yield from ((key, path[1:]) for key in (list(holder) if isinstance(holder, dict) else range(len(holder))))
     elif (found := raw_json.step(holder, path)) is not None:

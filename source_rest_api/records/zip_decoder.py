@@ -14,8 +14,9 @@ from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, 
 from source_rest_api.http import compression
 from source_rest_api.http.response import Response
 from source_rest_api.model import Model
+from source_rest_api.records.csv_decoder import Csv
 from source_rest_api.records.decoders import Json, WholeBody
-from source_rest_api.records.line_decoders import Csv, Jsonl
+from source_rest_api.records.line_decoders import Jsonl
 from source_rest_api.records.xml_decoder import Xml
 
 if TYPE_CHECKING:

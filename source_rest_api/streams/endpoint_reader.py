@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from source_rest_api.errors import ErrorContext
 from source_rest_api.formats import raw_json
 from source_rest_api.pagination.end_check import check_end, says_more
@@ -14,6 +16,7 @@ from source_rest_api.read_stats import ReadStats
 from source_rest_api.streams.emission import RecordEmitter
 from source_rest_api.streams.loop_guard import LoopGuard
 from source_rest_api.streams.page_source import PageSource
+from source_rest_api.templates import record_templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +66,8 @@ class EndpointReader:
         self.emission = RecordEmitter(endpoint, config.limits, requests, self.stats)
         self._limits = config.limits
         self._mask = mask
+        stop_when: str | None = getattr(self.paginator, "stop_when", None)
+        self._marks = frozenset(record_templates.fields([stop_when], "last_record") or ()) if stop_when else frozenset()
 
     @property
     def in_order(self) -> bool:
@@ -123,6 +128,13 @@ class EndpointReader:
         if not self.endpoint.primary_key:
             return bytes(record)
         return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in self.endpoint.primary_key)
+
+    def unmarked(self, record: Raw) -> bytes:
+        """Returns a record without the fields by which the last record of a page tells whether there are more."""
+        if not self._marks:
+            return bytes(record)
+        fields = {name: value for name, value in raw_json.fields(record).items() if name not in self._marks}
+        return self.identity(record) + b"\0" + msgspec.json.encode(fields)
 
     def may_keep(self, position: Position) -> bool:
         """True if a position may stand in the state: it holds no secret."""

@@ -142,7 +142,7 @@ class RowDrift:
             return None
         if self._paginator.shifts is None:
             return Bookmark(following, page.number, page.records_so_far)
-        anchor = digests_module.digest(bytes(self._tail[-1])) if self._tail else None
+        anchor = self._digest(self._tail[-1]) if self._tail else None
         back = self._paginator.back(following)
         if self._by_row:
             return Bookmark(back, page.number, page.records_so_far - 1, anchor)
@@ -153,7 +153,7 @@ class RowDrift:
         rows, counted = page.records, self._paginator.shifts == "page"
         if self._resuming:
             self._resuming = False
-            digests = [] if self._anchor is None else [digests_module.digest(bytes(row)) for row in rows]
+            digests = [] if self._anchor is None else [self._digest(row) for row in rows]
             if self._anchor in digests:
                 return rows[digests.index(self._anchor) + 1 :]
             return None if self._anchor else rows
@@ -200,9 +200,12 @@ class RowDrift:
 
     def _is_last(self, row: Raw) -> bool:
         last = self._tail[-1]
-        return bytes(row) == bytes(last) or (
+        return self._reader.unmarked(row) == self._reader.unmarked(last) or (
             self._volatile and self._reader.identity(row) == self._reader.identity(last)
         )
+
+    def _digest(self, row: Raw) -> str:
+        return digests_module.digest(self._reader.unmarked(row))
 
     def _went(self, page: Page) -> bool:
         """True if rows before a counted page went, so that others may have passed from it to the page before."""
