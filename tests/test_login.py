@@ -177,3 +177,74 @@ def test_a_login_that_fails_has_one_budget(api: Api) -> None:
             session.get()
         logins = [call for call in api.requests if call.path == "/login"]
     assert len(logins) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "token"),
+    [
+        (Answer("a1b2c3\n", headers={"Content-Type": "text/plain"}), "a1b2c3"),
+        (Answer('"a1b2c3"'), "a1b2c3"),
+        (Answer("12345678", headers={"Content-Type": "text/plain; charset=utf-8"}), "12345678"),
+        (Answer("eyJh.eyJz.c2ln", 201, {"Content-Type": "application/octet-stream"}), "eyJh.eyJz.c2ln"),
+    ],
+)
+def test_a_token_that_is_the_whole_answer(api: Api, answer: Answer, token: str) -> None:
+    """`$` is the body itself, as text or as a JSON string, without the space around it."""
+    api.post("/login")(lambda _: answer)
+    _, call = exchange(api, token_path="$")
+    assert call.headers["Authorization"] == f"Bearer {token}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (Answer(b""), "not a token alone"),
+        (Answer("null"), "not a token alone"),
+        (Answer("<html>Log in</html>", headers={"Content-Type": "text/html"}), "not a token alone"),
+        (Answer({"token": "T-secret", "user": 1}), r"set it to the path of the token; .* keys: token, user"),
+        (Answer("no", 401), "no token: HTTP 401"),
+        (Answer('{"token": "T-sec'), "not JSON"),
+    ],
+)
+def test_an_answer_that_is_no_token(api: Api, answer: Answer, message: str) -> None:
+    """The error says what came, without the token."""
+    api.post("/login")(lambda _: answer)
+    config = {**raw(api, token_path="$"), "retry": {"max_attempts": 2}}
+    with Session(config) as session, pytest.raises(SourceError, match=message) as caught:
+        session.get()
+    assert "T-sec" not in f"{caught.value}{caught.value.detail}"
+
+
+def test_a_cookie_beside_any_body(api: Api) -> None:
+    """Where the token is a cookie or a header, the body need not be JSON."""
+    sent = {"Content-Type": "text/plain", "Set-Cookie": "sid=C-secret; Path=/", "X-Session": "H-secret"}
+    api.post("/login")(lambda _: Answer("Created", 201, sent))
+    _, call = exchange(api, token_cookie="sid")
+    assert call.headers["Cookie"] == "sid=C-secret"
+    with Session(raw(api, token_header="X-Session")) as session:
+        session.get()
+    assert api.requests[-1].headers["Authorization"] == "Bearer H-secret"
+    assert len(api.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "authentication",
+    [
+        {"type": "login", "login_url": "URL", "username": "ada", "password": "pw", "token_path": "$"},
+        {"type": "login", "login_url": "URL", "username": "ada", "password": "pw", "token_cookie": "sid"},
+        {"type": "login", "login_url": "URL", "username": "ada", "password": "pw", "basic": True, "token_path": "a"},
+        {"type": "oauth2", "token_url": "URL", "client_id": "a", "client_secret": "b"},
+        {"type": "oauth2", "token_url": "URL", "client_id": "a", "refresh_token": "b"},
+        {"type": "jwt", "algorithm": "HS256", "key": "k" * 32, "token_url": "URL"},
+    ],
+)
+@pytest.mark.parametrize("answer", [Answer('{"a": "b'), Answer('{"a": "bcdef"}', cut=8)])
+def test_every_kind_of_sign_in_has_one_budget(api: Api, authentication: dict[str, Any], answer: Answer) -> None:
+    """An answer that is cut costs as many token requests as `retry` allows, not the square of that."""
+    api.post("/login")(lambda _: answer)
+    own = {name: value.replace("URL", f"{api.url}/login") if name.endswith("_url") else value
+           for name, value in authentication.items()}  # fmt: skip
+    config = {**raw(api), "authentication": own, "retry": {"max_attempts": 3}}
+    with Session(config) as session, pytest.raises(SourceError):
+        session.get()
+    assert [call.path for call in api.requests] == ["/login"] * 3

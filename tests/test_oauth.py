@@ -289,3 +289,19 @@ def test_what_cannot_work_is_refused_before_anything_is_sent(given: dict[str, An
     authentication = {"type": "oauth2", "token_url": "https://a.example/t", "client_id": "i", **given}
     with pytest.raises(ConfigError, match=message):
         load({"url_base": "https://a.example", "authentication": authentication, "endpoints": [{"name": "x"}]})
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "path"),
+    [
+        ("T-secret", "text/plain", "$"),
+        ("access_token=T-secret&scope=&token_type=bearer", "application/x-www-form-urlencoded; charset=utf-8", None),
+    ],
+)
+def test_a_token_that_is_not_in_json(api: TokenApi, body: str, kind: str, path: str | None) -> None:
+    """The token may be the whole answer, or a field of a form."""
+    api.post("/token")(lambda _: Answer(body, headers={"Content-Type": kind}))
+    api.get("/y")(lambda _: [])
+    with Session(api.oauth(**({} if path is None else {"token_path": path}))) as session:
+        session.get("/y")
+    assert api.requests[-1].headers["Authorization"] == "Bearer T-secret"

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.auth import access_token
+from source_rest_api.auth.token_answer import TokenAnswer
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.http.response import Response
 from tests.api import JSON, Answer, Call
@@ -162,15 +163,16 @@ def test_minted_tokens_are_masked(api: TokenApi) -> None:
 )
 def test_expiry(value: Any, headers: dict[str, str], life: float) -> None:
     """Seconds, numbers as text, dates, epochs; the server's clock counts where it is known."""
-    raw = None if value is None else msgspec.Raw(msgspec.json.encode(value))
-    assert access_token.life(Response(200, headers, b"", ""), raw, 7.0, NOW) == pytest.approx(life)
+    body = msgspec.json.encode({} if value is None else {"ends": value})
+    answer = TokenAnswer(Response(200, headers, body, ""))
+    assert answer.life(("ends",), 7.0, NOW) == pytest.approx(life)
 
 
 @pytest.mark.parametrize("value", ["", "soon", [1], {}, True, "1e999", "nan", "2023-11-14T22:13:00Z", NOW - 1])
 def test_expiry_that_is_none(value: Any) -> None:
     """What cannot be a time, or is past, is an error."""
     with pytest.raises(ConfigError):
-        access_token.life(Response(200, {}, b"", ""), msgspec.Raw(msgspec.json.encode(value)), 7.0, NOW)
+        TokenAnswer(Response(200, {}, msgspec.json.encode({"ends": value}), "")).life(("ends",), 7.0, NOW)
 
 
 PROGRAM = """

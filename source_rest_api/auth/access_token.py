@@ -10,8 +10,6 @@ from pydantic import Field, model_validator
 
 from source_rest_api.auth.credentials import Location, check_name, check_names, put
 from source_rest_api.errors import ConfigError, SourceError
-from source_rest_api.formats import raw_json
-from source_rest_api.http import server_time
 from source_rest_api.model import Model, Text
 from source_rest_api.templates import templates
 
@@ -19,18 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from msgspec import Raw
     from requests import PreparedRequest
     from typing_extensions import Self
 
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Auth
     from source_rest_api.http.response import Response
-
-_YEAR_2001 = 1e9
-"""Seconds since 1970. Some servers send an earlier date, such as year 1, for a token without expiry."""
-_LONGEST = 1e9
-"""Seconds. A lifetime of 31 years or more is ignored."""
 
 
 class TokenLocation(Model):
@@ -150,45 +142,3 @@ def margin(life: float) -> float:
     at most half of the lifetime: otherwise, a token of 50 s would be renewed with every request.
     """
     return min(max(life / 10, 60.0), life / 2)
-
-
-def life(answer: Response, expires: Raw | None, default: float, now: float) -> float:
-    """Return a token's lifetime in seconds, from the expiry in the response.
-
-    The expiry is in seconds, a date, or seconds or milliseconds since 1970. A date is compared with the server's own
-    clock (`Date`), if the response has it. If the expiry is absent, null or 0, the lifetime is `default`.
-
-    Raises:
-        ConfigError: The expiry is in no known format, or is past.
-    """
-    if expires is None or raw_json.kind(expires) == "null":
-        return default
-    found = server_time.named(raw_json.text(expires) or "")
-    if found is None:
-        raise ConfigError(
-            "The expiry in the token response is neither a number of seconds nor a date: check `expires_path`."
-        )
-    seconds = found.seconds
-    if found.is_moment:
-        if seconds < _YEAR_2001:
-            return default
-        seconds -= server_time.now(answer.headers, lambda: now)
-        if seconds <= 0:
-            raise ConfigError(
-                "The token in the response has already expired: check `expires_path` and this machine's clock."
-            )
-    return seconds if 0 < seconds < _LONGEST else default
-
-
-def text_at(root: Raw, path: tuple[str, ...], what: str) -> str:
-    """Return the token at a path of the response.
-
-    Raises:
-        ConfigError: There is no token. The error shows no values, because they may be secrets.
-    """
-    found = raw_json.find(root, path)
-    value = None if found is None else raw_json.text(found)
-    if not value:
-        keys = ", ".join(list(raw_json.fields(root))[:20]) or "no keys"
-        raise ConfigError(f"The token response has no token at `{what}: {'.'.join(path)}`; its keys: {keys}.")
-    return value

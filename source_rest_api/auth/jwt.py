@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from source_rest_api.auth import access_token, token_request
+from source_rest_api.auth import token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
 from source_rest_api.auth.credentials import check_names
+from source_rest_api.auth.token_answer import WHOLE_BODY
 from source_rest_api.auth.token_request import TokenRequest
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, NamedTexts, Path, SecretLines, Text
 from source_rest_api.templates import templates
 
@@ -59,7 +59,7 @@ class Jwt(Model):
     headers: NamedTexts = {}
     """Further headers of the token request. Templates read `jwt`, `config` and `secrets`."""
     token_path: Path = ("access_token",)
-    """Path of the access token in the token response."""
+    """Path of the access token in the token response. `$` is the whole response, as plain text."""
     expires_path: Path = ("expires_in",)
     """Path of the access token's expiry in the token response. Without it, `lifetime` is used."""
     place: TokenLocation = TokenLocation()
@@ -79,13 +79,12 @@ class Jwt(Model):
             templates.render(self.token_url, context),
             _asserted(signed) if self.fields == _ASSERTION else token_request.filled(self.fields, context),
             token_request.filled(self.headers, context),
+            answers_json=self.token_path != WHOLE_BODY,
         )
         answer = request.send(desk)
-        root = token_request.json_of(answer)
-        value = access_token.text_at(root, self.token_path, "token_path")
+        value = answer.token(self.token_path)
         desk.learn(value)
-        expires = raw_json.find(root, self.expires_path)
-        return Token(value, access_token.life(answer, expires, self.lifetime, desk.time()))
+        return Token(value, answer.life(self.expires_path, self.lifetime, desk.time()))
 
     def _signed(self, desk: AuthContext) -> str:
         now = int(desk.time())

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, PositiveFloat, model_validator
 
-from source_rest_api.auth import access_token, token_request
+from source_rest_api.auth import token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
 from source_rest_api.auth.credentials import check_names
+from source_rest_api.auth.token_answer import WHOLE_BODY
 from source_rest_api.auth.token_request import BodyFormat, TokenRequest
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, NamedTexts, Path, Secret, Text
 from source_rest_api.templates import templates
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from source_rest_api.auth.credentials import AuthContext
+    from source_rest_api.auth.token_answer import TokenAnswer
     from source_rest_api.http.credentials import Credentials
-    from source_rest_api.http.response import Response
 
 
 def _check_fields(fields: NamedTexts) -> NamedTexts:
@@ -51,7 +51,7 @@ class Login(Model):
     headers: Annotated[NamedTexts, AfterValidator(_check_fields)] = {}
     """Further headers of the login request. Templates read `username`, `password`, `config` and `secrets`."""
     token_path: Path | None = None
-    """Path of the token in the login response, such as `data.token`."""
+    """Path of the token in the login response, such as `data.token`. `$` is the whole response, as plain text."""
     token_header: str | None = None
     """Header of the login response that contains the token, in place of `token_path`."""
     token_cookie: str | None = None
@@ -85,27 +85,24 @@ class Login(Model):
             (self.username, secret) if self.basic else None,
             self.body_format,
             self.http_method,
+            answers_json=self.token_path not in {None, WHOLE_BODY} or self.expires_path is not None,
         )
         answer = request.send(desk)
         value = self._found(answer)
         desk.learn(value)
-        expires = None
-        if self.expires_path is not None:
-            expires = raw_json.find(token_request.json_of(answer), self.expires_path)
-        return Token(value, access_token.life(answer, expires, self.lifetime, desk.time()))
+        return Token(value, answer.life(self.expires_path, self.lifetime, desk.time()))
 
-    def _found(self, answer: Response) -> str:
+    def _found(self, answer: TokenAnswer) -> str:
         if self.token_path is not None:
-            return access_token.text_at(token_request.json_of(answer), self.token_path, "token_path")
+            return answer.token(self.token_path)
+        headers = answer.response.headers
         if self.token_cookie is not None:
             # Repeated `Set-Cookie` headers have been joined with commas.
-            cookie = re.search(
-                rf"(?:^|,\s*){re.escape(self.token_cookie)}=([^;,]*)", answer.headers.get("Set-Cookie", "")
-            )
+            cookie = re.search(rf"(?:^|,\s*){re.escape(self.token_cookie)}=([^;,]*)", headers.get("Set-Cookie", ""))
             value, what = cookie[1].strip() if cookie else "", f"cookie `{self.token_cookie}`: check `token_cookie`"
         else:
             header = self.token_header or ""
-            value, what = answer.headers.get(header, ""), f"header `{header}`: check `token_header`"
+            value, what = headers.get(header, ""), f"header `{header}`: check `token_header`"
         if not value:
             raise ConfigError(f"The login response has no {what}.")
         return value

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveFloat, SecretStr, model_validator
 
-from source_rest_api.auth import access_token, token_request
+from source_rest_api.auth import token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
 from source_rest_api.auth.credentials import check_names
+from source_rest_api.auth.token_answer import WHOLE_BODY
 from source_rest_api.auth.token_request import BodyFormat, TokenRequest
 from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, NamedTexts, Path, Secret, Text
@@ -47,7 +48,7 @@ class OAuth2(Model):
     headers: NamedTexts = {}
     """Further headers of the token request. Templates read `config` and `secrets`."""
     token_path: Path = ("access_token",)
-    """Path of the access token in the token response."""
+    """Path of the access token in the token response. `$` is the whole response, as plain text."""
     expires_path: Path = ("expires_in",)
     """Path of the expiry in the token response: seconds, a date, or seconds since 1970."""
     lifetime: PositiveFloat = 3600
@@ -94,13 +95,11 @@ class _Grant:
     def __call__(self) -> Token:
         """Return a new access token. Called by one thread at a time."""
         answer = self._request().send(self._desk)
-        root = token_request.json_of(answer)
         # Persist the new refresh token before anything can fail: the old one may already be invalid.
-        self._keep_refresh_token(root)
-        value = access_token.text_at(root, self._oauth.token_path, "token_path")
+        self._keep_refresh_token(answer.root)
+        value = answer.token(self._oauth.token_path)
         self._desk.learn(value)
-        expires = raw_json.find(root, self._oauth.expires_path)
-        return Token(value, access_token.life(answer, expires, self._oauth.lifetime, self._desk.time()))
+        return Token(value, answer.life(self._oauth.expires_path, self._oauth.lifetime, self._desk.time()))
 
     def _keep_refresh_token(self, root: Raw) -> None:
         """Persist a new refresh token, which stands beside the access token (RFC 6749, section 6)."""
@@ -128,4 +127,5 @@ class _Grant:
             token_request.filled(oauth.headers, context),
             (oauth.client_id, secret) if oauth.credentials_in == "basic" else None,
             oauth.body_format,
+            answers_json=oauth.token_path != WHOLE_BODY,
         )

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import msgspec
-
+from source_rest_api.auth import token_answer
 from source_rest_api.auth.credentials import check_names
-from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
+from source_rest_api.auth.token_answer import TokenAnswer
+from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.formats import raw_json
 from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.http import error_policy
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
-from source_rest_api.http.response import Response, describe
+from source_rest_api.http.response import describe
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
     from source_rest_api.auth.credentials import AuthContext
+    from source_rest_api.http.response import Response
 
 BodyFormat: TypeAlias = Literal["form", "json"]
 
@@ -55,6 +56,8 @@ class TokenRequest:
     """User name and password of `Authorization: Basic`."""
     body_format: BodyFormat = "form"
     method: str = "POST"
+    answers_json: bool = True
+    """False if the response need not be JSON, because its token is the whole body, a header or a cookie."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put fields and secrets on the request."""
@@ -77,24 +80,35 @@ class TokenRequest:
             payload = payload.with_field(name, value)
         return payload
 
-    def send(self, desk: AuthContext) -> Response:
+    def send(self, desk: AuthContext) -> TokenAnswer:
         """Send the request and return the successful response.
 
         Raises:
             SourceError: No token could be obtained.
         """
-        return desk.exchange(Request(self.method, self.url, headers={"Accept": "application/json"}), self, judge)
+        accept = "application/json" if self.answers_json else "application/json, */*;q=0.8"
+        return TokenAnswer(desk.exchange(Request(self.method, self.url, headers={"Accept": accept}), self, self._judge))
+
+    def _judge(self, response: Response) -> Verdict | None:
+        return judge(response, answers_json=self.answers_json)
 
 
-def judge(response: Response) -> Verdict | None:
-    """Return the verdict on a token response; None for a success, which must also be readable."""
+def judge(response: Response, *, answers_json: bool = True) -> Verdict | None:
+    """Return the verdict on a token response; None for a success, which must also be readable.
+
+    Args:
+        response: The response.
+        answers_json: True if a success that is not JSON is a failure.
+    """
     status = response.status
     verdict = error_policy.judge(response)
     if verdict is not None and (verdict.retry or status >= HTTPStatus.INTERNAL_SERVER_ERROR):
         return verdict
     try:
-        root = _root(response)
+        root = token_answer.json_of(response)
     except SourceError as error:
+        if verdict is None and not answers_json and response.body.lstrip()[:1] not in {b"{", b"["}:
+            return None
         if verdict is None:
             return Verdict(error, retry=isinstance(error, TransientError))
         return Verdict(ConfigError(f"The API returned no token: {describe(response)}. Check `authentication`."))
@@ -108,11 +122,6 @@ def judge(response: Response) -> Verdict | None:
         return Verdict(TransientError(f"{message}."), retry=True)
     advice = _ADVICE.get(reason or "", "check `authentication`")
     return Verdict(ConfigError(f"{message}: {advice}."))
-
-
-def json_of(response: Response) -> Raw:
-    """Return the body of a successful response, undecoded; an empty object if the body is empty."""
-    return _root(response)
 
 
 def basic(username: str, password: str) -> str:
@@ -131,22 +140,6 @@ def check(named: Mapping[str, str | list[str]], *own: str) -> None:
 def filled(named: Mapping[str, str | list[str]], context: Mapping[str, Any]) -> dict[str, str]:
     """Return fields or headers with their templates rendered."""
     return {name: templates.render(str(text), context) for name, text in named.items()}
-
-
-def _root(response: Response) -> Raw:
-    if not response.body.strip():
-        return msgspec.Raw(b"{}")
-    try:
-        return response.json()
-    except SourceError as error:
-        # The body may contain the token, so it is not shown.
-        kind = response.content_type or "no content type"
-        size = len(response.body)
-        html = response.body.lstrip()[:1] == b"<"
-        message = f"The token response is not JSON (HTTP {response.status}, {kind}, {size} bytes)"
-        if html:
-            raise ConfigError(f"{message}, but an HTML page: check the token's URL.", error.detail) from None
-        raise BrokenAnswerError(f"{message}.", error.detail) from None
 
 
 def _text(root: Raw, name: str) -> str | None:
