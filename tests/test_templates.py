@@ -6,15 +6,13 @@ import string
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
-import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.templates import templates
+from source_rest_api.templates import path_templates, templates
 
 CONTEXT: dict[str, Any] = {
     "config": {"start_date": "2024-01-01", "token": "zq7hush", "n": None, "list": [1], "on": True, "items": "mine"},
@@ -32,10 +30,10 @@ def refused(text: str, **options: bool) -> str:
     return str(caught.value)
 
 
-@given(st.text(st.characters(exclude_characters="{}")), st.booleans())
-def test_text_without_braces_is_unchanged(text: str, for_path: bool) -> None:
+@given(st.text(st.characters(exclude_characters="{}")))
+def test_text_without_braces_is_unchanged(text: str) -> None:
     """Whatever it holds, line breaks included."""
-    assert templates.render(text, {}, for_path=for_path) == text
+    assert templates.render(text, {}) == path_templates.render(text, {}) == text
     assert (templates.names(text), templates.references(text)) == (frozenset(), frozenset())
     templates.check(text)
 
@@ -160,54 +158,6 @@ def test_data_goes_before_methods() -> None:
     record = {"items": "i", "keys": "k", "values": {"get": "g"}}
     assert templates.render("{{ r.items }}{{ r.keys }}{{ r.values.get }}", {"r": record}) == "ikg"
     assert templates.render("{{ r.get('keys') }}", {"r": record}) == "k"
-
-
-@pytest.mark.parametrize(
-    ("value", "segment"),
-    [
-        ("a/b", "a%2Fb"),
-        ("a/b?x=1#f", "a%2Fb%3Fx%3D1%23f"),
-        ("../admin", "..%2Fadmin"),
-        ("...", "..."),
-        ("%2e%2e", "%252e%252e"),
-        ("a b+c", "a%20b%2Bc"),
-        ("ü/数", "%C3%BC%2F%E6%95%B0"),
-        ("a;b=c", "a%3Bb%3Dc"),
-        ("a\\b", "a%5Cb"),
-        ("a\r\nb", "a%0D%0Ab"),
-        (7, "7"),
-        (True, "true"),
-    ],
-)
-def test_a_value_is_one_segment_of_the_path(value: object, segment: str) -> None:
-    """It can neither end the path nor begin another segment."""
-    text = "/x/{{ r.v }}/y"
-    assert templates.render(text, {"r": {"v": value}}, for_path=True) == f"/x/{segment}/y"
-
-
-@given(st.text(min_size=1).filter(lambda value: value not in {".", ".."}))
-def test_the_server_gets_the_value_in_its_place(value: str) -> None:
-    """What `requests` sends for it has as many segments as the template, and decodes to the value."""
-    path = templates.render("x/{{ r.v }}/y", {"r": {"v": value}}, for_path=True)
-    url = requests.Request("GET", f"https://h/{path}").prepare().url
-    assert url is not None
-    x, segment, y = urlsplit(url).path.split("/")[1:]
-    assert (x, unquote(segment), y) == ("x", value, "y")
-    assert urlsplit(url).query == urlsplit(url).fragment == ""
-
-
-@pytest.mark.parametrize("value", ["", ".", "..", None, [], {}, "\ud800"])
-def test_what_cannot_be_a_segment(value: object) -> None:
-    """An empty value would ask for something else, and dots would climb."""
-    with pytest.raises(ConfigError):
-        templates.render("/x/{{ r.v }}", {"r": {"v": value}}, for_path=True)
-
-
-def test_the_path_around_is_kept() -> None:
-    """Only values are encoded; what the user wrote in the path is the user's."""
-    text = "a/b?x=1&y={{ r.v }}{{ '/' }}"
-    assert templates.render(text, {"r": {"v": "c/d"}}, for_path=True) == "a/b?x=1&y=c%2Fd%2F"
-    assert templates.render(text, {"r": {"v": "c/d"}}) == "a/b?x=1&y=c/d/"
 
 
 @pytest.mark.parametrize(

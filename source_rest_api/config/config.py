@@ -117,7 +117,7 @@ class Config(Model):
     request_timeout: PositiveFloat = 600
     """Maximum seconds for one request, from start to end."""
     allowed_origins: list[AllowedOrigin] = []
-    """Additional origins that next links and redirects may lead to, such as a file server."""
+    """Additional origins that next links, redirects and URLs in `path` may lead to, such as a file server."""
     tls: Tls | None = None
     """Certificates for TLS."""
     proxy_url: ProxyUrl | None = None

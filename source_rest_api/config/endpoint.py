@@ -62,7 +62,8 @@ class Endpoint(Model):
     """Name of the stream. In templates of other endpoints, the name is a record of this stream."""
     path: Text
     """Path below `url_base`. With `{{ parent.field }}`, the connector requests it once for each record of the stream
-    `parent`."""
+    `parent`. Each value is one segment: add `| urlencode` to keep its slashes. A URL at the start, such as
+    `{{ parent.file_url }}`, is requested as it is."""
     http_method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     """HTTP method of the requests."""
     params: NamedTexts = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.http import rate_limits
@@ -28,6 +29,10 @@ _ADVICE = {
     HTTPStatus.GONE: "The resource is gone for good: if the state is too old for the API, reset the stream; if "
     f"the API has retired the path, correct `path`{_EXPECTED}",
 }
+_SLASH = (
+    "The path has an encoded slash (`%2F`): if it separates two segments, add `| urlencode` to the template of the "
+    "value, which keeps slashes"
+)
 _FAULTS_REQUEST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
@@ -66,6 +71,8 @@ def judge(response: Response) -> Verdict | None:
     if status in _RETRIED:
         return Verdict(TransientError(message), retry=True, wait=wait, refused=True)
     advice = _ADVICE.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.IM_A_TEAPOT)
+    if status == HTTPStatus.NOT_FOUND and "%2F" in urlsplit(response.url).path.upper():
+        advice = f"{_SLASH}. {advice}"
     error = ConfigError(f"{message} {advice}." if advice else message)
     error.status = status
     return Verdict(error, faults_request=status in _FAULTS_REQUEST)

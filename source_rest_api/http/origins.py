@@ -64,7 +64,7 @@ def _check(value: str) -> str:
 
 
 class AllowedOrigin(Model):
-    """A further origin to which next links and redirects may lead. In a config file, the origin as a text is enough."""
+    """A further origin to which next links, redirects and URLs in `path` may lead. In a file, its text is enough."""
 
     origin: Annotated[str, AfterValidator(_check)]
     """Scheme, host and, if it is not the default, port, such as `https://files.example.com`."""

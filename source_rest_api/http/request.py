@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit, urlunsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ParamValue: TypeAlias = str | list[str]
 _PLAIN = "/:,@$[]"
 """Characters that are shown as they are, although they are encoded when they are sent."""
+_HIDDEN = "****"
+_SHORTEST_SIGN = 6
+"""Characters of the shortest value that may grant access: shorter ones are ordinary words and numbers."""
 _VALUE = 60
 """Characters of a parameter's value that an error shows."""
 
@@ -34,6 +37,8 @@ class Request(Struct, frozen=True):
     body: Payload | None = None
     endpoint: str = ""
     """Name of the endpoint; requests to the same endpoint share its rate limit gate and error rules."""
+    from_record: bool = False
+    """True if a record gave the whole URL. Its query may be a signature, so it is never shown."""
 
     def with_params(self, /, **params: ParamValue) -> Request:
         """Return a copy with query parameters added or replaced."""
@@ -59,13 +64,23 @@ class Request(Struct, frozen=True):
     def asked(self) -> str:
         """Its query and the names of its body's fields, for errors."""
         given = [(name, value) for name, values in self.params.items() for value in _several(values)]
-        pairs = [*parse_qsl(urlsplit(self.url).query, keep_blank_values=True), *given]
+        own = parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
+        pairs = [*([(name, _HIDDEN) for name, _ in own] if self.from_record else own), *given]
         # A value is cut after it was encoded, or what stands before the cut could not be masked.
         query = "&".join(f"{_quoted(name)}={excerpt(_quoted(value), _VALUE)}" for name, value in pairs)
         names = [] if self.body is None else self.body.names
         shown = [f"`?{excerpt(query, LONGEST)}`"] if query else []
         shown += [f"the body's {', '.join(f'`{name}`' for name in names)}"] if names else []
         return " and ".join(shown) or "no parameters"
+
+    def discreet(self, text: str) -> str:
+        """Return a text about the request without the query of a URL that a record gave, in case the API quotes it."""
+        values = [pair.partition("=")[2] for pair in urlsplit(self.url).query.split("&")] if self.from_record else []
+        forms = {form for value in values for form in (value, unquote(value), unquote_plus(value))}
+        for form in sorted(forms, key=len, reverse=True):
+            if len(form) >= _SHORTEST_SIGN:
+                text = text.replace(form, _HIDDEN)
+        return text
 
     def __str__(self) -> str:
         parts = urlsplit(self.url)

@@ -211,7 +211,7 @@ class Requester:
                 _LOG.warning(
                     "%s: Ignored %s: a rule in `errors` treats it as a page without records.",
                     request,
-                    describe(response),
+                    request.discreet(describe(response)),
                 )
         return judged
 
@@ -221,6 +221,9 @@ class Requester:
     def _attempt(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
         began = self._clock()
         outcome = self._outcome(request, read, streamed)
+        if isinstance(outcome, Verdict):
+            outcome.error.message = request.discreet(outcome.error.message)
+            outcome.error.detail = request.discreet(outcome.error.detail)
         if self._permits is not None and isinstance(outcome, Verdict) and (outcome.limited or outcome.overload):
             self._permits.pushed_back(self._clock() - began)
         return outcome

@@ -186,7 +186,9 @@ def _alone(request: Request, prepared: PreparedRequest) -> Request:
     if request.body is not None or request.params:
         raise ConfigError(
             f"The API leads to {Origin.of(prepared.url)}, but a body or parameters may go only to origins that receive "
-            "credentials: if you trust this origin, set `credentials: true` for it in `allowed_origins`."
+            "credentials. For a signed URL, remove them from the endpoint: set `pagination: {type: none}`, and each "
+            "parameter of `params` to `[]`. If you trust this origin, set `credentials: true` for it in "
+            "`allowed_origins`."
         )
     return replace(request, headers={})
 

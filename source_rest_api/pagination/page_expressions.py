@@ -12,7 +12,7 @@ from source_rest_api.formats import raw_json
 from source_rest_api.formats.link_header import find_links
 from source_rest_api.model import Text
 from source_rest_api.pagination.page import End
-from source_rest_api.templates import optional_values, record_templates, templates
+from source_rest_api.templates import optional_values, record_templates, scalars, templates
 from source_rest_api.templates.record_templates import RecordContext, RecordTemplate
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def position(text: str, page: Page, page_size: int | None, setting: str) -> Next
         return End(f"`{setting}` gives no value", said=said)
     if isinstance(found, Raw):
         return bytes(found).decode()
-    return found if isinstance(found, int) and not isinstance(found, bool) else templates.as_text(found)
+    return found if isinstance(found, int) and not isinstance(found, bool) else scalars.as_text(found)
 
 
 @cache

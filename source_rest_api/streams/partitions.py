@@ -10,6 +10,7 @@ import msgspec
 
 from source_rest_api.config import stream_references
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import signed_urls
 from source_rest_api.records import tree
 from source_rest_api.streams.batch import Partition
 from source_rest_api.streams.spool import Seen
@@ -156,7 +157,7 @@ def _value(records: Mapping[str, Any], reference: Reference) -> Any:
 
     This follows Jinja, and not the paths of the config (`tree.find`): keys are never joined at their dots. For a
     method's (`repos.name.upper()`, `repos.get('name')`) it is the value whose method it is, so that different records
-    never look the same.
+    never look the same. A URL that is signed anew for each response stays the same.
     """
     value: Any = records
     for key in reference:
@@ -168,4 +169,4 @@ def _value(records: Mapping[str, Any], reference: Reference) -> Any:
             value = value[int(key)] if int(key) < len(value) else None
         else:
             break
-    return value
+    return signed_urls.resource(value) if isinstance(value, str) else value

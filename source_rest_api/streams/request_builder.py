@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
 from source_rest_api.model import texts_of
-from source_rest_api.templates import optional_values, templates
+from source_rest_api.templates import optional_values, path_templates, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,14 +70,16 @@ class RequestBuilder:
 
     def _filled(self, context: Mapping[str, Any]) -> Request:
         endpoint = self._endpoint
-        path = templates.render(endpoint.path, context, for_path=True)
+        path = path_templates.render(endpoint.path, context)
+        whole = path_templates.is_url(path)
         return Request(
             method=endpoint.http_method,
-            url=_joined(templates.render(self._url_base, context), path),
+            url=path if whole else _joined(templates.render(self._url_base, context), path),
             params=optional_values.named(self._params, context),
             headers={name: _line(value) for name, value in optional_values.named(self._headers, context).items()},
             body=None if endpoint.body is None else endpoint.body.render(context),
             endpoint=endpoint.name,
+            from_record=whole,
         )
 
     def names(self, partition: Partition, interval: Slice) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import regex
+from jinja2.filters import do_urlencode
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
+from source_rest_api.templates.scalars import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -166,6 +168,33 @@ def tojson(value: Any) -> str:
     return _encode(value).decode()
 
 
+def sanitize_url(value: Any) -> str:
+    """Percent-encodes a text as one part of a query: a slash becomes `%2F`, and a space `+`.
+
+    Raises:
+        NullError: The value is null.
+    """
+    return quote_plus(as_text(value))
+
+
+def urlencode(value: Any) -> str:
+    """Percent-encodes a text and keeps its slashes; writes an object or pairs as a query string.
+
+    Raises:
+        NullError: The value is null.
+    """
+    return do_urlencode(value if isinstance(value, dict | list | tuple) else as_text(value))
+
+
+def safe(value: Any) -> str:
+    """Returns the text unchanged, so that a path takes it as it is.
+
+    Raises:
+        NullError: The value is null.
+    """
+    return as_text(value)
+
+
 def hashed(value: Any, hash_type: str = "md5", salt: str | None = None) -> str:
     """Returns a hash in hexadecimal digits."""
     if hash_type not in _HASHES:
@@ -226,6 +255,7 @@ _UNDER_THEIR_OWN_NAMES: tuple[Callable[..., Any], ...] = (
     max,
     min,
     now_utc,
+    sanitize_url,
     str_to_datetime,
     timestamp,
     today_utc,
@@ -235,7 +265,6 @@ _UNDER_THEIR_OWN_NAMES: tuple[Callable[..., Any], ...] = (
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "generate_uuid": lambda: str(uuid.uuid4()),
     "json_loads": _decode,
-    "sanitize_url": quote_plus,
     **{function.__name__: function for function in _UNDER_THEIR_OWN_NAMES},
 }
 
@@ -246,5 +275,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "hmac": signed,
     "regex_replace": regex_replace,
     "regex_search": regex_search,
+    "safe": safe,
     "tojson": tojson,
+    "urlencode": urlencode,
 }

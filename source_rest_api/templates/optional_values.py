@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.templates import templates
+from source_rest_api.templates import scalars, templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ def _filled(text: str, context: Mapping[str, Any], fill: Callable[[str, Mapping[
     reads = templates.TOKEN in templates.names(text)
     try:
         filled = fill(text, context)
-    except templates.NullError:
+    except scalars.NullError:
         if reads:
             return BLANK
         raise

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.templates import templates
+from source_rest_api.templates import scalars, templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -128,6 +128,6 @@ def _environment() -> SandboxedEnvironment:
     from source_rest_api.templates.record_sandbox import Missing, environment  # noqa: PLC0415 -- as above
 
     def text(value: object) -> str:
-        return "" if value is None or isinstance(value, Missing) else templates.as_text(value)
+        return "" if value is None or isinstance(value, Missing) else scalars.as_text(value)
 
     return environment(text)

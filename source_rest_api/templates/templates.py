@@ -9,9 +9,9 @@ import re
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.templates.scalars import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,43 +39,20 @@ _HOLE = re.compile(r"\{[{%#]")
 _QUOTED = re.compile(r"'[^']*'")
 
 
-class NullError(ConfigError):
-    """An expression inside a text is null."""
-
-
-def as_text(value: object) -> str:
-    """Converts a scalar to text as in JSON. Raises for other values: their Python text is useless in a request."""
-    if value is None:
-        raise NullError("it returned null where text was expected; set a default with `or`")
-    text = str(value)
-    if isinstance(value, dict | list | tuple) or callable(value):
-        kind = type(value).__name__
-        raise ConfigError(f"it returned a {kind} where text was expected; convert it with `join` or `tojson`")
-    return text.lower() if isinstance(value, bool) else text
-
-
-def _path_segment(value: object) -> str:
-    """Converts a value to a single path segment (RFC 3986, section 3.3), which cannot leave its place in the path."""
-    segment = quote(as_text(value), safe="")
-    if segment in {"", ".", ".."}:
-        raise ConfigError(f"it returned {segment!r}, which is not allowed as a segment of a URL path")
-    return segment
-
-
 @cache
-def _environment(*, for_path: bool) -> SandboxedEnvironment:
+def _environment() -> SandboxedEnvironment:
     from source_rest_api.templates.sandbox import environment  # noqa: PLC0415 -- most configs have no template; start-up counts
 
-    return environment(_path_segment if for_path else as_text)
+    return environment(as_text)
 
 
 def _parse(text: str) -> Tree:
-    return _environment(for_path=False).parse(text)
+    return _environment().parse(text)
 
 
 @cache
-def _compile(text: str, *, for_path: bool) -> Template:
-    return _environment(for_path=for_path).from_string(text)
+def _compile(text: str) -> Template:
+    return _environment().from_string(text)
 
 
 def _without_words(quoted: re.Match[str]) -> str:
@@ -96,7 +73,7 @@ def check(text: str) -> None:
     from jinja2 import TemplateAssertionError, TemplateSyntaxError  # noqa: PLC0415
 
     try:
-        _compile(text, for_path=False)
+        _compile(text)
     except TemplateAssertionError as error:
         raise ValueError(f"template error in line {error.lineno}: {error.message}") from None
     except TemplateSyntaxError as error:
@@ -111,11 +88,11 @@ def names(text: str) -> frozenset[str]:
         return frozenset()
     from jinja2.meta import find_undeclared_variables  # noqa: PLC0415
 
-    return frozenset(find_undeclared_variables(_parse(text)) - set(_environment(for_path=False).globals))
+    return frozenset(find_undeclared_variables(_parse(text)) - set(_environment().globals))
 
 
-def render(text: str, context: Mapping[str, Any], *, for_path: bool = False) -> str:
-    """Fills a template. With `for_path`, percent-encodes each value as one path segment.
+def render(text: str, context: Mapping[str, Any]) -> str:
+    """Fills a template.
 
     Raises:
         ConfigError: A name or key is missing and has no default, or the sandbox refuses the expression.
@@ -123,7 +100,7 @@ def render(text: str, context: Mapping[str, Any], *, for_path: bool = False) -> 
     if not has_holes(text):
         return text
     with Filling(text):
-        return joined(_compile(text, for_path=for_path).generate(context))
+        return joined(_compile(text).generate(context))
 
 
 def evaluate(text: str, context: Mapping[str, Any]) -> Any:
@@ -188,7 +165,7 @@ def joined(pieces: Iterable[str]) -> str:
 
 @cache
 def _expression(source: str) -> Callable[[Mapping[str, Any]], Any]:
-    return _environment(for_path=False).compile_expression(source, undefined_to_none=False)
+    return _environment().compile_expression(source, undefined_to_none=False)
 
 
 _FAILURES = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
