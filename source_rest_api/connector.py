@@ -70,6 +70,7 @@ class Connector:
         stop: Event | None = None,
         pass_on: Callable[[dict[str, Any]], None] | None = None,
         transport: TransportName = "own",
+        secrets: Iterable[str] = (),
     ) -> Session:
         """Validates a config and returns a session with it.
 
@@ -78,13 +79,14 @@ class Connector:
             stop: Set from outside to end early; the session sets it if the caller abandons a read.
             pass_on: Receives the whole config when it changes (a new refresh token), and returns once it is saved.
             transport: The HTTP client: our own, or `requests`, for tests that replace it (requests-mock).
+            secrets: Texts to mask in all output, besides the secrets of the config.
 
         Raises:
             ConfigError: The config is not valid; the message lists all problems.
         """
         own = loading.validated(raw_config, self.config_model)
         api = loading.checked(loading.built(self.api, own))
-        return Session(api, raw_config, stop or Event(), masking.secrets_of(own), pass_on, transport)
+        return Session(api, raw_config, stop or Event(), [*masking.secrets_of(own), *secrets], pass_on, transport)
 
 
 class Session:
@@ -111,7 +113,7 @@ class Session:
         self.config = config
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
-        """True if the last read reached the end of every stream."""
+        """True if the last read reached the end of every stream, or the last check found no error."""
         self.now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
         """Returns the current time, up to which a sync reads."""
         self.pause = 0.5
@@ -137,6 +139,7 @@ class Session:
         for problem in problems:
             if isinstance(problem, InternalError):
                 raise problem
+        self.complete = not problems
         seen = "; ".join(probe.seen for probe in probes if probe.problem is None)
         yield self._out.connection_status("\n".join(map(str, problems)) or None, seen)
 

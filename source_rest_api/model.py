@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
 from typing_extensions import get_protocol_members
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import json_text
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -158,10 +158,7 @@ def _from_json(value: object) -> object:
     """Parses JSON that is given as text, as Airbyte's form does."""
     if not isinstance(value, str):
         return value
-    try:
-        return msgspec.json.decode(value)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"not valid JSON: {error}") from None
+    return json_text.load(value)
 
 
 def _named(value_title: str) -> WithJsonSchema:

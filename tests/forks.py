@@ -151,7 +151,7 @@ def _watched(pipes: list[int], arguments: list[str], environment: dict[str, str]
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[0] = str(Path(__file__).parent.parent)
-    import source_rest_api.cli  # noqa: F401 -- for what is forked
+    import source_rest_api.cli.command_line  # noqa: F401 -- for what is forked
     from source_rest_api.config import loading
 
     # The first one builds all components.

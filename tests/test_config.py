@@ -238,7 +238,7 @@ def test_errors_say_where_and_what(changes: dict[str, Any], said: str) -> None:
         ({"pagination": {"type": "last_record", "field": "id"}}, "endpoints[0].pagination.param: is missing"),
         ({"records_path": 5}, "endpoints[0].records_path: must be keys separated by dots"),
         ({"primary_key": [["a"], 5]}, "endpoints[0].primary_key[1]: must be keys separated by dots"),
-        ({"schema": "integer"}, "endpoints[0].schema: not valid JSON: "),
+        ({"schema": "integer"}, "endpoints[0].schema: not valid JSON in line 1, column 1: expecting value"),
         ({"schema": {"id": "integer"}}, "endpoints[0].schema: must be the JSON schema of an object, with `properties`"),
         ({"path": "/{{ b.id }}"}, "endpoint `a`: a template reads the unknown name `b`; known are `a`, `config`"),
         ({"path": "/{{ a.id }}"}, "endpoint `a`: its templates make it a parent of itself"),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from source_rest_api.errors import ConfigError, InternalError
+from source_rest_api.formats import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +64,8 @@ def _replaced(value: Any, old: str, new: str) -> Any:
 
 def check_writable(path: str) -> None:
     """Raises ConfigError if the file cannot be replaced. Called before anything changes."""
+    if path == "-":
+        raise ConfigError("`--update-config` cannot update a config from stdin. Save the config in a file.")
     if path.endswith((".yaml", ".yml")):
         raise ConfigError(
             f"`--update-config` cannot update {path}: YAML comments would be lost. Use a config file in JSON."
@@ -80,14 +80,7 @@ def save(path: str, config: dict[str, Any]) -> None:
     Raises:
         ConfigError: The file cannot be written.
     """
-    file = Path(path).resolve()
     try:
-        mode = file.stat().st_mode & 0o777
-        with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
-            new.write(msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
-            new.flush()
-            os.fsync(new.fileno())
-        Path(new.name).chmod(mode)
-        Path(new.name).replace(file)
+        json_text.replace(Path(path).resolve(strict=True), config)
     except OSError as error:
         raise ConfigError(f"The config file {path} cannot be written: {error.strerror}.") from None

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from source_rest_api.config import validation
 from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from source_rest_api.config.endpoint import Endpoint
 
@@ -59,6 +60,32 @@ def load(value: Any) -> list[ConfiguredStream]:
         )
         for configured in catalog.streams
     ]
+
+
+def of_all(endpoints: Iterable[Endpoint], names: Collection[str] = (), *, full_refresh: bool = False) -> dict[str, Any]:
+    """Returns a configured catalog of the endpoints themselves, for a read without a catalog.
+
+    Args:
+        endpoints: The endpoints of the config. Each is read incrementally if it has a cursor.
+        names: The streams to read; if empty, all.
+        full_refresh: Read all records instead.
+
+    Raises:
+        ConfigError: There is no stream of such a name.
+    """
+    known = {endpoint.name: endpoint for endpoint in endpoints}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"`--streams`: unknown stream `{name}`{validation.did_you_mean(name, list(known))}")
+    return {
+        "streams": [
+            {
+                "stream": {"name": name, "json_schema": known[name].json_schema or {}},
+                "sync_mode": "incremental" if known[name].incremental and not full_refresh else "full_refresh",
+            }
+            for name in dict.fromkeys(names or known)
+        ]
+    }
 
 
 def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""The arguments of the command line: those of the Airbyte CDK, and those for use without a platform."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from source_rest_api import __version__
+from source_rest_api.config import validation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS = {
+    "spec": "print the form for the config",
+    "new": "create the folder of a custom connector",
+    "check": "test every endpoint of the config",
+    "discover": "print the catalog of streams with their schemas",
+    "read": "print the records of the configured streams, or of all streams",
+}
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parses the arguments of a command; wrong ones end the process with exit code 2 and a sentence on stderr."""
+    parser, commands = _parsers()
+    given = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if given is not None and given not in commands:
+        parser.error(f"unknown command `{given}`{validation.did_you_mean(given, list(commands))}")
+    options = parser.parse_args(arguments)
+    if options.command == "read" and options.catalog is not None and (options.streams or options.full_refresh):
+        commands["read"].error("--catalog already selects the streams and their sync modes: leave out one of the two")
+    return options
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="also log debug messages")
+    parser = argparse.ArgumentParser(prog="source-rest-api", description="An Airbyte source for any REST API.")
+    parser.add_argument("--version", action="version", version=f"source-rest-api {__version__}")
+    choice = parser.add_subparsers(title="commands", dest="command", required=True)
+    commands = {name: choice.add_parser(name, parents=[common], help=text) for name, text in _COMMANDS.items()}
+    commands["new"].add_argument("name", help="name of the connector, such as source-acme")
+    commands["new"].add_argument("--folder", default=".", help="parent folder")
+    for name in ("check", "discover", "read"):
+        commands[name].add_argument(
+            "--config", required=True, help="path to the config, JSON or YAML; `-` reads it from stdin"
+        )
+        commands[name].add_argument(
+            "--update-config", action="store_true", help="save new refresh tokens to the config file (JSON only)"
+        )
+    commands["check"].add_argument("--exit-code", action="store_true", help="exit with 1 if the check fails")
+    _add_reading(commands["read"])
+    return parser, commands
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--catalog",
+        help="path to the configured catalog; without it, all streams are read, incrementally where they can be",
+    )
+    command.add_argument("--streams", type=_names, default=(), help="names of the streams to read, such as `a,b`")
+    command.add_argument("--full-refresh", action="store_true", help="read all records, whatever the state says")
+    command.add_argument(
+        "--state", help="path to the state of the last read: the states alone, or all that the read printed"
+    )
+    command.add_argument(
+        "--keep-state", help="path to a state file that this read starts from, if it exists, and keeps up to date"
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
