@@ -16,7 +16,7 @@ from source_rest_api.streams.stream import Stream
 from tests.sign_in import signed_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from source_rest_api.deletions.known_rows import KnownRows
     from source_rest_api.deletions.sweep import Step
@@ -39,7 +39,14 @@ def sampled(raw: dict[str, Any], **requester: Any) -> list[Any]:
 class Reading:
     """A read of the last endpoint, as far as it came. Every page is followed by the state that covers it."""
 
-    def __init__(self, url: str, *endpoints: dict[str, Any], saved: Any = None, **config: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        *endpoints: dict[str, Any],
+        saved: Any = None,
+        now: Callable[[], datetime] = lambda: NOW,
+        **config: Any,
+    ) -> None:
         endpoints = tuple({"name": "items", "path": "items", **endpoint} for endpoint in endpoints or ({},))
         raw = {"url_base": url, "retry": ONCE, "endpoints": list(endpoints), **config}
         loaded = loading.load(raw)
@@ -49,7 +56,7 @@ class Reading:
         self.gone: list[bytes] = []
         self.moves: list[PageProgress] = []
         with Requester(loaded.http(url), credentials=signed_in(loaded)) as requester:
-            self.stream = Stream(loaded, loaded.streams[-1], requester, raw, lambda: NOW)
+            self.stream = Stream(loaded, loaded.streams[-1], requester, raw, now)
             try:
                 self._read(saved, incremental="incremental" in endpoints[-1])
             except SourceError as error:

@@ -7,6 +7,7 @@ before it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +16,7 @@ from source_rest_api.state import state
 from source_rest_api.state.state import Reading, RowsState, SliceState, StreamState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from source_rest_api.cursors.cursors import Cursor, CursorValue
@@ -59,6 +60,8 @@ class Progress:
         known_rows: The rows that the destination has, if deletions are detected.
         start: The start that the cursors cover once the read is complete; None if nothing lies before them.
 
+        lag: Gives by how much the API's clock is behind, as far as it is known.
+
     Attributes:
         earlier: The slices that earlier runs of the same sync delivered in full or in part, by partition.
     """
@@ -71,7 +74,9 @@ class Progress:
         began: datetime,
         known_rows: KnownRows | None = None,
         start: str | None = None,
+        lag: Callable[[], timedelta] = timedelta,
     ) -> None:
+        self._lag = lag
         self._state = saved
         self._start = start
         self._cursor = cursor
@@ -103,6 +108,11 @@ class Progress:
     def is_done(self, partition: str) -> bool:
         """True if an earlier run of this full refresh completed the partition."""
         return partition in self._done or digests.digest(partition) in self._done
+
+    @property
+    def _until(self) -> datetime:
+        """Up to when the API had told of all changes when the read began, by its own clock."""
+        return self._began - self._lag()
 
     @property
     def start(self) -> str | None:
@@ -177,6 +187,7 @@ class Progress:
         self._slices = {(entry.partition, entry.start): entry for entry in slices}
         if slices or self._done:
             self._reading.slices, self._reading.done = slices, sorted(self._done)
+            self._reading.began_at = datetimes.write(self._until)
             self._state.reading = self._reading
         self._state.rows = None if self._known_rows is None else self._known_rows.dump()
         dumped = self._state.dump()
@@ -208,7 +219,7 @@ class Progress:
         """Note as done the part of a slice up to its newest record. The rest needs no position."""
         assert self._cursor is not None  # noqa: S101 -- checked by `_splits`
         assert moved.newest is not None  # noqa: S101 -- checked by `_splits`
-        newest = self._cursor.clamp(moved.newest, self._began)
+        newest = self._cursor.clamp(moved.newest, self._until)
         if before.newest is not None and self._cursor.mark(before.newest).value > newest.value:
             return  # the page was read a second time
         entry = self._entry(moved, done=True, newest=newest.text)
@@ -242,7 +253,7 @@ class Progress:
         boundary = partition.boundary if newest == partition.newest else set()
         if before is not None and newest.value == before.value:
             newest, boundary = before, (boundary or set()) | self.known(key)
-        clamped = cursor.clamp(newest, self._began)
+        clamped = cursor.clamp(newest, self._until)
         if clamped != newest:
             self.future, boundary = newest, set()
         if before is not None and cursor.later(before, clamped) is before and clamped.value != before.value:

@@ -16,10 +16,12 @@ from source_rest_api.read_stats import ReadStats
 from source_rest_api.streams.emission import RecordEmitter
 from source_rest_api.streams.loop_guard import LoopGuard
 from source_rest_api.streams.page_source import PageSource
+from source_rest_api.streams.server_clock import ServerClock
 from source_rest_api.templates import record_templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from msgspec import Raw
 
@@ -42,10 +44,12 @@ class EndpointReader:
         requests: Builds its requests.
         requester: Sends them.
         mask: Hides the secrets of a text.
+        now: Our clock.
 
     Attributes:
         stats: Counts what the read came to.
         paginator: The endpoint's pagination.
+        clock: Knows how far the API's clock is behind.
         pages: Asks for one page.
         emission: Turns the records of a page into those that are emitted.
     """
@@ -57,12 +61,14 @@ class EndpointReader:
         requests: RequestBuilder,
         requester: Requester,
         mask: Callable[[str], str],
+        now: Callable[[], datetime],
     ) -> None:
         self.name = endpoint.name
         self.endpoint = endpoint
         self.stats = ReadStats()
         self.paginator = endpoint.pagination or config.pagination
-        self.pages = PageSource(endpoint, self.paginator, requests, requester, self.stats)
+        self.clock = ServerClock(endpoint.name, now)
+        self.pages = PageSource(endpoint, self.paginator, requests, requester, self.stats, self.clock)
         self.emission = RecordEmitter(endpoint, config.limits, requests, self.stats)
         self._limits = config.limits
         self._mask = mask

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from source_rest_api.records.decoders import StreamedDecoder
     from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.request_builder import RequestBuilder
+    from source_rest_api.streams.server_clock import ServerClock
 
 
 class PageSource:
@@ -40,7 +41,9 @@ class PageSource:
         requests: RequestBuilder,
         requester: Requester,
         stats: ReadStats,
+        clock: ServerClock,
     ) -> None:
+        self._clock = clock
         self._name = endpoint.name
         self._decoder: WholeBody | Zip | StreamedDecoder = endpoint.decoder
         self._selector = endpoint.selector
@@ -75,6 +78,8 @@ class PageSource:
 
                 def read(response: Response) -> Page:
                     self._stats.add(bytes=len(response.body))
+                    if number == 1:
+                        self._clock.note(response.headers)
                     if response.is_empty:
                         return Page(request, response, Raw(b"null"), [], position, number)
                     body = self._envelope.open(response)
@@ -85,6 +90,8 @@ class PageSource:
             pages = partial(decoder.pages, select=self._selector.select) if isinstance(decoder, Zip) else decoder.pages
 
             def parts(response: Response) -> Iterator[Page]:
+                if number == 1:
+                    self._clock.note(response.headers)
                 response = replace(response, chunks=self._stats.received(response.chunks))
                 page = Page(request, response, Raw(b"null"), [], position, number)
                 return iter([page]) if response.is_empty else page.parts(pages(response))

@@ -62,7 +62,9 @@ class Stream:
         self.name = endpoint.name
         self.endpoint = endpoint
         self.now = now
-        self.reader = EndpointReader(config, endpoint, RequestBuilder(config, endpoint, raw_config), requester, mask)
+        self.reader = EndpointReader(
+            config, endpoint, RequestBuilder(config, endpoint, raw_config), requester, mask, now
+        )
         self.stats = self.reader.stats
         self._config = config
         self._raw_config = raw_config
@@ -111,7 +113,15 @@ class Stream:
             if incremental:
                 since = self._since(loaded, cursor, now)
         fingerprint = resume.fingerprint(self._config, self.endpoint, self.reader.paginator)
-        return Progress(loaded, cursor if incremental else None, fingerprint, now, known, since)
+        return Progress(
+            loaded,
+            cursor if incremental else None,
+            fingerprint,
+            now,
+            known,
+            since,
+            lag=lambda: self.reader.clock.behind,
+        )
 
     def plan(
         self, progress: Progress, reach: int, keys_of: Callable[[Sequence[Raw]], Sequence[bytes]] = lambda _: ()
