@@ -117,3 +117,19 @@ def test_positions_depend_on_the_user_but_not_on_the_secret() -> None:
 
     assert digest("ann", "one") == digest("ann", "two")
     assert digest("ann", "one") != digest("bob", "one")
+
+
+@pytest.mark.parametrize("key", ["id", []])
+def test_rows_at_a_border_arrive_once(api: Api, key: str | list[str]) -> None:
+    """An API that includes both ends returns them for both neighbours; with a key, the second time counts for nothing."""
+    days = [{"id": day, "at": f"2024-05-{day:02}"} for day in range(1, 31)]
+
+    @api.get("/items")
+    def items(call: Call) -> list[dict[str, Any]]:
+        return [row for row in days if call.arg("since") <= str(row["at"]) <= call.arg("until")]
+
+    incremental = {**SINCE, "step": "P1D", "format": "%Y-%m-%d"}
+    reading = Reading(api.url, {"primary_key": key, "incremental": incremental}, start_date="2024-05-01")
+    arrived = [row["id"] for row in reading.records]
+    assert set(arrived) == set(range(1, 31))
+    assert len(arrived) == (30 if key else 59)

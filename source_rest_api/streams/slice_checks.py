@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
@@ -28,21 +30,58 @@ class CursorBoundary:
     met: bool = False
     """True once a record with this cursor value has come back."""
 
-    def left_out(self, observation: PageCursors) -> list[Raw]:
-        """A page's records without those that were delivered, byte for byte as they are now."""
-        if self.mark.value not in observation.values:
-            return observation.records
+    def without(self, seen: PageCursors) -> PageCursors:
+        """A page without the records that were delivered, byte for byte as they are now."""
+        if self.mark.value not in seen.values:
+            return seen
         self.met = True
-        pairs = zip(observation.records, observation.values, strict=True)
-        return [
-            r for r, value in pairs if value != self.mark.value or digests_module.digest(bytes(r)) not in self.digests
-        ]
+        pairs = zip(seen.records, seen.values, strict=True)
+        return _kept(
+            seen,
+            [
+                value != self.mark.value or digests_module.digest(bytes(record)) not in self.digests
+                for record, value in pairs
+            ],
+        )
 
     def is_missing_from(self, interval: Slice) -> bool:
         """True if an interval that has been read should have had a record with this cursor value, and had none."""
         start, end = interval.start, interval.end
         inside = start is not None and start.value <= self.mark.value and (end is None or self.mark.value < end.value)
         return inside and not self.met
+
+
+class SharedBorders:
+    """The records at the borders between the slices of a partition, which the API may return for both neighbours.
+
+    Whichever slice delivers one first is the one that would bring it again after a crash.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._delivered: dict[Any, set[str]] = {}
+
+    def without(self, seen: PageCursors, interval: Slice) -> PageCursors:
+        """A page without the records at the ends of its slice that the neighbour has delivered."""
+        ends = [mark.value for mark in (interval.start, interval.end) if mark is not None and mark.value in seen.values]
+        if not ends:
+            return seen
+        with self._lock:
+            pairs = zip(seen.records, seen.values, strict=True)
+            return _kept(seen, [value not in ends or self._is_new(value, record) for record, value in pairs])
+
+    def _is_new(self, value: Any, record: Raw) -> bool:
+        delivered, name = self._delivered.setdefault(value, set()), digests_module.digest(bytes(record))
+        if name in delivered:
+            return False
+        if len(delivered) < LARGEST:
+            delivered.add(name)
+        return True
+
+
+def _kept(seen: PageCursors, keeps: list[bool]) -> PageCursors:
+    records, values = list(compress(seen.records, keeps)), list(compress(seen.values, keeps))
+    return seen._replace(records=records, values=values)
 
 
 def digests(observation: PageCursors) -> tuple[str, ...]:

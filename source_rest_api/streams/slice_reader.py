@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from source_rest_api.streams.batch import Out, Partition
     from source_rest_api.streams.endpoint_reader import EndpointReader
     from source_rest_api.streams.resume import SliceTask
+    from source_rest_api.streams.slice_checks import SharedBorders
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
 
@@ -45,6 +46,7 @@ class SliceReader:
         known: The records at the saved cursor, which are not delivered again.
         reach: Pages that may be asked for at the same time.
         keys_of: Gives the keys of emitted records, where deleted rows are followed.
+        borders: The records that it shares with its neighbours, if it has any.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class SliceReader:
         known: CursorBoundary | None,
         reach: int,
         keys_of: Callable[[Sequence[Raw]], Sequence[bytes]] = lambda _: (),
+        borders: SharedBorders | None = None,
     ) -> None:
         self._reader = reader
         self._paginator = reader.paginator
         self._partition = partition
         self._interval = task.interval
         self._known = known
+        self._borders = borders
         self._most = reach
         self._keys_of = keys_of
         self._lock = Lock()
@@ -219,14 +223,14 @@ class SliceReader:
         return Batch(fitted.records, moved, fitted.nulled)
 
     def _new(self, page: Page, seen: PageCursors | None, known: CursorBoundary | None) -> list[Raw]:
-        """The page's records without what is older than the slice or was delivered by an earlier sync."""
+        """The page's records without what is older than the slice or was delivered before."""
         if seen is None:
             return page.records
-        if known is None:
-            return seen.records
-        records = known.left_out(seen)
-        self._reader.stats.add(withheld=len(seen.records) - len(records))
-        return records
+        new = seen if known is None else known.without(seen)
+        if self._borders is not None:
+            new = self._borders.without(new, self._interval)
+        self._reader.stats.add(withheld=len(seen.records) - len(new.records))
+        return new.records
 
     def _go_on(self, page: Page, following: Next | Again, seen: PageCursors | None) -> None:
         """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.cursors.cursors import Slice
@@ -16,7 +17,7 @@ from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.partitions import Partitions
 from source_rest_api.streams.request_builder import RequestBuilder
 from source_rest_api.streams.resume import SliceTask
-from source_rest_api.streams.slice_checks import CursorBoundary
+from source_rest_api.streams.slice_checks import CursorBoundary, SharedBorders
 from source_rest_api.streams.slice_reader import SliceReader
 
 if TYPE_CHECKING:
@@ -142,10 +143,13 @@ class Stream:
             digests = progress.known(partition.key)
             known = CursorBoundary(saved, digests) if saved is not None and digests else None
             whole, entries = self._left(progress, saved, now, partition)
+            tasks = resume.tasks(whole, entries, self.endpoint.incremental)
+            first = list(islice(tasks, 2))
+            borders = SharedBorders() if len(first) > 1 and self.endpoint.primary_key else None
             count = 0
-            for task in resume.tasks(whole, entries, self.endpoint.incremental):
+            for task in chain(first, tasks):
                 count += 1
-                yield SliceReader(self.reader, partition, task, known, reach, keys_of)
+                yield SliceReader(self.reader, partition, task, known, reach, keys_of, borders)
             yield Planned(partition.key, count)
 
     def _since(self, loaded: StreamState, cursor: CursorProtocol, now: datetime) -> str | None:
