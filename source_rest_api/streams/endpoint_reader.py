@@ -137,7 +137,7 @@ class EndpointReader:
         return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in self.endpoint.primary_key)
 
     def unmarked(self, record: Raw) -> bytes:
-        """Returns a record without the fields by which the last record of a page tells whether there are more."""
+        """Returns a record without the paging flags that APIs add to the last record of a page."""
         if not self._marks:
             return bytes(record)
         fields = {name: value for name, value in raw_json.fields(record).items() if name not in self._marks}
@@ -155,17 +155,17 @@ class EndpointReader:
         return field is not None and ".".join(field) in self.endpoint.add_fields
 
     def note_boundary(self, boundary: CursorBoundary, *, empty: bool) -> None:
-        """Logs once that records at the saved cursor were asked for again and did not come.
+        """Logs once that the API did not return the records at the saved cursor again.
 
         Args:
-            boundary: The saved cursor.
-            empty: True if no record at all came. Otherwise those at the cursor may have changed since.
+            boundary: The saved cursor value and its records.
+            empty: True if the API returned no record at all. Otherwise the records may have changed in the meantime.
         """
         if self.stats.add(unmet=1) == 1:
             _LOG.log(
                 logging.WARNING if empty else logging.INFO,
-                "Stream %s: the records at the saved cursor `%s` did not come back. If the API returns only later "
-                "ones, set `start_exclusive: true`, or records that share a cursor value may be missing.",
+                "Stream %s: the API did not return the records at the saved cursor `%s` again. If it returns only "
+                "later ones, set `start_exclusive: true`; otherwise records that share a cursor value may be missing.",
                 self.name,
                 boundary.mark.text,
             )
@@ -179,8 +179,9 @@ class EndpointReader:
         old = incremental.unfiltered(observation, interval)
         if old is not None and self.stats.add(old=1) == 1:
             _LOG.warning(
-                "Stream %s: the API was asked for records from `%s` on, and returned one of `%s`. It seems to ignore "
-                "the filter: check the name and format of `start_param`, or remove it to filter here.",
+                "Stream %s: the request was for records from `%s` on, but the API returned one from `%s`. It seems to "
+                "ignore the filter. Check the name and format of `start_param`, or remove it to filter in the "
+                "connector.",
                 self.name,
                 interval.start.text if interval.start is not None else "",
                 old,

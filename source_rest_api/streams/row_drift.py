@@ -1,8 +1,8 @@
 """Detects rows that shift between the pages of a slice, when rows are inserted or deleted during the read.
 
 Offsets and page numbers shift with the rows. The connector requests each offset one row early, so a page begins with
-the last row of the page before. Page numbers cannot overlap so: a smaller total tells of deleted rows, and rows of the
-page before tell of inserted ones. With `overlap: true`, the connector also requests the page before again.
+the last row of the page before. Pages by number cannot overlap. A smaller total then means that rows were deleted, and
+rows of the page before mean that rows were inserted. With `overlap: true`, the connector requests that page again.
 
 If rows shifted, reading steps back until a page has a known and unchanged row; a changed row may have moved by itself.
 A resumed run begins in the same way.

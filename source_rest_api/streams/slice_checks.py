@@ -26,7 +26,7 @@ class CursorBoundary:
     mark: CursorValue
     digests: frozenset[str]
     met: bool = False
-    """True once a record with this cursor value has come back."""
+    """True once the API has returned a record with this cursor value again."""
 
     def left_out(self, observation: PageCursors) -> list[Raw]:
         """Returns the records of a page without those already delivered unchanged."""
@@ -39,7 +39,7 @@ class CursorBoundary:
         ]
 
     def is_missing_from(self, interval: Slice) -> bool:
-        """True if an interval that has been read should have had a record with this cursor value, and had none."""
+        """True if a completed interval contains this cursor value, but the API returned no record with it."""
         start, end = interval.start, interval.end
         inside = start is not None and start.value <= self.mark.value and (end is None or self.mark.value < end.value)
         return inside and not self.met
