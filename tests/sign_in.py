@@ -35,8 +35,8 @@ def signed_in(
     """Make the credentials of a session, as the connector does."""
     keeper = keeper or ConfigUpdates({"url_base": config.url_base}, Mask([]))
     exchange = token_exchange(config.http(config.url_base), stop)
-    desk = AuthContext(config.context(keeper.config), exchange, keeper.learn, keeper.replace, **clocks)
-    return credentials.start(config.authentication, desk)
+    context = AuthContext(config.context(keeper.config), exchange, keeper.learn, keeper.replace, **clocks)
+    return credentials.start(config.authentication, context)
 
 
 @dataclass

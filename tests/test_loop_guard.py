@@ -77,11 +77,11 @@ def test_rows_with_a_new_field_each_time_are_known_by_their_key() -> None:
 @pytest.mark.parametrize(
     ("settings", "advice"),
     [
-        ({"type": "page_number", "page_param": "p"}, r"ignore `p`: check `pagination\.page_param`"),
-        ({"type": "offset"}, r"ignore `offset`: check `pagination\.offset_param`"),
-        ({"type": "cursor", "cursor_path": "next"}, r"ignore `cursor`: check `pagination\.cursor_param`"),
-        ({"type": "last_record", "field": "id", "param": "after"}, r"ignore `after`: check `pagination\.param`"),
-        ({"type": "link_header"}, r"link to the next page leads to the same page: check `pagination`"),
+        ({"type": "page_number", "page_param": "p"}, r"ignore `p`\. Check `pagination\.page_param`"),
+        ({"type": "offset"}, r"ignore `offset`\. Check `pagination\.offset_param`"),
+        ({"type": "cursor", "cursor_path": "next"}, r"ignore `cursor`\. Check `pagination\.cursor_param`"),
+        ({"type": "last_record", "field": "id", "param": "after"}, r"ignore `after`\. Check `pagination\.param`"),
+        ({"type": "link_header"}, r"link to the next page leads to the same page\. Check `pagination`"),
     ],
 )
 def test_the_error_names_the_parameter_that_the_api_ignores(settings: dict[str, Any], advice: str) -> None:

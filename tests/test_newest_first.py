@@ -38,7 +38,7 @@ def test_an_api_that_returns_the_oldest_first_is_an_error(api: Api, size: int, s
     """Otherwise each later sync would end at its first page, without the new rows, and count as complete."""
     reading = _read(api, [_row(day) for day in range(1, 10)], size, saved)
     assert isinstance(reading.error, ConfigError)
-    assert "`mode: newest_first` says that the newest records come first, and they do not" in reading.error.message
+    assert "`mode: newest_first` says that the newest records come first, but they do not" in reading.error.message
 
 
 @pytest.mark.parametrize(

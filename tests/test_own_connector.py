@@ -170,7 +170,7 @@ def test_its_own_authenticator_signs(folder: Path, api: Api) -> None:
             "pagination: `Markers` has no `after`, `back`, `first`, `has_signals`, `in_body`, `next`, `pages_left`, ",
         ),
         ("def place(", "def palce(", "pagination: `Markers` has no `place`; derive it from `Paginator`"),
-        ("def following(", "def folowing(", "`Markers` has no `following`, which says where the next page is"),
+        ("def following(", "def folowing(", "`Markers` needs a method `following`"),
         (
             "pagination=Markers()",
             "pagination=config.credentials",

@@ -196,7 +196,7 @@ def test_null_is_no_list(api: Api) -> None:
     """A field that is not there is not the same as no values: it may be misspelt."""
     api.get("/repos")(lambda _: [{"id": None}])
     reading = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.id }}"}})
-    assert "Stream items: The template `{{ repos.id }}` in `partitions` gave null; `or []`" in str(reading.error)
+    assert "Stream items: The template `{{ repos.id }}` in `partitions` returned null. If" in str(reading.error)
     reading = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.idd }}"}})
     assert "cannot be filled" in str(reading.error)
     accepted = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.id or [] }}"}})

@@ -235,7 +235,7 @@ def test_last_record_with_a_flag(api: Api) -> None:
 def test_last_record_that_the_api_ignores(api: Api) -> None:
     """A parameter that the API does not know is an endless loop, which ends as an error."""
     api.get("/items")(lambda _: cut(0))
-    with pytest.raises(ConfigError, match=r"seems to ignore `starting_aftr`: check `pagination\.param`"):
+    with pytest.raises(ConfigError, match=r"seems to ignore `starting_aftr`\. Check `pagination\.param`"):
         read(api, {"pagination": {"type": "last_record", "field": "id", "param": "starting_aftr"}})
     assert len(api.requests) == 2
 

@@ -253,7 +253,7 @@ def test_an_api_without_any_order_is_an_error(api: Api) -> None:
     api.get("/items")(lambda call: [{"id": 1000 * call.number + n} for n in range(4)])
     reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
     assert isinstance(reading.error, ConfigError)
-    assert "another order" in str(reading.error)
+    assert "different order" in str(reading.error)
 
 
 def test_a_refused_position_falls_back_to_the_start(api: Api) -> None:

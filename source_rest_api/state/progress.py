@@ -98,7 +98,7 @@ class Progress:
         saved.completed_at = None
         self._changed = False
         self.future: CursorValue | None = None
-        """The largest cursor value, if it lies in the future; the state stops at the current time."""
+        """The largest cursor value, if it is later than the read's begin; the state does not follow it."""
 
     @property
     def changed(self) -> bool:
@@ -111,7 +111,7 @@ class Progress:
 
     @property
     def _until(self) -> datetime:
-        """Up to when the API had told of all changes when the read began, by its own clock."""
+        """The time by the API's clock when the read began. The state must not pass it."""
         return self._began - self._lag()
 
     @property

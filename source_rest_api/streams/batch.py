@@ -1,4 +1,4 @@
-"""Batches: the records that the reader of a slice hands on, with the progress they make."""
+"""Batches: records that a slice reader passes on, with the progress that they make."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Batch(Struct, frozen=True):
-    """Records ready to be emitted, and what they move."""
+    """Records ready to be emitted, and the progress that they make."""
 
     records: list[Raw]
     moved: PageProgress | Swept
     nulled: Mapping[int, tuple[str, ...]] = {}
-    """By the index of a record: its fields that are null because it was too large."""
+    """Fields set to null because the record was too large, by the index of the record."""
 
 
 class Out(Protocol):
@@ -30,14 +30,14 @@ class Out(Protocol):
         """Pass on a batch. Waits while the queue is full."""
 
     def changed(self) -> None:
-        """Tell the workers that there is something new to ask for."""
+        """Tell the workers that new pages can be requested."""
 
 
 class Partition(Struct, frozen=True):
-    """One set of parent records, and of values from lists, to read a stream for."""
+    """One combination of parent records and list values for which a stream is read."""
 
     records: Mapping[str, Any] = {}
-    """Each parent's record (as far as templates use it) and each value, by their names in templates."""
+    """The parents' records (only the fields that templates use) and the list values, by their names in templates."""
     key: str = ""
     """The identity of the partition in state and logs: the values that the endpoint uses, as JSON."""
     copies: Mapping[str, Any] = {}

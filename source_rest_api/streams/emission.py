@@ -1,4 +1,4 @@
-"""Turns the records of a page into those that the stream emits."""
+"""Turns the records of a page into the records that the stream emits."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _SHOWN = 5
 
 
 class RecordEmitter:
-    """Makes what is emitted of the records of one stream.
+    """Filters, changes and limits the records of one stream.
 
     Args:
-        endpoint: What becomes of its records.
-        limits: How large they may be.
-        requests: Knows what templates read.
-        stats: Where it is counted what is not emitted as it came.
+        endpoint: The endpoint, with its options for records.
+        limits: The limits of the config, such as the size of a record.
+        requests: Gives the names that templates read.
+        stats: Counts records that are dropped or changed.
     """
 
     def __init__(self, endpoint: Endpoint, limits: Limits, requests: RequestBuilder, stats: ReadStats) -> None:
@@ -43,10 +43,10 @@ class RecordEmitter:
         self._stats = stats
 
     def records(self, records: list[Raw], partition: Partition, interval: Slice) -> list[Raw]:
-        """Records filtered, changed, with what is copied from parents and lists.
+        """Returns the records filtered and changed, with the fields copied from parents and lists.
 
         Raises:
-            ConfigError: Two fields would be in one place, or a template cannot be filled.
+            ConfigError: Two options write the same field, or a template fails.
         """
         copy = Copier(partition.copies).copy_into if partition.copies else None
         if self._changes is not None:
@@ -54,10 +54,10 @@ class RecordEmitter:
         return records if copy is None else [copy(record) for record in records]
 
     def of(self, page: Page, new: list[Raw], partition: Partition, interval: Slice) -> Fitted:
-        """As `records`, of those of a page that are new, each within the size.
+        """Returns the new records of a page like `records`, each within the size limit.
 
         Raises:
-            ConfigError: As `records`, or one is too large even so.
+            ConfigError: Like `records`, or a record is too large even with its large fields set to null.
         """
         made = self.records(new, partition, interval)
         fitted = self._size.fit(made, page.weight if made is new else sum(map(len, made)))

@@ -1,4 +1,4 @@
-"""Reads the pages of one endpoint: what each slice of it has in common, whichever partition it is for."""
+"""Reads the pages of one endpoint: everything that its slices share, in all partitions."""
 
 from __future__ import annotations
 
@@ -33,25 +33,26 @@ if TYPE_CHECKING:
     from source_rest_api.streams.slice_checks import CursorBoundary
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.endpoint_reader")
+_FORMAT_ADVICE = " If its dates are not ISO 8601, set `incremental.record_format`."
 
 
 class EndpointReader:
-    """Asks for the pages of one endpoint, and says what follows each.
+    """Requests the pages of one endpoint, and finds the position after each.
 
     Args:
         config: The API.
-        endpoint: The endpoint, filled.
-        requests: Builds its requests.
-        requester: Sends them.
-        mask: Hides the secrets of a text.
-        now: Our clock.
+        endpoint: The endpoint, with its templates filled.
+        requests: Builds the requests.
+        requester: Sends the requests.
+        mask: Hides the secrets in a text.
+        now: Returns the current time, to compare it with the API's clock.
 
     Attributes:
-        stats: Counts what the read came to.
+        stats: Counts what the read does.
         paginator: The endpoint's pagination.
-        clock: Knows how far the API's clock is behind.
-        pages: Asks for one page.
-        emission: Turns the records of a page into those that are emitted.
+        clock: Measures how far the API's clock is behind.
+        pages: Requests one page.
+        emission: Turns the records of a page into the records to emit.
     """
 
     def __init__(
@@ -77,17 +78,17 @@ class EndpointReader:
 
     @property
     def in_order(self) -> bool:
-        """True if the config says that records come oldest first."""
+        """True if the config declares that records come oldest first."""
         return self.endpoint.incremental is not None and self.endpoint.incremental.in_order
 
     @property
     def overlaps(self) -> bool:
-        """True if the last row of each page is asked for again with the next one, to notice rows that moved."""
+        """True if each request includes the last row of the page before, to notice shifted rows."""
         wished: bool | None = getattr(self.paginator, "overlap", None)
         return self.paginator.shifts == "row" and bool(self.endpoint.primary_key) if wished is None else wished
 
     def following(self, page: Page) -> Next:
-        """Returns the position after a page, or its end, which `end` has to check."""
+        """Returns the position after a page, or the end. Pass an end to `end`, which checks it."""
         with self.place(page):
             following = page.last_of_all or self.paginator.next(page)
             if isinstance(following, End) and following.beyond is not None and says_more(page, following) is not None:
@@ -101,76 +102,76 @@ class EndpointReader:
             ConfigError: The API shows signs of more that the config does not follow.
         """
         self.stats.end(end.reason, ignored=end.ignored)
-        if end.capped and self.in_order:  # the slice goes on from its newest record
+        if end.capped and self.in_order:  # the slice resumes from its newest record
             return end
         doubt = check_end(page, end, paged=self.paginator.type != "none")
         if doubt is not None:
             self.stats.add(doubts=1)
-            _LOG.warning("Stream %s: the pages ended (%s), but %s.", self.name, end.reason, doubt)
+            _LOG.warning("Stream %s: pagination ended (%s), but %s.", self.name, end.reason, doubt)
         return end
 
     def repeated_last_page(self, page: Page) -> End | None:
-        """Returns the end, if the API gives its last page again for each page number or offset beyond it.
+        """Returns the end, if the API repeats its last page for every page number or offset beyond it.
 
-        That is proven only where rows have a key, and nothing in the response says that there is more.
+        The proof needs rows with a key, and a response without any sign of more.
         """
         counted = self.endpoint.primary_key and self.paginator.shifts is not None
         if not counted or self.paginator.has_signals or find_sign(page) is not None:
             return None
-        _LOG.info("Stream %s: page %d repeats the one before, so that was the last page.", self.name, page.number)
+        _LOG.info("Stream %s: page %d repeats the page before it, which was the last.", self.name, page.number)
         return self.end(page, End("the API repeats its last page", guessed=True))
 
     def loop_guard(self) -> LoopGuard:
-        """Ends the paging of one slice where it does not advance."""
+        """Returns a guard against endless paging, for one slice."""
         key = self.identity if self.endpoint.primary_key else None
         return LoopGuard(self.paginator, self._limits, key)
 
     def place(self, page: Page) -> ErrorContext:
-        """Says of errors where they happened."""
+        """Returns a context that adds the stream, the request and the page to errors."""
         return ErrorContext(self.name, page.request, f"page {page.number}")
 
     def identity(self, record: Raw) -> bytes:
-        """Returns the identity of a record: its primary key, or all of its bytes."""
+        """Returns the identity of a record: its primary key, or all of its bytes without one."""
         if not self.endpoint.primary_key:
             return bytes(record)
         return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in self.endpoint.primary_key)
 
     def unmarked(self, record: Raw) -> bytes:
-        """Returns a record without the fields by which the last record of a page tells whether there are more."""
+        """Returns a record without the paging flags that APIs add to the last record of a page."""
         if not self._marks:
             return bytes(record)
         fields = {name: value for name, value in raw_json.fields(record).items() if name not in self._marks}
         return self.identity(record) + b"\0" + msgspec.json.encode(fields)
 
     def may_keep(self, position: Position) -> bool:
-        """True if a position may stand in the state: it holds no secret."""
+        """True if a position may be saved in the state, because it contains no secret."""
         return isinstance(position, int) or self._mask(position) == position
 
     @property
     def adds_cursor(self) -> bool:
-        """True if `add_fields` makes the cursor field, so that only the emitted records have it."""
+        """True if `add_fields` creates the cursor field, so that only emitted records have it."""
         incremental = self.endpoint.incremental
         field = None if incremental is None else incremental.cursor_field
         return field is not None and ".".join(field) in self.endpoint.add_fields
 
     def note_boundary(self, boundary: CursorBoundary, *, empty: bool) -> None:
-        """Logs once that records at the saved cursor were asked for again and did not come.
+        """Logs once that the API did not return the records at the saved cursor again.
 
         Args:
-            boundary: The saved cursor.
-            empty: True if no record at all came. Otherwise those at the cursor may have changed since.
+            boundary: The saved cursor value and its records.
+            empty: True if the API returned no record at all. Otherwise the records may have changed in the meantime.
         """
         if self.stats.add(unmet=1) == 1:
             _LOG.log(
                 logging.WARNING if empty else logging.INFO,
-                "Stream %s: the records at the saved cursor `%s` did not come back. If the API returns only later "
-                "ones, set `start_exclusive: true`, or records that share a cursor value may be missing.",
+                "Stream %s: the API did not return the records at the saved cursor `%s` again. If it returns only "
+                "later ones, set `start_exclusive: true`; otherwise records that share a cursor value may be missing.",
                 self.name,
                 boundary.mark.text,
             )
 
     def observe(self, page: Page, interval: Slice) -> PageCursors | None:
-        """Reads the cursor values of a page, and warns of unreadable ones."""
+        """Reads the cursor values of a page, and logs a warning about unreadable ones."""
         incremental = self.endpoint.incremental
         if incremental is None:
             return None
@@ -178,8 +179,9 @@ class EndpointReader:
         old = incremental.unfiltered(observation, interval)
         if old is not None and self.stats.add(old=1) == 1:
             _LOG.warning(
-                "Stream %s: the API was asked for records from `%s` on, and returned one of `%s`. It seems to ignore "
-                "the filter: check the name and format of `start_param`, or remove it to filter here.",
+                "Stream %s: the request was for records from `%s` on, but the API returned one from `%s`. It seems to "
+                "ignore the filter. Check the name and format of `start_param`, or remove it to filter in the "
+                "connector.",
                 self.name,
                 interval.start.text if interval.start is not None else "",
                 old,
@@ -187,9 +189,11 @@ class EndpointReader:
         new = self.stats.unreadable(observation.unreadable, observation.examples)
         if new:
             _LOG.warning(
-                "Stream %s: records without a readable `%s`, with %s there: emitted, but they do not move the state.",
+                "Stream %s: some records have no readable `%s` (found %s). They are emitted, but the cursor does not "
+                "advance with them, so later syncs may read them again.%s",
                 self.name,
                 ".".join(incremental.cursor_field or ()),
                 ", ".join(new),
+                _FORMAT_ADVICE if hasattr(incremental, "record_format") else "",
             )
         return observation

@@ -1,10 +1,11 @@
-"""Notices paging that does not advance, or not within its limits."""
+"""Detects paging that does not advance, or that exceeds the limits."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,29 +17,28 @@ if TYPE_CHECKING:
 
 
 _MOST_MOVED = 10
-"""Pages of a slice that may come again because rows moved."""
+"""Upper limit of the pages in a slice that may repeat earlier ones because rows shifted."""
 _PARAMETERS = ("page_param", "offset_param", "cursor_param", "param")
 """Settings of paginators that name the parameter for the position."""
 
 
 class RepeatedPageError(ConfigError):
-    """A page holds the rows of an earlier one, and none that is new."""
+    """A page has only rows of an earlier page."""
 
     earlier = 0
     """The number of the earlier page."""
 
 
 class LoopGuard:
-    """Ends paging that does not advance: a page whose rows were all on an earlier page of the slice.
+    """Raises an error if paging does not advance: all rows of a page were on one earlier page of the slice.
 
-    It asks for new rows and not for new positions: a token may change with every response while the page stays, and a
-    scroll token may stay while the pages change. Where rows move by as many as pages advance by, a page is like an
-    earlier one, and no loop.
+    It compares rows, not positions: a token may change although the page stays the same, and a scroll token may stay
+    although the page changes. If rows shift by a whole page, a page may repeat an earlier one without a loop.
 
     Args:
-        paginator: For the message: its settings name the parameter that the API may ignore.
-        limits: How many pages there may be.
-        key: The primary key of a record; None where the stream has none, so that rows are compared by their bytes.
+        paginator: Its settings name the parameter that the API may ignore, for the message.
+        limits: Upper limits of pages.
+        key: Returns the primary key of a record; None to compare rows by their bytes.
     """
 
     def __init__(self, paginator: object, limits: Limits, key: Callable[[Raw], bytes] | None = None) -> None:
@@ -53,12 +53,12 @@ class LoopGuard:
         """Notes a page.
 
         Args:
-            page: The next one.
-            drifts: How often rows were seen to have moved so far.
+            page: The next page.
+            drifts: How often shifted rows were noticed so far.
 
         Raises:
-            RepeatedPageError: It has no new row.
-            ConfigError: It is one page too many.
+            RepeatedPageError: The page has no new row.
+            ConfigError: The page exceeds a limit.
         """
         self._count(page)
         if not page.records:
@@ -75,19 +75,19 @@ class LoopGuard:
         limits = self._limits
         if limits.pages is not None and page.number > limits.pages:
             raise ConfigError(
-                f"The API gives more than {limits.pages} pages (`limits.pages`). If they are right, raise the limit or "
-                "read in shorter intervals (`incremental.step`)."
+                f"The API returned more than {counted(limits.pages, 'page')} (`limits.pages`). If that is correct, "
+                "raise the limit, or read in shorter intervals (`incremental.step`)."
             )
         self._empty = 0 if len(page) else self._empty + 1
         if self._empty > limits.empty_pages:
             raise ConfigError(
-                f"More than {limits.empty_pages} pages in a row held no record, and each led to a next one. "
-                "Check `records_path` and `pagination`, set `pagination.stop_on_empty_page` if an empty page is the "
-                "end, or raise `limits.empty_pages`."
+                f"More than {counted(limits.empty_pages, 'page')} in a row had no records, but each led to a next "
+                "page. Check `records_path` and `pagination`. If an empty page is the end, set "
+                "`pagination.stop_on_empty_page`. If so many are normal, raise `limits.empty_pages`."
             )
 
     def _rows(self, page: Page) -> int:
-        """Tells pages apart: by three keys, which cost little, or by all bytes if it has none."""
+        """Returns a hash of a page: of three keys, which is fast, or of all bytes if the rows have no key."""
         records = page.records
         if self._key is not None:
             keys = [self._key(records[index]) for index in (0, len(records) // 2, -1)]
@@ -97,18 +97,18 @@ class LoopGuard:
 
 
 def repeated(page: Page, earlier: int, paginator: object) -> RepeatedPageError:
-    """The error for a page without any new row.
+    """Returns the error for a page without any new row.
 
     Args:
         page: The page.
-        earlier: The number of the page that had the rows before.
+        earlier: The number of the earlier page with the same rows.
         paginator: Its settings name the parameter that the API may ignore.
     """
     name = next((name for name in _PARAMETERS if hasattr(paginator, name)), None)
     advice = (
-        "The API's link to the next page leads to the same page: check `pagination`."
+        "The API's link to the next page leads to the same page. Check `pagination`."
         if name is None
-        else f"The API seems to ignore `{getattr(paginator, name)}`: check `pagination.{name}`."
+        else f"The API seems to ignore `{getattr(paginator, name)}`. Check `pagination.{name}`."
     )
     error = RepeatedPageError(
         f"Page {page.number} repeats the records of page {earlier}, so paging does not advance. {advice}"

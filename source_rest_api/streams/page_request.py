@@ -1,4 +1,4 @@
-"""One page while it is requested."""
+"""A page that was requested, until its turn comes."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class PageRequest:
-    """One page that was asked for, and what came of it."""
+    """One requested page, and its response or error."""
 
     position: Position | None
     number: int
     overlap: bool = False
-    """True if it begins with the last row of the page before it."""
+    """True if the page begins with the last row of the page before it."""
     pages: Iterable[Page] = ()
     error: BaseException | None = None
     ready: bool = False
 
     def taken(self) -> Iterator[Page]:
-        """Returns the response's pages, or raises its error."""
+        """Yields the pages of the response, or raises its error."""
         if self.error is not None:
             raise self.error
         yield from self.pages

@@ -1,4 +1,4 @@
-"""The pages of one slice as a sequence: which rows are new on each, what follows it, and whether it was the last."""
+"""The pages of one slice as a sequence: the new rows of each page, and the position after it or the end."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ _BEYOND_THE_END = frozenset(
         HTTPStatus.UNPROCESSABLE_ENTITY,
     }
 )
-"""How APIs answer to a page number or an offset beyond the last page."""
+"""Statuses of responses to a page number or an offset beyond the last page."""
 
 
 class Again:
-    """Stands in place of a position: the pages have to be read once more."""
+    """Returned in place of a position: the pages must be read again from the first."""
 
 
 class PageSequence:
-    """The pages of a slice so far. Used by the thread whose turn it is.
+    """The pages of a slice so far. Only the thread that holds the slice's turn uses it.
 
     Args:
         reader: Reads the endpoint.
-        ask: Asks for a page of the slice: its position and its number.
-        saved: Where an earlier run came.
+        ask: Requests a page of the slice by its position and number.
+        saved: The place where an earlier run stopped.
 
     Attributes:
-        drift: Tells rows that moved between pages.
+        drift: Detects rows that shifted between pages.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class PageSequence:
         """Notes a page.
 
         Returns:
-            The page beside what came before it, the same without rows that are known, and the end if no row is new;
-            or None if an earlier page is needed, because rows moved.
+            The page with the counts of the slice; the same page with only its new rows; the end if it has none. None if
+            rows shifted, so that an earlier page must be requested first.
 
         Raises:
-            RepeatedPageError: No row is new, and that proves no end.
+            RepeatedPageError: The page has no new row, but that does not prove the end.
         """
         end = None
         try:
@@ -94,19 +94,19 @@ class PageSequence:
         return page, continued, end
 
     def next(self, page: Page, continued: Page, *, passed: bool) -> Next | Again:
-        """Returns where to go on, or a proven end. A page that holds only the row before it is an empty one.
+        """Returns the next position or a proven end. A page with only the overlapping row counts as empty.
 
         Args:
             page: The page.
-            continued: The same without rows that are known.
-            passed: True if all that follows is older than the slice.
+            continued: The page with only its new rows.
+            passed: True if all later records are older than the slice.
 
         Raises:
-            ConfigError: It is the end, and the API shows signs of more that the config does not follow.
+            ConfigError: Paging ends, but the API shows signs of more that the config does not follow.
         """
         self._total_reached = False
         if passed:
-            # This is not the end of the list, so `EndpointReader.end` must not look at its total.
+            # The list does not end here, so `EndpointReader.end` must not compare its total.
             self._reader.stats.end("older than the cursor")
             return End("older than the cursor", said=True)
         if self.drift.only_known:
@@ -123,19 +123,19 @@ class PageSequence:
             return self._reader.end(page, following)
 
     def is_end(self, error: SourceError) -> bool:
-        """True if an error confirms what the total said before: there is no page beyond the last one."""
+        """True if an error only confirms a total that was reached: there is no page beyond the last one."""
         return self._total_reached and error.status in _BEYOND_THE_END
 
     def step_back(self) -> None:
-        """Expects pages again that were read before."""
+        """Prepares for pages that were read before."""
         self._guard = self._reader.loop_guard()
 
     def begin_pass(self) -> None:
-        """Expects all pages again, because rows shifted between them and some are missing."""
+        """Prepares for another pass over all pages, because rows shifted and some are missing."""
         self.step_back()
         self.drift = RowDrift(self._reader, self._ask)
         _LOG.warning(
-            "Stream %s: rows shifted between pages, and fewer rows came than the API's total says. Reading the pages "
-            "once more.",
+            "Stream %s: rows shifted between pages, and fewer rows arrived than the API's total says. Reading all "
+            "pages again.",
             self._reader.name,
         )

@@ -1,4 +1,4 @@
-"""Asks for one page of an endpoint: request, answer, records."""
+"""Requests one page of an endpoint, and reads its records from the response."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class PageSource:
-    """The pages of one endpoint, each by its position."""
+    """Gives pages of one endpoint by their positions."""
 
     def __init__(
         self,
@@ -55,20 +55,20 @@ class PageSource:
 
     @property
     def streamed(self) -> bool:
-        """True if an answer is read while it arrives, and comes in parts."""
+        """True if responses are streamed, so that a page comes in parts."""
         return not isinstance(self._decoder, WholeBody)
 
     def ask(self, partition: Partition, interval: Slice, position: Position | None, number: int) -> Iterator[Page]:
-        """The page that answers a request; in parts, where the format is read while it arrives.
+        """Requests a page and yields it; in parts if the response is streamed.
 
         Args:
-            partition: What the stream is read for.
-            interval: The slice.
-            position: Where in the slice.
-            number: The page's, from 1.
+            partition: The partition to read.
+            interval: The slice to read.
+            position: The position of the page in the slice.
+            number: The number of the page; the first is 1.
 
         Raises:
-            SourceError: The answer is unusable.
+            SourceError: The request failed, or the response is unusable.
         """
         with ErrorContext(self._name):
             request = self._requests.build(partition, interval, position)

@@ -1,4 +1,4 @@
-"""A parent's record, as the streams below it see it: in templates, and copied into their records."""
+"""Parent records as child streams use them: in templates, and copied into their records."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode
-"""Writes what `decode` gave, and undecoded parts as they are."""
+"""Encodes values from `decode`; `Raw` parts stay unchanged."""
 
 
 def decode(record: Raw | bytes) -> Any:
-    """The Python value. Decimals keep their digits: what looks like a number may be an id."""
+    """Returns the Python value. Decimals keep all digits, because an id may look like a number."""
     return _decode(record)
 
 
 class Copier:
-    """Adds the same fields to records, whose own bytes stay as they are.
+    """Adds the same fields to records, and leaves the records' own bytes unchanged.
 
     Args:
-        copies: The fields.
+        copies: The fields to add, with their values.
     """
 
     def __init__(self, copies: Mapping[str, Any]) -> None:
@@ -36,15 +36,15 @@ class Copier:
         self._tail = encode(copies)[1:]
 
     def copy_into(self, record: Raw) -> Raw:
-        """The record with the copies at its end.
+        """Returns the record with the copies at its end.
 
         Raises:
-            ConfigError: It has a field of that name already.
+            ConfigError: The record already has a field of that name.
         """
         own = raw_json.fields(record)
         taken = sorted(self._names & own.keys())
         if taken:
             raise ConfigError(
-                f"`include_from_parent` would overwrite the record's own field `{taken[0]}`: choose another name."
+                f"`include_from_parent` would overwrite the record's own field `{taken[0]}`. Choose another name."
             )
         return Raw(bytes(record)[:-1] + (b"," if own else b"") + self._tail)

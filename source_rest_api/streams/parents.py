@@ -1,4 +1,4 @@
-"""Parent streams: each read once for all the streams below it."""
+"""Parent streams: each is read once for all its child streams."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ class Readable(Protocol):
         """Yields its partitions."""
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
-        """Its records as they are emitted, page by page."""
+        """Yields the emitted records of one slice, page by page."""
 
     def from_start(self, partition: Partition) -> Iterator[Batch]:
-        """The same, asked for as in a first sync."""
+        """Yields the emitted records of a partition, requested as in a first sync."""
 
 
 class Parents:
-    """The parent streams of one command, whichever of them are in the catalog.
+    """The parent streams of one command, in the catalog or not.
 
     Args:
         config: The API.
-        make_stream: Makes a parent's stream, which has to find its own parents here.
+        make_stream: Creates the stream of a parent. The stream must use this object for its own parents.
     """
 
     def __init__(self, config: Config, make_stream: Callable[[Endpoint, Parents], Readable]) -> None:
@@ -60,12 +60,12 @@ class Parents:
         self._lock = Lock()
 
     def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
-        """A stream's records, each with those above it, by their names in templates.
+        """Yields the records of a stream, each with its parents' records, by their names in templates.
 
-        A record has only the fields that templates and copies of the config use.
+        The records have only the fields that templates and `include_from_parent` use.
 
         Raises:
-            SourceError: It cannot be read to its end; the same for all that ask.
+            SourceError: Reading the stream failed. All callers get the same error.
         """
         with self._lock:
             if endpoint.name not in self._reads:
@@ -75,14 +75,14 @@ class Parents:
             yield parent_record.decode(row)
 
     def is_new_warning(self, stream: str, name: str) -> bool:
-        """True the first time in this command that something is to be said of a setting of a stream."""
+        """True if this command has not yet warned about a setting of a stream."""
         with self._lock:
             new = (stream, name) not in self._warned
             self._warned.add((stream, name))
             return new
 
     def above(self, endpoint: Endpoint) -> list[Endpoint]:
-        """All streams that are read for an endpoint."""
+        """Returns all streams that are read for an endpoint: its parents, their parents, and so on."""
         return stream_references.reached_from(self._config, endpoint)
 
     def stats_above(self, endpoint: Endpoint) -> dict[str, ReadStats]:
@@ -104,11 +104,11 @@ class Parents:
                     for record in batch.records
                 ]
         summary = stream.stats.summary(time.monotonic() - began)
-        _LOG.info("Stream %s, for the streams below it: %s.", endpoint.name, summary)
+        _LOG.info("Stream %s, as a parent: %s.", endpoint.name, summary)
 
 
 def _needs_bounds(endpoint: Endpoint) -> bool:
-    """True if the stream cannot be asked for without an interval: its templates read one, or it is read in steps."""
+    """True if requests of the stream need an interval: its templates read one, or it is read in steps."""
     step = getattr(endpoint.incremental, "step", None)
     intervals = {"stream_interval", "stream_slice"}
     return step is not None or any(intervals & templates.names(text) for text in endpoint.texts)
@@ -121,7 +121,7 @@ def _only(record: Raw, fields: frozenset[str] | None) -> Any:
 
 
 class _SharedRead:
-    """One read for any number of children at the same time: whoever is ahead of the others asks for the next page."""
+    """One read of a parent for any number of concurrent children. The foremost child requests the next page."""
 
     def __init__(self, pages: Iterator[list[bytes]]) -> None:
         self._pages = pages
@@ -152,5 +152,5 @@ class _SharedRead:
             page = next(self._pages, None)
             self._ended = page is None
             self._rows.add(page or [])
-        except BaseException as failure:  # noqa: BLE001 -- whatever it is, it concerns every child
+        except BaseException as failure:  # noqa: BLE001 -- every child must get it
             self._ended, self._failure = True, failure

@@ -34,9 +34,9 @@ class Partitions:
 
     Args:
         config: The API.
-        endpoint: What is read.
+        endpoint: The endpoint to read.
         raw_config: The config as the user wrote it, for templates.
-        parents: Reads the streams above.
+        parents: Reads the parent streams.
     """
 
     def __init__(self, config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any], parents: Parents) -> None:
@@ -54,10 +54,10 @@ class Partitions:
         self._told_apart_by = [(name, path) for name, path in self._copies.items() if path[0] not in own]
 
     def __iter__(self) -> Iterator[Partition]:
-        """Each partition once.
+        """Yields each partition once.
 
         Raises:
-            SourceError: A parent cannot be read to its end, or a template cannot be filled.
+            SourceError: Reading a parent failed, or a template failed.
         """
         if self._parent is None and not self._endpoint.partitions:
             yield Partition()
@@ -74,20 +74,20 @@ class Partitions:
         self._warn_of_unseen(name for name, is_lacking in unseen.items() if is_lacking)
 
     def partition(self, records: Mapping[str, Any]) -> Partition:
-        """The partition for these records and values."""
+        """Returns the partition for parent records and list values."""
         copied = {name: tree.find(records, path) for name, path in self._copies.items()}
         used = {".".join(path): copied[name] for name, path in self._told_apart_by}
         used |= {".".join(path): _value(records, path) for path in self._read if path[0] in records}
         return Partition(records, msgspec.json.encode(used, order="sorted").decode(), copied)
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
-        """The copies whose field a parent's record does not have; a field that is null is there."""
+        """Yields the names in `include_from_parent` whose field the parent's record lacks. A null field exists."""
         for name, path in self._copies.items():
             if tree.find(partition.records, path, _ABSENT) is _ABSENT:
                 yield name
 
     def _look(self, partition: Partition, unseen: dict[str, bool]) -> None:
-        """Take off the copies whose field is there; of the others, note True for those that a record surely lacks."""
+        """Remove copies whose field exists from `unseen`; set the value to True if this record lacks the field."""
         for name in list(unseen):
             if any(tree.places(partition.records, self._copies[name])):
                 del unseen[name]
@@ -95,12 +95,12 @@ class Partitions:
                 unseen[name] = name in self.missing_copies(partition)
 
     def _warn_of_unseen(self, unseen: Iterable[str]) -> None:
-        """Once a command: the stream may be read for its records, for those below it, and for its deleted rows."""
+        """Warn once per command, although a stream may be read several times: also as a parent, and in a sweep."""
         for name in sorted(unseen):
             if self._parents.is_new_warning(self._endpoint.name, name):
                 _LOG.warning(
-                    "Stream %s: `include_from_parent.%s` copies `%s`, which no record of the parent has: the field is "
-                    "null in all records. Correct the path.",
+                    "Stream %s: `include_from_parent.%s` copies `%s`, which no record of the parent has, so the field "
+                    "is null in all records. Correct the path.",
                     self._endpoint.name,
                     name,
                     self._endpoint.include_from_parent[name],
@@ -114,7 +114,7 @@ class Partitions:
             yield from self._product({**records, lists[0].name: value}, lists[1:])
 
     def _values(self, of: PartitionValues, records: Mapping[str, Any]) -> Iterator[Any]:
-        """Returns the values under the list's name in templates, or batches of them."""
+        """Yields the values of a list, or batches of them if `batch` is set."""
         if of.batch is None:
             yield from self._singles(of, records)
             return
@@ -134,7 +134,7 @@ class Partitions:
                 return
 
     def _expanded(self, given: Any, records: Mapping[str, Any]) -> Iterator[Any]:
-        """The values that one entry of a list stands for: itself, a template's, or one for each record of a stream."""
+        """Yields the values of one entry of a list: the entry itself, or the results of its template."""
         if not isinstance(given, str):
             yield given
             return
@@ -143,7 +143,7 @@ class Partitions:
             value = templates.evaluate(given, {"config": self._raw_config, **records, **above})
             if value is None:
                 raise ConfigError(
-                    f"The template `{given}` in `partitions` gave null; `or []` at its end stands for no values."
+                    f"The template `{given}` in `partitions` returned null. If that means no values, add `or []`."
                 ).at(f"Stream {self._endpoint.name}")
             yield from value if isinstance(value, list) else [value]
 
@@ -153,11 +153,11 @@ def _text(value: Any) -> str:
 
 
 def _value(records: Mapping[str, Any], reference: Reference) -> Any:
-    """The value that a template reads by a reference.
+    """Returns the value that a template reads by a reference.
 
-    This follows Jinja, and not the paths of the config (`tree.find`): keys are never joined at their dots. For a
-    method's (`repos.name.upper()`, `repos.get('name')`) it is the value whose method it is, so that different records
-    never look the same. A URL that is signed anew for each response stays the same.
+    The reference follows Jinja's rules, not those of the config's paths (`tree.find`): keys are never joined with dots.
+    For a method (`repos.name.upper()`, `repos.get('name')`), this returns the object of the method, so that different
+    records never get the same key. Of a signed URL, only the part counts that stays the same in each response.
     """
     value: Any = records
     for key in reference:

@@ -1,4 +1,4 @@
-"""Makes the requests of a stream: templates filled, slice and position in their places."""
+"""Builds the requests of a stream: fills the templates, and adds the slice and the position."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class RequestBuilder:
-    """Makes requests for one endpoint.
+    """Builds requests for one endpoint.
 
     Args:
-        config: The API, with what holds for all endpoints.
-        endpoint: What to ask for.
+        config: The API, with the settings of all endpoints.
+        endpoint: The endpoint to request.
         raw_config: The config as the user wrote it, for templates.
     """
 
@@ -40,13 +40,13 @@ class RequestBuilder:
         self._writes: bool | None = None
         varies = endpoint.body is not None or any(map(templates.has_holes, texts))
         self._plain = None if varies else self._filled({})
-        """The request of every slice and page, before they are placed, if nothing in it depends on them."""
+        """The request without slice and position, if no template makes it vary; otherwise None."""
 
     def build(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
-        """The request for one page.
+        """Returns the request for one page.
 
         Raises:
-            ConfigError: A template cannot be filled.
+            ConfigError: A template failed.
         """
         names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: position}
         request = self._plain or self._filled(names)
@@ -56,15 +56,15 @@ class RequestBuilder:
         return self._paginator.place(request, position, templated=templated)
 
     def _writes_token(self, names: Mapping[str, Any], position: Position, request: Request) -> bool:
-        """True if a template puts the position into the request, and does not just ask whether there is one.
+        """True if a template inserts the position into the request, rather than only testing for it.
 
-        Found out once, by another position: what depends on its value writes it.
+        Decided once: a request that changes with the position contains it.
         """
         if self._writes is None:
             other = position + 1 if isinstance(position, int) else f"{position}~"
             try:
                 self._writes = self._filled({**names, templates.TOKEN: other}) != request
-            except ConfigError:  # a position that templates take apart
+            except ConfigError:  # a template parses the position, so it uses the value
                 self._writes = True
         return self._writes
 

@@ -1,4 +1,4 @@
-"""Whether a slice begins again after an error, instead of failing its stream."""
+"""Decides if a slice begins again after an error, instead of failing its stream."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.restarts")
 _REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
-"""How APIs answer to a token that they have forgotten."""
+"""Statuses of responses to an expired token."""
 _MOST = 3
-"""Restarts of one slice by error rules. A scroll that breaks each time would otherwise be read forever."""
+"""Upper limit of the restarts of one slice by error rules, so that a scroll that always breaks comes to an end."""
 
 
 class Restarts:
@@ -35,26 +35,26 @@ class Restarts:
         """Returns the interval to read from its start after an error; None if the error stands.
 
         Args:
-            error: What the API answered.
+            error: The error.
             interval: The interval of the slice.
             resumed: True if the request used the position of an earlier run.
-            delivered: Pages that were delivered since the slice began.
+            delivered: Number of pages delivered since the slice began.
         """
         if error.begins_anew:
             if self._ordered == _MOST:
                 return None
             self._ordered += 1
             place = ", ".join(error.where)
-            _LOG.info("%s: the API broke off the list, and a rule has `action: restart`: it is read again.", place)
+            _LOG.info("%s: the API broke off the list. Reading it again (`action: restart` in `errors`).", place)
             return interval
         if not isinstance(error, ConfigError):
             return None
         if resumed:
-            _LOG.info("%s The API refuses the position of an earlier run, so its slice begins again.", error)
+            _LOG.info("%s The API rejected the position of an earlier run. Reading the slice from its start.", error)
             return interval
         cursor = self._reader.endpoint.incremental
         may_forget = cursor is not None and cursor.forgettable and interval.start is not None
         if delivered or not may_forget or error.status not in _REFUSED:
             return None
-        _LOG.warning("%s The API no longer knows the saved token, so everything is read again.", error)
+        _LOG.warning("%s The API no longer accepts the saved token. Reading everything again.", error)
         return Slice()

@@ -1,4 +1,4 @@
-"""Resumes where the API caps the results of one query (Elasticsearch and searches built on it: 10,000)."""
+"""Where to resume when the API caps the results of one query (10,000 in Elasticsearch and searches built on it)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 def rest(interval: Slice, newest: CursorValue | None) -> Slice:
-    """Returns the rest of a slice whose records came oldest first, up to the newest of them.
+    """Returns the rest of a slice whose records come oldest first.
 
-    It begins with the newest cursor value itself, because others may share it.
+    It begins at the newest cursor value itself, because more records may share it.
 
     Raises:
-        ConfigError: There is no such value, or the slice began with it, so that asking again would give the same.
+        ConfigError: There is no newest value, or the slice began at it, so the next query would return the same.
     """
     if newest is None:
         raise ConfigError(
-            "The API caps the results of one query (`pagination.result_cap`), and none of these records has a readable "
-            "cursor to go on from: check `incremental.cursor_field`."
+            "The API caps the results of one query (`pagination.result_cap`), but no record has a readable cursor "
+            "value to resume from. Check `incremental.cursor_field`."
         )
     if interval.start is not None and newest.value <= interval.start.value:
         raise ConfigError(
-            f"More records than one query returns (`pagination.result_cap`) have the cursor {newest.text}, "
-            "so the connector cannot read the others. Divide the query, for example by `partitions`."
+            f"More records share the cursor value {newest.text} than one query returns (`pagination.result_cap`), so "
+            "the connector cannot read all of them. Divide the query, for example with `partitions`."
         )
     return replace(interval, start=newest)

@@ -1,4 +1,4 @@
-"""What an earlier sync left to read: whether its state still fits the config, and which slices are left."""
+"""Resumes a sync from a state: checks the state against the config, and finds the slices that are left."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _LOG = logging.getLogger("airbyte.source_rest_api.streams.resume")
 
 
 class SliceTask(NamedTuple):
-    """A slice to read, from its start or from where an earlier run came."""
+    """A slice to read, from its start or from the place where an earlier run stopped."""
 
     interval: Slice
     saved: SliceState | None = None
 
 
 def fingerprint(config: Config, endpoint: Endpoint, paginator: PaginatorProtocol) -> str:
-    """Digest of all that positions in the state depend on.
+    """Returns a digest of the settings that positions in the state depend on.
 
-    Of the credentials that is only what is no secret, such as a user name: another user may see other rows, while a new
-    token of the same user changes nothing.
+    It includes only those parts of the credentials that are not secret, such as a user name. Another user may see other
+    rows, but a new token of the same user changes nothing.
     """
     request = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.headers, endpoint.body)
     shared = (config.url_base, config.params, config.headers, config.authentication)
@@ -46,8 +46,8 @@ def fitting(stream: str, saved: StreamState, cursor: CursorProtocol) -> StreamSt
     """Returns the state for an incremental sync: a new one if the saved one belongs to another cursor field."""
     if saved.cursor_field not in {None, cursor.source}:
         _LOG.warning(
-            "Stream %s: the state was saved for the cursor field `%s`, and the config now has `%s`, so everything is "
-            "read from the start.",
+            "Stream %s: the state was saved for the cursor field `%s`, but the config has `%s`. Reading everything "
+            "from the start.",
             stream,
             saved.cursor_field,
             cursor.source,
@@ -72,13 +72,13 @@ def warn_of_future(stream: str, saved: StreamState, cursor: CursorProtocol, now:
 
 
 def start(stream: str, saved: StreamState, cursor: CursorProtocol, first: Slice) -> str | None:
-    """Returns the start that the cursors cover once this sync is complete, and says so if it has become earlier.
+    """Returns the start that the cursors cover once this sync is complete, and logs if it is earlier than before.
 
     Args:
-        stream: The stream's name.
-        saved: The state; a new one notes its start.
+        stream: The name of the stream.
+        saved: The state; a new one gets its start here.
         cursor: The stream's cursor.
-        first: What a first sync reads.
+        first: The interval of a first sync.
     """
     now = None if first.start is None else first.start.text
     if saved.is_new:
@@ -87,7 +87,7 @@ def start(stream: str, saved: StreamState, cursor: CursorProtocol, first: Slice)
         return saved.start
     since = "the first record" if now is None else f"`{now}`"
     _LOG.info(
-        "Stream %s: it was read from `%s` on, and now from %s: what lies between is read as well.",
+        "Stream %s: the start moved from `%s` back to %s. Reading the records between them too.",
         stream,
         saved.start,
         since,
@@ -96,13 +96,13 @@ def start(stream: str, saved: StreamState, cursor: CursorProtocol, first: Slice)
 
 
 def covered(since: str | None, cursor: CursorProtocol, whole: Slice, first: Slice) -> SliceState | None:
-    """Returns what earlier syncs read of a partition, if it does not begin where reading begins now.
+    """Returns the interval of a partition that earlier syncs read; None if the start has not moved back.
 
     Args:
-        since: The start of the first sync; None if nothing is before it.
+        since: The start of the first sync; None if it began with the first record.
         cursor: The stream's cursor.
-        whole: What follows on the partition's cursor.
-        first: What a first sync would read of it.
+        whole: The interval from the partition's cursor on.
+        first: The interval that a first sync would read.
     """
     if since is None or whole.start is None:
         return None
@@ -113,11 +113,11 @@ def covered(since: str | None, cursor: CursorProtocol, whole: Slice, first: Slic
 
 
 def tasks(whole: Slice, entries: Iterable[SliceState], cursor: CursorProtocol | None) -> Iterator[SliceTask]:
-    """The slices to read of one partition: those in flight, then the gaps, cut into windows.
+    """Yields the slices to read of one partition: those in flight, then the gaps, divided into windows.
 
     Args:
-        whole: What this sync is to cover.
-        entries: What earlier runs of it delivered.
+        whole: The interval of this sync.
+        entries: The slices that earlier runs of this sync delivered.
         cursor: The stream's cursor, if it has one.
     """
     known = [(_interval(entry, cursor), entry) for entry in entries]
@@ -127,13 +127,13 @@ def tasks(whole: Slice, entries: Iterable[SliceState], cursor: CursorProtocol | 
         if cursor is None:
             yield SliceTask(gap)
         else:
-            # What an earlier run reached is its own time, which the API may not take as it stands.
+            # The gap may start at the connector's own time, in a format that the API may not accept.
             start = gap.start if gap.start is None or not known else cursor.written_like(gap.start, sample)
             yield from map(SliceTask, cursor.windows(Slice(start, gap.end)))
 
 
 def gaps(whole: Slice, covered: list[Slice]) -> Iterator[Slice]:
-    """Yields the uncovered parts of an interval. No start means before all marks, no end means without end."""
+    """Yields the uncovered parts of an interval. An interval may be open at its start or its end (None)."""
     if not covered:
         yield whole
         return

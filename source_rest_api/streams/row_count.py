@@ -1,4 +1,4 @@
-"""Counts the rows of one slice that differ, to hold them against the totals that the API gives."""
+"""Counts the distinct rows of one slice, to compare them with the API's totals."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.paginators import Pagination
 
 _MOST = 100_000
-"""Rows whose hashes are kept, some 8 MB. Beyond it each row counts as a new one."""
+"""Upper limit of the hashes kept, some 8 MB. Beyond it, every row counts as distinct."""
 _MOST_PASSES = 3
-"""Passes over the pages of a slice in all."""
+"""Upper limit of the passes over the pages of a slice, the first included."""
 
 
 class RowCount:
-    """The rows that came in a slice so far.
+    """The number of distinct rows of a slice so far.
 
-    Rows that came twice hide others that did not come: an API without a stable order gives 600 rows of which 580
-    differ, and its total is 600. So rows are told apart by their hashes, where they have a key and the API gives a
-    total. What is missing at the end is looked for in another pass over the pages.
+    Duplicates hide missing rows: without a stable order, an API may return 600 rows with 20 duplicates for a total of
+    600. If rows have a key and the API gives a total, this class recognizes duplicates by their hashes. Another pass
+    over the pages may then find the missing rows.
 
     Args:
         paginator: Reads totals.
-        keyed: True if the stream has a primary key. Without one two rows may be alike.
-        before: Rows that an earlier run delivered, without those of the page that is asked for first.
-        resumes: True if an earlier run has begun the slice.
+        keyed: True if the stream has a primary key. Without one, equal rows may be different ones.
+        before: Number of rows that an earlier run delivered, without those of the first page of this run.
+        resumes: True if an earlier run began the slice.
     """
 
     def __init__(self, paginator: Pagination, *, keyed: bool, before: int = 0, resumes: bool = False) -> None:
@@ -46,23 +46,23 @@ class RowCount:
         self._has_totals = False
         self._passes = 1
         self._before_pass = 0
-        """Rows that differ, when the current pass began."""
+        """Number of distinct rows when the current pass began."""
 
     def counted(self, page: Page, new: Page, drifts: int = 0) -> tuple[Page, Page]:
         """Notes a page.
 
         Args:
-            page: As it came.
-            new: The same, without rows that are known.
-            drifts: How often rows were seen to have moved so far.
+            page: The page as received.
+            new: The page with only its new rows.
+            drifts: How often shifted rows were noticed so far.
 
         Returns:
-            Both, beside what came before; the second without what an earlier pass delivered.
+            Both with the counts of the slice; the second without rows of an earlier pass.
         """
         total = self._total(page)
         if total is not None and (self._least_total is None or total < self._least_total):
             self._least_total = total
-        if self._resumes:  # the page begins with rows that the earlier run delivered, and did not count for it
+        if self._resumes:  # the page begins with rows that the earlier run delivered but did not count
             self._resumes = False
             self._count += len(page.records)
         elif self._keyed and total is not None and len(self._seen) < _MOST:
@@ -82,14 +82,14 @@ class RowCount:
 
     @property
     def found_all(self) -> bool:
-        """True if another pass has found what the first one missed."""
+        """True if another pass found all rows that the first one missed."""
         return self._passes > 1 and self._least_total is not None and self._count >= self._least_total
 
     def begin_pass(self) -> bool:
-        """Begins another pass at the end of one, if rows are missing that it may find.
+        """Begins another pass and returns True, if it may find missing rows.
 
-        Rows are missing where fewer differ than the total says; another pass may find them where rows came twice, and
-        as long as each pass finds some.
+        Rows are missing if there are fewer distinct rows than the total. Another pass may find them if rows came twice
+        or shifted, and if the last pass found new ones.
         """
         is_short = self._least_total is not None and self._count < self._least_total
         have_shifted = self._twice > 0 or self._drifts > 0

@@ -1,9 +1,11 @@
-"""Holds the pages of a slice together where positions shift: offsets and page numbers, when rows come or go meanwhile.
+"""Detects rows that shift between the pages of a slice, when rows are inserted or deleted during the read.
 
-An offset is asked for one row early, so each page begins with the last row of the page before. Page numbers cannot be
-asked for so: a total that falls says that rows went, and rows of the page before that they came; where it is wished,
-the page before is asked for once more. Where rows have moved, reading steps back until it meets a row that it knows,
-as it was: one that has changed may have another place. A later run begins in the same way.
+Offsets and page numbers shift with the rows. The connector requests each offset one row early, so a page begins with
+the last row of the page before. Pages by number cannot overlap. A smaller total then means that rows were deleted, and
+rows of the page before mean that rows were inserted. With `overlap: true`, the connector requests that page again.
+
+If rows shifted, reading steps back until a page has a known and unchanged row; a changed row may have moved by itself.
+A resumed run begins in the same way.
 """
 
 from __future__ import annotations
@@ -30,17 +32,17 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.row_drift")
 _MOST_STEPS = 40
-"""Steps back in one slice, after which pages are read as they come."""
+"""Upper limit of the steps back in one slice; beyond it, pages are read without this check."""
 _RETURNS = 3
-"""How often reading may go back to the first row before the order of rows counts as none."""
+"""Upper limit of the steps back to the first row; beyond it, the rows have no stable order."""
 
 
 class RowDrift:
-    """Tells where the new rows begin in each page of a slice.
+    """Finds the new rows in each page of a slice.
 
     Args:
         reader: Reads the endpoint.
-        ask: Asks for a page of the slice: its position and its number.
+        ask: Requests a page of the slice by its position and number.
     """
 
     def __init__(self, reader: EndpointReader, ask: Callable[[Position | None, int], Iterator[Page]]) -> None:
@@ -61,30 +63,30 @@ class RowDrift:
         self._total: int | None = None
         self._falls: set[tuple[Position | None, int]] = set()
         self.drifts = 0
-        """How often rows were seen to have moved."""
+        """How often shifted rows were noticed."""
         self.moved = False
-        """True if rows had moved before the last page came, so that pages asked for ahead of it mean nothing."""
+        """True if rows shifted before the last page, so that pages requested in advance are useless."""
         self.only_known = False
-        """True if the last page held the row before it, and nothing else."""
+        """True if the last page had only the overlapping row."""
 
     def resume(self, anchor: str | None) -> None:
-        """Expect a page of an earlier run, which holds the row with this digest."""
+        """Expect a page with the last row that an earlier run delivered, known by its digest."""
         self._anchor, self._resuming = anchor, True
 
     def overlapping(self, position: Position | None) -> Position | None:
-        """Returns the position to request, so that the page begins with the row before it."""
+        """Returns the position to request, so that the page overlaps the page before it by one row."""
         return self._paginator.back(position) if self._overlaps and position is not None else position
 
     @property
     def _overlaps(self) -> bool:
-        """Pages of one row cannot overlap: the next one would be the same."""
+        """True if pages overlap. Pages of one row cannot: the next one would be the same."""
         return not self._gave_up and self._by_row_overlaps and not self._resuming and len(self._tail) > 1
 
     def check(self, page: Page) -> Page | None:
-        """The page without the rows that are known; None if an earlier page is needed, because rows have moved.
+        """Returns the page with only its new rows; None if rows shifted and an earlier page is needed.
 
         Raises:
-            RepeatedPageError: A page is there for the third time: paging does not advance.
+            RepeatedPageError: The same page came for the third time: paging does not advance.
         """
         self.moved = False
         self.only_known = self._overlaps and len(page) == 1
@@ -104,32 +106,32 @@ class RowDrift:
         return replace(page, records=new, earlier=page.earlier + known) if known else page
 
     def _may_step_back(self) -> bool:
-        """True while stepping back may help; a table that is written faster than it is read has no end."""
+        """True while stepping back may help. It cannot if the table changes faster than it is read."""
         self._steps += 1
         if self._steps <= _MOST_STEPS:
             return True
         self._gave_up, self._searching = True, False
         self._reader.stats.add(doubts=1)
         _LOG.warning(
-            "Stream %s: rows move faster than pages are read, so rows may be missing or come twice. Read by a cursor "
-            "or a token (`pagination`), or have the API sort by a field that does not change (`params`).",
+            "Stream %s: rows shift faster than pages are read, so rows may be missing or come twice. Use a pagination "
+            "by token (`pagination`), or sort by a field that never changes (`params`).",
             self._reader.name,
         )
         return False
 
     def earlier(self, page: Page) -> tuple[Position, int, int]:
-        """The position of a page before this one, its number, and the records before it.
+        """Returns the position of an earlier page, its number, and the number of records before it.
 
         Raises:
-            ConfigError: The rows have no order.
+            ConfigError: The rows have no stable order.
         """
         first, asked, rows = int(self._paginator.first() or 0), int(page.position or 0), len(self._tail)
         position = max(first, asked - (max(rows - 1, 1) if self._by_row else 1))
         self._returns += position == first
         if self._returns > _RETURNS:
             raise ConfigError(
-                "The API gives its rows in another order each time, so that their positions mean nothing. Have it sort "
-                "by a field that does not change (`params`)."
+                "The API returns its rows in a different order each time, so paging may miss rows. Use `params` to "
+                "sort by a field that never changes."
             )
         back = asked - position
         if self._by_row:
@@ -137,7 +139,7 @@ class RowDrift:
         return position, page.number - back, max(page.records_before - back * rows, 0)
 
     def bookmark(self, page: Page, following: Next | None) -> Bookmark | None:
-        """Returns the place after a page from which a later run may resume, if it is safe to keep."""
+        """Returns the place after a page from which a later run may resume; None if it must not be saved."""
         if following is None or isinstance(following, End) or not self._reader.may_keep(following):
             return None
         if self._paginator.shifts is None:
@@ -149,7 +151,7 @@ class RowDrift:
         return Bookmark(back, page.number - 1, page.records_before, anchor)
 
     def _new(self, page: Page) -> list[Raw] | None:
-        """The page's rows that are not known; None if an earlier page is needed."""
+        """Returns the new rows of a page; None if an earlier page is needed."""
         rows, counted = page.records, self._paginator.shifts == "page"
         if self._resuming:
             self._resuming = False
@@ -176,7 +178,7 @@ class RowDrift:
     def _is_repeated(self, page: Page) -> bool:
         """True if the page equals the previous one: tolerated once, because as many rows may have been inserted.
 
-        Without a key, the rows may be other ones that look alike; the loop guard treats such a page as an error.
+        Without a key, equal rows may be different ones, so the loop guard treats such a page as an error.
 
         Raises:
             RepeatedPageError: The page came for the third time: paging is stuck.
@@ -195,7 +197,7 @@ class RowDrift:
         return True
 
     def _goes_on(self, page: Page) -> bool:
-        """True if an overlapping page begins with the last row of the page before."""
+        """True if an overlapping page begins with the last row of the page before it."""
         return bool(page.records) and self._is_last(page.records[0])
 
     def _is_last(self, row: Raw) -> bool:
@@ -208,7 +210,7 @@ class RowDrift:
         return digests_module.digest(self._reader.unmarked(row))
 
     def _went(self, page: Page) -> bool:
-        """True if rows before a counted page went, so that others may have passed from it to the page before."""
+        """True if rows before a numbered page were deleted, so that its rows may have shifted to the page before."""
         if self._fell(page):
             return True
         if not self._reader.overlaps or page.position == self._paginator.first():
@@ -218,18 +220,18 @@ class RowDrift:
         return not again.records or not self._is_last(again.records[-1])
 
     def _fell(self, page: Page) -> bool:
-        """True if there are fewer records in all than with the page before."""
+        """True if the total is smaller than on the page before."""
         before, self._total = self._total, self._paginator.total(page)
         if before is None or self._total is None or self._total >= before:
             return False
         fall = (page.position, self._total)
-        if fall in self._falls:  # it is no total of all pages
+        if fall in self._falls:  # it falls on every read of this page, so it is not a total of all pages
             return False
         self._falls.add(fall)
         return True
 
     def _repeated(self, rows: list[Raw]) -> int:
-        """How many rows at the head of a counted page were on the one before, because others came in front."""
+        """Returns how many first rows of a numbered page were on the page before, because rows were inserted."""
         if not rows or not self._reader.endpoint.primary_key:
             return 0
         if self._tail[-1] not in rows and rows[0] not in self._tail:
@@ -241,23 +243,23 @@ class RowDrift:
         return count
 
     def _beyond_known(self, rows: list[Raw]) -> list[Raw] | None:
-        """Rows that moved, without those that were delivered byte for byte as they are now; None if none of them was.
+        """Returns the rows of a shifted page that were not delivered unchanged; None if no row was.
 
-        Between them may be rows that moved there from further on, and without a key two rows may be alike.
+        New rows may stand between known ones. Without a key, equal rows may be different ones.
         """
         if not self._reader.endpoint.primary_key:
             return rows if rows and rows[0] in self._tail else None
         known = {self._reader.identity(row): row for row in self._tail}
         names = [self._reader.identity(row) for row in rows]
         as_were = [known.get(name) == row for name, row in zip(names, rows, strict=True)]
-        if not any(as_were) and names[: len(known)] == list(known):  # all of them change all the time
+        if not any(as_were) and names[: len(known)] == list(known):  # every row changes with every request
             self._volatile = True
         if self._volatile:
             as_were = [name in known for name in names]
         if not any(as_were):
             return None
         new = [index for index, as_was in enumerate(as_were) if not as_was]
-        asked_for = self._by_row and self._tail[-1] in rows  # the row before the page, which does not count
+        asked_for = self._by_row and self._tail[-1] in rows  # the overlapping row is not a duplicate
         twice = sum(names[index] in known for index in new)
         self._reader.stats.add(withheld=len(rows) - len(new) - asked_for, twice=twice)
         return [rows[index] for index in new]
@@ -266,6 +268,6 @@ class RowDrift:
         self.drifts += 1
         if self._reader.stats.add(drifts=1) == 1:
             _LOG.warning(
-                "Stream %s: rows came, went or changed while pages were read; reading goes on from one that it knows.",
+                "Stream %s: rows were inserted, deleted or changed during the read. Continuing from a known row.",
                 self._reader.name,
             )

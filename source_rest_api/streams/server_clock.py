@@ -1,4 +1,4 @@
-"""How far the API's clock is behind ours: a row that changes during the read gets a time by the API's clock."""
+"""Measures how far the API's clock is behind. Rows that change during a read get a time by that clock."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.server_clock")
 _NOTICED = timedelta(seconds=2)
-"""Below this, a `Date` in whole seconds and the way of the response explain the difference."""
+"""Smaller differences have other causes: `Date` has whole seconds, and the response takes time to arrive."""
 _BELIEVED = timedelta(days=1)
-"""Beyond this, the `Date` is that of a cached copy, or nobody maintains it."""
+"""A larger difference means that the `Date` is wrong or belongs to a cached copy."""
 
 
 class ServerClock:
-    """Compares the `Date` of responses (RFC 9110, section 6.6.1) with our clock.
+    """Compares the `Date` of responses (RFC 9110, section 6.6.1) with the connector's clock.
 
     Args:
-        stream: The stream's name.
-        now: Our clock.
+        stream: The name of the stream.
+        now: Returns the current time.
 
     Attributes:
-        behind: By how much the API's clock is behind; zero if it is not.
+        behind: The largest lag of the API's clock so far; zero if it is not behind.
     """
 
     def __init__(self, stream: str, now: Callable[[], datetime]) -> None:
@@ -35,7 +35,7 @@ class ServerClock:
         self.behind = timedelta(0)
 
     def note(self, headers: Mapping[str, str]) -> None:
-        """Reads the clock from a response that has just come. Safe to call from any thread: the last one counts."""
+        """Reads the API's clock from a response that has just arrived. Any thread may call this."""
         ours = self._now()
         theirs = server_time.now(headers, ours.timestamp)
         behind = ours - datetime.fromtimestamp(theirs, timezone.utc)

@@ -1,4 +1,4 @@
-"""Checks on the records of a slice: those at the saved cursor are not delivered again, and an order must hold."""
+"""Checks on the records of a slice: skips those already delivered at the saved cursor, and checks the order."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from source_rest_api.cursors.cursors import CursorValue, PageCursors, Slice
 
 _PINNED = 2
-"""Different values that may rise on a page of a feed that is newest first: a pinned record, and one after it."""
+"""Distinct values that may rise on a page that should be newest first: an old pinned record, and one after it."""
 
 
 @dataclass(slots=True)
 class CursorBoundary:
-    """The saved cursor, and digests of the records at it that have been delivered."""
+    """The saved cursor value, and digests of the delivered records that have it."""
 
     mark: CursorValue
     digests: frozenset[str]
     met: bool = False
-    """True once a record with this cursor value has come back."""
+    """True once the API has returned a record with this cursor value again."""
 
     def without(self, seen: PageCursors) -> PageCursors:
-        """A page without the records that were delivered, byte for byte as they are now."""
+        """Returns a page without the records already delivered unchanged."""
         if self.mark.value not in seen.values:
             return seen
         self.met = True
@@ -45,7 +45,7 @@ class CursorBoundary:
         )
 
     def is_missing_from(self, interval: Slice) -> bool:
-        """True if an interval that has been read should have had a record with this cursor value, and had none."""
+        """True if a completed interval contains this cursor value, but the API returned no record with it."""
         start, end = interval.start, interval.end
         inside = start is not None and start.value <= self.mark.value and (end is None or self.mark.value < end.value)
         return inside and not self.met
@@ -62,7 +62,7 @@ class SharedBorders:
         self._delivered: dict[Any, set[str]] = {}
 
     def without(self, seen: PageCursors, interval: Slice) -> PageCursors:
-        """A page without the records at the ends of its slice that the neighbour has delivered."""
+        """Returns a page without the records at the ends of its slice that the neighbour has delivered."""
         ends = [mark.value for mark in (interval.start, interval.end) if mark is not None and mark.value in seen.values]
         if not ends:
             return seen
@@ -85,54 +85,53 @@ def _kept(seen: PageCursors, keeps: list[bool]) -> PageCursors:
 
 
 def digests(observation: PageCursors) -> tuple[str, ...]:
-    """Digests of the page's records that have its largest cursor value; one more than is kept if there are more."""
+    """Returns digests of the page's records with its largest cursor value: at most one more than `LARGEST`."""
     newest = observation.newest
     if newest is None:
         return ()
     values, index = observation.values, -1
     found = []
-    for _ in range(
-        min(values.count(newest.value), LARGEST + 1)
-    ):  # counted and found by C code: most have another value
+    # `count` and `index` run in C, which matters because most records have another value.
+    for _ in range(min(values.count(newest.value), LARGEST + 1)):
         index = values.index(newest.value, index + 1)
         found.append(digests_module.digest(bytes(observation.records[index])))
     return tuple(found)
 
 
 class OrderCheck:
-    """Checks the order of a slice's records. This one demands none."""
+    """Checks the order of a slice's records. This base class accepts any order."""
 
     def __init__(self) -> None:
         self.newest: CursorValue | None = None
-        """The largest cursor value so far, where records are declared to come oldest first."""
+        """The largest cursor value so far; set only if the config declares that records come oldest first."""
 
     def step_back(self) -> None:
-        """Note that pages are read again, because rows have moved: what follows may lie before what came."""
+        """Note that pages are read again because rows shifted, so the next records may be earlier ones."""
 
     def check(self, seen: PageCursors) -> None:
         """Note a page.
 
         Raises:
-            ConfigError: Its records do not come in the declared order.
+            ConfigError: Its records are not in the declared order.
         """
 
 
 class OldestFirst(OrderCheck):
-    """Checks that the cursor values of a slice never go back, page after page, but where reading itself does."""
+    """Checks that cursor values never decrease within a slice, unless reading itself steps back."""
 
     def __init__(self) -> None:
         super().__init__()
         self._again = False
 
     def step_back(self) -> None:
-        """Until what follows is newer than what came, it may be older."""
+        """Accept older records until newer ones than before arrive."""
         self._again = True
 
     def check(self, seen: PageCursors) -> None:
         """Note a page.
 
         Raises:
-            ConfigError: One of its records is older than one before it, or has no readable cursor.
+            ConfigError: A record is older than the one before it, or has no readable cursor value.
         """
         values = [value for value in seen.values if value is not None]
         before = [] if self.newest is None else [self.newest.value]
@@ -140,29 +139,29 @@ class OldestFirst(OrderCheck):
         ordered = values if self._again else before + values
         if None in seen.values or ordered != sorted(ordered):
             raise ConfigError(
-                "`incremental.sorted` says that records come oldest first, and they do not. Remove it, or have the API "
-                "sort by the cursor field (`params`)."
+                "`incremental.sorted` says that records come oldest first, but they do not. Remove it, or use `params` "
+                "to sort by the cursor field."
             )
         if seen.newest is not None and (self.newest is None or seen.newest.value >= self.newest.value):
             self.newest = seen.newest
 
 
 class NewestFirst(OrderCheck):
-    """Checks that no page is newer than the one before it, but for old records that the API pins to the top."""
+    """Checks that no page is newer than the page before it. Old records pinned to the top are accepted."""
 
     def __init__(self) -> None:
         super().__init__()
         self._highest: Any = None
 
     def step_back(self) -> None:
-        """The pages that are read again may be newer than the last one."""
+        """Accept newer records, because pages are read again."""
         self._highest = None
 
     def check(self, seen: PageCursors) -> None:
         """Note a page.
 
         Raises:
-            ConfigError: It rises, or has a newer record than the page before it.
+            ConfigError: Its cursor values increase, or it has a newer record than the page before it.
         """
         if seen.newest is None:
             return
@@ -170,8 +169,8 @@ class NewestFirst(OrderCheck):
         rises = len(set(values)) > _PINNED and values == sorted(values)
         if rises or (self._highest is not None and seen.newest.value > self._highest):
             raise ConfigError(
-                "`mode: newest_first` says that the newest records come first, and they do not, so paging would stop "
-                "before new records. Remove it, or have the API sort by the cursor field, descending (`params`)."
+                "`mode: newest_first` says that the newest records come first, but they do not, so the connector would "
+                "stop before new records. Remove it, or use `params` to sort by the cursor field, descending."
             )
         self._highest = seen.newest.value
 

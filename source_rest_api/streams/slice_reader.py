@@ -1,4 +1,4 @@
-"""Reads one slice: asks for its pages, ahead where the next request needs no answer, and delivers them in order."""
+"""Reads one slice: requests its pages, in advance where positions are known, and delivers them in order."""
 
 from __future__ import annotations
 
@@ -39,14 +39,17 @@ _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
 class SliceReader:
     """One slice of a stream. Any number of threads may work on it.
 
+    `_turn` is held while pages are delivered, one after the other. `_lock` guards the queue of requested pages and is
+    held only briefly; a thread may take it inside `_turn`, never the other way round.
+
     Args:
         reader: Reads the endpoint.
-        partition: What it is read for.
-        task: The interval, and where an earlier run came.
-        known: The records at the saved cursor, which are not delivered again.
-        reach: Pages that may be asked for at the same time.
-        keys_of: Gives the keys of emitted records, where deleted rows are followed.
-        borders: The records that it shares with its neighbours, if it has any.
+        partition: The partition to read.
+        task: The interval, and the place where an earlier run stopped.
+        known: The delivered records at the saved cursor; they are skipped.
+        reach: Upper limit of concurrent requests for pages of the slice.
+        keys_of: Returns the keys of emitted records, for delete detection.
+        borders: The records it shares with neighbouring slices, if there are any.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class SliceReader:
             self._pages = self._sequence(saved)
 
     def _begin(self) -> None:
-        """Stand at the slice's start."""
+        """Go to the start of the slice."""
         self._position = self._paginator.first()
         self._number, self._before = 1, 0
         self._pages = self._sequence(None)
@@ -89,7 +92,7 @@ class SliceReader:
         self._expect()
 
     def _expect(self) -> None:
-        """Know nothing yet of how many pages there are."""
+        """Reset what is known about the number of pages."""
         self._delivered = 0
         self._size = 0
         self._left: int | None = None
@@ -98,16 +101,16 @@ class SliceReader:
         return PageSequence(self._reader, partial(self._reader.pages.ask, self._partition, self._interval), saved)
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
-        """The work of asking for a page, if one may be asked for now.
+        """Returns the work of requesting a page; None if no page may be requested now.
 
         Args:
-            ahead: True if a page counts whose predecessor has not come yet.
+            ahead: True to request a page in advance, before the response with the page before it has arrived.
         """
         fetch = self._claimed(ahead=ahead)
         return None if fetch is None else partial(self._run, fetch)
 
     def read(self) -> Iterator[Batch]:
-        """All batches, one page after another, in the thread that asks."""
+        """Yields all batches, page by page, in the caller's thread."""
         while (fetch := self._claimed(ahead=False)) is not None:
             yield from self._batches(fetch, lambda: None)
 
@@ -124,8 +127,9 @@ class SliceReader:
         return self._fetch(self._position, self._number)
 
     def _ahead(self) -> PageRequest | None:
-        """The page after the last that was asked for, where its position is known without an answer."""
-        # Some may be past the end, unless the API says how many are left: as many as were not, so far.
+        """Returns the page after the last requested one, if its position is known in advance."""
+        # Unless the API says how many pages are left, some may lie beyond the end. So the number of requests
+        # in advance grows only with the pages delivered.
         reach = min(self._most, 2 * (self._delivered - 1) if self._left is None else self._left)
         if self.ended or self._reader.pages.streamed or not self._asked or len(self._asked) >= reach:
             return None
@@ -144,11 +148,11 @@ class SliceReader:
             out.put(batch)
 
     def _batches(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
-        """Ask for a page, then give all that have their turn."""
+        """Request a page, then yield the batches of all pages whose turn has come."""
         pages = self._reader.pages.ask(self._partition, self._interval, fetch.position, fetch.number)
         try:
             fetch.pages = pages if self._reader.pages.streamed else list(pages)
-        except BaseException as error:  # noqa: BLE001 -- raised when its turn comes, if it does
+        except BaseException as error:  # noqa: BLE001 -- raised in the page's turn, if that comes
             fetch.error = error
         fetch.ready = True
         with self._turn:
@@ -158,7 +162,7 @@ class SliceReader:
     def _results(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
         try:
             for asked in fetch.taken():
-                # A page that was asked for ahead knows what came before it only now, when it has its turn.
+                # The number of records before a page requested in advance is known only now, in its turn.
                 page = replace(asked, records_before=self._before - fetch.overlap)
                 with self._reader.place(page):
                     batch = self._batch(page, changed)
@@ -191,7 +195,7 @@ class SliceReader:
             return None
         page, continued, end = advanced
         if self._resumed and page.last and not len(page) and isinstance(reader.following(page), End):
-            _LOG.info("Stream %s: the saved position leads to nothing, so its slice begins again.", reader.name)
+            _LOG.info("Stream %s: no records at the saved position. Reading the slice from its start.", reader.name)
             self._restart()
             changed()
             return None
@@ -223,7 +227,7 @@ class SliceReader:
         return Batch(fitted.records, moved, fitted.nulled)
 
     def _new(self, page: Page, seen: PageCursors | None, known: CursorBoundary | None) -> list[Raw]:
-        """The page's records without what is older than the slice or was delivered before."""
+        """Returns the records of a page without older ones and those that were delivered before."""
         if seen is None:
             return page.records
         new = seen if known is None else known.without(seen)
@@ -233,7 +237,7 @@ class SliceReader:
         return new.records
 
     def _go_on(self, page: Page, following: Next | Again, seen: PageCursors | None) -> None:
-        """Take the page off what is asked for; what was asked for ahead counts if it is what follows."""
+        """Remove the page from the queue, and move on. Pages requested in advance stay only if they are next."""
         with self._lock:
             self._asked.popleft()
             self._resumed = False
@@ -255,7 +259,7 @@ class SliceReader:
                 self._asked.clear()
 
     def _read_again(self) -> None:
-        """Begin another pass over the pages."""
+        """Begin another pass over the pages of the slice."""
         self._asked.clear()
         self._position, self._number, self._before = self._paginator.first(), 1, 0
         self._pages.begin_pass()
@@ -263,16 +267,17 @@ class SliceReader:
         self._expect()
 
     def _divide(self, seen: PageCursors | None) -> None:
-        """Ask anew from the newest record on, because the API gives no more to this question."""
+        """Begin a new query at the newest record, because the API returns no more for this one."""
         self._interval = result_cap.rest(self._interval, self._order.newest)
         if seen is not None and seen.newest is not None and seen.newest == self._order.newest:
             self._known = CursorBoundary(seen.newest, frozenset(slice_checks.digests(seen)))
         self._begin()
 
     def _step_back(self, page: Page) -> None:
-        """Rows moved: ask for an earlier page, or begin again if an earlier run's place cannot be found."""
+        """Go to an earlier page, because rows shifted; to the start if the place of an earlier run is lost."""
         if self._resumed:
-            _LOG.info("Stream %s: rows moved since an earlier run, so its slice begins again.", self._reader.name)
+            name = self._reader.name
+            _LOG.info("Stream %s: rows shifted since an earlier run. Reading the slice from its start.", name)
             self._restart()
             return
         with self._lock:

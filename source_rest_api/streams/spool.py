@@ -1,4 +1,4 @@
-"""A list that may be too large for memory: some megabytes stay there, the rest is in a private temporary file."""
+"""A list that may be too large for memory: it keeps a few megabytes there, and the rest in a temporary file."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 _MEMORY_KIB = 4096
 _HANDED_OUT = 1 << 18
-"""Bytes of rows that are read at once."""
+"""Bytes of rows to read at once."""
 
 
 def _database(owner: object, table: str) -> Connection:
-    """A database that SQLite keeps in its page cache, and in an unnamed file where that is full.
+    """Returns a database that SQLite keeps in its page cache and, beyond that, in an unnamed temporary file.
 
-    It is gone with its owner. Nothing of it has to survive, so nothing is journaled.
+    It is closed when its owner is garbage-collected. It has no journal, because nothing in it must survive.
     """
-    import sqlite3  # noqa: PLC0415 -- start-up counts
+    import sqlite3  # noqa: PLC0415 -- slow to import, and few streams need it
 
     made = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     weakref.finalize(owner, made.close)
@@ -33,7 +33,7 @@ def _database(owner: object, table: str) -> Connection:
 
 
 class _Room:
-    """Says of a full or missing disk what to do."""
+    """Turns errors of a full or read-only disk into a ConfigError that says what to do."""
 
     def __enter__(self) -> None:
         pass
@@ -41,13 +41,13 @@ class _Room:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and type(error).__module__ == "sqlite3":
             raise ConfigError(
-                f"The records of parent streams are kept in a temporary file, and that failed ({error}). "
-                "Set the environment variable TMPDIR to a directory that can be written and has room.",
+                f"The connector could not store the records of parent streams in a temporary file ({error}). "
+                "Set the environment variable TMPDIR to a writable directory with free space.",
             ) from error
 
 
 class Spool:
-    """Rows of bytes, added at one end and read from the beginning by any number of threads."""
+    """A list of byte rows that only grows; any number of threads can read it from the beginning."""
 
     def __init__(self) -> None:
         self._rows = _database(self, "row (number INTEGER PRIMARY KEY, bytes BLOB)")
@@ -61,7 +61,7 @@ class Spool:
         """Add rows at the end.
 
         Raises:
-            ConfigError: There is no room for them.
+            ConfigError: The temporary file cannot be written.
         """
         with self._lock, _Room():
             self._rows.execute("BEGIN")
@@ -70,7 +70,7 @@ class Spool:
             self._count += len(rows)
 
     def after(self, position: int) -> list[bytes]:
-        """The rows that follow the first `position` ones: some of them, or none at the end."""
+        """Returns some of the rows after the first `position` ones; an empty list at the end."""
         found, size = [], 0
         with self._lock, _Room():
             rows = self._rows.execute("SELECT bytes FROM row WHERE number > ? ORDER BY number", (position,))
@@ -84,19 +84,19 @@ class Spool:
 
 
 class Seen:
-    """Which texts were there before; used by one thread at a time.
+    """A set of texts, for one thread.
 
-    It keeps their digests of 128 bits: that two of a billion texts share one is less likely than 1 in 10^20.
+    It keeps only 128-bit digests. The probability that two of a billion texts share one is below 1 in 10^20.
     """
 
     def __init__(self) -> None:
         self._digests = _database(self, "seen (digest BLOB PRIMARY KEY) WITHOUT ROWID")
 
     def add(self, text: str) -> bool:
-        """Note a text; whether it is new.
+        """Add a text, and return True if it is new.
 
         Raises:
-            ConfigError: There is no room for it.
+            ConfigError: The temporary file cannot be written.
         """
         digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
         with _Room():

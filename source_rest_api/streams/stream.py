@@ -1,4 +1,4 @@
-"""One endpoint, read as one stream: its partitions, its slices, and the pages of each. No threads, no messages."""
+"""One endpoint as a stream: its partitions, its slices, and their pages. No threads and no Airbyte messages here."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Stream:
 
     Args:
         config: The API.
-        endpoint: What to read.
-        requester: How to ask.
+        endpoint: The endpoint to read.
+        requester: Sends the requests.
         raw_config: The config as the user wrote it, for templates.
-        now: The moment up to which it is read.
-        mask: Hides the secrets of a text.
-        parents: Reads the streams above, once for all streams that are made with it.
+        now: Returns the current time, the end of the read.
+        mask: Hides the secrets in a text.
+        parents: Reads each parent stream once for all streams that share this object.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Stream:
         self._partitions = Partitions(config, endpoint, raw_config, self.parents)
 
     def beside(self, endpoint: Endpoint) -> Stream:
-        """Makes the stream of another endpoint, which shares the requester and the reads of parents."""
+        """Returns the stream of another endpoint that shares the requester and the reads of parents."""
         return self._make(endpoint, self.parents)
 
     def progress(
@@ -88,12 +88,12 @@ class Stream:
         incremental: bool,
         known_rows: Callable[[StreamState, datetime], KnownRows | None] | None = None,
     ) -> Progress:
-        """The progress of a read that goes on from a state.
+        """Returns the progress of a read that continues from a state.
 
         Args:
             saved: The state.
-            incremental: True if the sync mode is.
-            known_rows: Makes the rows that the destination has, where deleted ones are to be reported.
+            incremental: True if the sync mode is incremental.
+            known_rows: Creates the rows that the destination has, for delete detection.
 
         Raises:
             ConfigError: The state is not one of this stream.
@@ -127,12 +127,12 @@ class Stream:
     def plan(
         self, progress: Progress, reach: int, keys_of: Callable[[Sequence[Raw]], Sequence[bytes]] = lambda _: ()
     ) -> Iterator[SliceReader | Planned]:
-        """The slices to read, and for each partition their number after the last.
+        """Yields the slices to read, and after the last slice of each partition their number.
 
         Args:
-            progress: Where earlier syncs came.
-            reach: Pages of a slice that may be asked for at the same time.
-            keys_of: Gives the keys of emitted records, where deleted rows are followed.
+            progress: The progress of earlier syncs.
+            reach: Upper limit of concurrent requests for pages of one slice.
+            keys_of: Returns the keys of emitted records, for delete detection.
         """
         now = self.now()
         for partition in self.partitions():
@@ -153,17 +153,17 @@ class Stream:
             yield Planned(partition.key, count)
 
     def _since(self, loaded: StreamState, cursor: CursorProtocol, now: datetime) -> str | None:
-        """The start that the cursors will cover, if it is the same for all partitions."""
+        """Returns the start that the cursors will cover, if it is the same for all partitions."""
         try:
             first = cursor.bounds(None, self._config.start_date, now, {"config": self._raw_config})
-        except ConfigError:  # it depends on the parent's record
+        except ConfigError:  # the start is a template that reads the parent's record
             return loaded.start
         return resume.start(self.name, loaded, cursor, first)
 
     def _left(
         self, progress: Progress, saved: CursorValue | None, now: datetime, partition: Partition
     ) -> tuple[Slice, list[SliceState]]:
-        """The interval that a partition's state leaves to read, and what of it was read before."""
+        """Returns the interval to read of a partition, and the parts of it that were read before."""
         whole, entries = self._whole(saved, now, partition), progress.earlier.get(partition.key, [])
         cursor = self.endpoint.incremental
         if saved is None or cursor is None:
@@ -173,16 +173,16 @@ class Stream:
         return (whole, entries) if covered is None else (Slice(first.start, whole.end), [*entries, covered])
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
-        """All records of one slice, page after page."""
+        """Yields all records of one slice, page by page."""
         return SliceReader(self.reader, partition, SliceTask(interval), None, 1).read()
 
     def sample(self) -> Iterator[Batch]:
-        """Records to infer a schema from."""
+        """Yields records to infer a schema from."""
         for partition in self.partitions():
             yield from self.from_start(partition)
 
     def from_start(self, partition: Partition) -> Iterator[Batch]:
-        """All records of a partition, asked for as in a first sync."""
+        """Yields all records of a partition, requested as in a first sync."""
         for task in self._first_tasks(partition):
             yield from self.batches(partition, task.interval)
 
@@ -191,16 +191,16 @@ class Stream:
         return iter(self._partitions)
 
     def first_page(self, partition: Partition) -> Page:
-        """The first page of everything, or what came of it first."""
+        """Returns the first page of a partition, or its first part if the response is streamed."""
         first = next(self._first_tasks(partition))
         return next(self.reader.pages.ask(partition, first.interval, self.reader.paginator.first(), 1))
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
-        """The names in `include_from_parent` whose field the parent's record does not have."""
+        """Yields the names in `include_from_parent` whose field the parent's record lacks."""
         return self._partitions.missing_copies(partition)
 
     def _first_tasks(self, partition: Partition) -> Iterator[SliceTask]:
-        """The slices of a partition that has no state."""
+        """Yields the slices of a partition without state."""
         return resume.tasks(self._whole(None, self.now(), partition), (), self.endpoint.incremental)
 
     def _whole(self, saved: CursorValue | None, now: datetime, partition: Partition) -> Slice:
