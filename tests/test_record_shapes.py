@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from msgspec import Raw
 from source_rest_api.config import loading
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import yaml_text
+from tests.process import MAIN
 
 A, B = {"id": 1}, {"id": 2}
 
@@ -145,6 +148,67 @@ def test_columns_are_zipped_with_rows(body: Any, settings: Any) -> None:
     assert select(body, **settings) == [{"id": 1, "n": "a"}]
 
 
+TABLE = [["id", "n"], [1, "a"], [2, None]]
+
+
+@pytest.mark.parametrize(
+    ("body", "settings"),
+    [
+        (TABLE, {"columns_path": "0"}),
+        (TABLE, {"columns_path": "0", "records_path": "$"}),
+        ({"values": TABLE}, {"columns_path": "values.0"}),
+        ({"values": TABLE}, {"columns_path": "values.0", "records_path": "values"}),
+        ({"a": {"values": TABLE}}, {"columns_path": "a.values.0", "records_path": "a.values"}),
+        ({"values": TABLE[::-1]}, {"columns_path": "values.-1", "records_path": "values"}),
+        ({"values": json.dumps(TABLE)}, {"columns_path": "values.0", "records_path": "values"}),
+    ],
+)
+def test_a_row_may_have_the_names(body: Any, settings: Any) -> None:
+    """It is no record."""
+    records = select(body, **settings)
+    assert sorted(records, key=str) == [{"id": 1, "n": "a"}, {"id": 2, "n": None}]
+
+
+def test_a_row_with_the_names_and_no_other() -> None:
+    """There are no records, with or without the names."""
+    assert select([["id"]], columns_path="0") == []
+    assert select([], columns_path="0") == []
+    with pytest.raises(ConfigError, match="Row 1 of the page has 1 values"):
+        select([["id", "n"], [1]], columns_path="0")
+
+
+def test_arrays_of_fields_are_zipped() -> None:
+    """The items at each index are a record, and other fields are in all of them, byte for byte."""
+    days: dict[str, Any] = {"day": ["mo", "tu"], "high": [1.10, None], "unit": "C"}
+    records = [{"day": "mo", "high": 1.10, "unit": "C"}, {"day": "tu", "high": None, "unit": "C"}]
+    assert select({"daily": days}, records_path="daily", zip_arrays=True) == records
+    assert select(days, zip_arrays=True) == records
+    assert select([days, days], zip_arrays=True, records_path="*") == records * 2
+    explode: dict[str, Any] = {"path": "daily", "keep": {"place": "id"}}
+    assert select([{"id": 5, "daily": days}], explode=explode, zip_arrays=True, records_path="$") == [
+        record | {"place": 5} for record in records
+    ]
+    assert select({"day": [], "high": []}, zip_arrays=True) == []
+    assert select({"status": "no_data"}, zip_arrays=True, allow_missing_records=True) == []
+    endpoint = Endpoint(name="e", path="/e", zip_arrays=True)
+    assert bytes(endpoint.selector.select(Raw(b'{"a": [1.10e2]}'))[0]) == b'{"a":1.10e2}'
+
+
+@pytest.mark.parametrize(
+    ("body", "settings", "message"),
+    [
+        ({"day": [1, 2], "high": [1]}, {}, "different numbers of items: `day` has 2, `high` has 1"),
+        ({"day": 1}, {}, "finds no arrays in the object"),
+        ({"error": "no"}, {}, "`error` is no"),
+        ({"day": [1]}, {"columns_path": "day"}, "`columns_path` and `zip_arrays` exclude each other"),
+    ],
+)
+def test_arrays_that_cannot_be_zipped(body: Any, settings: Any, message: str) -> None:
+    """Nothing is cut off or filled up."""
+    with pytest.raises((ConfigError, ValueError), match=message):
+        select(body, zip_arrays=True, **settings)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -166,3 +230,19 @@ def test_options_that_exclude_each_other() -> None:
     endpoint = {"name": "e", "path": "/e", "records_path": "a", "records_paths": ["b"]}
     with pytest.raises(ConfigError, match=r"endpoints\[0\]: `records_path` and `records_paths` exclude each other"):
         loading.load({"url_base": "https://h", "endpoints": [endpoint]})
+
+
+def rows_of_the_docs() -> list[tuple[str, list[str]]]:
+    """The shapes in docs/records.md: a response, and the settings that read it."""
+    text = (MAIN.parent / "docs/records.md").read_text().partition("## Shapes of a response")[2].partition("\n## ")[0]
+    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    codes = re.compile(r"`([^`]+)`")
+    return [(body, codes.findall(settings)) for shown, settings in cells for body in codes.findall(shown)]
+
+
+@pytest.mark.parametrize(("body", "settings"), rows_of_the_docs())
+def test_the_shapes_in_the_docs(body: str, settings: list[str]) -> None:
+    """Each is read as the docs say."""
+    found = select(json.loads(body), **(yaml_text.load("\n".join(settings)) or {}))
+    assert found
+    assert all(isinstance(record, dict) for record in found)

@@ -115,6 +115,29 @@ def row(values: Raw, names: list[str], index: int) -> Raw:
     return Raw(_encode(dict(zip(names, cells, strict=True))))
 
 
+def zipped(record: Raw, *, allow_missing: bool) -> Iterator[Raw]:
+    """Yields one object for each index of the arrays in an object; its other fields are in each of them.
+
+    Raises:
+        ConfigError: It has no arrays, or arrays of different lengths.
+    """
+    fields = raw_json.fields(record)
+    arrays = {name: raw_json.items(value) for name, value in fields.items() if raw_json.kind(value) == "array"}
+    lengths = {name: len(items) for name, items in arrays.items()}
+    if not arrays and not allow_missing:
+        raise ConfigError(
+            "`zip_arrays` finds no arrays in the object. Correct `records_path`, or set `allow_missing_records: true` "
+            "if the API omits them when there are no records."
+        )
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
+        raise ConfigError(
+            f"The arrays for `zip_arrays` have different numbers of items: {found}. Correct `records_path`."
+        )
+    for items in zip(*arrays.values(), strict=True):
+        yield Raw(_encode({**fields, **dict(zip(arrays, items, strict=True))}))
+
+
 def _column(item: Raw) -> str | None:
     name = raw_json.fields(item).get("name", item)
     return raw_json.text(name) if raw_json.kind(name) == "string" else None
