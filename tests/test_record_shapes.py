@@ -180,13 +180,13 @@ def test_a_row_with_the_names_and_no_other() -> None:
 def test_arrays_of_fields_are_zipped() -> None:
     """The items at each index are a record, and other fields are in all of them, byte for byte."""
     days: dict[str, Any] = {"day": ["mo", "tu"], "high": [1.10, None], "unit": "C"}
-    records = [{"day": "mo", "high": 1.10, "unit": "C"}, {"day": "tu", "high": None, "unit": "C"}]
+    records: list[dict[str, Any]] = [{"day": "mo", "high": 1.10, "unit": "C"}, {"day": "tu", "high": None, "unit": "C"}]
     assert select({"daily": days}, records_path="daily", zip_arrays=True) == records
     assert select(days, zip_arrays=True) == records
     assert select([days, days], zip_arrays=True, records_path="*") == records * 2
     explode: dict[str, Any] = {"path": "daily", "keep": {"place": "id"}}
     assert select([{"id": 5, "daily": days}], explode=explode, zip_arrays=True, records_path="$") == [
-        record | {"place": 5} for record in records
+        {**record, "place": 5} for record in records
     ]
     assert select({"day": [], "high": []}, zip_arrays=True) == []
     assert select({"status": "no_data"}, zip_arrays=True, allow_missing_records=True) == []
