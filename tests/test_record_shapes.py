@@ -127,6 +127,53 @@ def test_explode_hides_nothing(record: Any, explode: Any) -> None:
         select([record], explode=explode)
 
 
+MORE = {"pageInfo": {"hasNextPage": True, "endCursor": "x"}}
+LAST = {"pageInfo": {"hasNextPage": False, "endCursor": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("record", "path", "sign"),
+    [
+        ({"lines": {"data": [A], "has_more": True}}, "lines.data", "lines.has_more"),
+        ({"lines": {"nodes": [A], **MORE}}, "lines.nodes", "lines.pageInfo.hasNextPage"),
+        ({"lines": {"edges": [{"node": A}], **MORE}}, "lines.edges.*.node", "lines.pageInfo.hasNextPage"),
+        ({"l": [{"m": {"nodes": [A], **LAST}}, {"m": {"nodes": [A], **MORE}}]}, "l.*.m.nodes", "l.1.m.pageInfo."),
+        ({"lines": [A], "paging": {"next": "/lines?page=2"}}, "lines", "paging.next"),
+        ({"lines": {"data": [A], "links": {"next": "/lines?page=2"}}}, "lines.data", "lines.links.next"),
+        ({"lines": {"data": [A], "meta": {"next_cursor": "x"}}}, "lines.data", "lines.meta.next_cursor"),
+        ({"lines": {"nodes": [A], "totalCount": 2}}, "lines.nodes", "lines.totalCount"),
+        ({"log": {"startAt": 0, "total": 45, "histories": [A]}}, "log.histories", "log.total"),
+    ],
+)
+def test_a_list_that_goes_on_is_an_error(record: Any, path: str, sign: str) -> None:
+    """Whatever the API writes beside it, and whether `explode` or `records_path` leads into the records."""
+    for settings in (
+        {"records_path": "data", "explode": {"path": path}},
+        {"records_path": f"data.*.{path}"},
+        {"records_path": "$", "explode": {"path": f"data.*.{path}"}},
+    ):
+        with pytest.raises(ConfigError, match=re.escape(sign)) as caught:
+            select({"data": [record]}, **settings)
+        assert "Read the list as a separate child stream" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("record", "path"),
+    [
+        ({"lines": {"data": [A], "has_more": False, "total_count": 1}}, "lines.data"),
+        ({"lines": {"nodes": [A], **LAST}}, "lines.nodes"),
+        ({"lines": {"edges": [{"node": A}], **LAST, "totalCount": 1}}, "lines.edges.*.node"),
+        ({"lines": [A], "total": 500, "done": False, "links": {"next": "/articles/6"}}, "lines"),
+        ({"lines": {"data": [A], "total": 500}}, "lines.data"),
+        ({"log": {"startAt": 0, "total": 1, "histories": [A]}}, "log.histories"),
+    ],
+)
+def test_a_list_that_is_whole_is_read(record: Any, path: str) -> None:
+    """Amounts and links of the record itself are data."""
+    assert select({"data": [record], "has_more": True}, records_path="data", explode={"path": path}) == [A]
+    assert select({"data": [record], **MORE}, records_path=f"data.*.{path}") == [A]
+
+
 def test_explode_may_find_nothing() -> None:
     """If the config says so."""
     assert (

@@ -170,6 +170,11 @@ class RecordSelector(Model):
         return (WHOLE_BODY,) if self.records_key_field or self.zip_arrays else ()
 
     def _at(self, root: Raw, written: Path) -> Iterator[Raw]:
+        if raw_json.WILDCARD in written:
+            star = written.index(raw_json.WILDCARD) + 1
+            for _, outer in raw_json.matches(root, written[:star]):
+                if outer is not None:
+                    shapes.refuse_cut(outer, written[star:])
         for path, value in raw_json.matches(root, () if written == WHOLE_BODY else written):
             what = None if value is None else raw_json.kind(value)
             if value is not None and self.records_key_field and (what == "object" or _is_empty_array(value)):
