@@ -226,7 +226,7 @@ def _described(stream: Stream) -> dict[str, Any]:
         sample = [record for batch in batches for record in batch.records]
         if not sample:
             _LOG.warning("Stream %s has no records to infer a schema from. Set `schema`.", stream.name)
-        declared = schema.infer(sample)
+        declared = schema.infer(sample, stream.endpoint.primary_key)
     if stream.endpoint.deletions is not None:
         declared = schema.with_deletions(declared)
     return catalog.stream(stream.endpoint, declared)

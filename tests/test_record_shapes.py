@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from msgspec import Raw
 from source_rest_api.config import loading
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
+from source_rest_api.formats import yaml_text
+from tests.process import MAIN
 
 A, B = {"id": 1}, {"id": 2}
 
@@ -124,6 +127,53 @@ def test_explode_hides_nothing(record: Any, explode: Any) -> None:
         select([record], explode=explode)
 
 
+MORE = {"pageInfo": {"hasNextPage": True, "endCursor": "x"}}
+LAST = {"pageInfo": {"hasNextPage": False, "endCursor": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("record", "path", "sign"),
+    [
+        ({"lines": {"data": [A], "has_more": True}}, "lines.data", "lines.has_more"),
+        ({"lines": {"nodes": [A], **MORE}}, "lines.nodes", "lines.pageInfo.hasNextPage"),
+        ({"lines": {"edges": [{"node": A}], **MORE}}, "lines.edges.*.node", "lines.pageInfo.hasNextPage"),
+        ({"l": [{"m": {"nodes": [A], **LAST}}, {"m": {"nodes": [A], **MORE}}]}, "l.*.m.nodes", "l.1.m.pageInfo."),
+        ({"lines": [A], "paging": {"next": "/lines?page=2"}}, "lines", "paging.next"),
+        ({"lines": {"data": [A], "links": {"next": "/lines?page=2"}}}, "lines.data", "lines.links.next"),
+        ({"lines": {"data": [A], "meta": {"next_cursor": "x"}}}, "lines.data", "lines.meta.next_cursor"),
+        ({"lines": {"nodes": [A], "totalCount": 2}}, "lines.nodes", "lines.totalCount"),
+        ({"log": {"startAt": 0, "total": 45, "histories": [A]}}, "log.histories", "log.total"),
+    ],
+)
+def test_a_list_that_goes_on_is_an_error(record: Any, path: str, sign: str) -> None:
+    """Whatever the API writes beside it, and whether `explode` or `records_path` leads into the records."""
+    for settings in (
+        {"records_path": "data", "explode": {"path": path}},
+        {"records_path": f"data.*.{path}"},
+        {"records_path": "$", "explode": {"path": f"data.*.{path}"}},
+    ):
+        with pytest.raises(ConfigError, match=re.escape(sign)) as caught:
+            select({"data": [record]}, **settings)
+        assert "Read the list as a separate child stream" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("record", "path"),
+    [
+        ({"lines": {"data": [A], "has_more": False, "total_count": 1}}, "lines.data"),
+        ({"lines": {"nodes": [A], **LAST}}, "lines.nodes"),
+        ({"lines": {"edges": [{"node": A}], **LAST, "totalCount": 1}}, "lines.edges.*.node"),
+        ({"lines": [A], "total": 500, "done": False, "links": {"next": "/articles/6"}}, "lines"),
+        ({"lines": {"data": [A], "total": 500}}, "lines.data"),
+        ({"log": {"startAt": 0, "total": 1, "histories": [A]}}, "log.histories"),
+    ],
+)
+def test_a_list_that_is_whole_is_read(record: Any, path: str) -> None:
+    """Amounts and links of the record itself are data."""
+    assert select({"data": [record], "has_more": True}, records_path="data", explode={"path": path}) == [A]
+    assert select({"data": [record], **MORE}, records_path=f"data.*.{path}") == [A]
+
+
 def test_explode_may_find_nothing() -> None:
     """If the config says so."""
     assert (
@@ -143,6 +193,67 @@ def test_explode_may_find_nothing() -> None:
 def test_columns_are_zipped_with_rows(body: Any, settings: Any) -> None:
     """The names of the columns are the names of the fields."""
     assert select(body, **settings) == [{"id": 1, "n": "a"}]
+
+
+TABLE = [["id", "n"], [1, "a"], [2, None]]
+
+
+@pytest.mark.parametrize(
+    ("body", "settings"),
+    [
+        (TABLE, {"columns_path": "0"}),
+        (TABLE, {"columns_path": "0", "records_path": "$"}),
+        ({"values": TABLE}, {"columns_path": "values.0"}),
+        ({"values": TABLE}, {"columns_path": "values.0", "records_path": "values"}),
+        ({"a": {"values": TABLE}}, {"columns_path": "a.values.0", "records_path": "a.values"}),
+        ({"values": TABLE[::-1]}, {"columns_path": "values.-1", "records_path": "values"}),
+        ({"values": json.dumps(TABLE)}, {"columns_path": "values.0", "records_path": "values"}),
+    ],
+)
+def test_a_row_may_have_the_names(body: Any, settings: Any) -> None:
+    """It is no record."""
+    records = select(body, **settings)
+    assert sorted(records, key=str) == [{"id": 1, "n": "a"}, {"id": 2, "n": None}]
+
+
+def test_a_row_with_the_names_and_no_other() -> None:
+    """There are no records, with or without the names."""
+    assert select([["id"]], columns_path="0") == []
+    assert select([], columns_path="0") == []
+    with pytest.raises(ConfigError, match="Row 1 of the page has 1 values"):
+        select([["id", "n"], [1]], columns_path="0")
+
+
+def test_arrays_of_fields_are_zipped() -> None:
+    """The items at each index are a record, and other fields are in all of them, byte for byte."""
+    days: dict[str, Any] = {"day": ["mo", "tu"], "high": [1.10, None], "unit": "C"}
+    records: list[dict[str, Any]] = [{"day": "mo", "high": 1.10, "unit": "C"}, {"day": "tu", "high": None, "unit": "C"}]
+    assert select({"daily": days}, records_path="daily", zip_arrays=True) == records
+    assert select(days, zip_arrays=True) == records
+    assert select([days, days], zip_arrays=True, records_path="*") == records * 2
+    explode: dict[str, Any] = {"path": "daily", "keep": {"place": "id"}}
+    assert select([{"id": 5, "daily": days}], explode=explode, zip_arrays=True, records_path="$") == [
+        {**record, "place": 5} for record in records
+    ]
+    assert select({"day": [], "high": []}, zip_arrays=True) == []
+    assert select({"status": "no_data"}, zip_arrays=True, allow_missing_records=True) == []
+    endpoint = Endpoint(name="e", path="/e", zip_arrays=True)
+    assert bytes(endpoint.selector.select(Raw(b'{"a": [1.10e2]}'))[0]) == b'{"a":1.10e2}'
+
+
+@pytest.mark.parametrize(
+    ("body", "settings", "message"),
+    [
+        ({"day": [1, 2], "high": [1]}, {}, "different numbers of items: `day` has 2, `high` has 1"),
+        ({"day": 1}, {}, "finds no arrays in the object"),
+        ({"error": "no"}, {}, "`error` is no"),
+        ({"day": [1]}, {"columns_path": "day"}, "`columns_path` and `zip_arrays` exclude each other"),
+    ],
+)
+def test_arrays_that_cannot_be_zipped(body: Any, settings: Any, message: str) -> None:
+    """Nothing is cut off or filled up."""
+    with pytest.raises((ConfigError, ValueError), match=message):
+        select(body, zip_arrays=True, **settings)
 
 
 @pytest.mark.parametrize(
@@ -166,3 +277,19 @@ def test_options_that_exclude_each_other() -> None:
     endpoint = {"name": "e", "path": "/e", "records_path": "a", "records_paths": ["b"]}
     with pytest.raises(ConfigError, match=r"endpoints\[0\]: `records_path` and `records_paths` exclude each other"):
         loading.load({"url_base": "https://h", "endpoints": [endpoint]})
+
+
+def rows_of_the_docs() -> list[tuple[str, list[str]]]:
+    """The shapes in docs/records.md: a response, and the settings that read it."""
+    text = (MAIN.parent / "docs/records.md").read_text().partition("## Shapes of a response")[2].partition("\n## ")[0]
+    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    codes = re.compile(r"`([^`]+)`")
+    return [(body, codes.findall(settings)) for shown, settings in cells for body in codes.findall(shown)]
+
+
+@pytest.mark.parametrize(("body", "settings"), rows_of_the_docs())
+def test_the_shapes_in_the_docs(body: str, settings: list[str]) -> None:
+    """Each is read as the docs say."""
+    found = select(json.loads(body), **(yaml_text.load("\n".join(settings)) or {}))
+    assert found
+    assert all(isinstance(record, dict) for record in found)

@@ -84,8 +84,11 @@ class Endpoint(Model):
     """Set this if the records are the values of the object at `records_path`. Each record gets its key in a field of
     this name."""
     columns_path: Path | None = None
-    """Set this if the records are arrays of values. Path of the column names in the response body, such as
-    `columns`."""
+    """Set this if the records are arrays of values. Path of the column names in the response body, such as `columns`;
+    `rows.0` if the first row has them, `0` if the body is a list of rows."""
+    zip_arrays: bool = False
+    """Set this if the object at `records_path` has one array per field, such as `{"day": [1, 2], "high": [7, 9]}`. The
+    items at each index become a record; fields without an array are in all of them."""
     explode: Annotated[Explode | None, BeforeValidator(_filled_in)] = None
     """Set this if the records are the items of an array inside each object at `records_path`."""
     wrap_scalars_as: str | None = None

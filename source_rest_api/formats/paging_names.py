@@ -76,3 +76,39 @@ def more_in(fields: Mapping[str, Raw]) -> str | None:
         if flags_more(form, value) or flags_not_last(form, value) or (NEXT.fullmatch(form) and raw_json.text(value)):
             return name
     return None
+
+
+_HOLDER = re.compile(r"page|paging|pagination|page_?info|pager|cursors?", re.IGNORECASE)
+"""Names of objects that hold signs of paging and nothing else."""
+_ENVELOPE = re.compile(rf"{_HOLDER.pattern}|_?meta(data)?|_?links|response_?metadata", re.IGNORECASE)
+"""The same, if they stand beside a list in an object of its own, not beside it in a record."""
+_PLACE = re.compile(r"offset|start(at|index)?|skip|limit|maxresults|(per)?page(size|number|index)?|pagelen|count")
+"""Names of fields that say which part of a list a page is."""
+
+
+def more_beside(fields: Mapping[str, Raw], length: int, *, is_record: bool) -> str | None:
+    """Returns the path of a field beside a list that shows that the list goes on; None if there is none.
+
+    Args:
+        fields: The object that has the list.
+        length: The number of items in the list.
+        is_record: True if the object is a record, whose other fields are data.
+    """
+    sign = more_in(fields)
+    if sign is not None:
+        return sign
+    holders = _HOLDER if is_record else _ENVELOPE
+    for name, value in fields.items():
+        inner = more_in(raw_json.fields(value)) if holders.fullmatch(name) else None
+        if inner is not None:
+            return f"{name}.{inner}"
+    if is_record:
+        return None
+    has_place = any(
+        _PLACE.fullmatch(plain(name)) and raw_json.count(value) is not None for name, value in fields.items()
+    )
+    for name, value in fields.items():
+        form = plain(name)
+        if TOTAL.fullmatch(form) and (form != "total" or has_place) and (raw_json.count(value) or 0) > length:
+            return name
+    return None

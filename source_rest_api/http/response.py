@@ -51,6 +51,16 @@ class Response(Struct, frozen=True):
         return self.status == HTTPStatus.NO_CONTENT or (bool(self.last_reason) and not self.is_accepted)
 
     @property
+    def is_framed(self) -> bool:
+        """True if the body shows where it ends: by a length or chunks (RFC 9112, section 6.3), or by its compression.
+
+        The end of any other body is where the server closes the connection, for whatever reason.
+        """
+        coding = self.headers.get("Content-Encoding", "identity").strip().lower()
+        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        return "Content-Length" in self.headers or chunked or coding not in {"", "identity"}
+
+    @property
     def content_type(self) -> str:
         """The media type in lower case, without parameters; empty if there is none."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()

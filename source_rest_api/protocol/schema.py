@@ -1,6 +1,8 @@
 """Infers JSON schemas from sample records.
 
-Every field is nullable and none is required, because a sample cannot prove otherwise.
+Every field is nullable and none is required, because a sample cannot prove otherwise. For the same reason integers are
+numbers: an amount may be whole in the sample and 12.50 later, which a destination would set to null. Identifiers stay
+integers, because a destination may keep numbers as floats, which lose digits beyond 2^53.
 """
 
 from __future__ import annotations
@@ -13,14 +15,21 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from source_rest_api.config.deletions import DELETED_AT
+from source_rest_api.formats import raw_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from msgspec import Raw
 
+    from source_rest_api.model import Path
+
 _DECODER = msgspec.json.Decoder(float_hook=float)
 """Reads any number as a float: inference needs only the type, so values beyond a float's range are fine."""
+_LARGEST_EXACT = 1 << 53
+"""The largest integer up to which a float holds every integer."""
+_IDENTIFIER = re.compile(r"(?:.*[\W_])?(?i:u?ids?)|.*[a-z0-9](?:Ids?|IDs?)")
+"""Names of identifiers: `id`, `user_id`, `userId`, `member_ids`."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME = re.compile(
     rf"({_DATE.pattern})[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,9}})?(Z|z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?",
@@ -30,12 +39,19 @@ _ZONED = {"format": "date-time", "airbyte_type": "timestamp_with_timezone"}
 _LOCAL = {"format": "date-time", "airbyte_type": "timestamp_without_timezone"}
 
 
-def infer(records: Iterable[Raw]) -> dict[str, Any]:
-    """Returns the schema that fits all given records."""
+def infer(records: Iterable[Raw], keys: Iterable[Path] = ()) -> dict[str, Any]:
+    """Returns the schema that fits all given records.
+
+    Args:
+        records: The sample.
+        keys: Paths of identifiers, in addition to fields whose names say so.
+    """
     shape = _Shape()
     for record in records:
         shape.observe(_DECODER.decode(record))
-    properties = {name: inner.schema() for name, inner in shape.properties.items()}
+    for path in keys:
+        shape.identify(path)
+    properties = shape.fields()
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
@@ -58,6 +74,15 @@ class _Shape:
     formats: set[str] = field(default_factory=set)
     properties: dict[str, _Shape] = field(default_factory=dict)
     items: _Shape | None = None
+    is_identifier: bool = False
+    """True if its integers stay integers."""
+
+    def identify(self, path: Path) -> None:
+        """Marks the field at a path as an identifier."""
+        found = raw_json.step(self.properties, path) if path else None
+        if found is not None:
+            self.properties[found[0]].identify(tuple(found[1]))
+        self.is_identifier = self.is_identifier or not path
 
     def observe(self, value: Any) -> None:
         if isinstance(value, dict):
@@ -74,17 +99,25 @@ class _Shape:
             self.formats.add(_format(value))
         elif isinstance(value, bool):
             self.types.add("boolean")
+        elif isinstance(value, int):
+            self.types.add("integer")
+            self.is_identifier = self.is_identifier or abs(value) > _LARGEST_EXACT
         elif value is not None:
-            self.types.add("integer" if isinstance(value, int) else "number")
+            self.types.add("number")
 
-    def schema(self) -> dict[str, Any]:
-        types = self.types - ({"integer"} if "number" in self.types else set())
+    def fields(self) -> dict[str, Any]:
+        return {name: inner.schema(name) for name, inner in self.properties.items()}
+
+    def schema(self, name: str) -> dict[str, Any]:
+        types = self.types - {"integer"}
+        if "integer" in self.types and "number" not in types:
+            types.add("integer" if self.is_identifier or _IDENTIFIER.fullmatch(name) else "number")
         schema: dict[str, Any] = {"type": ["null", *(sorted(types) or ["string"])]}
         if "object" in types:
             schema["additionalProperties"] = True
-            schema["properties"] = {name: inner.schema() for name, inner in self.properties.items()}
+            schema["properties"] = self.fields()
         if self.items is not None and self.items.types:
-            schema["items"] = self.items.schema()
+            schema["items"] = self.items.schema(name)
         if types == {"string"}:
             schema |= _FORMATS.get(frozenset(self.formats), {})
         return schema

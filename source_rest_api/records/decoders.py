@@ -27,6 +27,10 @@ class StreamedDecoder(Protocol):
     def selects(self) -> bool:
         """True if a selector finds the records in the decoded value."""
 
+    @property
+    def require_frame(self) -> bool:
+        """True to refuse a body whose end nothing proves."""
+
     def pages(self, response: Response) -> Iterator[list[Raw]]:
         """Yields the records of a body in batches."""
 

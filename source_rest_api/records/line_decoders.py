@@ -32,6 +32,10 @@ class Lines(Model):
     encoding: Annotated[str, AfterValidator(known_charset)] | None = None
     """Charset of the text. By default from the byte order mark, then the content type, otherwise UTF-8."""
 
+    require_frame: bool = False
+    """Refuse a response whose end nothing proves: one without `Content-Length`, chunks or compression, which ends where
+    the server closes the connection. By default the log warns."""
+
     selects: ClassVar[bool] = False
     refused: ClassVar[frozenset[str]] = HTML
 

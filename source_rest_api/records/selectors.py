@@ -40,6 +40,7 @@ class RecordSelector(Model):
     records_paths: Paths = ()
     records_key_field: str | None = None
     columns_path: Path | None = None
+    zip_arrays: bool = False
     explode: Explode | None = None
     wrap_scalars_as: str | None = None
     allow_missing_records: bool = False
@@ -50,6 +51,11 @@ class RecordSelector(Model):
             raise ValueError("`records_path` and `records_paths` exclude each other: put all paths into one list")
         if self.columns_path is not None and self.records_key_field is not None:
             raise ValueError("`columns_path` and `records_key_field` exclude each other: remove one")
+        if self.columns_path is not None and self.zip_arrays:
+            raise ValueError(
+                "`columns_path` and `zip_arrays` exclude each other: `columns_path` is for one array per row, "
+                "`zip_arrays` for one array per field"
+            )
 
     def select(self, root: Raw) -> list[Raw]:
         """Returns the records as `open` does."""
@@ -95,7 +101,8 @@ class RecordSelector(Model):
     def is_plain(self) -> bool:
         """True if the records are the unchanged items of one array: at one path, or the body itself."""
         several = self.records_paths or raw_json.WILDCARD in (self.records_path or ())
-        return not (several or self.records_key_field or self.columns_path or self.explode or self.wrap_scalars_as)
+        shaped = self.records_key_field or self.columns_path or self.zip_arrays or self.explode or self.wrap_scalars_as
+        return not (several or shaped)
 
     def only_objects(self, records: list[Raw]) -> list[Raw]:
         """Returns the records if all of them are objects.
@@ -114,12 +121,24 @@ class RecordSelector(Model):
     def _shaped(self, root: Raw, found: list[Raw]) -> list[Raw]:
         """Returns the values at the path as objects."""
         if self.columns_path is not None:
-            names = shapes.columns(root, self.columns_path)
-            found = [shapes.row(values, names, index) for index, values in enumerate(found)]
-        if self.explode is None:
-            name = self.wrap_scalars_as
-            return found if name is None else [shapes.wrap(value, name) for value in found]
-        return [item for record in found for item in self._exploded(record, self.explode)]
+            found = self._rows(root, found, self.columns_path)
+        if self.explode is not None:
+            found = [item for record in found for item in self._exploded(record, self.explode)]
+        elif self.wrap_scalars_as is not None:
+            found = [shapes.wrap(value, self.wrap_scalars_as) for value in found]
+        if self.zip_arrays:
+            found = [row for record in found for row in shapes.zipped(record, allow_missing=self.allow_missing_records)]
+        return found
+
+    def _rows(self, root: Raw, found: list[Raw], columns: Path) -> list[Raw]:
+        """Returns rows of values as objects. The row with the column names is no record, if it is among them."""
+        holder = raw_json.find(root, columns[:-1]) if raw_json.is_index(columns[-1]) else None
+        is_row = holder is not None and raw_json.items(holder) == found
+        if is_row and not found:
+            return []
+        names = shapes.columns(root, columns)
+        header = int(columns[-1]) % len(found) if is_row else None
+        return [shapes.row(values, names, index) for index, values in enumerate(found) if index != header]
 
     def _exploded(self, record: Raw, explode: Explode) -> Iterator[Raw]:
         kept = explode.kept(record)
@@ -146,9 +165,16 @@ class RecordSelector(Model):
     def _paths(self) -> tuple[Path, ...]:
         if self.records_path is not None:
             return (self.records_path,)
-        return self.records_paths or ((WHOLE_BODY,) if self.records_key_field else ())
+        if self.records_paths:
+            return self.records_paths
+        return (WHOLE_BODY,) if self.records_key_field or self.zip_arrays else ()
 
     def _at(self, root: Raw, written: Path) -> Iterator[Raw]:
+        if raw_json.WILDCARD in written:
+            star = written.index(raw_json.WILDCARD) + 1
+            for _, outer in raw_json.matches(root, written[:star]):
+                if outer is not None:
+                    shapes.refuse_cut(outer, written[star:])
         for path, value in raw_json.matches(root, () if written == WHOLE_BODY else written):
             what = None if value is None else raw_json.kind(value)
             if value is not None and self.records_key_field and (what == "object" or _is_empty_array(value)):

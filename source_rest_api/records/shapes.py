@@ -35,10 +35,10 @@ class Explode(Model):
         Raises:
             ConfigError: The record has no such array, or has it only in part.
         """
+        refuse_cut(record, self.path)
         for path, value in raw_json.matches(record, self.path):
             kind = None if value is None else raw_json.kind(value)
             if value is not None and kind == "array":
-                self._refuse_cut(record, path)
                 yield from raw_json.items(value)
             elif value is not None and kind == "object":
                 yield value
@@ -50,20 +50,38 @@ class Explode(Model):
                     "Correct the path, or set `allow_missing_records: true` if some records have no array."
                 )
 
-    def _refuse_cut(self, record: Raw, path: Path) -> None:
-        """Raises ConfigError if a flag beside the list, such as `has_more: true`, shows that the API truncated it."""
-        holder = raw_json.find(record, path[:-1])
-        sign = None if holder is None else paging_names.more_in(raw_json.fields(holder))
-        if sign is not None and (path[:-1] or sign not in _RECORD_FLAGS):
-            where = ".".join((*path[:-1], sign))
-            raise ConfigError(
-                f"A record has only a part of the list `{'.'.join(path)}`: its field `{where}` shows that there are "
-                "more items. Read the list as a separate child stream of these records, with its URL as `path`."
-            )
-
     def kept(self, record: Raw) -> dict[str, Raw]:
         """Returns the fields of the record to copy into its items; null for absent fields."""
         return {name: raw_json.find(record, path.split(".")) or Raw(b"null") for name, path in self.keep.items()}
+
+
+def refuse_cut(record: Raw, path: Path) -> None:
+    """Checks that nothing beside a list in a record, such as `has_more: true`, shows that the API truncated it.
+
+    Args:
+        record: The record.
+        path: The path of the list in it. If the path goes through other lists by `*`, they are checked too.
+
+    Raises:
+        ConfigError: A list is truncated.
+    """
+    ends = [index for index, key in enumerate(path) if index and key == raw_json.WILDCARD]
+    for end in (*ends, len(path)):
+        for place, value in raw_json.matches(record, path[:end]):
+            if place and value is not None and raw_json.kind(value) == "array":
+                _refuse_cut(record, place, len(raw_json.items(value)))
+
+
+def _refuse_cut(record: Raw, place: Path, length: int) -> None:
+    holder = raw_json.find(record, place[:-1])
+    is_record = len(place) == 1
+    sign = paging_names.more_beside(raw_json.fields(holder) if holder else {}, length, is_record=is_record)
+    if sign is not None and not (is_record and sign in _RECORD_FLAGS):
+        where = ".".join((*place[:-1], sign))
+        raise ConfigError(
+            f"A record has only a part of the list `{'.'.join(place)}`: its field `{where}` shows that there are "
+            "more items. Read the list as a separate child stream of these records, with its URL as `path`."
+        )
 
 
 def add_fields(record: Raw, extra: Mapping[str, Raw], setting: str) -> Raw:
@@ -113,6 +131,29 @@ def row(values: Raw, names: list[str], index: int) -> Raw:
         )
         raise ConfigError(f"Row {index} of the page {found}, but there are {len(names)} columns. Check `columns_path`.")
     return Raw(_encode(dict(zip(names, cells, strict=True))))
+
+
+def zipped(record: Raw, *, allow_missing: bool) -> Iterator[Raw]:
+    """Yields one object for each index of the arrays in an object; its other fields are in each of them.
+
+    Raises:
+        ConfigError: It has no arrays, or arrays of different lengths.
+    """
+    fields = raw_json.fields(record)
+    arrays = {name: raw_json.items(value) for name, value in fields.items() if raw_json.kind(value) == "array"}
+    lengths = {name: len(items) for name, items in arrays.items()}
+    if not arrays and not allow_missing:
+        raise ConfigError(
+            "`zip_arrays` finds no arrays in the object. Correct `records_path`, or set `allow_missing_records: true` "
+            "if the API omits them when there are no records."
+        )
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
+        raise ConfigError(
+            f"The arrays for `zip_arrays` have different numbers of items: {found}. Correct `records_path`."
+        )
+    for items in zip(*arrays.values(), strict=True):
+        yield Raw(_encode({**fields, **dict(zip(arrays, items, strict=True))}))
 
 
 def _column(item: Raw) -> str | None:

@@ -14,6 +14,7 @@ from source_rest_api.pagination.paginator import paths
 from source_rest_api.records.decoders import Json, WholeBody
 from source_rest_api.records.envelope import Envelope
 from source_rest_api.records.zip_decoder import Zip
+from source_rest_api.streams.body_watch import BodyWatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,7 @@ class PageSource:
         clock: ServerClock,
     ) -> None:
         self._clock = clock
+        self._watch = BodyWatch(endpoint)
         self._name = endpoint.name
         self._decoder: WholeBody | Zip | StreamedDecoder = endpoint.decoder
         self._selector = endpoint.selector
@@ -83,6 +85,7 @@ class PageSource:
                     if response.is_empty:
                         return Page(request, response, Raw(b"null"), [], position, number)
                     body = self._envelope.open(response)
+                    self._watch.lists(body.records)
                     return Page(request, response, body.root, body.records, position, number, known=body.known)
 
                 yield self._requester.fetch(request, read, self._stats)
@@ -92,6 +95,8 @@ class PageSource:
             def parts(response: Response) -> Iterator[Page]:
                 if number == 1:
                     self._clock.note(response.headers)
+                if not isinstance(decoder, Zip) and not response.is_empty:
+                    self._watch.frame(response, required=decoder.require_frame)
                 response = replace(response, chunks=self._stats.received(response.chunks))
                 page = Page(request, response, Raw(b"null"), [], position, number)
                 return iter([page]) if response.is_empty else page.parts(pages(response))

@@ -1,0 +1,68 @@
+"""Watches bodies for what nobody can prove: where an unframed body ends, and lists that a record has in part."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.http.request_body import GraphqlBody
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from msgspec import Raw
+
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.http.response import Response
+
+_LOG = logging.getLogger("airbyte.source_rest_api.streams.body_watch")
+_HAS_NEXT_PAGE = re.compile(rb'"(\w+)"\s*:\s*\{[^{}]*"hasNextPage"\s*:\s*true')
+"""An object with the flag of a GraphQL connection (GraphQL Cursor Connections Specification)."""
+
+
+class BodyWatch:
+    """Warns once of each kind of doubt about the bodies of a stream.
+
+    Args:
+        endpoint: The stream's endpoint.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._name = endpoint.name
+        self._has_connections = isinstance(endpoint.body, GraphqlBody)
+        self._told: set[str] = set()
+
+    def frame(self, response: Response, *, required: bool) -> None:
+        """Checks a body with one record per line, whose syntax does not prove its end.
+
+        Raises:
+            ConfigError: Nothing else proves it, and the config requires it.
+        """
+        if response.is_framed:
+            return
+        doubt = "The response has neither `Content-Length` nor chunks, so nothing proves that it is complete."
+        if required:
+            raise ConfigError(
+                f"{doubt} Request gzip with the header `Accept-Encoding`, check the proxy, or remove "
+                "`decoder.require_frame`."
+            )
+        if self._is_new("frame"):
+            _LOG.warning("Stream %s: %s `decoder.require_frame: true` refuses such responses.", self._name, doubt)
+
+    def lists(self, records: Iterable[Raw]) -> None:
+        """Warns of GraphQL records that are emitted with a part of a list."""
+        if not self._has_connections or "lists" in self._told:
+            return
+        if any(map(_HAS_NEXT_PAGE.search, records)) and self._is_new("lists"):
+            _LOG.warning(
+                "Stream %s: records have only a part of a list, because `hasNextPage` is true inside them. Raise "
+                "`first` in the query, or read the list as a child stream of these records.",
+                self._name,
+            )
+
+    def _is_new(self, kind: str) -> bool:
+        new = kind not in self._told
+        self._told.add(kind)
+        return new
