@@ -65,6 +65,11 @@ class Jwt(Model):
     place: TokenLocation = TokenLocation()
     """The place of the token in a request; by default `Authorization: Bearer <token>`."""
 
+    @property
+    def has_answer(self) -> bool:
+        """True if the JWT is exchanged for an access token."""
+        return self.token_url is not None
+
     def session(self, desk: AuthContext) -> Credentials:
         """Share one token among all threads of a session."""
         return SharedToken(lambda: self._token(desk), self.place, desk)
@@ -84,7 +89,7 @@ class Jwt(Model):
         answer = request.send(desk)
         value = answer.token(self.token_path)
         desk.learn(value)
-        return Token(value, answer.life(self.expires_path, self.lifetime, desk.time()))
+        return Token(value, answer.life(self.expires_path, self.lifetime, desk.time()), answer)
 
     def _signed(self, desk: AuthContext) -> str:
         now = int(desk.time())
