@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec.structs import replace
 
 from source_rest_api.auth import credentials
+from source_rest_api.auth.authenticators import with_secrets
 from source_rest_api.auth.credentials import AuthContext
 from source_rest_api.auth.sign_in import token_exchange
 from source_rest_api.config import loading, masking
@@ -18,6 +19,8 @@ from source_rest_api.config.config import Config
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.errors import InternalError
 from source_rest_api.http.concurrency import Permits
+from source_rest_api.http.credentials import answer_of
+from source_rest_api.http.per_endpoint import PerEndpoint
 from source_rest_api.http.requester import Requester
 from source_rest_api.protocol import catalog, messages
 from source_rest_api.protocol.messages import Messages
@@ -30,6 +33,7 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from source_rest_api.auth.credentials import TokenExchange
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.http.credentials import Credentials
     from source_rest_api.http.retry import Retry
@@ -122,7 +126,7 @@ class Session:
         self._stop = stop
         self._transport: TransportName = transport
         self._keeper = ConfigUpdates(raw_config, self.mask, pass_on)
-        self._credentials: Credentials | None = None
+        self._credentials: PerEndpoint[Credentials] | None = None
         self._out = Messages(self.mask)
 
     def check(self) -> Iterator[bytes]:
@@ -183,14 +187,41 @@ class Session:
                 self.complete = sync.complete
 
     def _requester(self, retry: Retry, permits: Permits | None = None) -> Requester:
-        config, keeper = self.config, self._keeper
-        url_base = templates.render(config.url_base, config.context(self._raw_config))
-        settings = replace(config.http(url_base), retry=retry, transport=self._transport)
+        config = self.config
+        own = {each.name: self._home(each.url_base, each.name) for each in config.streams if each.url_base}
+        settings = replace(config.http(self._home(config.url_base), own), retry=retry, transport=self._transport)
         if self._credentials is None:
-            exchange = token_exchange(settings, self._stop)
-            desk = AuthContext(config.context(keeper.config), exchange, keeper.learn, keeper.replace)
-            self._credentials = credentials.start(config.authentication, desk)
+            self._credentials = self._started(token_exchange(settings, self._stop))
         return Requester(settings, self._stop, credentials=self._credentials, permits=permits)
+
+    def _home(self, url_base: str, endpoint: str = "") -> str | Callable[[], str]:
+        """Returns a base URL; a function if it is known only from the token response."""
+        context = self.config.context(self._raw_config)
+        if templates.ANSWER not in templates.names(url_base):
+            return templates.render(url_base, context)
+
+        def told() -> str:
+            answer = {} if self._credentials is None else answer_of(self._credentials.of(endpoint))
+            return templates.render(url_base, {**context, templates.ANSWER: answer})
+
+        return told
+
+    def _started(self, exchange: TokenExchange) -> PerEndpoint[Credentials]:
+        """Returns the credentials of all endpoints. Those with the same authentication share one token."""
+        config, keeper = self.config, self._keeper
+        context = config.context(keeper.config)
+        desk = AuthContext(context, exchange, keeper.learn, keeper.replace)
+        known = [(config.authentication, credentials.start(config.authentication, desk))]
+        by_endpoint = {}
+        for endpoint in config.streams:
+            if endpoint.authentication is not None:
+                own = with_secrets(endpoint.authentication, context)
+                for secret in masking.secrets_of(own):
+                    keeper.learn(secret)
+                started = next((made for other, made in known if other == own), None) or credentials.start(own, desk)
+                known.append((own, started))
+                by_endpoint[endpoint.name] = started
+        return PerEndpoint(known[0][1], by_endpoint)
 
     def _streams(
         self, requester: Requester, schemas: Mapping[str, Mapping[str, Any]] | None = None

@@ -29,6 +29,7 @@ _WORDS = {
     "id": "ID",
     "json": "JSON",
     "jwt": "JWT",
+    "oauth1": "OAuth 1",
     "oauth2": "OAuth 2",
     "param": "parameter",
     "params": "parameters",

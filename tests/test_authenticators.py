@@ -245,7 +245,7 @@ def test_a_secret_is_not_shown_by_its_authenticator() -> None:
 
 
 RECIPES = (Path(__file__).parent.parent / "docs/authentication.md").read_text()
-KINDS = {"aws_sigv4", "api_key", "basic", "bearer", "digest", "jwt", "login", "none", "oauth2"}
+KINDS = {"aws_sigv4", "api_key", "basic", "bearer", "digest", "jwt", "login", "none", "oauth1", "oauth2"}
 
 
 def recipes() -> Iterator[dict[str, Any]]:
@@ -263,7 +263,8 @@ def test_the_recipes_of_the_docs_are_valid() -> None:
     for recipe in recipes():
         if "tls" in recipe:
             continue
-        given = json.loads(json.dumps(recipe).replace('"<private key>"', json.dumps(pem.decode())))
+        text = json.dumps(recipe).replace("<hexadecimal digits>", "0f" * 32)
+        given = json.loads(text.replace('"<private key>"', json.dumps(pem.decode())))
         config = load({"url_base": URL, "endpoints": [{"name": "x", "path": "/x"}], **given})
         kinds.add(config.authentication.type)
     assert kinds == KINDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
+KEY = bytes(range(200, 240))
 SHARED = "a shared secret of at least 32 bytes"
 
 
@@ -138,3 +140,31 @@ def test_a_private_key_is_masked_line_by_line() -> None:
     config = load(raw(TokenApi(), algorithm="RS256", key=pem(RSA)))
     mask = masker(secrets_of(config))
     assert all(set(mask(line)) == {"*"} for line in pem(RSA).splitlines()[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "algorithm", "key", "verify"),
+    [
+        ("hex", "HS256", KEY.hex(), KEY),
+        ("hex", "HS256", f" {KEY.hex().upper()}\n", KEY),
+        ("base64", "HS256", b64encode(KEY).decode(), KEY),
+        ("base64", "HS256", urlsafe_b64encode(KEY).decode().rstrip("="), KEY),
+        ("base64", "RS256", b64encode(pem(RSA).encode()).decode(), public(RSA)),
+    ],
+)
+def test_a_key_in_hex_or_base64(api: TokenApi, encoding: str, algorithm: str, key: str, verify: Any) -> None:
+    """The token is signed with the bytes that the key stands for."""
+    with Session(raw(api, algorithm=algorithm, key=key, key_encoding=encoding)) as session:
+        session.get("/y")
+    token = api.requests[-1].headers["Authorization"].removeprefix("Bearer ")
+    assert jwt.decode(token, verify, algorithms=[algorithm], options={"verify_exp": False})
+
+
+@pytest.mark.parametrize(("encoding", "key"), [("hex", "g" * 64), ("hex", "abc"), ("base64", "a*" * 20)])
+def test_a_key_in_another_encoding(encoding: str, key: str) -> None:
+    """The error names both settings, and does not show the key."""
+    with pytest.raises(
+        ConfigError, match=rf"`authentication.key` is not .* in {encoding} \(`key_encoding`\)"
+    ) as caught:
+        load(raw(TokenApi(), key=key, key_encoding=encoding))
+    assert key not in f"{caught.value}{caught.value.detail}"

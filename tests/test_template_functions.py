@@ -72,6 +72,7 @@ def test_moments_are_formatted() -> None:
         ("'ab' | hash('md5', 'c')", "900150983cd24fb0d6963f7d28e17f72"),
         ("'abc' | hash('sha1')", "a9993e364706816aba3e25717850c26c9cd0d89d"),
         ("('what do ya want for nothing?' | hmac('Jefe'))[:8]", "5bdcc146"),  # RFC 4231
+        ("('what do ya want for nothing?' | hmac('Jefe', 'sha256', 'base64'))[:8]", "W9zBRr9g"),
         ("'me:ü' | base64encode", "bWU6w7w="),
         ("'bWU6w7w=' | base64decode", "me:ü"),
         ("'https://h/?after=x1&b' | regex_search('after=([^&]*)')", "x1"),
@@ -102,6 +103,7 @@ def test_functions_and_filters(expression: str, gives: str) -> None:
         "timestamp(none)",
         "'a' | hash('crc')",
         "'a' | hmac('k', 'crc')",
+        "'a' | hmac('k', 'sha1', 'latin-1')",
         "'!' | base64decode",
         "json_loads('{')",
         "today_with_timezone('Nowhere')",

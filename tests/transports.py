@@ -19,4 +19,4 @@ def pools(requester: Requester) -> dict[Origin, OriginPool]:
     """Give the pools of a requester that sends by our own transport."""
     transport = requester.sender.connections.transport
     assert isinstance(transport, ConnectionPool)
-    return transport.by_origin
+    return {origin: pool for (origin, _), pool in transport.by_origin.items()}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from source_rest_api.auth.credentials import AuthContext
+    from source_rest_api.auth.token_answer import TokenAnswer
     from source_rest_api.http.credentials import Auth
     from source_rest_api.http.response import Response
 
@@ -59,6 +60,8 @@ class Token:
     value: str = field(repr=False)
     life: float
     """Lifetime in seconds, from the time of the request."""
+    answer: TokenAnswer | None = field(default=None, repr=False)
+    """The response that it came with; None if the connector signed it itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,8 @@ class _CurrentToken:
     token: str = field(repr=False)
     until: float
     """Time on the session's clock at which to renew it."""
+    values: Mapping[str, Any] = field(repr=False)
+    """The values of the token response."""
     place: TokenLocation
     context: Mapping[str, Any] = field(repr=False)
 
@@ -95,7 +100,11 @@ class SharedToken:
         self._failure: SourceError | None = None
         self._attempts = 0
 
-    def current(self) -> Auth:
+    def answer(self) -> Mapping[str, Any]:
+        """Return the values of the token response; may request a token first."""
+        return self.current().values
+
+    def current(self) -> _CurrentToken:
         """Return the token; request a new one if there is none or it is about to expire."""
         held = self._held
         return held if held is not None and self._is_fresh(held) else self._newer_than(held)
@@ -131,8 +140,11 @@ class SharedToken:
     def _new(self) -> _CurrentToken:
         started = self._desk.clock()
         token = self._ask()
-        self._desk.learn(token.value)
-        return _CurrentToken(token.value, started + token.life - margin(token.life), self._place, self._desk.context)
+        for secret in (token.value, *(token.answer.secrets if token.answer else ())):
+            self._desk.learn(secret)
+        until = started + token.life - margin(token.life)
+        values = token.answer.values if token.answer else {}
+        return _CurrentToken(token.value, until, values, self._place, self._desk.context)
 
 
 def margin(life: float) -> float:

@@ -7,22 +7,33 @@ session (`credentials.py`). Credentials are sent to allowed origins only (`sende
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, model_validator
 
 from source_rest_api.auth import token_request
 from source_rest_api.auth.aws_signature import AwsSignature
-from source_rest_api.auth.credentials import Location, check_header, check_name, check_names, put
+from source_rest_api.auth.credentials import (
+    Location,
+    RequestAuthenticator,
+    SessionAuthenticator,
+    check_header,
+    check_name,
+    check_names,
+    put,
+)
 from source_rest_api.auth.digest import Digest
 from source_rest_api.auth.jwt import Jwt
 from source_rest_api.auth.login import Login
 from source_rest_api.auth.oauth import OAuth2
+from source_rest_api.auth.oauth1 import OAuth1
 from source_rest_api.http.credentials import Static
-from source_rest_api.model import Model, Secret, Text
+from source_rest_api.model import Model, Secret, Text, own
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from requests import PreparedRequest
     from typing_extensions import Self
 
@@ -115,5 +126,45 @@ class Basic(Model):
 
 
 Authenticator: TypeAlias = Annotated[
-    NoAuth | Bearer | ApiKey | Basic | OAuth2 | Login | Jwt | Digest | AwsSignature, Field(discriminator="type")
+    NoAuth | Bearer | ApiKey | Basic | OAuth2 | Login | Jwt | Digest | AwsSignature | OAuth1,
+    Field(discriminator="type"),
 ]
+Authentication: TypeAlias = Annotated[
+    Authenticator, own(RequestAuthenticator, SessionAuthenticator, advice="give it one of them (docs/connector.md)")
+]
+"""An authenticator of this connector, or one of a connector of your own."""
+
+
+def _from_yaml(value: object) -> object:
+    """Parses YAML text. Lists in Airbyte's form have it in place of the objects, whose secrets they would show."""
+    if not isinstance(value, str):
+        return value
+    from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
+
+    return yaml_text.load(value) or None
+
+
+EndpointAuthentication: TypeAlias = Annotated[
+    Authentication | None,
+    BeforeValidator(_from_yaml),
+    WithJsonSchema({"type": "string", "multiline": True}, mode="validation"),
+]
+"""The authentication of one endpoint, or its YAML text."""
+
+
+def with_secrets(authenticator: SessionAuthenticator | RequestAuthenticator, context: Mapping[str, Any]) -> Any:
+    """Return an authenticator with the templates of its secrets filled, such as `{{ secrets.key }}`.
+
+    Args:
+        authenticator: The authenticator of one endpoint.
+        context: The values of `config` and `secrets`.
+
+    Raises:
+        ConfigError: A template cannot be filled.
+    """
+    if not isinstance(authenticator, Model):
+        return authenticator
+    secrets = {name: value for name, value in authenticator if isinstance(value, SecretStr)}
+    filled = {name: templates.render(secret.get_secret_value(), context) for name, secret in secrets.items()}
+    changed = {name: SecretStr(text) for name, text in filled.items() if text != secrets[name].get_secret_value()}
+    return authenticator.model_copy(update=changed) if changed else authenticator

@@ -86,6 +86,11 @@ def start(authenticator: SessionAuthenticator | RequestAuthenticator, desk: Auth
     return authenticator.session(desk) if isinstance(authenticator, SessionAuthenticator) else Static(authenticator)
 
 
+def has_answer(authenticator: SessionAuthenticator | RequestAuthenticator) -> bool:
+    """Return True if it requests a token, and templates may read the response as `token`."""
+    return bool(getattr(authenticator, "has_answer", False))
+
+
 def check_header(secret: SecretStr) -> SecretStr:
     """Return the secret; raise ValueError if it cannot be sent in a header."""
     if not _VALUE.fullmatch(secret.get_secret_value()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
@@ -31,6 +32,9 @@ _ASSERTION: NamedTexts = {**_asserted("{{ jwt }}")}
 """The default templates. They are rendered without Jinja, so that most configs never import Jinja."""
 
 
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
 class Jwt(Model):
     """A JSON Web Token (JWT) that the connector signs. With `token_url`, it is exchanged for an access token."""
 
@@ -39,6 +43,8 @@ class Jwt(Model):
     """The signing algorithm: HS with a shared secret; RS, PS or ES with a private key."""
     key: SecretLines
     """The shared secret, or the private key in PEM format."""
+    key_encoding: Literal["text", "hex", "base64"] = "text"
+    """Encoding of `key`: `hex` for a secret in hexadecimal digits, as Ghost issues it, or `base64`."""
     key_id: str | None = None
     """ID of the key, sent as header `kid`."""
     issuer: str | None = None
@@ -65,6 +71,11 @@ class Jwt(Model):
     place: TokenLocation = TokenLocation()
     """The place of the token in a request; by default `Authorization: Bearer <token>`."""
 
+    @property
+    def has_answer(self) -> bool:
+        """True if the JWT is exchanged for an access token."""
+        return self.token_url is not None
+
     def session(self, desk: AuthContext) -> Credentials:
         """Share one token among all threads of a session."""
         return SharedToken(lambda: self._token(desk), self.place, desk)
@@ -84,7 +95,7 @@ class Jwt(Model):
         answer = request.send(desk)
         value = answer.token(self.token_path)
         desk.learn(value)
-        return Token(value, answer.life(self.expires_path, self.lifetime, desk.time()))
+        return Token(value, answer.life(self.expires_path, self.lifetime, desk.time()), answer)
 
     def _signed(self, desk: AuthContext) -> str:
         now = int(desk.time())
@@ -98,15 +109,23 @@ class Jwt(Model):
 
         headers = None if self.key_id is None else {"kid": self.key_id}
         try:
-            return jwt.encode(claims, self._pem(), algorithm=self.algorithm, headers=headers)
+            return jwt.encode(claims, self._decoded(), algorithm=self.algorithm, headers=headers)
         except Exception as error:  # noqa: BLE001 -- several libraries have their own, whose messages may quote the key
             kind = "shared secret" if self.algorithm.startswith("HS") else "private key in PEM format without password"
             detail = type(error).__name__
-            raise ConfigError(f"`authentication.key` is not a valid {kind} for {self.algorithm}.", detail) from None
+            encoded = "" if self.key_encoding == "text" else f" in {self.key_encoding} (`key_encoding`)"
+            raise ConfigError(
+                f"`authentication.key` is not a valid {kind} for {self.algorithm}{encoded}.", detail
+            ) from None
 
-    def _pem(self) -> str:
+    def _decoded(self) -> str | bytes:
         """Return the key; a PEM that was entered as one line gets its escaped line breaks back."""
         key = self.key.get_secret_value()
+        if self.key_encoding == "hex":
+            return bytes.fromhex(key.strip())
+        if self.key_encoding == "base64":
+            plain = "".join(key.split()).translate(_URL_SAFE).rstrip("=")
+            return b64decode(plain + "=" * (-len(plain) % 4), validate=True)
         return key.replace("\\n", "\n") if key.startswith("-----BEGIN") and "\n" not in key.strip() else key
 
     @model_validator(mode="after")

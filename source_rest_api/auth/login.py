@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, PositiveFloat, model_validator
 
@@ -64,6 +64,8 @@ class Login(Model):
     place: TokenLocation = TokenLocation()
     """The place of the token in a request; by default `Authorization: Bearer <token>`."""
 
+    has_answer: ClassVar[bool] = True
+
     def session(self, desk: AuthContext) -> Credentials:
         """Share one token among all threads of a session."""
         place = self.place
@@ -90,7 +92,7 @@ class Login(Model):
         answer = request.send(desk)
         value = self._found(answer)
         desk.learn(value)
-        return Token(value, answer.life(self.expires_path, self.lifetime, desk.time()))
+        return Token(value, answer.life(self.expires_path, self.lifetime, desk.time()), answer)
 
     def _found(self, answer: TokenAnswer) -> str:
         if self.token_path is not None:

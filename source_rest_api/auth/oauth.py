@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import PositiveFloat, SecretStr, model_validator
 
@@ -61,6 +61,8 @@ class OAuth2(Model):
         """Base64 of client ID and secret; it is masked in all output."""
         return token_request.basic(self.client_id, self.client_secret.get_secret_value())
 
+    has_answer: ClassVar[bool] = True
+
     def session(self, desk: AuthContext) -> Credentials:
         """Share one access token among all threads of a session."""
         return SharedToken(_Grant(self, desk), self.place, desk)
@@ -99,7 +101,7 @@ class _Grant:
         self._keep_refresh_token(answer.root)
         value = answer.token(self._oauth.token_path)
         self._desk.learn(value)
-        return Token(value, answer.life(self._oauth.expires_path, self._oauth.lifetime, self._desk.time()))
+        return Token(value, answer.life(self._oauth.expires_path, self._oauth.lifetime, self._desk.time()), answer)
 
     def _keep_refresh_token(self, root: Raw) -> None:
         """Persist a new refresh token, which stands beside the access token (RFC 6749, section 6)."""

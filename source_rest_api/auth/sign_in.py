@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.credentials import Static
-from source_rest_api.http.error_rules import ErrorPolicies, ErrorPolicy
+from source_rest_api.http.error_rules import ErrorPolicy
 from source_rest_api.http.origins import Origins
+from source_rest_api.http.per_endpoint import PerEndpoint
 from source_rest_api.http.requester import Requester
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def token_exchange(settings: HttpSettings, stop: Event | None = None) -> TokenEx
     def exchange(request: Request, auth: Auth, judge: Callable[[Response], Verdict | None]) -> Response:
         own = replace(
             settings,
-            origins=Origins(request.url, (), _ADVICE),
-            policies=ErrorPolicies(ErrorPolicy(usual=judge)),
+            origins=PerEndpoint(Origins(request.url, (), _ADVICE)),
+            policies=PerEndpoint(ErrorPolicy(usual=judge)),
             retry=retry,
         )
         with Requester(own, stop, credentials=Static(auth), bodies=bodies) as requester:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -14,12 +15,17 @@ from source_rest_api.formats import raw_json
 from source_rest_api.http import server_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from source_rest_api.http.response import Response
     from source_rest_api.model import Path
 
 WHOLE_BODY: Path = ("$",)
 """The path of a token that is the whole response, as plain text or as a JSON string."""
 _FORM = "application/x-www-form-urlencoded"
+_SECRET = re.compile(r"token|secret|key|passw|session|jwt|signature|assertion", re.IGNORECASE)
+_SHORTEST_SECRET = 12
+"""Characters. A shorter value beside the token is a word, such as the `Bearer` of `token_type`."""
 _YEAR_2001 = 1e9
 """Seconds since 1970. Some servers send an earlier date, such as year 1, for a token without expiry."""
 _LONGEST = 1e9
@@ -43,6 +49,24 @@ class TokenAnswer:
             return json_of(self.response)
         except SourceError:
             return Raw(b"{}")
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The values that templates read as `token`. If the response came over TLS, so do its URLs (RFC 6797)."""
+        values = {name: raw_json.decode(value) for name, value in raw_json.fields(self.root).items()}
+        if not self.response.url.startswith("https:"):
+            return values
+        return {
+            name: f"https:{value[5:]}" if isinstance(value, str) and value.startswith("http:") else value
+            for name, value in values.items()
+        }
+
+    @property
+    def secrets(self) -> Iterator[str]:
+        """Those of the values that may be secrets, by their names."""
+        for name, value in self.values.items():
+            if isinstance(value, str) and len(value) >= _SHORTEST_SECRET and _SECRET.search(name):
+                yield value
 
     def token(self, path: Path) -> str:
         """Return the token at a path.

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
-from source_rest_api.auth.authenticators import Authenticator, NoAuth
-from source_rest_api.auth.credentials import RequestAuthenticator, SessionAuthenticator
+from source_rest_api.auth.authenticators import Authentication, NoAuth
 from source_rest_api.config.endpoint import Endpoint
+from source_rest_api.config.url_base import UrlBase
 from source_rest_api.cursors.cursors import DatetimeText
-from source_rest_api.http.error_rules import ErrorPolicies, ErrorPolicy, ErrorRule
+from source_rest_api.http.error_rules import ErrorPolicy, ErrorRule
 from source_rest_api.http.origins import AllowedOrigin, Origins
+from source_rest_api.http.per_endpoint import PerEndpoint
 from source_rest_api.http.response import LARGEST_BODY
 from source_rest_api.http.retry import Retry
 from source_rest_api.http.settings import HttpSettings
 from source_rest_api.http.tls import ProxyUrl, Tls
-from source_rest_api.model import Model, NamedSecrets, NamedTexts, Text, own
+from source_rest_api.model import Model, NamedSecrets, NamedTexts, own
 from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import NoPagination, Pagination
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-def _http_url(value: str) -> str:
-    if not value.lower().startswith(("http://", "https://", "{{")):
-        raise ValueError("must begin with https:// or http://")
-    if re.match("[^/]*//[^/]*@", value):
-        raise ValueError("must not hold credentials: they belong in `authentication`")
-    if "?" in value:
-        raise ValueError("must not have a query: it belongs in `params`")
-    return value
+    from collections.abc import Callable, Mapping
 
 
 def _parse_yaml(value: object) -> object:
@@ -80,12 +70,10 @@ class Config(Model):
 
     name: str = "REST API"
     """Name of the API in logs."""
-    url_base: Annotated[Text, AfterValidator(_http_url)]
-    """Base URL of all paths, such as `https://api.example.com/v1`."""
-    authentication: Annotated[
-        Authenticator,
-        own(RequestAuthenticator, SessionAuthenticator, advice="give it one of them (docs/connector.md)"),
-    ] = NoAuth()
+    url_base: UrlBase
+    """Base URL of all paths, such as `https://api.example.com/v1`. Templates read `config` and `secrets`, and the token
+    response as `token`, such as `{{ token.instance_url }}/v1`."""
+    authentication: Authentication = NoAuth()
     """How requests authenticate."""
     secrets: NamedSecrets = {}
     """Additional secrets, such as a second key, as lines of `name: value`. Templates read them as
@@ -134,18 +122,25 @@ class Config(Model):
         """Returns the context of all templates: the config as the user wrote it (`raw`), and the secrets by name."""
         return {"config": raw, "secrets": {name: secret.get_secret_value() for name, secret in self.secrets.items()}}
 
-    def http(self, url_base: str) -> HttpSettings:
+    def http(
+        self, url_base: str | Callable[[], str], own: Mapping[str, str | Callable[[], str]] | None = None
+    ) -> HttpSettings:
         """Returns the HTTP settings of the API.
 
         Args:
-            url_base: The base URL with its templates filled. Credentials are sent only to its origin.
+            url_base: The base URL with its templates filled, or a function that fills them. Credentials are sent to its
+                origin only.
+            own: The same of the endpoints that have their own.
 
         Raises:
             ConfigError: `url_base` is not a URL, or `allowed_origins` are not valid for it.
         """
         return HttpSettings(
-            origins=Origins(url_base, self.allowed_origins),
-            policies=ErrorPolicies(
+            origins=PerEndpoint(
+                Origins(url_base, self.allowed_origins),
+                {name: Origins(url, self.allowed_origins) for name, url in (own or {}).items()},
+            ),
+            policies=PerEndpoint(
                 ErrorPolicy(self.errors), {e.name: ErrorPolicy([*e.errors, *self.errors]) for e in self.streams}
             ),
             retry=self.retry,

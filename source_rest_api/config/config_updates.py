@@ -38,10 +38,8 @@ class ConfigUpdates:
             ConfigError: The config does not contain the old secret.
             InternalError: There is nobody to save the config.
         """
-        own = self.config.get("authentication")
-        if isinstance(own, dict) and own.get("refresh_token") == old:
-            changed = {**self.config, "authentication": {**own, "refresh_token": new}}
-        else:
+        changed = _replaced(self.config, old, new, "refresh_token")
+        if changed == self.config:
             changed = _replaced(self.config, old, new)
         if changed == self.config:
             raise ConfigError(
@@ -54,12 +52,16 @@ class ConfigUpdates:
         self.config = changed
 
 
-def _replaced(value: Any, old: str, new: str) -> Any:
+def _replaced(value: Any, old: str, new: str, key: str | None = None) -> Any:
+    """Returns a value with a secret replaced: everywhere, or only where it is the value of `key`."""
     if isinstance(value, dict):
-        return {key: _replaced(inner, old, new) for key, inner in value.items()}
+        return {
+            name: new if inner == old and name == key else _replaced(inner, old, new, key)
+            for name, inner in value.items()
+        }
     if isinstance(value, list):
-        return [_replaced(inner, old, new) for inner in value]
-    return new if value == old else value
+        return [_replaced(inner, old, new, key) for inner in value]
+    return new if value == old and key is None else value
 
 
 def check_writable(path: str) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from source_rest_api.auth.authenticators import EndpointAuthentication
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.config.partition_values import PartitionLists
+from source_rest_api.config.url_base import UrlBase
 from source_rest_api.cursors.contract import CursorProtocol
 from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
@@ -64,6 +66,11 @@ class Endpoint(Model):
     """Path below `url_base`. With `{{ parent.field }}`, the connector requests it once for each record of the stream
     `parent`. Each value is one segment: add `| urlencode` to keep its slashes. A URL at the start, such as
     `{{ parent.file_url }}`, is requested as it is."""
+    url_base: UrlBase | None = None
+    """Base URL of this endpoint, if it is not that of the API. The endpoint's credentials go to its origin only."""
+    authentication: EndpointAuthentication = None
+    """How the requests of this endpoint authenticate, if not as those of the API: `{type: none}` or any other kind. In
+    the form, write YAML text. Secrets may be templates, such as `{{ secrets.key }}`."""
     http_method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     """HTTP method of the requests."""
     params: NamedTexts = {}

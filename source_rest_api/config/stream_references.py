@@ -69,9 +69,7 @@ def copies(config: Config, endpoint: Endpoint) -> dict[str, Reference]:
 
 def read_by_templates(config: Config, endpoint: Endpoint) -> frozenset[Reference]:
     """Returns the parts of a partition that an endpoint's templates read. A name alone means all below it."""
-    found = references(
-        [*endpoint.texts, *endpoint.record_options.texts, config.url_base, *texts_of(config.params, config.headers)]
-    )
+    found = references([*endpoint.texts, *endpoint.record_options.texts, *texts_of(config.params, config.headers)])
     if any(reference in _WHOLE for reference in found):
         found |= {(other.variable,) for other in family_of(config, endpoint)}
         found |= {(name,) for name in lists_of(config, endpoint)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from source_rest_api.auth import credentials
 from source_rest_api.config import stream_references, sweep_endpoint, validation
 from source_rest_api.model import texts_of
 from source_rest_api.templates import templates
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
+    from source_rest_api.auth.credentials import RequestAuthenticator, SessionAuthenticator
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.config.partition_values import PartitionValues
@@ -23,7 +25,9 @@ _INTERVALS = frozenset({"stream_interval", "stream_slice"})
 def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
     """Yields the errors in an endpoint's templates, partitions and parents."""
     lists = stream_references.lists_of(config, endpoint)
-    yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *config.by_variable, *lists})
+    answer = _answer(endpoint.authentication or config.authentication)
+    yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *answer, *config.by_variable, *lists})
+    yield from _unknown([endpoint.url_base or ""], templates.CONFIG_NAMES | answer)
     of_records = {RECORD, *templates.BUILT_IN_NAMES, *lists} - {templates.TOKEN}
     family = {other.variable for other in stream_references.family_of(config, endpoint)}
     yield from _unknown(endpoint.record_options.texts, of_records | family)
@@ -50,10 +54,11 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 def problems_of_defaults(config: Config) -> Iterator[str]:
     """Yields the errors in templates that apply to all endpoints; they cannot read records."""
+    answer = _answer(config.authentication)
     for place, texts, known in (
-        ("url_base", [config.url_base], templates.CONFIG_NAMES),
-        ("headers", texts_of(config.headers), templates.BUILT_IN_NAMES),
-        ("params", texts_of(config.params), templates.BUILT_IN_NAMES),
+        ("url_base", [config.url_base], templates.CONFIG_NAMES | answer),
+        ("headers", texts_of(config.headers), templates.BUILT_IN_NAMES | answer),
+        ("params", texts_of(config.params), templates.BUILT_IN_NAMES | answer),
     ):
         yield from (f"{place}: {problem}" for problem in _unknown(texts, known))
 
@@ -116,6 +121,11 @@ def _problems_of_copies(config: Config, endpoint: Endpoint) -> Iterator[str]:
                 f"include_from_parent.{name}: `{reference[0]}` is read in batches, so the value of a single record is "
                 "unknown; remove this copy, or `batch`"
             )
+
+
+def _answer(authenticator: SessionAuthenticator | RequestAuthenticator) -> frozenset[str]:
+    """Returns the name of the token response, if the authenticator requests a token."""
+    return frozenset({templates.ANSWER} if credentials.has_answer(authenticator) else ())
 
 
 def _unknown(texts: Iterable[str], known: AbstractSet[str]) -> Iterator[str]:

@@ -81,14 +81,16 @@ class ConnectionPool:
         self._options = options
         self._clock = clock
         self._adapter = BoundedAdapter(settings.request_timeout, clock)
-        self.by_origin: dict[Origin, OriginPool] = {}
+        self.by_origin: dict[tuple[Origin, bool], OriginPool] = {}
+        """The pools; those of connections that may send the client certificate are apart."""
 
     def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
         """Send a request on a free or a new connection, and return the response when its head has arrived."""
         url, method = str(prepared.url), str(prepared.method)
         with as_transport_errors:
             origin = Origin.of(url)
-            route = self.by_origin.get(origin) or self._found(origin, prepared, self._options(url, trusted=trusted))
+            place = origin, trusted
+            route = self.by_origin.get(place) or self._found(place, prepared, self._options(url, trusted=trusted))
             path = url[url.index("/", url.index("//") + 2) :].partition("#")[0]
             target = f"{origin}{path}" if route.is_forwarded else path
             host = () if "Host" in prepared.headers else (("Host", route.host),)
@@ -100,13 +102,13 @@ class ConnectionPool:
                 connection = http1.Connection(sock, self._seconds, self._clock, route.give_back)
             return connection.ask(written, method)
 
-    def _found(self, origin: Origin, prepared: PreparedRequest, options: ConnectionOptions) -> OriginPool:
+    def _found(self, place: tuple[Origin, bool], prepared: PreparedRequest, options: ConnectionOptions) -> OriginPool:
         verify, cert = options["verify"], options["cert"]
         made = self._adapter.get_connection_with_tls_context(prepared, verify, options["proxies"], cert)
         pool = cast("HTTPConnectionPool", made)
         self._adapter.cert_verify(pool, str(prepared.url), verify, cert)  # type: ignore[no-untyped-call]
         # Without a lock: if two threads are first, one creates a pool in vain, and both use the same one.
-        return self.by_origin.setdefault(origin, OriginPool(origin, pool))
+        return self.by_origin.setdefault(place, OriginPool(place[0], pool))
 
     def close(self) -> None:
         """Close all connections."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from requests import PreparedRequest
 
@@ -26,6 +26,19 @@ class Credentials(Protocol):
 
     def renew(self, used: Auth, refused: Response) -> bool:
         """Renew the credentials after a 401; return True if `current` now differs from `used`."""
+
+
+@runtime_checkable
+class Answered(Protocol):
+    """Credentials that came with a response, such as an access token."""
+
+    def answer(self) -> Mapping[str, Any]:
+        """Return the values of the response; may request a token first."""
+
+
+def answer_of(credentials: Credentials) -> Mapping[str, Any]:
+    """Return the values of the response that credentials came with; none if they came with none."""
+    return credentials.answer() if isinstance(credentials, Answered) else {}
 
 
 class Static(Struct, frozen=True):

@@ -7,7 +7,7 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Raw
 from msgspec.structs import replace
 from pydantic import BeforeValidator, PositiveFloat, WithJsonSchema, model_validator
 
@@ -20,7 +20,7 @@ from source_rest_api.model import Model, Path, Text
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -213,18 +213,6 @@ class ErrorPolicy:
         if rule.action == "stop":
             return replace(response, last_reason="an error rule with `action: stop`", is_accepted=True)
         return _verdict(rule, answer, usual)
-
-
-class ErrorPolicies(Struct, frozen=True):
-    """The error policies of one API, by endpoint."""
-
-    others: ErrorPolicy = ErrorPolicy()
-    """The policy for endpoints that `by_endpoint` does not name."""
-    by_endpoint: Mapping[str, ErrorPolicy] = {}
-
-    def of(self, endpoint: str) -> ErrorPolicy:
-        """Return the policy of one endpoint."""
-        return self.by_endpoint.get(endpoint, self.others)
 
 
 def _verdict(rule: ErrorRule, answer: RuleInput, usual: Verdict | None) -> Verdict:

@@ -14,7 +14,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 _PORTS = {"http": 80, "https": 443}
 _START = re.compile(r"[^/?#]*//[^/?#]*")
@@ -82,7 +82,7 @@ class Origins:
     """The origins that one session may send requests to.
 
     Args:
-        home: A URL at the origin that receives the credentials.
+        home: A URL at the origin that receives the credentials, or a function that returns it as long as it may change.
         allowed: Further allowed origins.
         advice: Advice for the user if a URL leads to any other origin.
 
@@ -90,19 +90,30 @@ class Origins:
         ConfigError: `home` is not a URL, or it is https and an allowed origin is plain http.
     """
 
-    def __init__(self, home: str, allowed: Iterable[AllowedOrigin], advice: str = _ADVICE) -> None:
+    def __init__(self, home: str | Callable[[], str], allowed: Iterable[AllowedOrigin], advice: str = _ADVICE) -> None:
+        self._allowed = {_canonical(other.origin): other.credentials for other in allowed}
+        self._advice = advice
+        self._moving = home if callable(home) else None
+        self._fixed = {} if callable(home) else self._trusted_with(home)
+
+    @property
+    def _trusted(self) -> Mapping[Origin, bool]:
+        """Whether credentials may go to an origin, for all allowed ones."""
+        return self._fixed if self._moving is None else self._trusted_with(self._moving())
+
+    def _trusted_with(self, home: str) -> Mapping[Origin, bool]:
         try:
-            self._home = _canonical(home)
+            origin = _canonical(home)
         except ValueError:
             raise ConfigError(
                 "`url_base` is not a valid URL: set it to one such as `https://api.example.com/v1`."
             ) from None
-        self._trusted = {_canonical(other.origin): other.credentials for other in allowed} | {self._home: True}
-        self._advice = advice
-        if self._home.scheme == "https":
-            plain = next((origin for origin in self._trusted if origin.scheme == "http"), None)
+        trusted = {**self._allowed, origin: True}
+        if origin.scheme == "https":
+            plain = next((other for other in trusted if other.scheme == "http"), None)
             if plain is not None:
                 raise ConfigError(f"`allowed_origins` has {plain}, but `url_base` is https: use https there too.")
+        return trusted
 
     def trusts(self, origin: Origin) -> bool:
         """Return True if credentials may be sent to an origin.
@@ -110,12 +121,13 @@ class Origins:
         Raises:
             ConfigError: The origin is not allowed at all.
         """
-        if origin not in self._trusted:
+        trusted = self._trusted
+        if origin not in trusted:
             raise ConfigError(
                 f"The API leads to another origin, {origin}. The connector sends nothing there, to protect the "
                 f"credentials. {self._advice}"
             )
-        return self._trusted[origin]
+        return trusted[origin]
 
     def secured(self, url: str) -> str | None:
         """Return the https URL to use in place of an http URL, if its host is read over TLS; else None.
@@ -126,7 +138,8 @@ class Origins:
         if not url.startswith("http:"):
             return None
         origin = Origin.of(url)
-        if origin in self._trusted or origin.secure not in self._trusted:
+        trusted = self._trusted
+        if origin in trusted or origin.secure not in trusted:
             return None
         parts = urlsplit(url)
         return parts._replace(scheme="https", netloc=parts.netloc.removesuffix(f":{_PORTS['http']}")).geturl()

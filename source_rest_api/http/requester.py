@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from threading import Event
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
 from source_rest_api.http import connection_errors
 from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.concurrency import Pace
-from source_rest_api.http.credentials import Static
+from source_rest_api.http.credentials import Static, answer_of
 from source_rest_api.http.error_policy import Verdict
+from source_rest_api.http.per_endpoint import PerEndpoint
 from source_rest_api.http.rate_limits import RateLimitGates
 from source_rest_api.http.response import Response, describe
 from source_rest_api.http.retry import RetryBudget
@@ -27,7 +28,7 @@ from source_rest_api.http.transport import TransportError
 from source_rest_api.read_stats import ReadStats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from requests import PreparedRequest
     from typing_extensions import Self
@@ -60,7 +61,7 @@ class Requester:
         stop: Set from outside to end all waiting.
         clock: Monotonic seconds, for deadlines.
         jitter: Returns a number uniform between 0 and 1, for waits.
-        credentials: The credentials of this session; by default none.
+        credentials: The credentials of this session, for all endpoints or for each; by default none.
         permits: Concurrency permits. The calling thread holds one, and releases it while it waits.
         bodies: Reads bodies; by default until `stop` is set.
     """
@@ -71,7 +72,7 @@ class Requester:
         stop: Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
-        credentials: Credentials | None = None,
+        credentials: PerEndpoint[Credentials] | Credentials | None = None,
         permits: Permits | None = None,
         bodies: BodyReader | None = None,
     ) -> None:
@@ -89,7 +90,7 @@ class Requester:
         self._ignored: set[tuple[str, int]] = set()
         self.sender = Sender(
             settings,
-            credentials or Static(_nothing),
+            credentials if isinstance(credentials, PerEndpoint) else PerEndpoint(credentials or Static(_nothing)),
             bodies or BodyReader(settings.request_timeout, settings.largest_body, self._stop, clock),
             clock,
             permits,
@@ -101,6 +102,10 @@ class Requester:
 
     def __exit__(self, *_: object) -> None:
         self.sender.connections.close()
+
+    def answer(self, endpoint: str) -> Mapping[str, Any]:
+        """Return the values of an endpoint's token response, for templates; may request a token first."""
+        return answer_of(self.sender.credentials.of(endpoint))
 
     def stream(self, request: Request, read: Callable[[Response], Iterator[T]], stats: ReadStats) -> Iterator[T]:
         """Send a request like `fetch`, but read the body while it arrives (`Response.chunks`).

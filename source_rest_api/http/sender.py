@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.body_reader import BodyReader
     from source_rest_api.http.concurrency import Permits
     from source_rest_api.http.credentials import Auth, Credentials
+    from source_rest_api.http.per_endpoint import PerEndpoint
     from source_rest_api.http.request import ParamValue, Request
     from source_rest_api.http.settings import HttpSettings
 
@@ -57,7 +58,7 @@ class Sender:
     def __init__(
         self,
         settings: HttpSettings,
-        credentials: Credentials,
+        credentials: PerEndpoint[Credentials],
         bodies: BodyReader,
         clock: Callable[[], float],
         permits: Permits | None,
@@ -65,7 +66,7 @@ class Sender:
     ) -> None:
         self.connections = HttpClient(settings, clock)
         self.origins = settings.origins
-        self._credentials = credentials
+        self.credentials = credentials
         self._request_timeout = settings.request_timeout
         self._bodies = bodies
         self._clock = clock
@@ -95,14 +96,15 @@ class Sender:
     def _authorized(self, request: Request, streamed: bool) -> Response:
         """Send a request; send it once more if the API rejects the credentials and they could be renewed."""
         prepared = self.prepared(request)
-        if not self._origins_trust(prepared):
+        if not self._origins_trust(request, prepared):
             alone = self.prepared(_alone(request, prepared))
             alone.headers.pop("Cookie", None)
             return self._exchange(request, alone, None, streamed)
-        auth = self._credentials.current()
+        credentials = self.credentials.of(request.endpoint)
+        auth = credentials.current()
         response = self._exchange(request, prepared, auth, streamed)
-        if self._refuses(request, response) and self._credentials.renew(auth, response):
-            response = self._exchange(request, self.prepared(request), self._credentials.current(), streamed)
+        if self._refuses(request, response) and credentials.renew(auth, response):
+            response = self._exchange(request, self.prepared(request), credentials.current(), streamed)
         return response
 
     def _exchange(self, request: Request, prepared: PreparedRequest, auth: Auth | None, streamed: bool) -> Response:
@@ -134,7 +136,7 @@ class Sender:
             url = _with_query(canonical(request.url), request.params)
             body = None if request.body is None else request.body.encode()
             prepared = self.connections.prepare(request.method, url, _headers(request), body)
-        secured = self.origins.secured(url)
+        secured = self.origins.of(request.endpoint).secured(url)
         return prepared if secured is None else self.prepared(self._secure(request, secured))
 
     def _secure(self, request: Request, url: str) -> Request:
@@ -144,12 +146,12 @@ class Sender:
             _LOG.info("%s: The API returned an http:// URL for a host read over TLS. Using %s.", request, origin)
         return request.at_url(url)
 
-    def _origins_trust(self, prepared: PreparedRequest) -> bool:
+    def _origins_trust(self, request: Request, prepared: PreparedRequest) -> bool:
         """Return True if the credentials may go with it.
 
         Checks the prepared URL, not the request's: URL parsers disagree on odd URLs, and only this one is sent.
         """
-        return self.origins.trusts(Origin.of(prepared.url))
+        return self.origins.of(request.endpoint).trusts(Origin.of(prepared.url))
 
 
 class _AsHttp:

@@ -9,8 +9,9 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from source_rest_api.http.error_rules import ErrorPolicies
+    from source_rest_api.http.error_rules import ErrorPolicy
     from source_rest_api.http.origins import Origins
+    from source_rest_api.http.per_endpoint import PerEndpoint
     from source_rest_api.http.retry import Retry
     from source_rest_api.http.tls import Tls
     from source_rest_api.http.transport import TransportName
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class HttpSettings(Struct, frozen=True, kw_only=True):
     """Allowed origins, timeouts, limits and error policies of one API; made by `Config.http`."""
 
-    origins: Origins
-    policies: ErrorPolicies
+    origins: PerEndpoint[Origins]
+    policies: PerEndpoint[ErrorPolicy]
     retry: Retry
     connect_timeout: float
     """Seconds to wait for a connection."""

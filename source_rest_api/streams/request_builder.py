@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from source_rest_api.auth.credentials import has_answer
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
 from source_rest_api.model import texts_of
 from source_rest_api.templates import optional_values, path_templates, templates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
@@ -26,17 +27,27 @@ class RequestBuilder:
         config: The API, with the settings of all endpoints.
         endpoint: The endpoint to request.
         raw_config: The config as the user wrote it, for templates.
+        answer: Returns the values of the token response of an endpoint, by its name; may request a token first.
     """
 
-    def __init__(self, config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any]) -> None:
-        self._url_base = config.url_base
+    def __init__(
+        self,
+        config: Config,
+        endpoint: Endpoint,
+        raw_config: Mapping[str, Any],
+        answer: Callable[[str], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
+        self._url_base = endpoint.url_base or config.url_base
         self._params = {**config.params, **endpoint.params}
         self._headers = {**config.headers, **endpoint.headers}
         self._endpoint = endpoint
         self._paginator = endpoint.pagination or config.pagination
         self._shared = config.context(raw_config)
-        texts = [*endpoint.texts, *texts_of(self._params, self._headers), config.url_base]
+        texts = [*endpoint.texts, *texts_of(self._params, self._headers), self._url_base]
         self._templated = any(templates.TOKEN in templates.names(text) for text in texts)
+        reads_answer = any(templates.ANSWER in templates.names(text) for text in texts)
+        answers = reads_answer and has_answer(endpoint.authentication or config.authentication)
+        self._answer = answer if answers else None
         self._writes: bool | None = None
         varies = endpoint.body is not None or any(map(templates.has_holes, texts))
         self._plain = None if varies else self._filled({})
@@ -88,6 +99,7 @@ class RequestBuilder:
         times = {} if cursor is None else cursor.times(interval)
         return {
             **self._shared,
+            **({} if self._answer is None else {templates.ANSWER: self._answer(self._endpoint.name)}),
             "stream_interval": times,
             "stream_partition": partition.records,
             "stream_slice": {**partition.records, **times},

@@ -38,7 +38,8 @@ def fingerprint(config: Config, endpoint: Endpoint, paginator: PaginatorProtocol
     rows, but a new token of the same user changes nothing.
     """
     request = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.headers, endpoint.body)
-    shared = (config.url_base, config.params, config.headers, config.authentication)
+    url_base = endpoint.url_base or config.url_base
+    shared = (url_base, config.params, config.headers, endpoint.authentication or config.authentication)
     return digests.digest(repr((shared, request, paginator, endpoint.incremental, endpoint.selector)))
 
 

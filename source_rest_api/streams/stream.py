@@ -63,9 +63,8 @@ class Stream:
         self.name = endpoint.name
         self.endpoint = endpoint
         self.now = now
-        self.reader = EndpointReader(
-            config, endpoint, RequestBuilder(config, endpoint, raw_config), requester, mask, now
-        )
+        requests = RequestBuilder(config, endpoint, raw_config, requester.answer)
+        self.reader = EndpointReader(config, endpoint, requests, requester, mask, now)
         self.stats = self.reader.stats
         self._config = config
         self._raw_config = raw_config

@@ -202,11 +202,12 @@ def hashed(value: Any, hash_type: str = "md5", salt: str | None = None) -> str:
     return hashlib.new(hash_type, f"{value}{salt or ''}".encode(), usedforsecurity=False).hexdigest()
 
 
-def signed(value: Any, key: str, hash_type: str = "sha256") -> str:
-    """Returns a keyed hash (HMAC) in hexadecimal digits."""
-    if hash_type not in _HASHES:
-        raise ValueError("unknown hash")
-    return hmac.new(str(key).encode(), str(value).encode(), hash_type).hexdigest()
+def signed(value: Any, key: str, hash_type: str = "sha256", encoding: str = "hex") -> str:
+    """Returns a keyed hash (HMAC) in hexadecimal digits, or with the encoding `base64` in base64."""
+    if hash_type not in _HASHES or encoding not in {"hex", "base64"}:
+        raise ValueError("unknown hash or encoding")
+    digest = hmac.new(str(key).encode(), str(value).encode(), hash_type).digest()
+    return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
 
 
 def base64encode(value: Any) -> str:

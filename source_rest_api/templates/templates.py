@@ -25,6 +25,8 @@ TOKEN = "next_page_token"  # noqa: S105 -- a name
 """The name of the page token. On the first page it is null, unless the API needs a token there too."""
 CONFIG_NAMES = frozenset({"config", "secrets"})
 """Names that every template may read."""
+ANSWER = "token"
+"""The name of the token response, for configs that request a token."""
 BUILT_IN_NAMES = CONFIG_NAMES | {"stream_interval", "stream_partition", "stream_slice", TOKEN}
 """Names that request templates may read, in addition to functions and parent streams."""
 _INTERVALS = frozenset({"stream_interval", "stream_slice"})
