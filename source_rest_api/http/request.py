@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from source_rest_api.formats.excerpt import LONGEST, excerpt
-from source_rest_api.http.request_body import JsonPayload
+from source_rest_api.formats.json_value import JsonValue
+from source_rest_api.http.request_body import JsonPayload, not_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,12 +45,14 @@ class Request(Struct, frozen=True):
         """Return a copy with query parameters added or replaced."""
         return replace(self, params={**self.params, **params})
 
-    def with_value(self, where: Literal["query", "header", "body"], name: str, value: int | str) -> Request:
+    def with_value(self, where: Literal["query", "header", "body"], name: str, value: int | str | JsonValue) -> Request:
         """Return a copy with a value added or replaced in the query, the headers or the body.
 
         Raises:
-            ConfigError: The body cannot take the value.
+            ConfigError: The place cannot take the value.
         """
+        if where != "body" and isinstance(value, JsonValue):
+            raise not_text(name)
         if where == "query":
             return self.with_params(**{name: str(value)})
         if where == "header":

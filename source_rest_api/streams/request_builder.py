@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
 from source_rest_api.model import texts_of
+from source_rest_api.pagination.page import plain
 from source_rest_api.templates import optional_values, path_templates, templates
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class RequestBuilder:
         Raises:
             ConfigError: A template cannot be filled.
         """
-        names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: position}
+        names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: plain(position)}
         request = self._plain or self._filled(names)
         templated = self._templated and position is not None and self._writes_token(names, position, request)
         if self._endpoint.incremental is not None:
@@ -61,9 +63,8 @@ class RequestBuilder:
         Found out once, by another position: what depends on its value writes it.
         """
         if self._writes is None:
-            other = position + 1 if isinstance(position, int) else f"{position}~"
             try:
-                self._writes = self._filled({**names, templates.TOKEN: other}) != request
+                self._writes = self._filled({**names, templates.TOKEN: _other(plain(position))}) != request
             except ConfigError:  # a position that templates take apart
                 self._writes = True
         return self._writes
@@ -97,6 +98,17 @@ class RequestBuilder:
 
 def _joined(base: str, path: str) -> str:
     return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
+
+
+def _other(value: Any) -> Any:
+    """Returns a value of the same form in which every number and text is another."""
+    if isinstance(value, dict):
+        return {key: _other(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_other(inner) for inner in value]
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int | Decimal) else f"{value}~"
 
 
 def _line(value: str | list[str]) -> str:
