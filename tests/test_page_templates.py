@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from source_rest_api import Connector
 from source_rest_api.errors import ConfigError
+from source_rest_api.pagination.link_paginators import NextUrl
 from source_rest_api.pagination.page import End, Page
 from source_rest_api.pagination.paginators import Pagination
 from tests.api import Answer, Api, Call

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import re
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit, urlunsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BeforeValidator
 
 from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.formats.json_value import JsonValue
@@ -19,6 +21,21 @@ if TYPE_CHECKING:
 
 
 ParamValue: TypeAlias = str | list[str]
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "QUERY", "REPORT", "SEARCH"})
+"""Methods that only read (RFC 9110, section 9.2.1, and the IANA registry of methods)."""
+_NOT_SENT = frozenset({"CONNECT", "TRACE"})
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
+
+
+def _checked_method(value: object) -> object:
+    method = value.upper() if isinstance(value, str) else value
+    if isinstance(method, str) and (not _METHOD.fullmatch(method) or method in _NOT_SENT):
+        raise ValueError("must be an HTTP method, such as GET, POST or SEARCH")
+    return method
+
+
+Method: TypeAlias = Annotated[str, BeforeValidator(_checked_method)]
+"""An HTTP method; lower case is accepted."""
 _PLAIN = "/:,@$[]"
 """Characters that are shown as they are, although they are encoded when they are sent."""
 _HIDDEN = "****"

@@ -28,9 +28,12 @@ class RequestBuilder:
         config: The API, with what holds for all endpoints.
         endpoint: What to ask for.
         raw_config: The config as the user wrote it, for templates.
+        is_further: True for the `further_request` of an endpoint, whose token stands for the interval.
     """
 
-    def __init__(self, config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any]) -> None:
+    def __init__(
+        self, config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any], *, is_further: bool = False
+    ) -> None:
         self._url_base = config.url_base
         self._params = {**config.params, **endpoint.params}
         self._headers = {**config.headers, **endpoint.headers}
@@ -44,16 +47,22 @@ class RequestBuilder:
         self._plain = None if varies else self._filled({})
         """The request of every slice and page, before they are placed, if nothing in it depends on them."""
 
+        self._is_further = is_further
+        further = endpoint.further
+        self._further = None if further is None else RequestBuilder(config, further, raw_config, is_further=True)
+
     def build(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
         """The request for one page.
 
         Raises:
             ConfigError: A template cannot be filled.
         """
+        if self._further is not None and position != self._paginator.first():
+            return self._further.build(partition, interval, position)
         names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: plain(position)}
         request = self._plain or self._filled(names)
         templated = self._templated and position is not None and self._writes_token(names, position, request)
-        if self._endpoint.incremental is not None:
+        if self._endpoint.incremental is not None and not self._is_further:
             request = self._endpoint.incremental.place(request, interval)
         return self._paginator.place(request, position, templated=templated)
 
