@@ -267,6 +267,7 @@ class _Connection(BaseHTTPRequestHandler):
         else:
             self._send(answer)
 
+    do_SEARCH = do_QUERY = do_PROPFIND = do_REPORT = do_LIST = answer  # noqa: N815
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_CONNECT = answer  # noqa: N815
 
     def _send(self, answer: Answer) -> None:

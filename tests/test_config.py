@@ -210,8 +210,8 @@ def test_errors_say_where_and_what(changes: dict[str, Any], said: str) -> None:
         ({"cursor": 1}, "endpoints[0].cursor: unknown key; known are"),
         ({"json_schema": {}}, "endpoints[0].json_schema: unknown key, did you mean `schema`?"),
         ({"name": ""}, "endpoints[0].name: string should have at least 1 character"),
-        ({"http_method": "FETCH"},
-         "endpoints[0].http_method: input should be 'GET', 'POST', 'PUT', 'PATCH' or 'DELETE'"),
+        ({"http_method": "GE T"}, "endpoints[0].http_method: must be an HTTP method, such as GET, POST or SEARCH"),
+        ({"http_method": "CONNECT"}, "endpoints[0].http_method: must be an HTTP method, such as GET, POST or SEARCH"),
         ({"pagination": {"type": "page_number", "page_szie": 1}},
          "endpoints[0].pagination.page_szie: unknown key, did you mean `page_size`?"),
         ({"pagination": {"type": "offset", "limt": 1}},
@@ -261,7 +261,7 @@ def test_all_errors_come_at_once() -> None:
         max_concurency=3,
         endpoints=[
             {"name": "a", "path": "/a", "pagination": {"type": "page_number", "page_size": "many", "first": 1}},
-            {"path": "{{", "http_method": "FETCH"},
+            {"path": "{{", "http_method": "1"},
         ],
     )
     assert [line.partition(":")[0] for line in lines] == [

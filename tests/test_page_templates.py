@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from source_rest_api import Connector
 from source_rest_api.errors import ConfigError
+from source_rest_api.pagination.link_paginators import NextUrl
 from source_rest_api.pagination.page import End, Page
 from source_rest_api.pagination.paginators import Pagination
 from tests.api import Answer, Api, Call
@@ -206,10 +207,10 @@ def test_a_url_is_what_the_expression_gives(expression: str, url: str | None) ->
 
 
 @pytest.mark.parametrize("expression", ["response.links", "response", "headers", "response.items"])
-def test_what_cannot_be_a_token_is_an_error(expression: str) -> None:
+def test_what_cannot_be_a_url_is_an_error(expression: str) -> None:
     """A list or an object is a mistake in the expression."""
-    with pytest.raises(ConfigError, match="text was expected"):
-        token(expression)
+    with pytest.raises(ConfigError, match="where a URL was expected"):
+        NextUrl(next_url=expression).next(page(BODY))
 
 
 @pytest.mark.parametrize("expression", ["response.page + response.status", "1 // 0", "response.status | int + 'x'"])

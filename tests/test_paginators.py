@@ -206,9 +206,15 @@ def test_no_token_is_the_end_but_not_said_so(settings: dict[str, Any], body: byt
     assert not end.said
 
 
-@pytest.mark.parametrize("value", [b"true", b"{}", b"[]", b'{"after":"x"}', b'["x"]'])
+NEXT = {kind: {"type": kind, f"{kind}_path": "next"} for kind in ("cursor", "next_url")}
+
+
 @pytest.mark.parametrize(
-    "settings", [{"type": "cursor", "cursor_path": "next"}, {"type": "next_url", "next_url_path": "next"}]
+    ("settings", "value"),
+    [
+        *((settings, value) for settings in NEXT.values() for value in (b"true", b"{}", b"[]")),
+        *((NEXT["next_url"], value) for value in (b'{"after":"x"}', b'["x"]')),
+    ],
 )
 def test_what_cannot_be_a_token_is_an_error(settings: dict[str, Any], value: bytes) -> None:
     """A path that leads somewhere else is an error that names the setting, not the end."""

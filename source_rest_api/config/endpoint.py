@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from source_rest_api.auth.authenticators import EndpointAuthentication
 from source_rest_api.config.deletions import Deletions
+from source_rest_api.config.further_request import FurtherRequest
 from source_rest_api.config.partition_values import PartitionLists
 from source_rest_api.config.url_base import UrlBase
 from source_rest_api.cursors.contract import CursorProtocol
 from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
+from source_rest_api.http.request import Method
 from source_rest_api.http.request_body import Body, GraphqlBody
 from source_rest_api.model import Json as JsonText
 from source_rest_api.model import (
@@ -71,8 +74,9 @@ class Endpoint(Model):
     authentication: EndpointAuthentication = None
     """How the requests of this endpoint authenticate, if not as those of the API: `{type: none}` or any other kind. In
     the form, write YAML text. Secrets may be templates, such as `{{ secrets.key }}`."""
-    http_method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    """HTTP method of the requests."""
+    http_method: Method = "GET"
+    """HTTP method of the requests: `GET`, `POST`, or any other, such as `SEARCH`. The connector retries GET, HEAD,
+    OPTIONS, PROPFIND, QUERY, REPORT, SEARCH, PUT and DELETE; for others see `retry.post`."""
     params: NamedTexts = {}
     """Query parameters, in addition to those of all endpoints."""
     headers: NamedTexts = {}
@@ -106,6 +110,8 @@ class Endpoint(Model):
     """Field or fields that identify a record."""
     pagination: Annotated[Pagination | None, own(PaginatorProtocol, advice="derive it from `Paginator`")] = None
     """How the connector requests further pages."""
+    further_request: Annotated[FurtherRequest | None, BeforeValidator(_filled_in)] = None
+    """Set this if the API wants another method or path for the pages after the first."""
     errors: list[ErrorRule] = []
     """Error rules of this endpoint, tried before the rules for all endpoints. The first matching rule decides. If none
     matches, the connector retries 5xx, 408, 425, 429 and lost connections; any other error ends the stream."""
@@ -190,10 +196,26 @@ class Endpoint(Model):
         return [*self.primary_key, *([] if self.cursor_place is None else [self.cursor_place])]
 
     @property
+    def further(self) -> Endpoint | None:
+        """The endpoint of the pages after the first, if they have a request of their own."""
+        other = self.further_request
+        if other is None:
+            return None
+        update: dict[str, Any] = {
+            "http_method": other.http_method or self.http_method,
+            "path": self.path if other.path is None else other.path,
+            "params": other.params,
+            "headers": {**self.headers, **other.headers},
+            "body": other.body,
+            "further_request": None,
+        }
+        return self.model_copy(update=update)
+
+    @property
     def texts(self) -> list[str]:
         """All texts that may be templates of requests."""
-        swept = self.deletions.texts if self.deletions else ()
-        return [self.path, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ()), *swept]
+        others = [part.texts for part in (self.body, self.further_request, self.deletions) if part]
+        return [self.path, *texts_of(self.params, self.headers), *chain.from_iterable(others)]
 
     def filled(self, raw_config: Mapping[str, Any]) -> Endpoint:
         """Returns the endpoint with the templates of its cursor and its record paths filled from the config.
@@ -237,7 +259,8 @@ class Endpoint(Model):
             yield "pagination.result_cap: needs `incremental` with `sorted: true`, to continue from the newest value"
         if not paging.in_body:
             return
-        if self.http_method == "GET" and self.body is None:
+        paged = self.further or self
+        if paged.http_method == "GET" and paged.body is None:
             yield "pagination.in: a GET request has no body; set `http_method: POST`, or `in: query`"
-        if self.body is not None and not self.body.has_fields:
+        if paged.body is not None and not paged.body.has_fields:
             yield "pagination.in: a text body has no fields; write `{{ next_page_token }}` where the token goes"

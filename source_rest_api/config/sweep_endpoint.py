@@ -43,4 +43,5 @@ def query(endpoint: Endpoint, deletions: Deletions, above: Iterable[Endpoint]) -
     """
     own = {name: value for name, value in endpoint.params.items() if name not in deletions.params}
     asked = [endpoint.model_copy(update={"params": own, "filter": None, "filter_after": None}), *above]
-    return repr([[getattr(each, name) for name in _DECISIVE] for each in asked])
+    further = [each.further_request for each in asked if each.further_request]
+    return repr([*([getattr(each, name) for name in _DECISIVE] for each in asked), *further])

@@ -24,7 +24,8 @@ _ADVICE = {
     HTTPStatus.UNAUTHORIZED: "Check the credentials in `authentication`",
     HTTPStatus.FORBIDDEN: f"The credentials in `authentication` lack permission{_EXPECTED}",
     HTTPStatus.NOT_FOUND: f"Check `url_base` and the endpoint's `path`{_EXPECTED}",
-    HTTPStatus.METHOD_NOT_ALLOWED: "Check `http_method`",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Check `http_method`; if only the pages after the first need another method, set "
+    "`further_request`",
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: f"The proxy requires credentials; {PROXY_CREDENTIALS}",
     HTTPStatus.GONE: "The resource is gone for good: if the state is too old for the API, reset the stream; if "
     f"the API has retired the path, correct `path`{_EXPECTED}",

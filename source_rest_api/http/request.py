@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import re
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit, urlunsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic import BeforeValidator
 
 from source_rest_api.formats.excerpt import LONGEST, excerpt
-from source_rest_api.http.request_body import JsonPayload
+from source_rest_api.formats.json_value import JsonValue
+from source_rest_api.http.request_body import JsonPayload, not_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +21,21 @@ if TYPE_CHECKING:
 
 
 ParamValue: TypeAlias = str | list[str]
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "QUERY", "REPORT", "SEARCH"})
+"""Methods that only read (RFC 9110, section 9.2.1, and the IANA registry of methods)."""
+_NOT_SENT = frozenset({"CONNECT", "TRACE"})
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
+
+
+def _checked_method(value: object) -> object:
+    method = value.upper() if isinstance(value, str) else value
+    if isinstance(method, str) and (not _METHOD.fullmatch(method) or method in _NOT_SENT):
+        raise ValueError("must be an HTTP method, such as GET, POST or SEARCH")
+    return method
+
+
+Method: TypeAlias = Annotated[str, BeforeValidator(_checked_method)]
+"""An HTTP method; lower case is accepted."""
 _PLAIN = "/:,@$[]"
 """Characters that are shown as they are, although they are encoded when they are sent."""
 _HIDDEN = "****"
@@ -44,12 +62,14 @@ class Request(Struct, frozen=True):
         """Return a copy with query parameters added or replaced."""
         return replace(self, params={**self.params, **params})
 
-    def with_value(self, where: Literal["query", "header", "body"], name: str, value: int | str) -> Request:
+    def with_value(self, where: Literal["query", "header", "body"], name: str, value: int | str | JsonValue) -> Request:
         """Return a copy with a value added or replaced in the query, the headers or the body.
 
         Raises:
-            ConfigError: The body cannot take the value.
+            ConfigError: The place cannot take the value.
         """
+        if where != "body" and isinstance(value, JsonValue):
+            raise not_text(name)
         if where == "query":
             return self.with_params(**{name: str(value)})
         if where == "header":

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.model import Json, Model, NamedTexts, Text, texts_of
 from source_rest_api.templates import optional_values, templates
 
@@ -137,13 +138,14 @@ class JsonPayload(Struct, frozen=True):
     """Keys below which fields are added (`variables` in GraphQL); by default at the top level."""
     content_type: str = "application/json"
 
-    def with_field(self, name: str, value: int | str) -> JsonPayload:
+    def with_field(self, name: str, value: int | str | JsonValue) -> JsonPayload:
         """Return a copy with a field added or replaced; dots in the name lead into inner objects.
 
         Raises:
             ConfigError: A value on the path is not an object.
         """
-        return replace(self, value=_placed(self.value, (*self.prefix, *name.split(".")), value, name))
+        leaf = Raw(value.json.encode()) if isinstance(value, JsonValue) else value
+        return replace(self, value=_placed(self.value, (*self.prefix, *name.split(".")), leaf, name))
 
     @property
     def names(self) -> list[str]:
@@ -165,8 +167,14 @@ class FormPayload(Struct, frozen=True):
     fields: Mapping[str, str | list[str]]
     content_type: str = "application/x-www-form-urlencoded"
 
-    def with_field(self, name: str, value: int | str) -> FormPayload:
-        """Return a copy with a field added or replaced."""
+    def with_field(self, name: str, value: int | str | JsonValue) -> FormPayload:
+        """Return a copy with a field added or replaced.
+
+        Raises:
+            ConfigError: The value is an array or an object.
+        """
+        if isinstance(value, JsonValue):
+            raise not_text(name)
         return replace(self, fields={**self.fields, name: str(value)})
 
     @property
@@ -185,7 +193,7 @@ class TextPayload(Struct, frozen=True):
     text: str
     content_type: str
 
-    def with_field(self, name: str, value: int | str) -> TextPayload:  # noqa: ARG002
+    def with_field(self, name: str, value: int | str | JsonValue) -> TextPayload:  # noqa: ARG002
         """Reject the field: a text body has no fields.
 
         Raises:
@@ -208,7 +216,16 @@ class TextPayload(Struct, frozen=True):
 Payload: TypeAlias = JsonPayload | FormPayload | TextPayload
 
 
-def _placed(value: Any, path: Sequence[str], leaf: int | str, name: str) -> Any:
+def not_text(name: str) -> ConfigError:
+    """Return the error for an array or object where only text can be sent."""
+    return ConfigError(
+        f"The position of the next page is an array or an object, which cannot be sent as `{name}`: set "
+        "`pagination.in: body`, or have `pagination` read the single value in it (`cursor_path`, `cursor` or `field`). "
+        "As JSON text it is `cursor: response.next | tojson`."
+    )
+
+
+def _placed(value: Any, path: Sequence[str], leaf: int | str | Raw, name: str) -> Any:
     """Return a value with `leaf` placed at a path. Only null is replaced by an object; other values would be lost."""
     if not path:
         return leaf

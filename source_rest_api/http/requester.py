@@ -21,6 +21,7 @@ from source_rest_api.http.credentials import Static, answer_of
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.per_endpoint import PerEndpoint
 from source_rest_api.http.rate_limits import RateLimitGates
+from source_rest_api.http.request import SAFE
 from source_rest_api.http.response import Response, describe
 from source_rest_api.http.retry import RetryBudget
 from source_rest_api.http.sender import Sender
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.settings import HttpSettings
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_IDEMPOTENT = SAFE | {"PUT", "DELETE"}
 
 _PARAMETERS = "parameters come from `params`, `body`, `pagination` and `incremental`"
 _CENTURY = 3e9

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import model_validator
 
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.formats.link_header import resolve
 from source_rest_api.model import Path
 from source_rest_api.pagination import page_expressions, signals
@@ -52,6 +54,8 @@ class NextUrl(_Links):
 
     def following(self, page: Page) -> Next:
         following = self._url(page)
+        if isinstance(following, JsonValue):
+            raise ConfigError("`pagination.next_url` gives an array or an object where a URL was expected: change it.")
         return following if isinstance(following, End) else resolve(page.base_url, str(following))
 
     def _url(self, page: Page) -> Next:

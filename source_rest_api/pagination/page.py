@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.json_value import JsonValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,8 +19,19 @@ if TYPE_CHECKING:
     from source_rest_api.http.response import Response
     from source_rest_api.model import Path
 
-Position: TypeAlias = int | str
-"""The place of a page in a slice: a page number, an offset, a token or a URL. Small enough for the state."""
+Position: TypeAlias = int | str | JsonValue
+"""The place of a page in a slice: a page number, an offset, a token, a URL or a list of values. Small enough for the
+state."""
+
+
+def plain(position: Position | None) -> Any:
+    """Returns a position as templates read it."""
+    return position.decoded() if isinstance(position, JsonValue) else position
+
+
+def count(position: Position | None) -> int:
+    """Returns a position that is a number; 0 if there is none."""
+    return int(str(position)) if position else 0
 
 
 class End(Struct, frozen=True):

@@ -9,10 +9,12 @@ from msgspec import Raw
 from pydantic import AfterValidator, BeforeValidator
 
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.formats.link_header import find_links
 from source_rest_api.model import Text
-from source_rest_api.pagination.page import End
+from source_rest_api.pagination.page import End, plain
 from source_rest_api.templates import optional_values, record_templates, scalars, templates
+from source_rest_api.templates.optional_values import is_null_text
 from source_rest_api.templates.record_templates import RecordContext, RecordTemplate
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def reads_nothing(text: str, page: Page) -> bool:
 
 
 def position(text: str, page: Page, page_size: int | None, setting: str) -> Next:
-    """Returns the position that an expression gives. Null, false and an empty text are the end.
+    """Returns the position that an expression gives. Null, false and what is empty are the end.
 
     An `if` without `else` whose condition is false is a certain end: the user wrote it. Null is not, since it may
     only be a missing field.
@@ -90,12 +92,14 @@ def position(text: str, page: Page, page_size: int | None, setting: str) -> Next
         setting: The setting that holds the expression.
 
     Raises:
-        ConfigError: The expression fails, or gives an array or an object.
+        ConfigError: The expression fails.
     """
     found = _template(text).value(_context(text, page, page_size))
-    if found is None or found is optional_values.BLANK or found is False or found == "":
+    if found is False or found in (optional_values.BLANK, None, "", [], {}) or is_null_text(found, text):
         said = found is optional_values.BLANK and not reads_nothing(text, page)
         return End(f"`{setting}` gives no value", said=said)
+    if isinstance(found, list | dict):
+        return JsonValue.of(found)
     if isinstance(found, Raw):
         return bytes(found).decode()
     return found if isinstance(found, int) and not isinstance(found, bool) else scalars.as_text(found)
@@ -114,7 +118,7 @@ def _peeker(text: str, name: str) -> Callable[[Raw], dict[str, Any]]:
 
 def _context(text: str, page: Page, page_size: int | None) -> Context:
     used = templates.names(text)
-    own: dict[str, Any] = {"last_page_size": len(page), "page_size": page_size, templates.TOKEN: page.position}
+    own: dict[str, Any] = {"last_page_size": len(page), "page_size": page_size, templates.TOKEN: plain(page.position)}
     if "response" in used:
         is_object = raw_json.kind(page.root) == "object"
         own["response"] = _peeker(text, "response")(page.root) if is_object else raw_json.decode(page.root)

@@ -15,7 +15,7 @@ from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.link_paginators import LinkHeader, NextUrl
-from source_rest_api.pagination.page import End, Next, Page, Position
+from source_rest_api.pagination.page import End, Next, Page, Position, count
 from source_rest_api.pagination.paginator import Paginator, only_one
 
 if TYPE_CHECKING:
@@ -81,17 +81,17 @@ class PageNumber(Paginator):
         return self._asked(request, self.page_param, None if templated else position)
 
     def following(self, page: Page) -> Next:
-        beyond = int(page.position or 0) + 1
+        beyond = count(page.position) + 1
         return self._empty(page, beyond, page.number * self._window(page)) or beyond
 
     def _reach(self, page: Page) -> int:
         return max(page.records_so_far, page.number * (self.page_size or 0))
 
     def back(self, position: Position) -> Position:
-        return max(int(position) - 1, self.first_page)
+        return max(count(position) - 1, self.first_page)
 
     def after(self, position: Position | None, size: int) -> Position | None:  # noqa: ARG002
-        return int(position or 0) + 1
+        return count(position) + 1
 
 
 class Offset(Paginator):
@@ -118,14 +118,14 @@ class Offset(Paginator):
         return self._asked(request, self.offset_param, None if templated else position)
 
     def following(self, page: Page) -> Next:
-        beyond = int(page.position or 0) + (len(page) or self._window(page))
+        beyond = count(page.position) + (len(page) or self._window(page))
         return self._empty(page, beyond, beyond - self.first_offset) or beyond
 
     def back(self, position: Position) -> Position:
-        return max(int(position) - 1, self.first_offset)
+        return max(count(position) - 1, self.first_offset)
 
     def after(self, position: Position | None, size: int) -> Position | None:
-        return int(position or 0) + size if size else None
+        return count(position) + size if size else None
 
 
 class TokenPagination(Paginator):
@@ -134,12 +134,12 @@ class TokenPagination(Paginator):
     model_config = ConfigDict(title="Cursor")  # the form's word; in the code, a cursor is that of incremental reads
     type: Literal["cursor"] = "cursor"
     cursor_path: Path | None = None
-    """Path of the token, such as `meta.next_cursor`."""
+    """Path of the token, such as `meta.next_cursor`. A JSON body can also take an array or an object."""
     cursor_header: str | None = None
     """Response header that contains the token, in place of `cursor_path`."""
     cursor: page_expressions.PageExpression | None = None
     """An expression that gives the token, in place of `cursor_path`, such as `response.page + 1`. It reads what
-    `stop_when` reads; null or an empty text is the end."""
+    `stop_when` reads; null or an empty text is the end. A list, such as `last_record.sort`, goes into a JSON body."""
     cursor_param: str = "cursor"
     """Parameter for the token."""
     first_cursor: str | None = None
@@ -166,7 +166,7 @@ class TokenPagination(Paginator):
         if self.cursor is not None:
             return page_expressions.position(self.cursor, page, self.page_size, "cursor")
         if self.cursor_path is not None:
-            return signals.token(page.raw(self.cursor_path), self.cursor_path, "cursor_path")
+            return signals.position(page.raw(self.cursor_path), self.cursor_path, "cursor_path")
         header = self.cursor_header or ""
         return page.response.headers.get(header, "").strip() or End(f"no `{header}`")
 
@@ -176,7 +176,7 @@ class LastRecord(Paginator):
 
     type: Literal["last_record"] = "last_record"
     field: Path
-    """The unique field by which the records are sorted, such as `id`."""
+    """The unique field by which the records are sorted, such as `id`, or a list of sort values, such as `sort`."""
     param: str
     """Parameter for its value, such as `starting_after`."""
     first_value: str | None = None
@@ -192,7 +192,7 @@ class LastRecord(Paginator):
         end = self._empty(page)
         if end:
             return end
-        value = signals.token(raw_json.find(page.records[-1], self.field), self.field, "field")
+        value = signals.position(raw_json.find(page.records[-1], self.field), self.field, "field")
         if isinstance(value, End):
             raise ConfigError(
                 f"The page's last record has no `{'.'.join(self.field)}`, so the connector cannot request the next "

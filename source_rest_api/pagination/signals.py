@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.pagination.page import End
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _LONGEST_NUMBER = 300
 """Upper limit of the digits of a token that becomes a number; longer ones stay text."""
 
 
-def token(value: Raw | None, path: Path, setting: str) -> Position | End:
+def token(value: Raw | None, path: Path, setting: str) -> int | str | End:
     """Returns the token at a path unchanged: integers as numbers, everything else as text.
 
     Only a missing field, null, false and "" mean that there is no token: 0 is one.
@@ -35,6 +36,17 @@ def token(value: Raw | None, path: Path, setting: str) -> Position | End:
     if raw_json.kind(value) == "number" and len(text) <= _LONGEST_NUMBER and text.lstrip("-").isdecimal():
         return int(text) if text != "-0" else text
     return text
+
+
+def position(value: Raw | None, path: Path, setting: str) -> Position | End:
+    """Returns the token at a path, which may also be an array or an object that is not empty.
+
+    Raises:
+        ConfigError: The value is true, or an empty array or object.
+    """
+    if value is not None and raw_json.kind(value) in {"array", "object"} and not raw_json.is_nothing(value):
+        return JsonValue(bytes(value).decode())
+    return token(value, path, setting)
 
 
 def flag(page: Page, path: Path, setting: str) -> bool:

@@ -22,6 +22,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
 from source_rest_api.formats.digests import digest
 from source_rest_api.formats.excerpt import excerpt
+from source_rest_api.formats.json_value import JsonValue  # noqa: TC001 -- msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +47,7 @@ class SliceState(msgspec.Struct, omit_defaults=True):
     done: bool = False
     newest: str | None = None
     """The largest cursor value delivered."""
-    at: int | str | None = None
+    at: int | str | JsonValue | None = None
     """Position of the next page to request."""
     page: int = 0
     """Number of pages delivered."""

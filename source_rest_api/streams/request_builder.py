@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.auth.credentials import has_answer
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
 from source_rest_api.model import texts_of
+from source_rest_api.pagination.page import plain
 from source_rest_api.templates import optional_values, path_templates, templates
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class RequestBuilder:
         endpoint: The endpoint to request.
         raw_config: The config as the user wrote it, for templates.
         answer: Returns the values of the token response of an endpoint, by its name; may request a token first.
+        is_further: True for the `further_request` of an endpoint, whose token stands for the interval.
     """
 
     def __init__(
@@ -36,6 +39,8 @@ class RequestBuilder:
         endpoint: Endpoint,
         raw_config: Mapping[str, Any],
         answer: Callable[[str], Mapping[str, Any]] = lambda _: {},
+        *,
+        is_further: bool = False,
     ) -> None:
         self._url_base = endpoint.url_base or config.url_base
         self._params = {**config.params, **endpoint.params}
@@ -53,16 +58,24 @@ class RequestBuilder:
         self._plain = None if varies else self._filled({})
         """The request without slice and position, if no template makes it vary; otherwise None."""
 
+        self._is_further = is_further
+        further = endpoint.further
+        self._further = (
+            None if further is None else RequestBuilder(config, further, raw_config, answer, is_further=True)
+        )
+
     def build(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
         """Returns the request for one page.
 
         Raises:
             ConfigError: A template failed.
         """
-        names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: position}
+        if self._further is not None and position != self._paginator.first():
+            return self._further.build(partition, interval, position)
+        names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: plain(position)}
         request = self._plain or self._filled(names)
         templated = self._templated and position is not None and self._writes_token(names, position, request)
-        if self._endpoint.incremental is not None:
+        if self._endpoint.incremental is not None and not self._is_further:
             request = self._endpoint.incremental.place(request, interval)
         return self._paginator.place(request, position, templated=templated)
 
@@ -72,9 +85,8 @@ class RequestBuilder:
         Decided once: a request that changes with the position contains it.
         """
         if self._writes is None:
-            other = position + 1 if isinstance(position, int) else f"{position}~"
             try:
-                self._writes = self._filled({**names, templates.TOKEN: other}) != request
+                self._writes = self._filled({**names, templates.TOKEN: _other(plain(position))}) != request
             except ConfigError:  # a template parses the position, so it uses the value
                 self._writes = True
         return self._writes
@@ -109,6 +121,17 @@ class RequestBuilder:
 
 def _joined(base: str, path: str) -> str:
     return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
+
+
+def _other(value: Any) -> Any:
+    """Returns a value of the same form in which every number and text is another."""
+    if isinstance(value, dict):
+        return {key: _other(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_other(inner) for inner in value]
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int | Decimal) else f"{value}~"
 
 
 def _line(value: str | list[str]) -> str:

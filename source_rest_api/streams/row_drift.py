@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import digests as digests_module
-from source_rest_api.pagination.page import End
+from source_rest_api.pagination.page import End, count
 from source_rest_api.state.progress_events import Bookmark
 from source_rest_api.streams.loop_guard import repeated
 
@@ -125,7 +125,7 @@ class RowDrift:
         Raises:
             ConfigError: The rows have no stable order.
         """
-        first, asked, rows = int(self._paginator.first() or 0), int(page.position or 0), len(self._tail)
+        first, asked, rows = count(self._paginator.first()), count(page.position), len(self._tail)
         position = max(first, asked - (max(rows - 1, 1) if self._by_row else 1))
         self._returns += position == first
         if self._returns > _RETURNS:

@@ -46,6 +46,11 @@ def tree(value: Any, context: Mapping[str, Any], fill: Callable[[str, Mapping[st
     return value
 
 
+def is_null_text(filled: object, text: str) -> bool:
+    """True if a template wrote null as JSON."""
+    return filled == "null" and "tojson" in text
+
+
 def _filled(text: str, context: Mapping[str, Any], fill: Callable[[str, Mapping[str, Any]], Any]) -> Any:
     reads = templates.TOKEN in templates.names(text)
     try:
@@ -54,4 +59,5 @@ def _filled(text: str, context: Mapping[str, Any], fill: Callable[[str, Mapping[
         if reads:
             return BLANK
         raise
-    return BLANK if reads and filled is None else filled
+    absent = filled is None or (context.get(templates.TOKEN) is None and is_null_text(filled, text))
+    return BLANK if reads and absent else filled

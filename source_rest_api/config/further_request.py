@@ -1,0 +1,33 @@
+"""The request for the pages after the first, where the API wants another one."""
+
+from __future__ import annotations
+
+from source_rest_api.http.request import Method
+from source_rest_api.http.request_body import Body
+from source_rest_api.model import Model, NamedTexts, Text, texts_of
+
+
+class FurtherRequest(Model):
+    """The request for the pages after the first, such as a GET after the POST that began a search.
+
+    Of the first request it keeps only the headers. `pagination` adds the token; `incremental` adds nothing, because the
+    API keeps the query with the token.
+    """
+
+    http_method: Method | None = None
+    """HTTP method. By default that of the endpoint."""
+    path: Text | None = None
+    """Path below `url_base`, such as `search/scroll`. By default that of the endpoint. With `type: next_url` and
+    `type: link_header`, the URL that the API returned."""
+    params: NamedTexts = {}
+    """Query parameters, in addition to those of all endpoints."""
+    headers: NamedTexts = {}
+    """Headers, in addition to those of the endpoint."""
+    body: Body | None = None
+    """Request body."""
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts that may be templates."""
+        own = [] if self.path is None else [self.path]
+        return [*own, *texts_of(self.params, self.headers), *(self.body.texts if self.body else ())]
