@@ -25,9 +25,12 @@ _WORDS = {
     "auth": "authentication",
     "aws": "AWS",
     "ca": "CA",
+    "csv": "CSV",
+    "graphql": "GraphQL",
     "http": "HTTP",
     "id": "ID",
     "json": "JSON",
+    "jsonl": "JSON Lines",
     "jwt": "JWT",
     "oauth2": "OAuth 2",
     "param": "parameter",
@@ -35,6 +38,7 @@ _WORDS = {
     "post": "POST",
     "tls": "TLS",
     "url": "URL",
+    "xml": "XML",
     "yaml": "YAML",
 }
 
