@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from source_rest_api.config.config import Config
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.connector import Connector
+from source_rest_api.protocol import spec
 from source_rest_api.records.shapes import Explode
 from tests.faults import results
 
@@ -32,7 +34,7 @@ FAULTS = "<!-- generated: faults -->"
 
 def files() -> dict[Path, str]:
     """Every file with generated parts, and what it has to hold."""
-    form = Connector().specification()["connectionSpecification"]
+    form = spec.form(Config)
     return {
         ROOT / "README.md": _filled("README.md", BEGIN, _components(form)),
         ROOT / "docs/promises.md": _filled("docs/promises.md", FAULTS, results.markdown()),
@@ -90,7 +92,6 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
     for place, inner in (
         ("deletions", {**endpoint["properties"]["deletions"], "required": _required(Deletions)}),
         ("explode", {**endpoint["properties"]["explode"], "required": _required(Explode)}),
-        ("flatten", endpoint["properties"]["flatten"]),
         ("errors", form["properties"]["errors"]["items"]),
         ("retry", form["properties"]["retry"]),
         ("limits", form["properties"]["limits"]),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timezone
-from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
     from source_rest_api.http.transport import TransportName
     from source_rest_api.model import Model
 
-_LOG = logging.getLogger("airbyte.source_rest_api.connector")
-_SAMPLED_PAGES = 3
 _HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
 """Upper limits of the retry settings in check and discover, because a user is waiting for them."""
 
@@ -150,18 +146,22 @@ class Session:
     def discover(self) -> Iterator[bytes]:
         """Yields the CATALOG message; schemas that the config does not declare are inferred from the first pages.
 
+        Streams whose first pages cannot be read are left out, and named in the log.
+
         Raises:
-            SourceError: The first pages of a stream cannot be read.
+            SourceError: No stream can be read.
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
+
+        from source_rest_api.sync import discovery  # noqa: PLC0415 -- keeps the start of a read fast
 
         with (
             self._requester(_hasty(self.config.retry)) as requester,
             ThreadPoolExecutor(self.config.max_concurrency) as pool,
         ):
             made = map(self._streams(requester), [endpoint.name for endpoint in self.config.streams])
-            streams = list(pool.map(_described, filter(None, made)))
-        yield messages.catalog(streams)
+            descriptions = list(pool.map(discovery.Description.of, filter(None, made)))
+        yield messages.catalog(discovery.entries(descriptions))
 
     def read(self, configured: Any, states: Mapping[str, Mapping[str, Any]]) -> Iterator[bytes]:
         """Yields the STATUS, RECORD, STATE and ERROR messages of the configured streams, and sets `complete`.
@@ -246,21 +246,6 @@ class Session:
             return make(endpoint.spelled_by((schemas or {}).get(name, {})), parents)
 
         return named
-
-
-def _described(stream: Stream) -> dict[str, Any]:
-    from source_rest_api.protocol import schema  # noqa: PLC0415 -- keeps the start of a read fast
-
-    declared = stream.endpoint.json_schema
-    if declared is None:
-        batches = islice((batch for batch in stream.sample() if batch.records), _SAMPLED_PAGES)
-        sample = [record for batch in batches for record in batch.records]
-        if not sample:
-            _LOG.warning("Stream %s has no records to infer a schema from. Set `schema`.", stream.name)
-        declared = schema.infer(sample, stream.endpoint.primary_key)
-    if stream.endpoint.deletions is not None:
-        declared = schema.with_deletions(declared)
-    return catalog.stream(stream.endpoint, declared)
 
 
 def _hasty(retry: Retry) -> Retry:

@@ -25,9 +25,12 @@ _WORDS = {
     "auth": "authentication",
     "aws": "AWS",
     "ca": "CA",
+    "csv": "CSV",
+    "graphql": "GraphQL",
     "http": "HTTP",
     "id": "ID",
     "json": "JSON",
+    "jsonl": "JSON Lines",
     "jwt": "JWT",
     "oauth1": "OAuth 1",
     "oauth2": "OAuth 2",
@@ -36,6 +39,7 @@ _WORDS = {
     "post": "POST",
     "tls": "TLS",
     "url": "URL",
+    "xml": "XML",
     "yaml": "YAML",
 }
 

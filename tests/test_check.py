@@ -111,10 +111,10 @@ def test_every_problem_is_reported(api: Api) -> None:
     ],
 )
 def test_fields_that_records_do_not_have_are_typos(api: Api, setting: dict[str, Any], told: str) -> None:
-    """Keys and cursors are looked for in the first record, whose fields the message lists."""
+    """Keys and cursors are looked for in the records of the first page, whose fields the message lists."""
     api.get("/items")(lambda _: [{"id": 1, "meta": {"at": "2024-01-01"}}])
     status, message = check(api, {**ITEMS, **setting})
-    assert (status, told in message, "has the fields id, meta." in message) == ("FAILED", True, True)
+    assert (status, told in message, "have the fields id, meta." in message) == ("FAILED", True, True)
     good: dict[str, Any] = {"primary_key": ["id"], "incremental": {"cursor_field": "meta.at"}}
     assert check(api, {**ITEMS, **good})[0] == "SUCCEEDED"
 

@@ -121,7 +121,7 @@ def test_positions_depend_on_the_user_but_not_on_the_secret() -> None:
 
 @pytest.mark.parametrize("key", ["id", []])
 def test_rows_at_a_border_arrive_once(api: Api, key: str | list[str]) -> None:
-    """An API that includes both ends returns them for both neighbours; with a key, the second time counts for nothing."""
+    """An API that includes both ends returns them for both neighbours; with a key, the second one is skipped."""
     days = [{"id": day, "at": f"2024-05-{day:02}"} for day in range(1, 31)]
 
     @api.get("/items")

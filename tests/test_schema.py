@@ -43,7 +43,9 @@ def test_the_schema_of_nothing() -> None:
         ([2**53], ["null", "number"]),
         ([-1, -(2**53) - 1], ["null", "integer"]),
         ([2**53 + 1, 0.5], ["null", "number"]),
-        ([12345678901234567890123], ["null", "integer"]),
+        ([2**63 - 1], ["null", "integer"]),
+        ([2**63], ["null", "number"]),
+        ([12345678901234567890123], ["null", "number"]),
         ([1.5], ["null", "number"]),
         ([1, 1.5], ["null", "number"]),
         ([True], ["null", "boolean"]),
@@ -118,6 +120,58 @@ def test_an_array_of_nothing_says_nothing_of_its_items(values: list[Any]) -> Non
     assert of(*values) == {"type": ["null", "array"]}
 
 
+NUMBERS = {"type": ["null", "number"]}
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        [{"17": 1, "18": 2.5}],
+        [{"0b2f1c9e-63a7-4b61-9f10-d2b1a8a0c001": 1}, {"0b2f1c9e-63a7-4b61-9f10-d2b1a8a0c002": 0.5}],
+        [{"2024-01-01": 1, "2024-01-02": 1.5}, {}],
+        [{"ann@example.com": 1.5}],
+        [{"cus_9s6XKzkNRiz8i3": 1.5, "cus_8s6XKzkNRiz8i4": None}],
+        [{f"sku {n}": n + 0.5 for n in range(2000)}],
+        [{f"name {n}": n + 0.5, f"name {n + 1}": None} for n in range(500)],
+    ],
+    ids=lambda maps: str(maps)[:30],
+)
+def test_a_map_has_one_schema_for_all_its_values(maps: list[dict[str, Any]]) -> None:
+    """Names that are values would be a column each, and new ones with each sync."""
+    assert of(*maps) == {"type": ["null", "object"], "additionalProperties": NUMBERS}
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        [{f"field{n}": n for n in range(500)} for _ in range(3)],
+        [{"id": 1, "17": 2}],
+        [{f"field{n}": n if n % 2 else "x" for n in range(500)}],
+        [{f"field{n}": n for n in range(20)}],
+        [{"sha256": 1, "line1": 2}],
+        [{}],
+    ],
+    ids=lambda objects: str(objects)[:30],
+)
+def test_an_object_of_many_fields_is_no_map(objects: list[dict[str, Any]]) -> None:
+    """Names that most objects share, or whose values differ in kind, are fields."""
+    names = {name for each in objects for name in each}
+    assert of(*objects)["properties"].keys() == names
+
+
+def test_the_values_of_a_map_come_together() -> None:
+    """Each may have some of the fields."""
+    assert of({"1": {"a": 1, "at": "2024-01-01"}, "2": {"b": ["x"], "at": "2024-01-02"}})["additionalProperties"] == {
+        "type": ["null", "object"],
+        "additionalProperties": True,
+        "properties": {
+            "a": {"type": ["null", "number"]},
+            "at": {"type": ["null", "string"], "format": "date"},
+            "b": {"type": ["null", "array"], "items": {"type": ["null", "string"]}},
+        },
+    }
+
+
 def test_mixed_kinds() -> None:
     """A field that is sometimes an object and sometimes a text is both."""
     assert of({"x": 1}, "none", []) == {
@@ -128,6 +182,7 @@ def test_mixed_kinds() -> None:
 
 
 ZONED = {"format": "date-time", "airbyte_type": "timestamp_with_timezone"}
+TIME = {"format": "time", "airbyte_type": "time_without_timezone"}
 LOCAL = {"format": "date-time", "airbyte_type": "timestamp_without_timezone"}
 
 
@@ -160,7 +215,9 @@ LOCAL = {"format": "date-time", "airbyte_type": "timestamp_without_timezone"}
         (["2024-01-01\n"], {}),
         (["\u0662\u0660\u0662\u0664-\u0660\u0661-\u0660\u0661"], {}),
         (["01/02/2024"], {}),
-        (["12:00:00"], {}),
+        (["12:00:00", "23:59:59.25"], TIME),
+        (["12:00:00", "24:00:00"], {}),
+        (["12:00"], {}),
     ],
 )
 def test_dates_and_times(texts: list[str], extra: dict[str, str]) -> None:
@@ -209,6 +266,8 @@ def test_every_observed_record_is_valid(records: list[dict[str, Any]]) -> None:
 def subschemas(inferred: dict[str, Any]) -> list[dict[str, Any]]:
     """All schemas below one."""
     below = [*inferred.get("properties", {}).values(), *([inferred["items"]] if "items" in inferred else [])]
+    if isinstance(inferred.get("additionalProperties"), dict):
+        below.append(inferred["additionalProperties"])
     return [*below, *(inner for one in below for inner in subschemas(one))]
 
 

@@ -62,14 +62,15 @@ class Login(Model):
     lifetime: PositiveFloat = 3600
     """Lifetime of a token in seconds, if the response does not contain its expiry."""
     place: TokenLocation = TokenLocation()
-    """The place of the token in a request; by default `Authorization: Bearer <token>`."""
+    """The place of the token in a request. By default a token from a cookie is sent in that cookie, and any other as
+    `Authorization: Bearer <token>`."""
 
     has_answer: ClassVar[bool] = True
 
     def session(self, desk: AuthContext) -> Credentials:
         """Share one token among all threads of a session."""
         place = self.place
-        if self.token_cookie is not None and "place" not in self.model_fields_set:
+        if self.token_cookie is not None and place == TokenLocation():
             place = TokenLocation.model_validate({"in": "cookie", "name": self.token_cookie})
         return SharedToken(lambda: self._token(desk), place, desk)
 

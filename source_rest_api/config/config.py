@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
+from source_rest_api import unset
 from source_rest_api.auth.authenticators import Authentication, NoAuth
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.config.url_base import UrlBase
@@ -35,6 +36,12 @@ def _parse_yaml(value: object) -> object:
     return yaml_text.load(value) or []
 
 
+_EXAMPLE = """\
+- name: customers
+  path: customers
+  primary_key: id
+  pagination: {type: page_number, page_size_param: per_page, page_size: 100}
+"""
 _MEGABYTE = 1 << 20
 
 
@@ -91,11 +98,11 @@ class Config(Model):
     endpoints_yaml: Annotated[
         list[Endpoint],
         BeforeValidator(_parse_yaml, json_schema_input_type=str),
-        Field(json_schema_extra={"multiline": True}),
+        Field(json_schema_extra={"multiline": True, "examples": [_EXAMPLE]}),
     ] = []
     """Further endpoints as YAML text, for example pasted from a file."""
     errors: list[ErrorRule] = []
-    """Error rules for all endpoints, such as `{status: 404, action: ignore}`."""
+    """Error rules for all endpoints. In a file, `{status: 404, action: ignore}` is one."""
     retry: Retry = Retry()
     """How often and how long failed requests are retried."""
     connect_timeout: PositiveFloat = 10
@@ -106,7 +113,7 @@ class Config(Model):
     """Maximum seconds for one request, from start to end."""
     allowed_origins: list[AllowedOrigin] = []
     """Additional origins that next links, redirects and URLs in `path` may lead to, such as a file server."""
-    tls: Tls | None = None
+    tls: Annotated[Tls | None, BeforeValidator(unset.group)] = None
     """Certificates for TLS."""
     proxy_url: ProxyUrl | None = None
     """Proxy for all requests, such as `http://user:password@proxy.example.com:3128`. By default the proxy that the

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from source_rest_api import unset
 from source_rest_api.auth.authenticators import EndpointAuthentication
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.config.further_request import FurtherRequest
@@ -43,6 +44,7 @@ from source_rest_api.records.shapes import Explode
 from source_rest_api.records.transformations import FlattenOption, NewNames, Reshaping
 from source_rest_api.records.zip_decoder import Decoder
 from source_rest_api.templates import templates
+from source_rest_api.unset import UnsetBranch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,12 +54,6 @@ def _check_schema(value: Any) -> Any:
     if value is not None and not (isinstance(value, dict) and isinstance(value.get("properties"), dict)):
         raise ValueError("must be the JSON schema of an object, with `properties`")
     return value
-
-
-def _filled_in(value: object) -> object:
-    """Returns a group of fields unchanged, or None if all of them are empty, as a form may send them."""
-    empty = isinstance(value, dict) and all(inner in ([], {}, "") for inner in value.values())
-    return None if empty else value
 
 
 class Endpoint(Model):
@@ -81,7 +77,7 @@ class Endpoint(Model):
     """Query parameters, in addition to those of all endpoints."""
     headers: NamedTexts = {}
     """Headers, in addition to those of all endpoints."""
-    body: Body | None = None
+    body: Annotated[Body | None, UnsetBranch("none", "No body", "The requests have no body.")] = None
     """Request body."""
     decoder: Decoder = Json()
     """Format of the response body."""
@@ -100,7 +96,7 @@ class Endpoint(Model):
     zip_arrays: bool = False
     """Set this if the object at `records_path` has one array per field, such as `{"day": [1, 2], "high": [7, 9]}`. The
     items at each index become a record; fields without an array are in all of them."""
-    explode: Annotated[Explode | None, BeforeValidator(_filled_in)] = None
+    explode: Annotated[Explode | None, BeforeValidator(unset.group)] = None
     """Set this if the records are the items of an array inside each object at `records_path`."""
     wrap_scalars_as: str | None = None
     """Set this if some records are scalars. Each text, number, boolean or null becomes an object with this field."""
@@ -108,16 +104,24 @@ class Endpoint(Model):
     """Treat an absent or null `records_path` as an empty page, not as an error."""
     primary_key: Paths = ()
     """Field or fields that identify a record."""
-    pagination: Annotated[Pagination | None, own(PaginatorProtocol, advice="derive it from `Paginator`")] = None
+    pagination: Annotated[
+        Pagination | None,
+        own(PaginatorProtocol, advice="derive it from `Paginator`"),
+        UnsetBranch("default", "As for all endpoints", "The pagination of all endpoints."),
+    ] = None
     """How the connector requests further pages."""
-    further_request: Annotated[FurtherRequest | None, BeforeValidator(_filled_in)] = None
+    further_request: Annotated[FurtherRequest | None, BeforeValidator(unset.group)] = None
     """Set this if the API wants another method or path for the pages after the first."""
     errors: list[ErrorRule] = []
     """Error rules of this endpoint, tried before the rules for all endpoints. The first matching rule decides. If none
     matches, the connector retries 5xx, 408, 425, 429 and lost connections; any other error ends the stream."""
-    incremental: Annotated[Cursor | None, own(CursorProtocol, advice="give it the members of a cursor")] = None
+    incremental: Annotated[
+        Cursor | None,
+        own(CursorProtocol, advice="give it the members of a cursor"),
+        UnsetBranch("none", "Full refresh", "Each sync reads all records."),
+    ] = None
     """How the connector requests only new and changed records."""
-    deletions: Annotated[Deletions | None, BeforeValidator(_filled_in)] = None
+    deletions: Annotated[Deletions | None, BeforeValidator(unset.group)] = None
     """Emit a delete record (with `_ab_cdc_deleted_at`) for each deleted row in incremental syncs."""
     partitions: PartitionLists = ()
     """Lists of values. The connector reads the stream once for each value, or for each combination of several lists. In
@@ -132,7 +136,7 @@ class Endpoint(Model):
     rename_fields: NewNames = {}
     """Fields to rename or move: the path as the API sends it, and the new path."""
     flatten: FlattenOption = None
-    """Move the fields of nested objects up into the record. `true` flattens all objects."""
+    """Move the fields of nested objects up into the record. In a file, `true` flattens all objects."""
     snake_case: bool = False
     """Convert all field names to `snake_case`, at every depth."""
     add_fields: Values = {}

@@ -74,14 +74,14 @@ class ErrorRule(Model):
     """Interprets a response. A rule matches if all of its conditions hold; the first matching rule decides."""
 
     status: Scalars = ()
-    """Statuses to match, such as `404`, `[403, 404]` or `5xx`. By default any status, success included."""
+    """Statuses to match, such as `404` or `5xx`. By default any status, success included."""
     body_contains: str | None = None
     """A text that the body must contain."""
     path: Path | None = None
     """A path in the JSON body, such as `error.code`; `*` is every item of an array. Without `values`, it matches a
     value that is not null, false, 0 or empty."""
     values: Scalars = ()
-    """Values to match at `path`, such as `ratelimited`, or `false` for `path: ok`. One of them must be there."""
+    """Values to match at `path`, such as `ratelimited`, or `false` where `path` is `ok`. One of them must be there."""
     header: str | None = None
     """A header that the response must have."""
     header_values: Scalars = ()

@@ -6,9 +6,12 @@ Airbyte's form has rules. Every `oneOf` branch is an object with a `const` prope
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import BaseModel
 
 GROUPS = {
@@ -20,11 +23,25 @@ GROUPS = {
 
 LAST_GROUP = ("limits", "Limits and retries")
 _ALWAYS_SHOWN = {"start_date", "endpoints", "endpoints_yaml"}
+_FIRST_OF_ENDPOINT = ("primary_key", "records_path", "params", "headers", "pagination", "incremental")
+"""The fields of an endpoint that people need first; all other optional fields are folded."""
+_OF_FILES = re.compile(r" ?In a (?:config )?file[^.]*(?:\.(?! |$)[^.]*)*\.")
+"""A sentence about the spelling in config files, which the form leaves out."""
 _DROPPED = ("discriminator", "additionalProperties", "$defs")
 
 
 def specification(model: type[BaseModel], documentation_url: str) -> dict[str, Any]:
     """Returns the ConnectorSpecification for a config model."""
+    return {
+        "documentationUrl": documentation_url,
+        "connectionSpecification": _without_files(form(model)),
+        "supportsIncremental": True,
+        "supported_destination_sync_modes": ["overwrite", "append", "append_dedup"],
+    }
+
+
+def form(model: type[BaseModel]) -> dict[str, Any]:
+    """Returns the form for a config model, whose descriptions also tell the spelling in config files."""
     schema = model.model_json_schema(by_alias=True)
     form = _inlined(schema, schema.get("$defs", {}))
     form["$schema"] = "http://json-schema.org/draft-07/schema#"
@@ -33,11 +50,19 @@ def specification(model: type[BaseModel], documentation_url: str) -> dict[str, A
         form["properties"][name]["always_show"] = True
     if "endpoints" in form["properties"]:
         _group(form)
+        _put_first(form["properties"]["endpoints"]["items"], _FIRST_OF_ENDPOINT)
+    return form
+
+
+def _without_files(schema: Any) -> Any:
+    """Returns a form whose descriptions speak to somebody who fills it in."""
+    if isinstance(schema, list):
+        return [_without_files(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
     return {
-        "documentationUrl": documentation_url,
-        "connectionSpecification": form,
-        "supportsIncremental": True,
-        "supported_destination_sync_modes": ["overwrite", "append", "append_dedup"],
+        name: _OF_FILES.sub("", value) if name == "description" and isinstance(value, str) else _without_files(value)
+        for name, value in schema.items()
     }
 
 
@@ -48,6 +73,15 @@ def _group(form: dict[str, Any]) -> None:
         field["group"] = groups.get(name, LAST_GROUP[0])
     titles = [(group, title) for group, (title, _) in GROUPS.items()] + [LAST_GROUP]
     form["groups"] = [{"id": group, "title": title} for group, title in titles]
+
+
+def _put_first(schema: dict[str, Any], names: Sequence[str]) -> None:
+    """Moves optional fields behind the required ones, and shows them always."""
+    fields = schema["properties"]
+    order = dict.fromkeys([*schema["required"], *names, *fields])
+    schema["properties"] = {name: {**fields[name], "order": number} for number, name in enumerate(order)}
+    for name in names:
+        schema["properties"][name]["always_show"] = True
 
 
 def _inlined(schema: dict[str, Any], definitions: dict[str, Any], *, branch: bool = False) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, PositiveInt
 
@@ -15,6 +15,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, NamedPaths, Path, Paths
 from source_rest_api.records import tree
+from source_rest_api.unset import UnsetBranch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,7 @@ NewNames: TypeAlias = Annotated[NamedPaths, AfterValidator(_without_wildcards)]
 class Flatten(Model):
     """Moves the fields of nested objects up: `{owner: {login: x}}` becomes `{owner_login: x}`."""
 
+    type: Literal["objects"] = "objects"
     paths: Annotated[Paths, AfterValidator(_ends_in_a_name)] = ()
     """Objects to flatten, such as `attributes`; by default all. Objects inside arrays are not flattened."""
     separator: str = "_"
@@ -89,11 +91,15 @@ class Flatten(Model):
 
 def _flatten(value: object) -> object:
     if isinstance(value, bool):
-        return {} if value else None
+        return {"type": "objects"} if value else None
     return value
 
 
-FlattenOption: TypeAlias = Annotated[Flatten | None, BeforeValidator(_flatten)]
+FlattenOption: TypeAlias = Annotated[
+    Flatten | None,
+    UnsetBranch("none", "No flattening", "Records keep their nested objects."),
+    BeforeValidator(_flatten),
+]
 """Settings of `flatten`; `true` flattens all objects."""
 
 

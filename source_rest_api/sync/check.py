@@ -8,15 +8,13 @@ from msgspec import Struct
 
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.deletions.sweep import Sweep
-from source_rest_api.errors import ConfigError, ErrorContext, SourceError, Stopped, as_source_error
-from source_rest_api.formats import raw_json
+from source_rest_api.errors import ErrorContext, SourceError, Stopped, as_source_error
 from source_rest_api.pagination.page import End
 from source_rest_api.plurals import counted
+from source_rest_api.sync import sample_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from msgspec import Raw
 
     from source_rest_api.pagination.page import Page
     from source_rest_api.streams.batch import Partition
@@ -46,29 +44,13 @@ def _look(stream: Stream) -> str:
         return f"{stream.name}: not tested, because its parent has no records or its `partitions` has no values"
     page = stream.first_page(partition)
     emitted = stream.reader.emission.records(page.records, partition, Slice())
-    if emitted:
-        first = emitted[0]
-        missing = [*_missing_fields(stream, page.records[0], first), *_missing_in_parent(stream, partition)]
-        if missing:
-            keys = ", ".join(list(raw_json.fields(first))[:20])
-            raise ConfigError(f"{'; '.join(missing)}. The record has the fields {keys}.").at(f"Stream {stream.name}")
+    sample_fields.check(stream.endpoint, emitted, list(_missing_in_parent(stream, partition)))
     sweep = Sweep.of(stream)
     if sweep is not None:
         with ErrorContext(stream.name, "`deletions`"):
             sweep.first_page(partition)
     left_out = "" if len(emitted) == len(page.records) else f" ({len(emitted)} after filters)"
     return f"{stream.name}: {counted(len(page), 'record')} on the first page{left_out}, {_more(stream, page)}"
-
-
-def _missing_fields(stream: Stream, sent: Raw, record: Raw) -> Iterator[str]:
-    endpoint = stream.endpoint
-    for path in endpoint.primary_key:
-        if raw_json.find(record, path) is None:
-            yield f"`primary_key` names `{'.'.join(path)}`, which the first record does not have"
-    field = None if endpoint.incremental is None else endpoint.incremental.cursor_field
-    if field is not None and raw_json.find(sent, field) is None:
-        name = ".".join(field)
-        yield f"`incremental.cursor_field` names `{name}`, which the first record does not have"
 
 
 def _missing_in_parent(stream: Stream, partition: Partition) -> Iterator[str]:
