@@ -28,7 +28,10 @@ ROWS = {
 SPELLED = {name: cell[1:].partition("`")[0] for name, cell in ROWS.items() if cell.startswith("`")}
 FORM = {name: text for name, text in SPELLED.items() if name.startswith("spec.") and ":" in text}
 CONFIG = {name: text for name, text in SPELLED.items() if not name.startswith(("spec.", "custom.", "schema.file"))}
-PARENTS = [{"name": "orgs", "path": "/orgs"}, {"name": "repos", "path": "/orgs/{{ orgs.id }}/repos"}]
+PARENTS = [
+    {"name": "orgs", "path": "/orgs"},
+    {"name": "repos", "path": "/orgs/{{ orgs.id }}/repos", "incremental": {"cursor_field": "updated_at"}},
+]
 
 
 class Report(Model):

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+_DECISIVE = ("path", "http_method", "params", "body", "selector", "partitions", "filter", "filter_after")
+
+
 def _check_schema(value: Any) -> Any:
     if value is not None and not (isinstance(value, dict) and isinstance(value.get("properties"), dict)):
         raise ValueError("must be the JSON schema of an object, with `properties`")
@@ -129,6 +132,9 @@ class Endpoint(Model):
     include_from_parent: NamedPaths = {}
     """Fields to copy from the parent's record into each record: the new name, and the parent's field, such as
     `owner.login`. A path may also begin with a list in `partitions` or an ancestor stream: `repo`, `orgs.id`."""
+    only_changed_parents: bool = False
+    """In incremental syncs, request the stream only for parent records that are new or changed since the last sync. The
+    parent needs `incremental`. Set this only if a change of a child also changes its parent's cursor field."""
     filter: Condition | None = None
     """Emit only records for which this expression is true, such as `record.state == 'open'`."""
     remove_fields: Paths = ()
@@ -170,6 +176,17 @@ class Endpoint(Model):
     def variable(self) -> str:
         """The name of its records in templates."""
         return templates.variable(self.name)
+
+    @property
+    def is_incremental(self) -> bool:
+        """True if the stream can be read incrementally: by a cursor of its own, or by its parent's."""
+        return self.incremental is not None or self.only_changed_parents
+
+    @property
+    def decisive(self) -> list[Any]:
+        """The settings that determine which rows the endpoint returns."""
+        further = [self.further_request] if self.further_request else []
+        return [*(getattr(self, name) for name in _DECISIVE), *further]
 
     @cached_property
     def selector(self) -> RecordSelector:

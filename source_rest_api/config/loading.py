@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from source_rest_api.config import template_checks, validation
+from source_rest_api.config import changed_parents, template_checks, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
@@ -98,6 +98,7 @@ def _cross_check(config: Config) -> Iterator[str]:
         yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
         yield from (f"{place}: {problem}" for problem in template_checks.problems_of_deletions(config, endpoint))
         yield from (f"{place}: {problem}" for problem in template_checks.problems(config, endpoint))
+        yield from (f"{place}: {problem}" for problem in changed_parents.problems(config, endpoint))
         if endpoint.incremental is not None:
             templated = any("stream_interval" in templates.names(text) for text in endpoint.texts)
             for problem in endpoint.incremental.problems(config.start_date, templated=templated):

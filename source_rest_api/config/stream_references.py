@@ -51,6 +51,13 @@ def sources_named(config: Config, endpoint: Endpoint, text: str) -> list[Endpoin
     return [other for other in named_in(config, [text]) if other not in family]
 
 
+def suppliers(config: Config, endpoint: Endpoint) -> list[Endpoint]:
+    """Returns the streams whose records the partitions of an endpoint are made of: its parent, and those of lists."""
+    texts = [text for of in endpoint.partitions for text in of.texts]
+    found = [parent_of(config, endpoint), *(source_of(config, endpoint, text) for text in texts)]
+    return list({supplier.name: supplier for supplier in found if supplier is not None}.values())
+
+
 def lists_of(config: Config, endpoint: Endpoint) -> dict[str, PartitionValues]:
     """Returns the lists whose values are in the endpoint's partitions: its own, and those of its ancestors."""
     return {of.name: of for member in (*family_of(config, endpoint), endpoint) for of in member.partitions}

@@ -10,9 +10,6 @@ if TYPE_CHECKING:
     from source_rest_api.config.deletions import Deletions
     from source_rest_api.config.endpoint import Endpoint
 
-_DECISIVE = ("path", "http_method", "params", "body", "selector", "partitions", "filter", "filter_after")
-"""The settings of an endpoint that determine which rows it returns."""
-
 
 def swept(endpoint: Endpoint, deletions: Deletions) -> Endpoint:
     """Returns an endpoint that reads the keys of all rows, whatever their cursor value.
@@ -43,5 +40,4 @@ def query(endpoint: Endpoint, deletions: Deletions, above: Iterable[Endpoint]) -
     """
     own = {name: value for name, value in endpoint.params.items() if name not in deletions.params}
     asked = [endpoint.model_copy(update={"params": own, "filter": None, "filter_after": None}), *above]
-    further = [each.further_request for each in asked if each.further_request]
-    return repr([*([getattr(each, name) for name in _DECISIVE] for each in asked), *further])
+    return repr([each.decisive for each in asked])

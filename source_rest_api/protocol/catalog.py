@@ -91,12 +91,12 @@ def of_all(endpoints: Iterable[Endpoint], names: Collection[str] = (), *, full_r
 def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:
     """Returns the AirbyteStream that describes an endpoint."""
     endpoint = endpoint.spelled_by(json_schema)
-    incremental = endpoint.incremental
+    incremental = endpoint.is_incremental
     described: dict[str, Any] = {
         "name": endpoint.name,
         "json_schema": json_schema,
         "supported_sync_modes": ["full_refresh", "incremental"] if incremental else ["full_refresh"],
-        "is_resumable": incremental is not None,
+        "is_resumable": incremental,
     }
     if incremental:
         described["source_defined_cursor"] = True

@@ -42,6 +42,7 @@ class Checkpoint:
         self._last, self.records = state, 0
         reading = state.get("reading", {})
         entries = sum(map(len, (state.get("cursors", ()), reading.get("done", ()), reading.get("slices", ()))))
+        entries += sum(len(of.get("cursors", ())) for of in state.get("parents", {}).get("reached", {}).values())
         rows = state.get("rows", {})
         entries += sum(len(rows.get(name, "")) for name in ("keys", "added", "missing")) // _ENTRY
         self._next = now + self._pause * (1 + entries / _ENTRIES)

@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from source_rest_api.formats import datetimes, digests
-from source_rest_api.state import state
+from source_rest_api.state import adjacent_slices, state
 from source_rest_api.state.state import Reading, RowsState, SliceState, StreamState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from source_rest_api.cursors.cursors import Cursor, CursorValue
+    from source_rest_api.state.parent_positions import ParentPositions
     from source_rest_api.state.progress_events import PageProgress, Planned
 
 
@@ -44,9 +45,22 @@ class KnownRows(Protocol):
 class _Partition:
     planned: int | None = None
     done: int = 0
+    done_as: str | None = None
     newest: CursorValue | None = None
     boundary: set[str] | None = field(default_factory=set)
     """Digests of the records at `newest`; None if there are more than `state.LARGEST`."""
+
+
+class Coverage(NamedTuple):
+    """What a state covers once the read is complete."""
+
+    start: str | None = None
+    """The start that the cursors cover; None if nothing lies before them."""
+    parents: ParentPositions | None = None
+    """The positions of the parents, if the stream is read only for changed parents."""
+
+
+_EVERYTHING = Coverage()
 
 
 class Progress:
@@ -58,8 +72,7 @@ class Progress:
         fingerprint: Digest of the settings that saved positions depend on.
         began: When the read began.
         known_rows: The rows that the destination has, if deletions are detected.
-        start: The start that the cursors cover once the read is complete; None if nothing lies before them.
-
+        coverage: What the state covers once the read is complete.
         lag: Gives by how much the API's clock is behind, as far as it is known.
 
     Attributes:
@@ -73,15 +86,15 @@ class Progress:
         fingerprint: str,
         began: datetime,
         known_rows: KnownRows | None = None,
-        start: str | None = None,
+        coverage: Coverage = _EVERYTHING,
         lag: Callable[[], timedelta] = timedelta,
     ) -> None:
         self._lag = lag
         self._state = saved
-        self._start = start
+        self._start, self.parents = coverage
         self._cursor = cursor
         self._known_rows = known_rows
-        mode = "full_refresh" if cursor is None else "incremental"
+        mode = "full_refresh" if cursor is None and self.parents is None else "incremental"
         before = saved.reading
         if before is None or (before.mode, before.of) != (mode, fingerprint):
             before = Reading(mode, fingerprint, datetimes.write(began))
@@ -106,7 +119,7 @@ class Progress:
         return self._changed or (self._known_rows is not None and self._known_rows.changed)
 
     def is_done(self, partition: str) -> bool:
-        """True if an earlier run of this full refresh completed the partition."""
+        """True if an earlier run completed the partition, for this version of its parent if only changed ones count."""
         return partition in self._done or digests.digest(partition) in self._done
 
     @property
@@ -130,7 +143,8 @@ class Progress:
 
     def plan(self, planned: Planned) -> None:
         """Note the number of slices of a partition."""
-        self._partition(planned.partition).planned = planned.slices
+        partition = self._partition(planned.partition)
+        partition.planned, partition.done_as = planned.slices, planned.done_as
         self._met.add(digests.digest(planned.partition))
         self._finish(planned.partition)
 
@@ -143,14 +157,16 @@ class Progress:
         key = (moved.partition, None if moved.interval.start is None else moved.interval.start.text)
         entry = self._slices.get(key) or self._entry(moved)
         if moved.done:
-            entry = self._entry(moved, done=True, newest=_newer(self._cursor, entry.newest, moved.newest))
+            entry = self._entry(
+                moved, done=True, newest=adjacent_slices.newer(self._cursor, entry.newest, moved.newest)
+            )
             partition.done += 1
         elif self._splits(moved):
             self._split(moved, entry, key)
             return
         elif moved.bookmark is not None:
             mark = moved.bookmark
-            entry = self._entry(moved, newest=_newer(self._cursor, entry.newest, moved.newest))
+            entry = self._entry(moved, newest=adjacent_slices.newer(self._cursor, entry.newest, moved.newest))
             entry.at, entry.page, entry.records, entry.anchor = mark.at, mark.page, mark.records, mark.anchor
         else:
             return
@@ -167,7 +183,10 @@ class Progress:
         """Note that the stream is complete: saved partitions that it did not have are missing."""
         self._slices.clear()
         self._done.clear()
-        self._state.forget(self._met, now)
+        if self.parents is None:
+            self._state.forget(self._met, now)
+        else:
+            self._state.parents = self.parents.dump()
         if self._known_rows is not None:
             self._known_rows.close()
         if self._cursor is None:
@@ -183,7 +202,7 @@ class Progress:
     def dump(self) -> dict[str, Any]:
         """Returns the state for the records delivered so far."""
         self._changed = False
-        slices = list(self._merged())
+        slices = adjacent_slices.merged(self._slices.values(), self._cursor)
         self._slices = {(entry.partition, entry.start): entry for entry in slices}
         if slices or self._done:
             self._reading.slices, self._reading.done = slices, sorted(self._done)
@@ -233,10 +252,12 @@ class Progress:
         if partition.planned is None or partition.done < partition.planned:
             return
         entries = [entry for (owner, _), entry in self._slices.items() if owner == key]
-        if self._cursor is None:
-            self._done.add(key if len(self._done) < state.READABLE else digests.digest(key))
-        else:
+        if self._cursor is not None:
             self._move(key, partition, entries)
+        if partition.done_as is not None:
+            self._done.add(digests.digest(partition.done_as))
+        elif self._cursor is None:
+            self._done.add(key if len(self._done) < state.READABLE else digests.digest(key))
         for entry in entries:
             del self._slices[key, entry.start]
         del self._partitions[key]
@@ -259,33 +280,3 @@ class Progress:
         if before is not None and cursor.later(before, clamped) is before and clamped.value != before.value:
             return
         self._state.set(key, clamped.text, sorted(boundary or ()) if len(boundary or ()) <= state.LARGEST else [])
-
-    def _merged(self) -> Iterator[SliceState]:
-        """Yields the slices in order; adjacent ones that are done are merged."""
-        last: SliceState | None = None
-        for entry in sorted(self._slices.values(), key=self._order):
-            touches = last is not None and last.partition == entry.partition and last.end == entry.start is not None
-            if last is not None and touches and last.done and entry.done:
-                newest = _newer(self._cursor, last.newest, entry.newest)
-                last = SliceState(last.partition, last.start, entry.end, done=True, newest=newest)
-                continue
-            if last is not None:
-                yield last
-            last = entry
-        if last is not None:
-            yield last
-
-    def _order(self, entry: SliceState) -> tuple[str, bool, Any]:
-        start = entry.start
-        if start is None:
-            return (entry.partition, False, 0)
-        return (entry.partition, True, self._cursor.mark(start).value if self._cursor is not None else start)
-
-
-def _newer(cursor: Cursor | None, one: str | None, other: CursorValue | str | None) -> str | None:
-    """Returns the larger of two cursor values as text; None without a cursor."""
-    if cursor is None:
-        return None
-    marks = (cursor.mark(value) if isinstance(value, str) else value for value in (one, other))
-    newest = reduce(cursor.later, marks)
-    return None if newest is None else newest.text

@@ -47,6 +47,8 @@ class Planned(Struct, frozen=True):
 
     partition: str
     slices: int
+    done_as: str | None = None
+    """The name under which it is noted as done, if its cursor alone does not tell: it holds its parent's version."""
 
 
 class Swept(Struct, frozen=True):

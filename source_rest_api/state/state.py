@@ -7,7 +7,7 @@ r"""The state of a stream, as in STATE messages.
 While a sync is unfinished, `reading` holds its progress: the intervals that are done, and for each slice in flight the
 page to resume from. A partition that never had a record has no entry and is read from its start, as a new one is. From
 a thousand partitions on, their names are 64-bit digests (`#` and 11 characters). `rows` holds the keys of all rows, if
-the endpoint has `deletions`.
+the endpoint has `deletions`. `parents` holds the positions of the parents, if the endpoint has `only_changed_parents`.
 """
 
 from __future__ import annotations
@@ -89,6 +89,15 @@ class RowsState(msgspec.Struct, omit_defaults=True):
     """True if there are too many rows to detect deletions."""
 
 
+class ParentsState(msgspec.Struct):
+    """How far the parents were read whose children are all delivered, where only changed parents are read for."""
+
+    of: str
+    """Digest of what decides which parents there are."""
+    reached: dict[str, dict[str, Any]]
+    """By the name of each parent: a state as the parent itself has one."""
+
+
 class StreamState(msgspec.Struct, omit_defaults=True):
     """The state of one stream."""
 
@@ -107,6 +116,7 @@ class StreamState(msgspec.Struct, omit_defaults=True):
     completed_at: str | None = None
     reading: Reading | None = None
     rows: RowsState | None = None
+    parents: ParentsState | None = None
 
     def get(self, partition: str) -> str | None:
         """Returns the cursor of a partition, by its key (empty for a stream without partitions)."""

@@ -42,3 +42,10 @@ class Partition(Struct, frozen=True):
     """The identity of the partition in state and logs: the values that the endpoint uses, as JSON."""
     copies: Mapping[str, Any] = {}
     """Fields to add to each record."""
+    version: str = ""
+    """Digest of the parents' records with all their fields: another one is a change of a parent."""
+
+    @property
+    def in_version(self) -> str:
+        """The identity of the partition together with the version of its parents."""
+        return self.key + self.version

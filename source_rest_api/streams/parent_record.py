@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -14,14 +14,30 @@ from source_rest_api.formats import raw_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from typing_extensions import Self
+
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode
-"""Encodes values from `decode`; `Raw` parts stay unchanged."""
+"""Writes Python values, and undecoded parts as they are."""
 
 
-def decode(record: Raw | bytes) -> Any:
-    """Returns the Python value. Decimals keep all digits, because an id may look like a number."""
-    return _decode(record)
+class ParentRow(NamedTuple):
+    """A parent's record with those above it."""
+
+    records: dict[str, Any]
+    """By their names in templates; only the fields that templates and copies of the config use."""
+    version: str
+    """Digest of the whole record and of those above it."""
+
+    def pack(self) -> bytes:
+        """The row as bytes."""
+        return self.version.encode() + b" " + encode(self.records)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Self:
+        """The row of these bytes. Decimals keep their digits: what looks like a number may be an id."""
+        version, _, records = packed.partition(b" ")
+        return cls(_decode(records), version.decode())
 
 
 class Copier:

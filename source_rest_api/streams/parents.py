@@ -4,43 +4,54 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from source_rest_api.config import stream_references
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import SourceError
-from source_rest_api.formats import raw_json
-from source_rest_api.streams import parent_record
+from source_rest_api.formats import digests, raw_json
+from source_rest_api.state.progress_events import PageProgress, Planned
+from source_rest_api.streams.parent_record import ParentRow
 from source_rest_api.streams.spool import Spool
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from msgspec import Raw
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.cursors.cursors import CursorValue
     from source_rest_api.read_stats import ReadStats
+    from source_rest_api.state.progress import Progress
     from source_rest_api.streams.batch import Batch, Partition
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.parents")
+_OF_RECORDS = frozenset({"boundary", "boundaries", "completed_at", "start"})
+"""Keys of a state that are no position."""
 
 
 class Readable(Protocol):
     """The interface of a parent's stream."""
 
     stats: ReadStats
+    now: Callable[[], datetime]
 
-    def partitions(self) -> Iterator[Partition]:
-        """Yields its partitions."""
+    def progress(self, saved: Mapping[str, Any] | None, *, incremental: bool) -> Progress:
+        """Returns the progress of a read that goes on from a state."""
+
+    def to_read(self, progress: Progress) -> Iterator[Partition]:
+        """Yields its partitions; of one that is read only for changed parents, those of such parents."""
+
+    def intervals(self, partition: Partition, saved: CursorValue | None) -> Sequence[Slice]:
+        """Returns the intervals of a partition to read one by one, from a saved cursor or as in a first sync."""
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
         """Yields the emitted records of one slice, page by page."""
-
-    def from_start(self, partition: Partition) -> Iterator[Batch]:
-        """Yields the emitted records of a partition, requested as in a first sync."""
 
 
 class Parents:
@@ -54,25 +65,41 @@ class Parents:
     def __init__(self, config: Config, make_stream: Callable[[Endpoint, Parents], Readable]) -> None:
         self._config = config
         self._make_stream = make_stream
-        self._reads: dict[str, _SharedRead] = {}
+        self._reads: dict[tuple[str, str], _SharedRead] = {}
         self._stats: dict[str, ReadStats] = {}
         self._warned: set[tuple[str, str]] = set()
+        self._run = uuid.uuid4().hex
         self._lock = Lock()
 
-    def records(self, endpoint: Endpoint) -> Iterator[dict[str, Any]]:
-        """Yields the records of a stream, each with its parents' records, by their names in templates.
+    def rows(self, endpoint: Endpoint, saved: Mapping[str, Any] | None = None) -> Iterator[ParentRow]:
+        """Yields the records of a stream.
 
-        The records have only the fields that templates and `include_from_parent` use.
+        Args:
+            endpoint: The stream.
+            saved: The state after which to read; without one, everything is read.
 
         Raises:
             SourceError: Reading the stream failed. All callers get the same error.
         """
+        return map(ParentRow.unpack, self._read(endpoint, saved))
+
+    def reached(self, endpoint: Endpoint, saved: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The state of a stream after all its rows, which are read first.
+
+        Raises:
+            SourceError: As `rows`.
+        """
+        read = self._read(endpoint, saved)
+        read.finish()
+        return read.reached
+
+    def _read(self, endpoint: Endpoint, saved: Mapping[str, Any] | None) -> _SharedRead:
+        key = (endpoint.name, repr(saved))
         with self._lock:
-            if endpoint.name not in self._reads:
-                self._reads[endpoint.name] = _SharedRead(self._rows(endpoint))
-            read = self._reads[endpoint.name]
-        for row in read:
-            yield parent_record.decode(row)
+            if key not in self._reads:
+                reached: dict[str, Any] = {}
+                self._reads[key] = _SharedRead(self._pages(endpoint, saved, reached), reached)
+            return self._reads[key]
 
     def is_new_warning(self, stream: str, name: str) -> bool:
         """True if this command has not yet warned about a setting of a stream."""
@@ -86,25 +113,57 @@ class Parents:
         return stream_references.reached_from(self._config, endpoint)
 
     def stats_above(self, endpoint: Endpoint) -> dict[str, ReadStats]:
-        """Returns the statistics of the parents' reads so far, by stream name."""
+        """Returns the statistics of the reads of all records of the parents so far, by stream name."""
         names = [other.name for other in self.above(endpoint)]
         return {name: self._stats[name] for name in names if name in self._stats}
 
-    def _rows(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
+    def _pages(
+        self, endpoint: Endpoint, saved: Mapping[str, Any] | None, reached: dict[str, Any]
+    ) -> Iterator[list[bytes]]:
+        """Yields a stream's rows, page by page, and at the end fills in its state."""
         began = time.monotonic()
         stream = self._make_stream(endpoint, self)
-        self._stats[endpoint.name] = stream.stats
+        if saved is None:
+            self._stats[endpoint.name] = stream.stats
         fields = stream_references.fields_for_children(self._config, endpoint)
-        bounded = _needs_bounds(endpoint)
-        for partition in stream.partitions():
+        progress = stream.progress(saved, incremental=True)
+        for partition in stream.to_read(progress):
             stream.stats.add(partitions=1)
-            for batch in stream.from_start(partition) if bounded else stream.batches(partition, Slice()):
+            base = partition.version + self._salt(endpoint)
+            for batch in _batches(endpoint, stream, partition, progress):
                 yield [
-                    parent_record.encode({**partition.records, endpoint.variable: _only(record, fields)})
+                    ParentRow(
+                        {**partition.records, endpoint.variable: _only(record, fields)},
+                        digests.digest(base.encode() + bytes(record)),
+                    ).pack()
                     for record in batch.records
                 ]
+        progress.complete(stream.now())
+        reached.update(_position(progress))
         summary = stream.stats.summary(time.monotonic() - began)
         _LOG.info("Stream %s, as a parent: %s.", endpoint.name, summary)
+
+    def _salt(self, endpoint: Endpoint) -> str:
+        """Returns what tells runs apart: by a token, a record may have changed that looks the same."""
+        cursor = endpoint.incremental
+        return self._run if cursor is not None and cursor.cursor_field is None else ""
+
+
+def _batches(endpoint: Endpoint, stream: Readable, partition: Partition, progress: Progress) -> Iterator[Batch]:
+    """Yields a partition's records: those after its saved cursor, or all, even from before the start date."""
+    cursor = progress.saved(partition.key)
+    intervals = [Slice()] if cursor is None and not _needs_bounds(endpoint) else stream.intervals(partition, cursor)
+    for interval in intervals:
+        for batch in stream.batches(partition, interval):
+            yield batch
+            assert isinstance(batch.moved, PageProgress)  # noqa: S101 -- only sweeps have another
+            progress.advance(batch.moved)
+    progress.plan(Planned(partition.key, len(intervals)))
+
+
+def _position(progress: Progress) -> dict[str, Any]:
+    """Returns a state that asks for the records at the cursor again: their children may have changed since."""
+    return {name: value for name, value in progress.dump().items() if name not in _OF_RECORDS}
 
 
 def _needs_bounds(endpoint: Endpoint) -> bool:
@@ -123,7 +182,9 @@ def _only(record: Raw, fields: frozenset[str] | None) -> Any:
 class _SharedRead:
     """One read of a parent for any number of concurrent children. The foremost child requests the next page."""
 
-    def __init__(self, pages: Iterator[list[bytes]]) -> None:
+    def __init__(self, pages: Iterator[list[bytes]], reached: dict[str, Any]) -> None:
+        self.reached = reached
+        """The stream's state; filled in once all pages have been read."""
         self._pages = pages
         self._rows = Spool()
         self._asking = Lock()
@@ -136,6 +197,17 @@ class _SharedRead:
             position += len(rows)
             yield from rows
 
+    def finish(self) -> None:
+        """Ask for all pages."""
+        with self._asking:
+            while not self._ended:
+                self._ask()
+        self._check()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure.copy() if isinstance(self._failure, SourceError) else self._failure
+
     def _after(self, position: int) -> list[bytes]:
         rows = self._rows.after(position)
         if rows:
@@ -143,8 +215,8 @@ class _SharedRead:
         with self._asking:
             while len(self._rows) <= position and not self._ended:
                 self._ask()
-        if len(self._rows) <= position and self._failure is not None:
-            raise self._failure.copy() if isinstance(self._failure, SourceError) else self._failure
+        if len(self._rows) <= position:
+            self._check()
         return self._rows.after(position)
 
     def _ask(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -13,20 +14,28 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import signed_urls
 from source_rest_api.records import tree
 from source_rest_api.streams.batch import Partition
+from source_rest_api.streams.parent_record import ParentRow
 from source_rest_api.streams.spool import Seen
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.config.partition_values import PartitionValues
     from source_rest_api.config.stream_references import Reference
+    from source_rest_api.state.parent_positions import ParentPositions
     from source_rest_api.streams.parents import Parents
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.partitions")
 _ABSENT = object()
+_ROOT = ParentRow({}, "")
+"""The row above a stream that has no parent."""
+_Since: TypeAlias = "Mapping[str, dict[str, Any]]"
+"""The states after which streams are read, by name."""
+_Value: TypeAlias = tuple[Any, str]
+"""A value of a list, and the version of the record that it comes from."""
 
 
 class Partitions:
@@ -52,6 +61,8 @@ class Partitions:
         read = stream_references.read_by_templates(config, endpoint)
         self._read = sorted(whole | {reference for reference in read if reference[0] not in own})
         self._told_apart_by = [(name, path) for name, path in self._copies.items() if path[0] not in own]
+        self._suppliers = stream_references.suppliers(config, endpoint)
+        self._run = uuid.uuid4().hex
 
     def __iter__(self) -> Iterator[Partition]:
         """Yields each partition once.
@@ -59,26 +70,46 @@ class Partitions:
         Raises:
             SourceError: Reading a parent failed, or a template failed.
         """
+        return self._each({}, lambda _: False)
+
+    def changed(self, parents: ParentPositions, is_done: Callable[[str], bool]) -> Iterator[Partition]:
+        """Each partition of the parents that are new or changed, once.
+
+        All parents are read before the first of them, so that none of them changes unnoticed while its children are
+        read.
+
+        Args:
+            parents: Where to begin; it learns where they end.
+            is_done: Tells whether the partition has been read for this version of its parent.
+
+        Raises:
+            SourceError: As without `changed`.
+        """
+        for supplier in self._suppliers:
+            parents.reached[supplier.name] = self._parents.reached(supplier, parents.since.get(supplier.name))
+        yield from self._each(parents.since, is_done)
+
+    def _each(self, since: _Since, is_done: Callable[[str], bool]) -> Iterator[Partition]:
         if self._parent is None and not self._endpoint.partitions:
             yield Partition()
             return
         seen = Seen()
         unseen = dict.fromkeys(self._copies, False)
-        outer = [{}] if self._parent is None else self._parents.records(self._parent)
-        for records in outer:
-            for combined in self._product(records, self._endpoint.partitions):
-                partition = self.partition(combined)
-                if seen.add(partition.key):
+        outer = [_ROOT] if self._parent is None else self._parents.rows(self._parent, since.get(self._parent.name))
+        for row in outer:
+            for combined in self._product(row, self._endpoint.partitions, since):
+                partition = self.partition(combined.records, combined.version)
+                if not is_done(partition.in_version) and seen.add(partition.key):
                     self._look(partition, unseen)
                     yield partition
         self._warn_of_unseen(name for name, is_lacking in unseen.items() if is_lacking)
 
-    def partition(self, records: Mapping[str, Any]) -> Partition:
-        """Returns the partition for parent records and list values."""
+    def partition(self, records: Mapping[str, Any], version: str = "") -> Partition:
+        """Returns the partition for parent records, in this version, and list values."""
         copied = {name: tree.find(records, path) for name, path in self._copies.items()}
         used = {".".join(path): copied[name] for name, path in self._told_apart_by}
         used |= {".".join(path): _value(records, path) for path in self._read if path[0] in records}
-        return Partition(records, msgspec.json.encode(used, order="sorted").decode(), copied)
+        return Partition(records, msgspec.json.encode(used, order="sorted").decode(), copied, version)
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
         """Yields the names in `include_from_parent` whose field the parent's record lacks. A null field exists."""
@@ -106,46 +137,50 @@ class Partitions:
                     self._endpoint.include_from_parent[name],
                 )
 
-    def _product(self, records: Mapping[str, Any], lists: Sequence[PartitionValues]) -> Iterator[Mapping[str, Any]]:
+    def _product(self, row: ParentRow, lists: Sequence[PartitionValues], since: _Since) -> Iterator[ParentRow]:
         if not lists:
-            yield records
+            yield row
             return
-        for value in self._values(lists[0], records):
-            yield from self._product({**records, lists[0].name: value}, lists[1:])
+        for value, version in self._values(lists[0], row.records, since):
+            combined = ParentRow({**row.records, lists[0].name: value}, row.version + version)
+            yield from self._product(combined, lists[1:], since)
 
-    def _values(self, of: PartitionValues, records: Mapping[str, Any]) -> Iterator[Any]:
-        """Yields the values of a list, or batches of them if `batch` is set."""
+    def _values(self, of: PartitionValues, records: Mapping[str, Any], since: _Since) -> Iterator[_Value]:
+        """Yields the values of a list, or batches of them if `batch` is set.
+
+        A batch has another version in each run: some of its values may have changed.
+        """
         if of.batch is None:
-            yield from self._singles(of, records)
+            yield from self._singles(of, records, since)
             return
         seen = Seen()
-        distinct = (value for value in self._singles(of, records) if seen.add(_text(value)))
+        distinct = (value for value, _ in self._singles(of, records, since) if seen.add(_text(value)))
         while batch := list(islice(distinct, of.batch)):
-            yield batch
+            yield batch, self._run
 
-    def _singles(self, of: PartitionValues, records: Mapping[str, Any]) -> Iterator[Any]:
+    def _singles(self, of: PartitionValues, records: Mapping[str, Any], since: _Since) -> Iterator[_Value]:
         for given in (of.values, of.otherwise):
             found = False
             for value in given:
-                for single in self._expanded(value, records):
+                for single in self._expanded(value, records, since):
                     found = True
                     yield single
             if found:
                 return
 
-    def _expanded(self, given: Any, records: Mapping[str, Any]) -> Iterator[Any]:
+    def _expanded(self, given: Any, records: Mapping[str, Any], since: _Since) -> Iterator[_Value]:
         """Yields the values of one entry of a list: the entry itself, or the results of its template."""
         if not isinstance(given, str):
-            yield given
+            yield given, ""
             return
         source = self._sources[given]
-        for above in [{}] if source is None else self._parents.records(source):
-            value = templates.evaluate(given, {"config": self._raw_config, **records, **above})
+        for above in [_ROOT] if source is None else self._parents.rows(source, since.get(source.name)):
+            value = templates.evaluate(given, {"config": self._raw_config, **records, **above.records})
             if value is None:
                 raise ConfigError(
                     f"The template `{given}` in `partitions` returned null. If that means no values, add `or []`."
                 ).at(f"Stream {self._endpoint.name}")
-            yield from value if isinstance(value, list) else [value]
+            yield from ((single, above.version) for single in (value if isinstance(value, list) else [value]))
 
 
 def _text(value: Any) -> str:

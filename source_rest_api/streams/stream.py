@@ -6,10 +6,14 @@ from datetime import datetime, timezone
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
+from source_rest_api.config import changed_parents
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.state import state
-from source_rest_api.state.progress import Progress
+from source_rest_api.state.parent_positions import ParentPositions
+from source_rest_api.state.progress import Coverage, Progress
 from source_rest_api.state.progress_events import Planned
 from source_rest_api.streams import resume
 from source_rest_api.streams.endpoint_reader import EndpointReader
@@ -113,15 +117,20 @@ class Stream:
             if incremental:
                 since = self._since(loaded, cursor, now)
         fingerprint = resume.fingerprint(self._config, self.endpoint, self.reader.paginator)
+        parents = self._parent_positions(loaded) if incremental and self.endpoint.only_changed_parents else None
         return Progress(
             loaded,
             cursor if incremental else None,
             fingerprint,
             now,
             known,
-            since,
+            Coverage(since, parents),
             lag=lambda: self.reader.clock.behind,
         )
+
+    def _parent_positions(self, saved: StreamState) -> ParentPositions:
+        fingerprint = changed_parents.fingerprint(self._config, self.endpoint, self._raw_config)
+        return ParentPositions.of(saved.parents, fingerprint)
 
     def plan(
         self, progress: Progress, reach: int, keys_of: Callable[[Sequence[Raw]], Sequence[bytes]] = lambda _: ()
@@ -134,7 +143,7 @@ class Stream:
             keys_of: Returns the keys of emitted records, for delete detection.
         """
         now = self.now()
-        for partition in self.partitions():
+        for partition in self.to_read(progress):
             self.stats.add(partitions=1)
             if progress.is_done(partition.key):
                 continue
@@ -149,7 +158,21 @@ class Stream:
             for task in chain(first, tasks):
                 count += 1
                 yield SliceReader(self.reader, partition, task, known, reach, keys_of, borders)
-            yield Planned(partition.key, count)
+            versioned = progress.parents is not None and self.endpoint.incremental is not None
+            yield Planned(partition.key, count, partition.in_version if versioned else None)
+
+    def to_read(self, progress: Progress) -> Iterator[Partition]:
+        """Yields the partitions that a sync reads: all, or those of new and changed parents.
+
+        Without a cursor, each version of a parent is a partition of its own, because a position inside one version is
+        useless for the next.
+        """
+        if progress.parents is None:
+            yield from self.partitions()
+            return
+        for partition in self._partitions.changed(progress.parents, progress.is_done):
+            has_cursor = self.endpoint.incremental is not None
+            yield partition if has_cursor else replace(partition, key=partition.in_version)
 
     def _since(self, loaded: StreamState, cursor: CursorProtocol, now: datetime) -> str | None:
         """Returns the start that the cursors will cover, if it is the same for all partitions."""
@@ -182,8 +205,8 @@ class Stream:
 
     def from_start(self, partition: Partition) -> Iterator[Batch]:
         """Yields all records of a partition, requested as in a first sync."""
-        for task in self._first_tasks(partition):
-            yield from self.batches(partition, task.interval)
+        for interval in self.intervals(partition, None):
+            yield from self.batches(partition, interval)
 
     def partitions(self) -> Iterator[Partition]:
         """Yields the partitions of the stream, each once."""
@@ -191,16 +214,17 @@ class Stream:
 
     def first_page(self, partition: Partition) -> Page:
         """Returns the first page of a partition, or its first part if the response is streamed."""
-        first = next(self._first_tasks(partition))
-        return next(self.reader.pages.ask(partition, first.interval, self.reader.paginator.first(), 1))
+        first, *_ = self.intervals(partition, None)
+        return next(self.reader.pages.ask(partition, first, self.reader.paginator.first(), 1))
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
         """Yields the names in `include_from_parent` whose field the parent's record lacks."""
         return self._partitions.missing_copies(partition)
 
-    def _first_tasks(self, partition: Partition) -> Iterator[SliceTask]:
-        """Yields the slices of a partition without state."""
-        return resume.tasks(self._whole(None, self.now(), partition), (), self.endpoint.incremental)
+    def intervals(self, partition: Partition, saved: CursorValue | None) -> list[Slice]:
+        """Returns the slices of a partition from a saved cursor on; without one, as in a first sync."""
+        whole = self._whole(saved, self.now(), partition)
+        return [task.interval for task in resume.tasks(whole, (), self.endpoint.incremental)]
 
     def _whole(self, saved: CursorValue | None, now: datetime, partition: Partition) -> Slice:
         incremental = self.endpoint.incremental

@@ -155,7 +155,7 @@ class StreamRun:
                 f"Stream {self.name} is in the catalog but not in the config: add an endpoint of this name, or "
                 "deselect the stream."
             )
-        incremental = self._configured.incremental and stream.endpoint.incremental is not None
+        incremental = self._configured.incremental and stream.endpoint.is_incremental
         self.stream, self._sweep = stream, Sweep.of(stream)
         self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
         self._plan = self._steps(stream, self.progress)
