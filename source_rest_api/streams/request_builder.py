@@ -38,6 +38,8 @@ class RequestBuilder:
         texts = [*endpoint.texts, *texts_of(self._params, self._headers), config.url_base]
         self._templated = any(templates.TOKEN in templates.names(text) for text in texts)
         self._writes: bool | None = None
+        self._omitted = self._paginator.first() if getattr(self._paginator, "omit_first", False) else None
+        """The position that no request names."""
         varies = endpoint.body is not None or any(map(templates.has_holes, texts))
         self._plain = None if varies else self._filled({})
         """The request of every slice and page, before they are placed, if nothing in it depends on them."""
@@ -48,6 +50,8 @@ class RequestBuilder:
         Raises:
             ConfigError: A template cannot be filled.
         """
+        if position == self._omitted:
+            position = None
         names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: position}
         request = self._plain or self._filled(names)
         templated = self._templated and position is not None and self._writes_token(names, position, request)
