@@ -71,7 +71,9 @@ class RuleInput:
 
         root = self.root
         is_object = root is not None and raw_json.kind(root) == "object"
-        body = peeker([condition], "response")(root) if is_object and root is not None else raw_json.decode(root or _NULL)
+        body = (
+            peeker([condition], "response")(root) if is_object and root is not None else raw_json.decode(root or _NULL)
+        )
         headers = {name.lower(): value for name, value in self.response.headers.items()}
         names = {"response": body, "headers": headers, "status": self.response.status}
         return RecordTemplate(condition).holds(RecordContext(names).around({}))
@@ -137,7 +139,9 @@ class ErrorRule(Model):
             )
         unread = templates.names(self.when or "") - _CONDITION_NAMES
         if unread:
-            raise ValueError(f"`when` reads `{min(unread)}`, which is unknown here; use `response`, `headers` or `status`")
+            raise ValueError(
+                f"`when` reads `{min(unread)}`, which is unknown here; use `response`, `headers` or `status`"
+            )
         unknown = templates.names(self.message or "") - _MESSAGE_NAMES
         if unknown:
             raise ValueError(f"`message` reads `{min(unknown)}`, which is unknown here; use `response` or `status`")

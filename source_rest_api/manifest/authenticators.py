@@ -81,7 +81,7 @@ def _oauth(component: Component, scope: Scope) -> dict[str, Any]:
     fields = requester.options({"request_parameters": component.get("refresh_request_body")}, scope)["params"]
     scopes = component.get("scopes")
     if scopes:
-        fields["scopes"] = [scope.text(each) for each in scopes]
+        fields["scopes"] = " ".join(scope.text(each) for each in scopes)
     common = {
         "body_format": "json" if is_json else "form",
         "headers": headers,
@@ -91,11 +91,8 @@ def _oauth(component: Component, scope: Scope) -> dict[str, Any]:
     grant = _known(component, "grant_type", scope) or "refresh_token"
     is_plain = grant in _GRANTS and all(component.get(name) in {None, usual} for name, usual in _NAMES.items())
     secrets = {name: _known(component, name, scope) for name in ("client_id", "client_secret", "refresh_token")}
-    if "Authorization" in headers:
-        is_plain = False
-        names = ("refresh_token",)
-    else:
-        names = ("client_id", "client_secret", "refresh_token")
+    names = ["refresh_token"] if "Authorization" in headers else list(secrets)
+    is_plain = is_plain and len(names) > 1
     if is_plain and (secrets["refresh_token"] if grant == "refresh_token" else secrets["client_secret"]):
         fields = {name: value for name, value in fields.items() if name not in {*_NAMES.values()}}
         return {"type": "oauth2", "token_url": url, "grant_type": grant, **secrets, "fields": fields, **common}

@@ -71,14 +71,20 @@ def _fitting(settings: dict[str, Any], endpoint: dict[str, Any], cursor: Compone
     starts = "start_param" in settings or templated_start
     ends = "end_param" in settings or templated_end
     if not ends:
-        settings = {name: value for name, value in settings.items() if name not in {"step", "end_date", "end", "end_inclusive"}}
+        settings = {
+            name: value for name, value in settings.items() if name not in {"step", "end_date", "end", "end_inclusive"}
+        }
     if scope.value(cursor.get("is_data_feed")) is True:
         mode = "newest_first"
     elif scope.value(cursor.get("is_client_side_incremental")) is True:
         mode = "client_filter"
     else:
         mode = "server_filter"
-    return {**settings, **({"mode": mode} if mode != "server_filter" or "start_param" not in settings else {}), **({} if starts or ends else {})}
+    return {
+        **settings,
+        **({"mode": mode} if mode != "server_filter" or "start_param" not in settings else {}),
+        **({} if starts or ends else {}),
+    }
 
 
 def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:

@@ -91,6 +91,15 @@ def resolved(manifest: Component) -> Component:
     return _complete("", whole, {})
 
 
+def referred(manifest: Component, value: Any) -> Any:
+    """Returns a part of a manifest with what its references lead to.
+
+    Raises:
+        ConfigError: A reference leads nowhere, or in a circle.
+    """
+    return _References(manifest).followed(value, ())
+
+
 class _References:
     """Follows the references of one manifest."""
 

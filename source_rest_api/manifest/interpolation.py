@@ -1,4 +1,4 @@
-"""Templates of a manifest, with the meaning that the CDK gives them: a missing key is empty, `stream_slice` is one name.
+"""Templates of a manifest, with the meaning that the CDK gives them: a missing key is empty.
 
 A template that reads only the config and `parameters` becomes its value. Any other becomes a template of this
 connector: what it reads of the config is filled in, and the names of partitions and intervals become those of here.
@@ -228,7 +228,7 @@ class _Rewriter(NodeTransformer):
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
         return self._replaced(node)
 
-    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802
+    def visit_Test(self, node: nodes.Test) -> Any:  # noqa: N802
         if node.name in {"defined", "undefined"}:
             root, steps = _reference(node.node)
             values = self._scope.values
@@ -236,7 +236,7 @@ class _Rewriter(NodeTransformer):
                 return nodes.Const(_is_defined(values[root.name], steps) == (node.name == "defined"))
         return self.generic_visit(node)
 
-    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
+    def visit_Call(self, node: nodes.Call) -> Any:  # noqa: N802
         if _got(node) is not None:
             return self._replaced(node)
         if isinstance(node.node, nodes.Getattr):  # a method
@@ -246,7 +246,7 @@ class _Rewriter(NodeTransformer):
             return node
         return self.generic_visit(node)
 
-    def _replaced(self, node: nodes.Expr) -> nodes.Node:
+    def _replaced(self, node: nodes.Expr) -> Any:
         root, steps = _reference(node)
         if not isinstance(root, nodes.Name):
             return self.generic_visit(node)
@@ -267,7 +267,7 @@ class _Rewriter(NodeTransformer):
             raise ConfigError("its template reads `stream_state`, which the CDK does not have any more either")
         return self.generic_visit(node)
 
-    def _folded(self, value: Any, steps: list[_Step]) -> nodes.Node:
+    def _folded(self, value: Any, steps: list[_Step]) -> Any:
         for count, step in enumerate(steps, 1):
             found, value = _look(value, step.key)
             if found:
@@ -280,7 +280,7 @@ class _Rewriter(NodeTransformer):
             return _EMPTY
         return unparsing.constant(value)
 
-    def _of_slice(self, tree: Any, steps: list[_Step]) -> nodes.Node:
+    def _of_slice(self, tree: Any, steps: list[_Step]) -> Any:
         left = list(steps)
         while left and isinstance(tree, dict):
             step = left.pop(0)

@@ -173,4 +173,6 @@ def _field(config: Component, scope: Scope) -> str:
 
 def reference(variable: str, path: Iterable[str]) -> str:
     """Returns the expression of a field of a stream's record."""
-    return variable + "".join(f".{key}" if _IDENTIFIER.fullmatch(key) and not hasattr(dict, key) else f"[{key!r}]" for key in path)
+    return variable + "".join(
+        f".{key}" if _IDENTIFIER.fullmatch(key) and not hasattr(dict, key) else f"[{key!r}]" for key in path
+    )

@@ -56,7 +56,7 @@ def options(requester: Component, scope: Scope) -> dict[str, Any]:
     legacy = requester.get("request_options_provider") or {}
     given = {name.removeprefix("request_"): value for name, value in {**legacy, **requester}.items() if value}
     found: dict[str, Any] = {"params": _named(given.get("parameters"), scope, "request_parameters")}
-    found["headers"] = {k: v for k, v in _named(given.get("headers"), scope, "request_headers").items()}
+    found["headers"] = _named(given.get("headers"), scope, "request_headers")
     if given.get("fetch_properties_from_endpoint") or given.get("query_properties"):
         raise ConfigError("`fetch_properties_from_endpoint` has no equivalent here")
     if method(requester) in _WITH_BODY and (content := body(given, scope)) is not None:
@@ -100,11 +100,13 @@ def json_value(value: Any, scope: Scope) -> Any:
         return {key: inner for key, inner in items.items() if inner is not None}
     if isinstance(value, list):
         return [json_value(item, scope) for item in value]
+    if not isinstance(value, str):
+        return value
+    if not _reads(value):
+        return interpolation.literal(value) if value else None
     found = scope.value(value)
-    if not isinstance(found, str) or found is not value:
-        return found if not isinstance(found, str) or _reads(value) else interpolation.plain(found)
-    known = interpolation.literal(found) if found else None
-    return known
+    is_known = scope.is_known(value) and not interpolation.is_volatile(value)
+    return interpolation.plain(found) if is_known and isinstance(found, str) else found
 
 
 def _reads(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
@@ -155,7 +156,7 @@ class _Translation:
             self._endpoint["filter_after" if after else "filter"] = condition
         transformations = records.Transformations(self._endpoint, scope)
         for number, each in enumerate(self._stream.get("transformations") or []):
-            self._at(f"transformations[{number}]", lambda each=each: transformations.apply(each))
+            self._at(f"transformations[{number}]", partial(transformations.apply, each))
         self._added = transformations.added
 
     def _key(self) -> None:

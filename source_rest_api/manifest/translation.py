@@ -229,17 +229,15 @@ def _budget(manifest: Component) -> dict[str, Any]:
     return {"max_requests_per_second": min(rates)} if rates else {}
 
 
-def _valid(
-    config: dict[str, Any], endpoints: list[dict[str, Any]], blocked: dict[str, str]
-) -> list[dict[str, Any]]:
+def _valid(config: dict[str, Any], endpoints: list[dict[str, Any]], blocked: dict[str, str]) -> list[dict[str, Any]]:
     """Returns the endpoints that this connector accepts; those below another that it does not accept are not either."""
     models: dict[str, Endpoint] = {}
     for each in endpoints:
-        try:
-            models[each["name"]] = Endpoint.model_validate(each)
-        except ValidationError as error:
-            problems = [validation.problem(Endpoint, item) for item in error.errors(include_url=False, include_input=False)]
-            blocked[each["name"]] = "; ".join(problems)
+        made = _model(each)
+        if isinstance(made, Endpoint):
+            models[each["name"]] = made
+        else:
+            blocked[each["name"]] = made
     try:
         whole = loading.validated({**config, "endpoints": []}, Config)
     except ConfigError as error:
@@ -252,3 +250,12 @@ def _valid(
         for name, found in wrong.items():
             blocked[name] = "; ".join(found)
             del models[name]
+
+
+def _model(endpoint: dict[str, Any]) -> Endpoint | str:
+    """Returns an endpoint as its model, or what is wrong with it."""
+    try:
+        return Endpoint.model_validate(endpoint)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        return "; ".join(validation.problem(Endpoint, item) for item in details)

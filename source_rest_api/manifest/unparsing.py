@@ -89,7 +89,7 @@ def _printed(node: nodes.Node) -> str:
     if isinstance(node, nodes.TemplateData):
         return node.data
     is_plain = isinstance(node, nodes.Const) and isinstance(node.value, str) and not templates.has_holes(node.value)
-    return node.value if is_plain else f"{{{{ {expression(node)} }}}}"  # type: ignore[attr-defined, no-any-return]
+    return node.value if is_plain else f"{{{{ {expression(node)} }}}}"  # type: ignore[attr-defined]
 
 
 def _const(node: Any) -> str:
