@@ -29,8 +29,7 @@ from source_rest_api.sync.sync import Sync
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.http.credentials import Credentials

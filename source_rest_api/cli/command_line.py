@@ -76,7 +76,7 @@ class _Command:
         options: argparse.Namespace,
         writer: Writer,
         stop: Event,
-        may_be_manifest: bool,  # noqa: FBT001 -- one of several settings of the command
+        may_be_manifest: bool,
     ) -> None:
         self._connector = connector
         self._may_be_manifest = may_be_manifest
