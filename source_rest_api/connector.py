@@ -99,6 +99,12 @@ class Offer(Struct, frozen=True):
     """Names of the streams that `check` asks."""
     missing: Mapping[str, str] = {}
     """Why further streams cannot be read, by name."""
+    moved: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None
+    """Converts the state of a stream, if another connector saved it."""
+
+    def state(self, name: str, saved: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Returns the state of a stream as this connector has it."""
+        return saved if saved is None or self.moved is None else self.moved(name, saved)
 
 
 class Session:
@@ -187,7 +193,7 @@ class Session:
         permits = Permits(workers)
         with self._requester(self.config.retry, permits) as requester:
             make = self._streams(requester, schemas)
-            reads = [StreamRun(each, make, states.get(each.name), workers) for each in chosen]
+            reads = [StreamRun(each, make, self._offer.state(each.name, states.get(each.name)), workers) for each in chosen]
             sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
             requester.on_limit = sync.limited
             try:

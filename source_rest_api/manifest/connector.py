@@ -11,7 +11,7 @@ from source_rest_api.config import loading
 from source_rest_api.config.config import Config
 from source_rest_api.connector import Connector, Offer, Session
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import document, spec
+from source_rest_api.manifest import document, spec, states
 from source_rest_api.manifest.translation import translated
 
 if TYPE_CHECKING:
@@ -96,4 +96,9 @@ class ManifestConnector(Connector):
         check = document.referred(self._manifest, self._manifest.get("check") or {})
         wanted = {str(name) for name in check.get("stream_names") or check.get("streams_names") or ()}
         known = frozenset(made.offered)
-        return Offer(known, (known & wanted) or known, made.blocked)
+
+
+        def moved(name: str, saved: Mapping[str, Any]) -> dict[str, Any]:
+            return states.moved(name, saved, made.streams[name]) if name in made.streams else dict(saved)
+
+        return Offer(known, (known & wanted) or known, made.blocked, moved)

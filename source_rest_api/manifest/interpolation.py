@@ -146,6 +146,12 @@ def path(expression: str, root: str) -> list[str] | None:
     return [step.key for step in steps] if empty and all(isinstance(step.key, str) for step in steps) else None
 
 
+def reference(expression: str) -> tuple[str, ...]:
+    """Returns the name and the constant keys of an expression without braces, such as `users.id`."""
+    name, steps = _reference(_expression(expression))
+    return (name.name if isinstance(name, nodes.Name) else "", *(str(step.key) for step in steps))
+
+
 def _is_empty(default: nodes.Expr | None) -> bool:
     """True if what `.get` gives without a key is as good as nothing."""
     if isinstance(default, nodes.Dict | nodes.List):
