@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from source_rest_api.auth import credentials
@@ -15,7 +16,7 @@ from source_rest_api.auth.sign_in import token_exchange
 from source_rest_api.config import loading, masking
 from source_rest_api.config.config import Config
 from source_rest_api.config.config_updates import ConfigUpdates
-from source_rest_api.errors import InternalError
+from source_rest_api.errors import ConfigError, InternalError
 from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.credentials import answer_of
 from source_rest_api.http.per_endpoint import PerEndpoint
@@ -89,6 +90,23 @@ class Connector:
         return Session(api, raw_config, stop or Event(), [*masking.secrets_of(own), *secrets], pass_on, transport)
 
 
+class Offer(Struct, frozen=True):
+    """Which endpoints of a config a connector offers, if not all: the others are only read for these."""
+
+    streams: frozenset[str]
+    """Names of the streams that `discover` lists."""
+    checked: frozenset[str]
+    """Names of the streams that `check` asks."""
+    missing: Mapping[str, str] = {}
+    """Why further streams cannot be read, by name."""
+    moved: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None
+    """Converts the state of a stream, if another connector saved it."""
+
+    def state(self, name: str, saved: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """Returns the state of a stream as this connector has it."""
+        return saved if saved is None or self.moved is None else self.moved(name, saved)
+
+
 class Session:
     """A connector with a valid config.
 
@@ -99,6 +117,7 @@ class Session:
         secrets: Texts to mask in all output, besides the secrets of `config`.
         pass_on: Receives the whole config when it changes, and returns once it is saved.
         transport: The HTTP client.
+        offer: The streams that it offers; by default all endpoints.
     """
 
     def __init__(
@@ -109,8 +128,11 @@ class Session:
         secrets: Iterable[str] = (),
         pass_on: Callable[[dict[str, Any]], None] | None = None,
         transport: TransportName = "own",
+        offer: Offer | None = None,
     ) -> None:
         self.config = config
+        names = frozenset(endpoint.name for endpoint in config.streams)
+        self._offer = Offer(names, names) if offer is None else offer
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
         """True if the last read reached the end of every stream, or the last check found no error."""
@@ -132,7 +154,7 @@ class Session:
         from source_rest_api.sync.check import Probe  # noqa: PLC0415 -- keeps the start of a read fast
 
         with self._requester(_hasty(self.config.retry)) as requester:
-            streams = list(map(self._streams(requester), [endpoint.name for endpoint in self.config.streams]))
+            streams = list(map(self._streams(requester), self._named(self._offer.checked)))
             with ThreadPoolExecutor(self.config.max_concurrency) as pool:
                 probes = list(pool.map(Probe.of, filter(None, streams)))
         problems = [probe.problem for probe in probes if probe.problem is not None]
@@ -159,7 +181,7 @@ class Session:
             self._requester(_hasty(self.config.retry)) as requester,
             ThreadPoolExecutor(self.config.max_concurrency) as pool,
         ):
-            made = map(self._streams(requester), [endpoint.name for endpoint in self.config.streams])
+            made = map(self._streams(requester), self._named(self._offer.streams))
             descriptions = list(pool.map(discovery.Description.of, filter(None, made)))
         yield messages.catalog(discovery.entries(descriptions))
 
@@ -175,7 +197,9 @@ class Session:
         permits = Permits(workers)
         with self._requester(self.config.retry, permits) as requester:
             make = self._streams(requester, schemas)
-            reads = [StreamRun(each, make, states.get(each.name), workers) for each in chosen]
+            reads = [
+                StreamRun(each, make, self._offer.state(each.name, states.get(each.name)), workers) for each in chosen
+            ]
             sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
             requester.on_limit = sync.limited
             try:
@@ -185,6 +209,15 @@ class Session:
                 raise
             finally:
                 self.complete = sync.complete
+
+    @property
+    def offered(self) -> list[Endpoint]:
+        """The endpoints that are streams for the user."""
+        return [endpoint for endpoint in self.config.streams if endpoint.name in self._offer.streams]
+
+    def _named(self, names: frozenset[str]) -> list[str]:
+        """Returns names of endpoints in the order of the config."""
+        return [endpoint.name for endpoint in self.config.streams if endpoint.name in names]
 
     def _requester(self, retry: Retry, permits: Permits | None = None) -> Requester:
         config = self.config
@@ -240,6 +273,8 @@ class Session:
         parents = Parents(self.config, make)
 
         def named(name: str) -> Stream | None:
+            if name in self._offer.missing:
+                raise ConfigError(f"Stream {name} cannot be read: {self._offer.missing[name]}.")
             if name not in endpoints:
                 return None
             endpoint = endpoints[name].filled(self._raw_config)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "spec": "print the form for the config",
     "new": "create the folder of a custom connector",
+    "import": "create the folder of a custom connector from a low-code manifest",
     "check": "test every endpoint of the config",
     "discover": "print the catalog of streams with their schemas",
     "read": "print the records of the configured streams, or of all streams",
@@ -41,6 +42,10 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     commands = {name: choice.add_parser(name, parents=[common], help=text) for name, text in _COMMANDS.items()}
     commands["new"].add_argument("name", help="name of the connector, such as source-acme")
     commands["new"].add_argument("--folder", default=".", help="parent folder")
+    commands["import"].add_argument("manifest", help="path to the manifest.yaml of a low-code connector")
+    commands["import"].add_argument("--folder", required=True, help="the folder to write, such as source-acme")
+    for name in ("spec", "check", "discover", "read"):
+        commands[name].add_argument("--manifest-path", help="path to the manifest.yaml of a low-code connector to run")
     for name in ("check", "discover", "read"):
         commands[name].add_argument(
             "--config", required=True, help="path to the config, JSON or YAML; `-` reads it from stdin"

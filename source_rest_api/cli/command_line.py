@@ -32,15 +32,24 @@ if TYPE_CHECKING:
     from source_rest_api.connector import Session
 
 _LOG = logging.getLogger("airbyte")
+INJECTED = "__injected_declarative_manifest"
+"""Key of the config that holds a manifest, as Airbyte's Connector Builder sends it."""
+IN_IMAGE = Path("/airbyte/integration_code/source_declarative_manifest/manifest.yaml")
+"""Where an image that is built upon Airbyte's image for manifests has its manifest."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the generic connector and returns the exit code."""
-    return run(Connector(), sys.argv[1:] if arguments is None else arguments)
+    return run(Connector(), sys.argv[1:] if arguments is None else arguments, may_be_manifest=True)
 
 
-def run(connector: Connector, arguments: Sequence[str]) -> int:
+def run(connector: Connector, arguments: Sequence[str], *, may_be_manifest: bool = False) -> int:
     """Runs a connector's command line.
+
+    Args:
+        connector: The connector.
+        arguments: The arguments after the name of the program.
+        may_be_manifest: True if a manifest in the arguments, the config or the image takes the place of the connector.
 
     Returns:
         0 on success (also for a failed check without `--exit-code`), 1 on failure, 128 + n after signal n.
@@ -51,7 +60,7 @@ def run(connector: Connector, arguments: Sequence[str]) -> int:
     writer.watch(ending.reader_gone)
     _log_through(LogHandler(writer, Messages(masking.Mask(()))), debug=options.debug)
     try:
-        code = _Command(connector, options, writer, ending.stop).run()
+        code = _Command(connector, options, writer, ending.stop, may_be_manifest).run()
     except OSError:
         writer.give_up()
         code = 1
@@ -61,8 +70,16 @@ def run(connector: Connector, arguments: Sequence[str]) -> int:
 class _Command:
     """A command with its arguments."""
 
-    def __init__(self, connector: Connector, options: argparse.Namespace, writer: Writer, stop: Event) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        options: argparse.Namespace,
+        writer: Writer,
+        stop: Event,
+        may_be_manifest: bool,
+    ) -> None:
         self._connector = connector
+        self._may_be_manifest = may_be_manifest
         self._options = options
         self._writer = writer
         self._stop = stop
@@ -77,7 +94,7 @@ class _Command:
             if self._options.command == "new":
                 return self._new()
             if self._options.command == "spec":
-                return self._write(self._connector.spec())
+                return self._write(self._chosen({}).spec())
             return self._with_config()
         except BrokenPipeError:
             raise
@@ -120,11 +137,23 @@ class _Command:
         def pass_on(changed: dict[str, Any]) -> None:
             self._pass_on(environment.restored(changed, written, raw))
 
-        session = self._connector.session(raw, self._stop, pass_on, secrets=secrets)
+        session = self._chosen(raw).session(raw, self._stop, pass_on, secrets=secrets)
         _collect_garbage()
         self._messages = Messages(session.mask)
         _log_through(LogHandler(self._writer, self._messages), debug=self._options.debug)
         return session
+
+    def _chosen(self, config: Any) -> Connector:
+        """Returns the connector to run: that of a manifest, if one is given."""
+        path = self._options.manifest_path
+        injected = isinstance(config, dict) and INJECTED in config
+        if not self._may_be_manifest or not (path or injected or IN_IMAGE.exists()):
+            return self._connector
+        from source_rest_api.manifest.connector import ManifestConnector  # noqa: PLC0415 -- start-up counts
+
+        if path or not injected:
+            return ManifestConnector.at(Path(path) if path else IN_IMAGE)
+        return ManifestConnector(config[INJECTED])
 
     def _checked(self, succeeded: bool) -> int:
         return int(self._options.exit_code and not succeeded)
@@ -138,7 +167,7 @@ class _Command:
     def _read(self, session: Session) -> int:
         options = self._options
         if options.catalog is None:
-            self._configured = catalog.of_all(session.config.streams, options.streams)
+            self._configured = catalog.of_all(session.offered, options.streams)
         else:
             self._configured = input_file.load(options.catalog, "catalog")
         kept = KeptState(options.keep_state) if options.keep_state else None

@@ -95,14 +95,21 @@ def _cross_check(config: Config) -> Iterator[str]:
             yield f"{place}: its name in templates is the same as that of `{other}`; rename one"
         if endpoint.variable in {*templates.BUILT_IN_NAMES, RECORD}:
             yield f"{place}: this name is reserved in templates; rename the endpoint"
-        yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
-        yield from (f"{place}: {problem}" for problem in template_checks.problems_of_deletions(config, endpoint))
-        yield from (f"{place}: {problem}" for problem in template_checks.problems(config, endpoint))
-        yield from (f"{place}: {problem}" for problem in changed_parents.problems(config, endpoint))
-        if endpoint.incremental is not None:
-            templated = any("stream_interval" in templates.names(text) for text in endpoint.texts)
-            for problem in endpoint.incremental.problems(config.start_date, templated=templated):
-                yield f"{place}: {problem}"
+        yield from (f"{place}: {problem}" for problem in problems_of(config, endpoint))
+
+
+def problems_of(config: Config, endpoint: Endpoint) -> list[str]:
+    """Returns the errors between an endpoint and the rest of its config."""
+    problems = [
+        *endpoint.problems(config.pagination),
+        *template_checks.problems_of_deletions(config, endpoint),
+        *template_checks.problems(config, endpoint),
+        *changed_parents.problems(config, endpoint),
+    ]
+    if endpoint.incremental is not None:
+        templated = any("stream_interval" in templates.names(text) for text in endpoint.texts)
+        problems += endpoint.incremental.problems(config.start_date, templated=templated)
+    return problems
 
 
 class _File(Model):

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     from source_rest_api.http.response import Response
 
+_NULL = Raw(b"null")
 _STATUS = re.compile(r"[1-5](\d\d|xx)", re.IGNORECASE)
 _KINDS: dict[str, type[SourceError]] = {"config": ConfigError, "transient": TransientError, "system": InternalError}
+_CONDITION_NAMES = frozenset({"headers", "response", "status"})
 _MESSAGE_NAMES = frozenset({"response", "status"})
 
 
@@ -63,9 +65,22 @@ class RuleInput:
         except SourceError:
             return None
 
+    def holds(self, condition: str) -> bool:
+        """Return True if an expression holds for the response."""
+        from source_rest_api.templates.record_templates import RecordContext, RecordTemplate, peeker  # noqa: PLC0415 -- most configs have none; start-up counts
+
+        root = self.root
+        is_object = root is not None and raw_json.kind(root) == "object"
+        body = (
+            peeker([condition], "response")(root) if is_object and root is not None else raw_json.decode(root or _NULL)
+        )
+        headers = {name.lower(): value for name, value in self.response.headers.items()}
+        names = {"response": body, "headers": headers, "status": self.response.status}
+        return RecordTemplate(condition).holds(RecordContext(names).around({}))
+
     def values(self, path: Path) -> Iterator[Raw]:
         """Yield the values at a path of the body; `*` in the path matches every item or field."""
-        for _, value in raw_json.matches(self.root or Raw(b"null"), path):
+        for _, value in raw_json.matches(self.root or _NULL, path):
             if value is not None:
                 yield value
 
@@ -86,6 +101,9 @@ class ErrorRule(Model):
     """A header that the response must have."""
     header_values: Scalars = ()
     """Values to match in `header`. One of them must be there."""
+    when: Annotated[Text, BeforeValidator(templates.braced)] | None = None
+    """An expression that must hold, such as `response.error.code == 7`. It reads `response` (the JSON body), `headers`
+    and `status`; a missing value is null."""
     action: Literal["fail", "retry", "rate_limited", "refresh_token", "ignore", "stop", "restart", "accept"] = "fail"
     """`fail`: fails the stream. `retry`: retries the request, within the limits of `retry`. `rate_limited`: all
     requests to the endpoint wait until the limit ends. `refresh_token`: retries once with new credentials. `ignore`: a
@@ -107,8 +125,8 @@ class ErrorRule(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not (self.status or self.body_contains or self.path or self.header):
-            raise ValueError("the rule has no condition: set `status`, `body_contains`, `path` or `header`")
+        if not (self.status or self.body_contains or self.path or self.header or self.when):
+            raise ValueError("the rule has no condition: set `status`, `body_contains`, `path`, `header` or `when`")
         for status in self.status:
             if not _STATUS.fullmatch(status):
                 raise ValueError(f"`status` must be a number such as 404, or a class such as 5xx, not {status!r}")
@@ -118,6 +136,11 @@ class ErrorRule(Model):
         if waits and self.action not in {"retry", "rate_limited"}:
             raise ValueError(
                 "`wait_header`, `wait_path` and `wait_seconds` require `action: retry` or `action: rate_limited`"
+            )
+        unread = templates.names(self.when or "") - _CONDITION_NAMES
+        if unread:
+            raise ValueError(
+                f"`when` reads `{min(unread)}`, which is unknown here; use `response`, `headers` or `status`"
             )
         unknown = templates.names(self.message or "") - _MESSAGE_NAMES
         if unknown:
@@ -131,6 +154,7 @@ class ErrorRule(Model):
             and self._has_header(answer.response)
             and (self.body_contains is None or self.body_contains.encode() in answer.response.body)
             and (self.path is None or any(map(self._has, answer.values(self.path))))
+            and (self.when is None or answer.holds(self.when))
         )
 
     def wait(self, answer: RuleInput) -> float | None:

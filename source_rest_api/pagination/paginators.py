@@ -68,6 +68,8 @@ class PageNumber(Paginator):
     """Parameter for the page number."""
     first_page: NonNegativeInt = 1
     """Number of the first page: 1 or 0."""
+    omit_first: bool = False
+    """Send no number for the first page."""
     overlap: bool = False
     """Request each page once more after the next one, to notice rows that shifted. This doubles the requests. If the
     API gives a total, deleted rows are noticed without it."""
@@ -106,6 +108,8 @@ class Offset(Paginator):
     """Number of records to request per page."""
     first_offset: NonNegativeInt = 0
     """Offset of the first record: 0, or 1 where the API counts from one."""
+    omit_first: bool = False
+    """Send no offset for the first page."""
     overlap: bool | None = None
     """Request the last row again with each page, to notice rows that shifted. Default: on if there is a primary key."""
 

@@ -132,9 +132,18 @@ class Progress:
         """The start that the cursors cover so far."""
         return self._state.start
 
-    def saved(self, partition: str) -> CursorValue | None:
-        """Returns the saved cursor of a partition."""
+    def saved(self, partition: str, records: Mapping[str, Any] | None = None) -> CursorValue | None:
+        """Returns the saved cursor of a partition.
+
+        Args:
+            partition: The key of the partition.
+            records: Its records, by which a state that was moved here knows it.
+        """
         text = self._state.get(partition)
+        if text is None and self._cursor is not None and self._state.moved is not None:
+            text = self._state.moved.find(records or {})
+            if text is not None:
+                self._state.set(partition, text, [])
         return None if self._cursor is None or text is None else self._cursor.mark(text)
 
     def known(self, partition: str) -> frozenset[str]:
@@ -193,6 +202,7 @@ class Progress:
             self.stamp(now)
         else:
             self._state.start = self._start
+            self._state.moved = None
         self._changed = True
 
     def stamp(self, now: datetime) -> None:

@@ -23,6 +23,7 @@ from source_rest_api.formats import datetimes
 from source_rest_api.formats.digests import digest
 from source_rest_api.formats.excerpt import excerpt
 from source_rest_api.formats.json_value import JsonValue  # noqa: TC001 -- msgspec reads it
+from source_rest_api.state.moved_state import MovedState  # noqa: TC001 -- msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -117,6 +118,8 @@ class StreamState(msgspec.Struct, omit_defaults=True):
     reading: Reading | None = None
     rows: RowsState | None = None
     parents: ParentsState | None = None
+    moved: MovedState | None = None
+    """Cursors that another connector saved, whose partitions were not met yet."""
 
     def get(self, partition: str) -> str | None:
         """Returns the cursor of a partition, by its key (empty for a stream without partitions)."""
@@ -127,13 +130,15 @@ class StreamState(msgspec.Struct, omit_defaults=True):
     @property
     def is_new(self) -> bool:
         """True before the first sync has read anything."""
-        return self.cursor is None and not self.cursors and self.reading is None
+        return self.cursor is None and not self.cursors and self.reading is None and self.moved is None
 
     def texts(self) -> Iterator[str]:
         """Yields all cursor values in the state."""
         entries = self.reading.slices if self.reading is not None else []
         inner = (text for entry in entries for text in (entry.start, entry.end, entry.newest))
-        yield from (text for text in (self.start, self.cursor, *self.cursors.values(), *inner) if text is not None)
+        moved = [] if self.moved is None else [self.moved.default, *self.moved.cursors.values()]
+        texts = (self.start, self.cursor, *self.cursors.values(), *inner, *moved)
+        yield from (text for text in texts if text is not None)
 
     def moments(self) -> Iterator[str]:
         """Yields all times in the state that come from the connector's clock."""

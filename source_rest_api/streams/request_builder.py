@@ -54,6 +54,8 @@ class RequestBuilder:
         answers = reads_answer and has_answer(endpoint.authentication or config.authentication)
         self._answer = answer if answers else None
         self._writes: bool | None = None
+        self._omitted = self._paginator.first() if getattr(self._paginator, "omit_first", False) else None
+        """The position that no request names."""
         varies = endpoint.body is not None or any(map(templates.has_holes, texts))
         self._plain = None if varies else self._filled({})
         """The request without slice and position, if no template makes it vary; otherwise None."""
@@ -72,6 +74,8 @@ class RequestBuilder:
         """
         if self._further is not None and position != self._paginator.first():
             return self._further.build(partition, interval, position)
+        if position == self._omitted:
+            position = None
         names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: plain(position)}
         request = self._plain or self._filled(names)
         templated = self._templated and position is not None and self._writes_token(names, position, request)

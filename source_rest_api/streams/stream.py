@@ -147,7 +147,7 @@ class Stream:
             self.stats.add(partitions=1)
             if progress.is_done(partition.key):
                 continue
-            saved = progress.saved(partition.key)
+            saved = progress.saved(partition.key, partition.records)
             digests = progress.known(partition.key)
             known = CursorBoundary(saved, digests) if saved is not None and digests else None
             whole, entries = self._left(progress, saved, now, partition)

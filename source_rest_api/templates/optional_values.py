@@ -1,6 +1,7 @@
-"""Optional values: drops a value if its template reads the next page token and the result is null.
+"""Optional values: drops a value that has none.
 
-That is the case on the first page.
+That is one whose template reads the next page token and gives null, as on the first page; and one that is a single
+`{{ … if … }}` without `else` whose condition is false.
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ def _filled(text: str, context: Mapping[str, Any], fill: Callable[[str, Mapping[
         filled = fill(text, context)
     except scalars.NullError:
         if reads:
+            return BLANK
+        raise
+    except scalars.NoElseError:
+        if templates.expression(text) is not None:
             return BLANK
         raise
     absent = filled is None or (context.get(templates.TOKEN) is None and is_null_text(filled, text))

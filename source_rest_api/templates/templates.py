@@ -93,6 +93,11 @@ def names(text: str) -> frozenset[str]:
     return frozenset(find_undeclared_variables(_parse(text)) - set(_environment().globals))
 
 
+def function_names() -> frozenset[str]:
+    """Returns the names of the functions, which nothing else in a template may have."""
+    return frozenset(_environment().globals)
+
+
 def render(text: str, context: Mapping[str, Any]) -> str:
     """Fills a template.
 

@@ -1,0 +1,103 @@
+"""The connector of a manifest: the manifest says what it reads, and its spec what the config holds."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.config import loading
+from source_rest_api.config.config import Config
+from source_rest_api.connector import Connector, Offer, Session
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import document, spec, states
+from source_rest_api.manifest.translation import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from source_rest_api.http.transport import TransportName
+    from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.translation import Translation
+
+_LOG = logging.getLogger("airbyte.source_rest_api.manifest.connector")
+
+
+class ManifestConnector(Connector):
+    """A low-code connector of Airbyte.
+
+    Args:
+        manifest: The manifest, parsed.
+        folder: Its folder, for the schemas in files.
+
+    Raises:
+        ConfigError: It is not a manifest.
+    """
+
+    def __init__(self, manifest: object, folder: Path | None = None) -> None:
+        self._manifest: Component = document.checked(manifest)
+        self._folder = folder
+
+    @classmethod
+    def at(cls, path: Path) -> ManifestConnector:
+        """Returns the connector of a manifest in a file.
+
+        Raises:
+            ConfigError: The file cannot be read, or is not a manifest.
+        """
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise ConfigError(f"The manifest {path} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"The manifest {path} is not UTF-8 text.") from None
+        return cls(document.load(text), path.parent)
+
+    def specification(self) -> dict[str, Any]:
+        """Returns the ConnectorSpecification of the manifest."""
+        return spec.specification(self._manifest)
+
+    def translation(self, raw_config: Mapping[str, Any]) -> Translation:
+        """Returns the manifest as a config of this connector.
+
+        Raises:
+            ConfigError: The manifest and the config do not fit.
+        """
+        own = {name: value for name, value in raw_config.items() if not name.startswith("__injected_")}
+        return translated(self._manifest, spec.normalized(self._manifest, own), self._folder)
+
+    def session(
+        self,
+        raw_config: Mapping[str, Any],
+        stop: Event | None = None,
+        pass_on: Callable[[dict[str, Any]], None] | None = None,
+        transport: TransportName = "own",
+        secrets: Iterable[str] = (),
+    ) -> Session:
+        """Translates the manifest for a config, and returns a session with it.
+
+        Raises:
+            ConfigError: The manifest and the config do not fit, or no stream has an equivalent here.
+        """
+        if not isinstance(raw_config, dict):
+            raise ConfigError("The config must be an object.")
+        made = self.translation(raw_config)
+        for name, reason in made.blocked.items():
+            _LOG.warning("Stream %s of the manifest cannot be read: %s.", name, reason)
+        if not made.offered:
+            reasons = "\n".join(f"- {name}: {reason}" for name, reason in made.blocked.items())
+            raise ConfigError(f"No stream of the manifest can be read:\n{reasons}")
+        config = loading.validated(made.config, Config)
+        hidden = spec.secrets(spec.form(self._manifest), raw_config)
+        return Session(config, raw_config, stop or Event(), [*secrets, *hidden], pass_on, transport, self._offer(made))
+
+    def _offer(self, made: Translation) -> Offer:
+        check = document.referred(self._manifest, self._manifest.get("check") or {})
+        wanted = {str(name) for name in check.get("stream_names") or check.get("streams_names") or ()}
+        known = frozenset(made.offered)
+
+        def moved(name: str, saved: Mapping[str, Any]) -> dict[str, Any]:
+            return states.moved(name, saved, made.streams[name]) if name in made.streams else dict(saved)
+
+        return Offer(known, (known & wanted) or known, made.blocked, moved)

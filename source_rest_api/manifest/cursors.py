@@ -1,0 +1,182 @@
+"""Cursors: which records a sync asks for, and how the interval reaches the API."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import date_formats, datetimes
+from source_rest_api.manifest import interpolation, requester
+from source_rest_api.manifest.paginator import texts_in
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.interpolation import Scope
+
+START, END = "stream_interval.start_time", "stream_interval.end_time"
+_NOW = re.compile(r"\{\{\s*(now_utc|today_utc)\(\)(\.(strftime|isoformat)\([^()]*\))?\s*\}\}")
+_MINMAX_FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
+_DAY_UNITS = {"day", "month", "year"}
+
+
+def interval_names(cursor: Component | None) -> dict[str, str]:
+    """Returns what `stream_slice` holds of an interval, as expressions."""
+    cursor = cursor or {}
+    names = {
+        cursor.get("partition_field_start") or "start_time": START,
+        cursor.get("partition_field_end") or "end_time": END,
+    }
+    return {str(name): expression for name, expression in names.items()}
+
+
+def increment(cursor: Component, endpoint: dict[str, Any], scope: Scope) -> None:
+    """Sets the `incremental` of an endpoint, and puts the interval into its request.
+
+    Raises:
+        ConfigError: The cursor has no equivalent here.
+    """
+    make = {"DatetimeBasedCursor": _datetime, "IncrementingCountCursor": _count}.get(str(cursor.get("type")))
+    if make is None:
+        raise ConfigError(f"`{cursor.get('class_name') or cursor.get('type')}` has no equivalent here")
+    settings = make(cursor, scope)
+    for option, name in (("start_time_option", "start_param"), ("end_time_option", "end_param")):
+        if cursor.get(option):
+            _place(cursor[option], name, settings, endpoint, scope)
+    endpoint["incremental"] = _fitting(settings, endpoint, cursor, scope)
+
+
+def _place(option: Component, name: str, settings: dict[str, Any], endpoint: dict[str, Any], scope: Scope) -> None:
+    """Names the parameter of a bound, or writes a template where the parameters of both are in different places."""
+    place = {"params": "query", "headers": "header"}.get(requester.PLACES.get(str(option.get("inject_into")), ""))
+    path = requester.field_path(option, scope)
+    if place and settings.get("in", place) == place and len(path) == 1:
+        settings[name], settings["in"] = path[0], place
+    else:
+        bound = START if name == "start_param" else END
+        requester.inject(endpoint, option, f"{{{{ {_numbered(bound, settings)} }}}}", scope)
+
+
+def _numbered(bound: str, settings: dict[str, Any]) -> str:
+    """A bound of an interval in a body: a number where it counts since the epoch, as the CDK sends it."""
+    form = settings.get("format") or next(iter(settings.get("record_format", ())), "")
+    return f"{bound} | int" if form in date_formats.EPOCHS and form != "%s_as_float" else bound
+
+
+def _fitting(settings: dict[str, Any], endpoint: dict[str, Any], cursor: Component, scope: Scope) -> dict[str, Any]:
+    """Drops the settings that need a bound which the request does not send."""
+    texts = " ".join(texts_in({key: value for key, value in endpoint.items() if key != "name"}))
+    templated_start, templated_end = START in texts, END in texts
+    starts = "start_param" in settings or templated_start
+    ends = "end_param" in settings or templated_end
+    if not ends:
+        settings = {
+            name: value for name, value in settings.items() if name not in {"step", "end_date", "end", "end_inclusive"}
+        }
+    if scope.value(cursor.get("is_data_feed")) is True:
+        mode = "newest_first"
+    elif scope.value(cursor.get("is_client_side_incremental")) is True:
+        mode = "client_filter"
+    else:
+        mode = "server_filter"
+    return {
+        **settings,
+        **({"mode": mode} if mode != "server_filter" or "start_param" not in settings else {}),
+        **({} if starts or ends else {}),
+    }
+
+
+def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
+    form = scope.known(cursor.get("datetime_format"), "`datetime_format`") or "%Y-%m-%dT%H:%M:%S.%f%z"
+    settings: dict[str, Any] = {"type": "datetime", "cursor_field": _field(cursor, scope), "format": form}
+    forms = [scope.known(each, "`cursor_datetime_formats`") for each in cursor.get("cursor_datetime_formats") or [form]]
+    if not all(_is_iso(each) for each in forms):
+        settings["record_format"] = forms
+    if scope.value(cursor.get("clamping")):
+        raise ConfigError("`clamping` has no equivalent here")
+    start = _moment(cursor.get("start_datetime"), form, scope)
+    if start:
+        settings["start_date"] = start
+    unit = date_formats.compiled(form).unit
+    if unit is not None and unit.name in _DAY_UNITS:
+        settings["end_inclusive"] = True
+    end = cursor.get("end_datetime")
+    if end and not _is_now(end):
+        settings["end_date"] = _moment(end, form, scope)
+    elif "end_inclusive" in settings:
+        settings["end_date"] = "{{ today_utc() }}"
+    for name, given in (("step", "step"), ("lookback", "lookback_window")):
+        length = scope.known(cursor.get(given), f"`{given}`")
+        if length and _is_length(str(length)):
+            settings[name] = length
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _count(cursor: Component, scope: Scope) -> dict[str, Any]:
+    start = scope.known(cursor.get("start_value"), "`start_value`")
+    return {
+        "type": "integer",
+        "cursor_field": _field(cursor, scope),
+        **({} if start in {None, ""} else {"start": str(start)}),
+    }
+
+
+def _field(cursor: Component, scope: Scope) -> list[str]:
+    """The cursor field: the CDK takes a name with dots for one key."""
+    return [str(scope.known(cursor.get("cursor_field"), "`cursor_field`"))]
+
+
+def _is_iso(form: str) -> bool:
+    return date_formats.compiled(form).is_read_by(datetimes.parse)
+
+
+def _is_length(text: str) -> bool:
+    try:
+        return bool(datetimes.duration(text))
+    except ValueError:
+        return False
+
+
+def _is_now(given: Any) -> bool:
+    given = given.get("datetime") if isinstance(given, dict) and not given.get("max_datetime") else given
+    return isinstance(given, str) and _NOW.fullmatch(given.strip()) is not None
+
+
+def _moment(given: Any, form: str, scope: Scope) -> str | None:
+    """Returns a moment as ISO 8601 text, or as a template that gives one."""
+    limits = given if isinstance(given, dict) else {"datetime": given}
+    scope = scope.of(limits) if "$parameters" in limits else scope
+    text = limits.get("datetime")
+    forms = [scope.value(limits.get("datetime_format")) or form, form, _MINMAX_FORMAT]
+    bounds = {name: limits.get(name) for name in ("min_datetime", "max_datetime") if limits.get(name)}
+    if not bounds and isinstance(text, str):
+        if not scope.is_known(text) or (interpolation.is_volatile(text) and _gives_iso(text, scope)):
+            return str(scope.value(text))
+    moment = _parsed(text, forms, scope)
+    lowest, highest = (_parsed(bounds.get(name), forms, scope) for name in ("min_datetime", "max_datetime"))
+    moment = max(filter(None, (moment, lowest)), default=None)
+    moment = min(filter(None, (moment, highest)), default=None)
+    return None if moment is None else datetimes.write(moment)
+
+
+def _gives_iso(text: str, scope: Scope) -> bool:
+    try:
+        datetimes.parse(str(scope.known(text, "")))
+    except ValueError:
+        return False
+    return not templates.has_holes(text) or "strftime" in text or "day_delta" not in text
+
+
+def _parsed(text: Any, forms: list[str], scope: Scope) -> Any:
+    value = scope.known(text, "the start or the end")
+    if value is None or value == "":
+        return None
+    try:
+        return datetimes.parse_as(str(value), tuple(forms))
+    except ValueError:
+        pass
+    try:
+        return datetimes.parse(str(value))
+    except ValueError:
+        raise ConfigError(f"`{text}` gives no date-time in the format `{forms[0]}`") from None

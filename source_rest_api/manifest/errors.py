@@ -1,0 +1,109 @@
+"""Error handlers: what the responses of a stream mean, and how long to wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import interpolation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.interpolation import Scope
+
+_ACTIONS = {
+    "FAIL": "fail",
+    "IGNORE": "ignore",
+    "RATE_LIMITED": "rate_limited",
+    "REFRESH_TOKEN_THEN_RETRY": "refresh_token",
+    "RESET_PAGINATION": "restart",
+    "RETRY": "retry",
+    "SUCCESS": "accept",
+}
+_ERRORS = ["4xx", "5xx"]
+_PASSING = {408, 425, 429}
+_FIRST_SERVER_ERROR = 500
+
+
+def rules(handler: Component | None, scope: Scope) -> list[dict[str, Any]]:
+    """Returns the error rules of an endpoint.
+
+    Raises:
+        ConfigError: The handler has no equivalent here.
+    """
+    if not handler:
+        return []
+    if handler.get("type") == "CompositeErrorHandler":
+        return [rule for inner in handler.get("error_handlers") or [] for rule in rules(inner, scope.of(inner))]
+    if handler.get("type") != "DefaultErrorHandler":
+        raise ConfigError(f"`{handler.get('class_name') or handler.get('type')}` has no equivalent here")
+    wait = _wait(handler.get("backoff_strategies") or [], scope)
+    found = [
+        rule for given in handler.get("response_filters") or [] for rule in _filtered(given, scope.of(given), wait)
+    ]
+    if wait:
+        found.append({"status": [429], "action": "rate_limited", **wait})
+        found.append({"status": ["5xx"], "action": "retry", **wait})
+    return found
+
+
+def _filtered(given: Component, scope: Scope, wait: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the rules of a response filter: one for each of its conditions, any of which is enough."""
+    named = given.get("action")
+    for conditions in _conditions(given, scope):
+        action = _ACTIONS.get(str(named), "") if named else _usual(conditions)
+        if not action:
+            raise ConfigError(f"`action: {named}` has no equivalent here")
+        rule = {**conditions, "action": action}
+        if action in {"retry", "rate_limited"}:
+            rule |= wait
+        message = _message(given, scope)
+        if message and action not in {"accept", "ignore"}:
+            rule["message"] = message
+        kind = str(given.get("failure_type") or "").removesuffix("_error")
+        if kind and action == "fail":
+            rule["failure_type"] = kind
+        yield rule
+
+
+def _conditions(given: Component, scope: Scope) -> Iterator[dict[str, Any]]:
+    codes = given.get("http_codes")
+    if codes:
+        yield {"status": [int(scope.known(code, "`http_codes`")) for code in codes]}
+    if given.get("error_message_contains"):
+        yield {"status": _ERRORS, "body_contains": str(scope.text(given["error_message_contains"]))}
+    if given.get("predicate"):
+        yield {"when": scope.expression(given["predicate"])}
+
+
+def _usual(conditions: dict[str, Any]) -> str:
+    """Returns what a filter without an action does: what the status means."""
+    statuses = [code for code in conditions.get("status", ()) if isinstance(code, int)]
+    passing = statuses and all(code in _PASSING or code >= _FIRST_SERVER_ERROR for code in statuses)
+    return "retry" if passing else "fail"
+
+
+def _message(given: Component, scope: Scope) -> str | None:
+    text = given.get("error_message")
+    if not text:
+        return None
+    try:
+        message = scope.text(text)
+    except ConfigError:
+        return None
+    return message if interpolation.names(message) <= {"response"} else None
+
+
+def _wait(strategies: list[Component], scope: Scope) -> dict[str, Any]:
+    """Returns the `wait_…` settings of the first strategy that names a time; any other waits as this connector does."""
+    for strategy in strategies:
+        kind = strategy.get("type")
+        if kind in {"WaitTimeFromHeader", "WaitUntilTimeFromHeader"}:
+            header = scope.of(strategy).known(strategy.get("header"), "`header`")
+            return {"wait_header": str(header)} if header else {}
+        if kind == "ConstantBackoffStrategy":
+            seconds = scope.of(strategy).known(strategy.get("backoff_time_in_seconds"), "`backoff_time_in_seconds`")
+            return {"wait_seconds": float(seconds)} if seconds and float(seconds) > 0 else {}
+    return {}

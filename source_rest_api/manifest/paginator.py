@@ -1,0 +1,168 @@
+"""Paginators: how a stream asks for its pages, and which is the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import interpolation, requester
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.interpolation import Scope
+
+_PLACES = {"params": "query", "headers": "header", "json": "body", "form": "body"}
+_LINK = (["link", "next", "url"], ["Link", "next", "url"])
+
+
+def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> None:
+    """Sets the `pagination` of an endpoint, and puts into its request what the paging needs there.
+
+    Raises:
+        ConfigError: The paginator has no equivalent here.
+    """
+    endpoint["pagination"] = {"type": "none"}
+    if paginator.get("type") == "NoPagination":
+        return
+    if paginator.get("type") != "DefaultPaginator":
+        raise ConfigError(f"`{paginator.get('class_name') or paginator.get('type')}` has no equivalent here")
+    strategy = paginator.get("pagination_strategy") or {}
+    make = _STRATEGIES.get(str(strategy.get("type")))
+    if make is None:
+        raise ConfigError(f"`{strategy.get('class_name') or strategy.get('type')}` has no equivalent here")
+    option = _option(paginator, "page_token_option", endpoint)
+    settings = make(strategy, option, scope.of(strategy), endpoint)
+    if settings is None:
+        return
+    size = _size(strategy, scope.of(strategy))
+    if size is not None:
+        sized = _option(paginator, "page_size_option", endpoint)
+        if sized:
+            requester.inject(endpoint, sized, str(size), scope.of(sized))
+        if settings["type"] in {"page_number", "offset"}:
+            settings |= {"stop_on_short_page": True, _size_name(settings): size}
+    endpoint["pagination"] = settings
+
+
+def _option(paginator: Component, name: str, endpoint: dict[str, Any]) -> Component | None:
+    """Returns an option of the paginator, if a request of the endpoint's method has a place for it."""
+    option = paginator.get(name)
+    if not option:
+        return None
+    has_body = endpoint.get("http_method") in {"POST", "PUT", "PATCH"}
+    return option if has_body or not str(option.get("inject_into", "")).startswith("body") else None
+
+
+def _size_name(settings: dict[str, Any]) -> str:
+    return "limit" if settings["type"] == "offset" else "page_size"
+
+
+def _size(strategy: Component, scope: Scope) -> int | None:
+    size = scope.known(strategy.get("page_size"), "`page_size`")
+    try:
+        return int(size) if size not in {None, ""} else None
+    except (TypeError, ValueError):
+        raise ConfigError(f"`page_size: {strategy.get('page_size')}` is not a number") from None
+
+
+def _place(option: Component, scope: Scope) -> tuple[str, str]:
+    """Returns where the token goes, as `in`, and under which name."""
+    place = requester.PLACES.get(str(option.get("inject_into")))
+    if place is None:
+        raise ConfigError(f"`page_token_option.inject_into: {option.get('inject_into')}` has no equivalent here")
+    return _PLACES[place], ".".join(requester.field_path(option, scope))
+
+
+def _ready(option: Component, endpoint: dict[str, Any]) -> None:
+    """Gives the endpoint a body of the right kind, if the token goes into one and it has none."""
+    kind = requester.PLACES.get(str(option.get("inject_into")))
+    if kind == "form":
+        endpoint.setdefault("body", {"type": "form", "fields": {}})
+    elif kind == "json":
+        endpoint.setdefault("body", {"type": "json", "value": {}})
+
+
+def _counted(
+    kind: str, param: str, strategy: Component, option: Component | None, scope: Scope, endpoint: dict[str, Any]
+) -> dict[str, Any] | None:
+    settings: dict[str, Any] = {"type": kind, "overlap": False}
+    if option:
+        settings["in"], settings[param] = _place(option, scope)
+        _ready(option, endpoint)
+    elif not _reads_token(endpoint):
+        return None
+    if not scope.value(strategy.get("inject_on_first_request")):
+        settings["omit_first"] = True
+    return settings
+
+
+def _page(
+    strategy: Component, option: Component | None, scope: Scope, endpoint: dict[str, Any]
+) -> dict[str, Any] | None:
+    settings = _counted("page_number", "page_param", strategy, option, scope, endpoint)
+    first = scope.known(strategy.get("start_from_page"), "`start_from_page`")
+    return None if settings is None else {**settings, "first_page": int(first or 0)}
+
+
+def _offset(
+    strategy: Component, option: Component | None, scope: Scope, endpoint: dict[str, Any]
+) -> dict[str, Any] | None:
+    settings = _counted("offset", "offset_param", strategy, option, scope, endpoint)
+    return None if settings is None else {**settings, "limit_param": None, "limit": None}
+
+
+def _cursor(
+    strategy: Component, option: Component | None, scope: Scope, endpoint: dict[str, Any]
+) -> dict[str, Any] | None:
+    value = scope.expression(strategy.get("cursor_value") or "")
+    stop = strategy.get("stop_condition")
+    stopping = {} if stop in {None, ""} else {"stop_when": scope.expression(_as_text(stop))}
+    if _follows(option):
+        kept = [*(endpoint.get("params") or {})]
+        return {**_link(value), "keep_params": kept, **stopping}
+    if option is None and not _reads_token(endpoint):
+        return None
+    settings: dict[str, Any] = {"type": "cursor", **_token(value), **stopping}
+    if option:
+        settings["in"], settings["cursor_param"] = _place(option, scope)
+        _ready(option, endpoint)
+    return settings
+
+
+def _as_text(condition: Any) -> str:
+    text = str(condition)
+    return text if "{" in text else f"{{{{ {text.lower()} }}}}" if text in {"True", "False"} else text
+
+
+def _follows(option: Component | None) -> bool:
+    return option is not None and (option.get("type") == "RequestPath" or option.get("inject_into") == "path")
+
+
+def _token(value: str) -> dict[str, Any]:
+    path = interpolation.path(value, "response")
+    return {"cursor": value} if path is None else {"cursor_path": path}
+
+
+def _link(value: str) -> dict[str, Any]:
+    if interpolation.path(value, "headers") in _LINK:
+        return {"type": "link_header"}
+    path = interpolation.path(value, "response")
+    return {"type": "next_url", **({"next_url": value} if path is None else {"next_url_path": path})}
+
+
+def _reads_token(endpoint: dict[str, Any]) -> bool:
+    """True if a template of the request puts the token in."""
+    return any(templates.TOKEN in text for text in texts_in(endpoint))
+
+
+def texts_in(value: Any) -> list[str]:
+    """Returns all texts in a JSON value."""
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in texts_in(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in texts_in(inner)]
+    return [value] if isinstance(value, str) else []
+
+
+_STRATEGIES = {"CursorPagination": _cursor, "OffsetIncrement": _offset, "PageIncrement": _page}

@@ -1,0 +1,178 @@
+"""Partition routers: for which values and parents' records a stream is read."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest.interpolation import UNKNOWN
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.interpolation import Scope
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+
+
+class Parent(NamedTuple):
+    """A stream whose records others are read for."""
+
+    name: str
+    slice: dict[str, Any]
+    """What `stream_slice` holds when it is read, as expressions."""
+
+    @property
+    def variable(self) -> str:
+        """Its name in templates."""
+        return templates.variable(self.name)
+
+
+class Family(Protocol):
+    """Finds the streams that stand above others."""
+
+    def parent(self, stream: Component) -> Parent:
+        """Returns the stream that a component describes, which becomes an endpoint too.
+
+        Raises:
+            ConfigError: It has no equivalent here.
+        """
+
+    def list_name(self, wanted: str) -> str:
+        """Returns a name for a list of values that no stream has."""
+
+
+class Partitioning(NamedTuple):
+    """How a stream is divided."""
+
+    slice: dict[str, Any] = {}  # noqa: RUF012 -- never changed
+    """What `stream_slice` holds, as expressions of this connector's templates, by key."""
+    lists: dict[str, Any] = {}  # noqa: RUF012
+    """The endpoint's `partitions`."""
+    options: list[tuple[Component, str]] = []  # noqa: RUF012
+    """Where values go in the request, and their expressions."""
+    parent: str | None = None
+    """The variable of the parent that templates have to read."""
+    fields: dict[str, str] = {}  # noqa: RUF012
+    """The expressions that tell partitions apart, by the CDK's names, for states."""
+
+
+def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Partitioning:
+    """Returns how a router divides a stream.
+
+    Args:
+        router: The component, or a list of them, whose combinations count.
+        family: Finds the streams above.
+        scope: What templates read.
+        as_lists: True if parents' records are read as lists of values, because no request names them.
+
+    Raises:
+        ConfigError: It has no equivalent here.
+    """
+    routers = router if isinstance(router, list) else [router] if router else []
+    whole = Partitioning()
+    for each in routers:
+        only_lists = as_lists or whole.parent is not None
+        whole = _combined(whole, _divided(each, family, scope.of(each), as_lists=only_lists))
+    return whole
+
+
+def _combined(one: Partitioning, other: Partitioning) -> Partitioning:
+    return Partitioning(
+        {**one.slice, **other.slice},
+        {**one.lists, **other.lists},
+        [*one.options, *other.options],
+        one.parent or other.parent,
+        {**one.fields, **other.fields},
+    )
+
+
+def _divided(router: Component, family: Family, scope: Scope, *, as_lists: bool) -> Partitioning:
+    kind = str(router.get("type"))
+    if kind == "ListPartitionRouter":
+        return _listed(router, family, scope)
+    if kind == "SubstreamPartitionRouter":
+        configs = router.get("parent_stream_configs") or []
+        if len(configs) == 1 and not as_lists:
+            return _below(configs[0], family, scope.of(configs[0]))
+        return _union([_values_of_parent(each, family, scope.of(each)) for each in configs], family)
+    if kind == "UnionPartitionRouter":
+        parts = [_divided(e, family, scope.of(e), as_lists=True) for e in router.get("partition_routers") or []]
+        return _union([(next(iter(p.lists.values()))["values"], next(iter(p.slice)), p.options) for p in parts], family)
+    if kind == "GroupingPartitionRouter":
+        inner = router.get("underlying_partition_router") or {}
+        part = _divided(inner, family, scope.of(inner), as_lists=True)
+        lists = {name: {**of, "batch": int(router["group_size"])} for name, of in part.lists.items()}
+        return part._replace(lists=lists, options=[])
+    raise ConfigError(f"`{router.get('class_name') or kind}` has no equivalent here")
+
+
+def _listed(router: Component, family: Family, scope: Scope) -> Partitioning:
+    given = router.get("values")
+    values = scope.known(given, "`values`") if isinstance(given, str) else [scope.text(each) for each in given or []]
+    if not isinstance(values, list):
+        values = [] if values is None else [values]
+    field = str(scope.known(router.get("cursor_field"), "`cursor_field`"))
+    name = family.list_name(field)
+    option = router.get("request_option")
+    options = [(option, name)] if option else []
+    texts = [each if isinstance(each, int | float) and not isinstance(each, bool) else str(each) for each in values]
+    return Partitioning({field: name}, {name: {"values": texts}}, options, None, {field: name})
+
+
+def _below(config: Component, family: Family, scope: Scope) -> Partitioning:
+    """Returns the partitions of a stream that is read for each record of one parent."""
+    parent = family.parent(config["stream"])
+    key, field = _key(config, scope), _field(config, scope)
+    expression = reference(parent.variable, key)
+    option = config.get("request_option")
+    paths = [[scope.text(part) for part in path] for path in config.get("extra_fields") or []]
+    inner = {
+        field: expression,
+        "parent_slice": parent.slice,
+        "extra_fields": {".".join(path): reference(parent.variable, path) for path in paths},
+    }
+    return Partitioning(inner, {}, [(option, expression)] if option else [], parent.variable, {field: expression})
+
+
+def _values_of_parent(
+    config: Component, family: Family, scope: Scope
+) -> tuple[list[str], str, list[tuple[Component, str]]]:
+    parent = family.parent(config["stream"])
+    option = config.get("request_option")
+    field = _field(config, scope)
+    values = [f"{{{{ {reference(parent.variable, _key(config, scope))} }}}}"]
+    return values, field, [(option, field)] if option else []
+
+
+def _union(parts: Iterable[tuple[list[Any], str, list[tuple[Component, str]]]], family: Family) -> Partitioning:
+    """Returns the partitions for the values of several lists, one after the other."""
+    found = list(parts)
+    fields = {field for _, field, _ in found}
+    if len(fields) != 1:
+        raise ConfigError("its parents have different `partition_field`s, which has no equivalent here")
+    [field] = fields
+    name = family.list_name(field)
+    unknown = f"{UNKNOWN}its template reads more of a parent than the key, where several parents are read"
+    values = [value for some, _, _ in found for value in some]
+    options = [(option, name) for _, _, given in found[:1] for option, _ in given]
+    inner = {field: name, "parent_slice": unknown, "extra_fields": unknown}
+    return Partitioning(inner, {name: {"values": values}}, options, None, {field: name})
+
+
+def _key(config: Component, scope: Scope) -> list[str]:
+    return str(scope.known(config.get("parent_key"), "`parent_key`")).split("/")
+
+
+def _field(config: Component, scope: Scope) -> str:
+    return str(scope.known(config.get("partition_field"), "`partition_field`"))
+
+
+def reference(variable: str, path: Iterable[str]) -> str:
+    """Returns the expression of a field of a stream's record."""
+    return variable + "".join(
+        f".{key}" if _IDENTIFIER.fullmatch(key) and not hasattr(dict, key) else f"[{key!r}]" for key in path
+    )

@@ -1,0 +1,183 @@
+"""Record selectors and transformations: which part of a body is the records, and what becomes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import interpolation
+from source_rest_api.templates import templates
+from source_rest_api.templates.functions import camel_case_to_snake_case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.interpolation import Scope
+
+_TYPES = {"string": "string", "integer": "int", "number": "float"}
+"""The filter that gives a value its `value_type`."""
+
+
+def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
+    """Sets where the records of an endpoint stand in a body.
+
+    Raises:
+        ConfigError: The extractor has no equivalent here.
+    """
+    extractor = selector.get("extractor") or {}
+    scope = scope.of(extractor)
+    if extractor.get("type") == "CombinedExtractor" and extractor.get("combine_mode", "concatenate") != "merge":
+        inner = extractor.get("extractors") or []
+        endpoint["records_paths"] = [_path(each, scope.of(each)) or ["$"] for each in inner]
+    elif extractor.get("type") == "DpathExtractor":
+        endpoint["records_path"] = _path(extractor, scope) or ["$"]
+        if extractor.get("record_expander"):
+            endpoint["explode"] = _expanded(extractor["record_expander"], scope)
+    else:
+        raise ConfigError(f"`{extractor.get('class_name') or extractor.get('type')}` has no equivalent here")
+    endpoint["allow_missing_records"] = True
+    if selector.get("schema_normalization") == "Default":
+        endpoint["cast_all"] = True
+    elif isinstance(selector.get("schema_normalization"), dict):
+        raise ConfigError(f"`{selector['schema_normalization'].get('class_name')}` has no equivalent here")
+
+
+def _path(extractor: Component, scope: Scope) -> list[str]:
+    if extractor.get("type") != "DpathExtractor":
+        raise ConfigError(f"`{extractor.get('class_name') or extractor.get('type')}` has no equivalent here")
+    given = extractor.get("field_path")
+    if given is None:
+        given = extractor.get("field_pointer") or []
+    path = [str(scope.known(key, "`field_path`")) for key in ([given] if isinstance(given, str) else given)]
+    if "**" in path:
+        raise ConfigError("`**` in `field_path` has no equivalent here")
+    return [key for key in path if key != ""]
+
+
+def _expanded(expander: Component, scope: Scope) -> dict[str, Any]:
+    if expander.get("remain_original_record"):
+        raise ConfigError("`remain_original_record` has no equivalent here")
+    path = [str(scope.known(key, "`expand_records_from_field`")) for key in expander["expand_records_from_field"]]
+    kept = {}
+    for field in expander.get("parent_fields") or []:
+        source = [scope.text(key) for key in field.get("source_path") or field.get("field_path") or []]
+        kept[".".join(map(str, field.get("target_path") or [source[-1]]))] = ".".join(source)
+    return {"path": path, "keep": kept}
+
+
+def condition(record_filter: Component | None, scope: Scope) -> str | None:
+    """Returns the condition of a record filter.
+
+    Raises:
+        ConfigError: It is a class of one's own.
+    """
+    if not record_filter:
+        return None
+    if record_filter.get("type") != "RecordFilter":
+        raise ConfigError(f"`{record_filter.get('class_name')}` has no equivalent here")
+    given = record_filter.get("condition")
+    return scope.of(record_filter).expression(given) if given else None
+
+
+class Transformations:
+    """The transformations of one stream, as options of its endpoint.
+
+    Args:
+        endpoint: The endpoint.
+        scope: What templates read.
+    """
+
+    def __init__(self, endpoint: dict[str, Any], scope: Scope) -> None:
+        self._endpoint = endpoint
+        self._scope = scope
+        self.added: dict[str, str] = {}
+        """The expressions of added fields, which later templates and other streams read."""
+        self._renamed = ""
+        """The transformation that gave the fields other names."""
+
+    def apply(self, transformation: Component) -> None:
+        """Adds one transformation.
+
+        Raises:
+            ConfigError: It has no equivalent here.
+        """
+        kind = str(transformation.get("type"))
+        apply = self._KINDS.get(kind)
+        if apply is None:
+            raise ConfigError(f"`{transformation.get('class_name') or kind}` has no equivalent here")
+        apply(self, transformation)
+
+    def _add(self, transformation: Component) -> None:
+        when = transformation.get("condition")
+        for field in transformation.get("fields") or []:
+            scope = self._scope.of(field)._replace(added=dict(self.added))
+            name = self._name([scope.text(key) for key in field.get("path") or []])
+            self._endpoint.setdefault("add_fields", {})[name] = self._value(field, when, scope, name)
+
+    def _name(self, path: list[str]) -> str:
+        if not path or any("." in key or not key for key in path):
+            raise ConfigError(f"`AddFields` to `{'/'.join(path)}`, a name with a dot, has no equivalent here")
+        return ".".join(path)
+
+    def _value(self, field: Component, when: Any, scope: Scope, name: str) -> Any:
+        given = field.get("value")
+        kind = str(field.get("value_type") or "")
+        if not (isinstance(given, str) and templates.has_holes(given)) or (
+            scope.is_known(given) and not interpolation.is_volatile(given)
+        ):
+            value = scope.value(given)
+            if kind == "string":
+                value = str(value)
+            elif isinstance(value, str):
+                value = interpolation.literal(value)
+            expression = scope.expression(value)
+            if not when and not isinstance(value, dict | list):
+                self.added[name] = expression[3:-3]
+                return interpolation.plain(value) if isinstance(value, str) else value
+        else:
+            if self._renamed and "record" in interpolation.names(given):
+                raise ConfigError(f"`AddFields` reads the record after `{self._renamed}`, which has no equivalent here")
+            expression = scope.expression(given)
+        inner = expression[2:-2].strip()
+        if kind in _TYPES:
+            inner = f"({inner}) | {_TYPES[kind]}"
+        self.added[name] = inner
+        if when:
+            inner = f"({inner}) if ({scope.expression(when)[2:-2].strip()})"
+        return f"{{{{ {inner} }}}}"
+
+    def _remove(self, transformation: Component) -> None:
+        if transformation.get("condition"):
+            raise ConfigError("`RemoveFields` with a `condition` has no equivalent here")
+        for given in transformation.get("field_pointers") or []:
+            pointer = [self._scope.text(key) for key in given]
+            if "**" in pointer or pointer[-1] == "*":
+                raise ConfigError(f"`RemoveFields` of `{'/'.join(pointer)}` has no equivalent here")
+            if self._endpoint.get("add_fields", {}).pop(".".join(pointer), None) is None:
+                self._endpoint.setdefault("remove_fields", []).append(pointer)
+
+    def _snake(self, _: Component) -> None:
+        added = self._endpoint.get("add_fields")
+        if added:
+            self._endpoint["add_fields"] = {camel_case_to_snake_case(name): value for name, value in added.items()}
+        self._endpoint["snake_case"] = True
+        self._renamed = "KeysToSnakeCase"
+
+    def _flatten_at(self, transformation: Component) -> None:
+        path = [self._scope.text(key) for key in transformation.get("field_path") or []]
+        if not transformation.get("delete_origin_value") or transformation.get("replace_record"):
+            raise ConfigError("`DpathFlattenFields` that keeps the object, or drops the rest, has no equivalent here")
+        if transformation.get("key_transformation") or "*" in path:
+            raise ConfigError("`DpathFlattenFields` with other names has no equivalent here")
+        if self._endpoint.get("flatten"):
+            raise ConfigError("several `DpathFlattenFields` have no equivalent here")
+        self._endpoint["flatten"] = {"paths": [path], "prefix": False, "depth": 1}
+        self._renamed = "DpathFlattenFields"
+
+    _KINDS: dict[str, Callable[[Transformations, Component], None]] = {  # noqa: RUF012 -- never changed
+        "AddFields": _add,
+        "DpathFlattenFields": _flatten_at,
+        "KeysToSnakeCase": _snake,
+        "RemoveFields": _remove,
+    }

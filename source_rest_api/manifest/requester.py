@@ -1,0 +1,199 @@
+"""Requesters: the URL, the parameters, the headers and the body of a stream's requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import interpolation
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.interpolation import Scope
+
+_WITH_BODY = {"POST", "PUT", "PATCH"}
+PLACES = {"request_parameter": "params", "header": "headers", "body_json": "json", "body_data": "form"}
+"""Where a `RequestOption` puts its value, by `inject_into`."""
+
+
+def url(requester: Component, scope: Scope) -> str:
+    """Returns the whole URL of a stream's requests, with templates in it.
+
+    Raises:
+        ConfigError: Its host is not known before the read.
+    """
+    base = _of(requester, "url_base", scope) or _of(requester, "url", scope)
+    path = _of(requester, "path", scope)
+    whole = path if path.startswith(("http://", "https://")) else base
+    if path and whole is not path:
+        whole = f"{base.rstrip('/')}/{path.lstrip('/')}"
+    if "//" not in whole and whole and not whole.startswith("{"):
+        whole = f"https://{whole}"
+    host = whole.partition("://")[2].partition("/")[0]
+    if templates.has_holes(host) or not host:
+        raise ConfigError("the host of its URL is not known before the read")
+    return whole
+
+
+def _of(requester: Component, name: str, scope: Scope) -> str:
+    return scope.url(requester.get(name)).strip()
+
+
+def method(requester: Component) -> str:
+    """Returns the HTTP method."""
+    return str(requester.get("http_method") or "GET").upper()
+
+
+def options(requester: Component, scope: Scope) -> dict[str, Any]:
+    """Returns `params`, `headers` and `body` of an endpoint.
+
+    Raises:
+        ConfigError: A part of them has no equivalent here.
+    """
+    legacy = requester.get("request_options_provider") or {}
+    given = {name.removeprefix("request_"): value for name, value in {**legacy, **requester}.items() if value}
+    found: dict[str, Any] = {"params": _named(given.get("parameters"), scope, "request_parameters")}
+    found["headers"] = _named(given.get("headers"), scope, "request_headers")
+    if given.get("fetch_properties_from_endpoint") or given.get("query_properties"):
+        raise ConfigError("`fetch_properties_from_endpoint` has no equivalent here")
+    if method(requester) in _WITH_BODY and (content := body(given, scope)) is not None:
+        found["body"] = content
+    return found
+
+
+def body(given: Mapping[str, Any], scope: Scope) -> dict[str, Any] | None:
+    """Returns the body of the requests, or None.
+
+    Args:
+        given: The fields of the requester, without `request_`.
+        scope: What templates read.
+    """
+    content = given.get("body")
+    if isinstance(content, dict):
+        kind, value = content.get("type"), content.get("value")
+        if kind == "RequestBodyGraphQL":
+            return _json(value, scope)
+        return {"RequestBodyPlainText": _text, "RequestBodyUrlEncodedForm": _form}.get(str(kind), _json)(value, scope)
+    if given.get("body_json"):
+        return _json(given["body_json"], scope)
+    if isinstance(given.get("body_data"), dict):
+        return _form(given["body_data"], scope)
+    return _text(given["body_data"], scope) if given.get("body_data") else None
+
+
+def _json(value: Any, scope: Scope) -> dict[str, Any]:
+    if isinstance(value, str):
+        found = scope.value(value)
+        if isinstance(found, str):  # a JSON text with templates in it
+            return {"type": "text", "text": found, "content_type": "application/json"}
+        value = found
+    return {"type": "json", "value": json_value(value, scope)}
+
+
+def json_value(value: Any, scope: Scope) -> Any:
+    """Returns a JSON value with its templates: texts that are numbers become numbers, and null ones are left out."""
+    if isinstance(value, dict):
+        items = {scope.text(key): json_value(inner, scope) for key, inner in value.items()}
+        return {key: inner for key, inner in items.items() if inner is not None}
+    if isinstance(value, list):
+        return [json_value(item, scope) for item in value]
+    if not isinstance(value, str):
+        return value
+    if not _reads(value):
+        return interpolation.literal(value) if value else None
+    found = scope.value(value)
+    is_known = scope.is_known(value) and not interpolation.is_volatile(value)
+    return interpolation.plain(found) if is_known and isinstance(found, str) else found
+
+
+def _reads(value: Any) -> bool:
+    """True if a value of the manifest is a template."""
+    return isinstance(value, str) and templates.has_holes(value)
+
+
+def _form(value: Any, scope: Scope) -> dict[str, Any]:
+    return {"type": "form", "fields": _named(value, scope, "request_body_data")}
+
+
+def _text(value: Any, scope: Scope) -> dict[str, Any]:
+    return {"type": "text", "text": scope.text(value)}
+
+
+def _named(value: Any, scope: Scope, what: str) -> dict[str, Any]:
+    """Returns parameters, headers or form fields: what is empty is left out."""
+    if isinstance(value, str):
+        value = scope.known(value, f"`{what}`")
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigError(f"`{what}` is not an object")
+    found = {}
+    for name, given in value.items():
+        if isinstance(given, dict):
+            raise ConfigError(f"`{what}.{name}` is a `{given.get('type', 'object')}`, which has no equivalent here")
+        key, made = scope.text(name), named_value(given, scope)
+        if made is not None:
+            found[key] = made
+    return found
+
+
+def named_value(given: Any, scope: Scope) -> Any:
+    """Returns the value of a parameter, header or form field; None if it is left out."""
+    if isinstance(given, list):
+        return [made for item in given if (made := named_value(item, scope)) is not None]
+    value = scope.value(given)
+    if value is None or value == "":
+        return None
+    if isinstance(value, list):
+        return [interpolation.plain(str(item)) for item in value]
+    if isinstance(value, str) and _reads(given) and templates.has_holes(value):
+        return _left_out_if_empty(value)
+    return interpolation.plain(str(value))
+
+
+def _left_out_if_empty(text: str) -> str:
+    """A parameter that is a single expression is left out if it is empty, as in the CDK."""
+    inner = templates.expression(text)
+    if inner is None or not _may_be_empty(inner):
+        return text
+    return f"{{{{ ({inner.strip()}) if ({inner.strip()}) not in ['', none] }}}}"
+
+
+def _may_be_empty(expression: str) -> bool:
+    return any(word in expression for word in (" if ", ".get(", " or ", "next_page_token"))
+
+
+def inject(endpoint: dict[str, Any], option: Component, value: Any, scope: Scope) -> None:
+    """Puts a value where a `RequestOption` says.
+
+    Raises:
+        ConfigError: There is no such place.
+    """
+    place = PLACES.get(str(option.get("inject_into")))
+    path = field_path(option, scope)
+    if place is None:
+        raise ConfigError(f"`inject_into: {option.get('inject_into')}` has no equivalent here")
+    if place in {"params", "headers"}:
+        endpoint.setdefault(place, {})[path[-1]] = value
+    elif endpoint.get("http_method") in _WITH_BODY:
+        _into_body(endpoint, place, path, value)
+
+
+def _into_body(endpoint: dict[str, Any], place: str, path: list[str], value: Any) -> None:
+    empty = {"type": "json", "value": {}} if place == "json" else {"type": "form", "fields": {}}
+    content = endpoint.setdefault("body", empty)
+    inner = content.get("value") if content["type"] == "json" else content.get("fields")
+    if not isinstance(inner, dict):
+        raise ConfigError("a value has to go into a body that is a text, which has no equivalent here")
+    for key in path[:-1]:
+        inner = inner.setdefault(key, {})
+    inner[path[-1]] = value
+
+
+def field_path(option: Component, scope: Scope) -> list[str]:
+    """Returns the name at which a `RequestOption` puts its value, or the path of it in a JSON body."""
+    path = option.get("field_path") or [option.get("field_name") or ""]
+    return [scope.text(key) for key in path]

@@ -1,0 +1,186 @@
+"""Streams: each becomes one endpoint."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import (
+    authenticators,
+    cursors,
+    decoders,
+    errors,
+    paginator,
+    partitions,
+    records,
+    requester,
+    schema,
+)
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.interpolation import Scope
+    from source_rest_api.manifest.partitions import Family, Partitioning
+
+_REQUEST = ("path", "params", "headers", "body")
+
+
+class Translated:
+    """A stream as an endpoint, with what other streams and states need of it.
+
+    Args:
+        endpoint: The endpoint; its `path` is the whole URL.
+        authentication: How its requests authenticate.
+        partitioning: How it is divided.
+        added: The expressions of the fields that its transformations add.
+    """
+
+    def __init__(
+        self, endpoint: dict[str, Any], authentication: dict[str, Any], partitioning: Partitioning, cursor: Component
+    ) -> None:
+        self.endpoint = endpoint
+        self.authentication = authentication
+        self.partitioning = partitioning
+        self.cursor = cursor
+
+
+def translate(stream: Component, family: Family, scope: Scope, folder: Path | None) -> Translated:
+    """Returns the endpoint for a stream.
+
+    Raises:
+        ConfigError: A component of it has no equivalent here; the message names the component and its place.
+    """
+    first = _Translation(stream, family, scope, folder).run(as_lists=False)
+    parent = first.partitioning.parent
+    if parent is None or parent in _names_in_request(first.endpoint):
+        return first
+    return _Translation(stream, family, scope, folder).run(as_lists=True)
+
+
+def _names_in_request(endpoint: dict[str, Any]) -> set[str]:
+    texts = paginator.texts_in([endpoint.get(name) for name in _REQUEST])
+    return {name for text in texts for name in templates.names(text)}
+
+
+class _Translation:
+    """The translation of one stream."""
+
+    def __init__(self, stream: Component, family: Family, scope: Scope, folder: Path | None) -> None:
+        self._stream = stream
+        self._family = family
+        self._scope = scope
+        self._folder = folder
+        self._endpoint: dict[str, Any] = {"name": str(scope.of(stream).text(stream.get("name")))}
+
+    def run(self, *, as_lists: bool) -> Translated:
+        """Translates the stream, component by component."""
+        retriever = self._at("retriever", self._retriever)
+        requests = retriever.get("requester") or {}
+        router = retriever.get("partition_router") or []
+        divided = self._at(
+            "retriever.partition_router",
+            lambda: partitions.divide(router, self._family, self._scope, as_lists=as_lists),
+        )
+        cursor = self._stream.get("incremental_sync") or {}
+        scope = self._scope._replace(slice={**divided.slice, **cursors.interval_names(cursor)})
+        self._at("retriever.requester", lambda: self._request(requests, divided, scope.of(requests)))
+        selector = retriever.get("record_selector") or {}
+        self._at("retriever.record_selector", lambda: records.select(selector, self._endpoint, scope.of(selector)))
+        self._transform(selector, scope)
+        self._at("retriever.decoder", lambda: self._set("decoder", decoders.decoded(retriever.get("decoder"))))
+        paging = retriever.get("paginator") or {"type": "NoPagination"}
+        added = self._added
+        self._at(
+            "retriever.paginator",
+            lambda: paginator.paginate(paging, self._endpoint, scope.of(paging)._replace(added=added)),
+        )
+        if cursor:
+            self._at("incremental_sync", lambda: cursors.increment(cursor, self._endpoint, scope.of(cursor)))
+        self._at("primary_key", self._key)
+        self._at("schema_loader", self._schema)
+        auth = self._at("retriever.requester.authenticator", lambda: self._authentication(requests))
+        self._drop_unread_lists()
+        return Translated(self._endpoint, auth, divided, cursor)
+
+    def _at(self, place: str, step: Callable[[], Any]) -> Any:
+        """Runs a step; its errors name the place in the manifest."""
+        try:
+            return step()
+        except ConfigError as error:
+            raise error.at(place) from None
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise ConfigError(f"it is not as the manifest's schema describes it ({type(error).__name__})").at(
+                place
+            ) from error
+
+    def _set(self, name: str, value: Any) -> None:
+        if value is not None:
+            self._endpoint[name] = value
+
+    def _retriever(self) -> Component:
+        if self._stream.get("type") != "DeclarativeStream":
+            raise ConfigError(f"`{self._stream.get('type')}` has no equivalent here")
+        retriever: Component = self._stream.get("retriever") or {}
+        if retriever.get("type") != "SimpleRetriever":
+            raise ConfigError(f"`{retriever.get('class_name') or retriever.get('type')}` has no equivalent here")
+        if (retriever.get("requester") or {}).get("type") != "HttpRequester":
+            inner = retriever.get("requester") or {}
+            raise ConfigError(f"`{inner.get('class_name') or inner.get('type')}` has no equivalent here")
+        return retriever
+
+    def _request(self, requests: Component, divided: Partitioning, scope: Scope) -> None:
+        endpoint = self._endpoint
+        endpoint["path"] = requester.url(requests, scope)
+        endpoint["http_method"] = requester.method(requests)
+        endpoint |= requester.options(requests, scope)
+        if divided.lists:
+            endpoint["partitions"] = [{"name": name, **of} for name, of in divided.lists.items()]
+        for option, expression in divided.options:
+            requester.inject(endpoint, option, f"{{{{ {expression} }}}}", scope.of(option))
+        rules = self._at("error_handler", lambda: errors.rules(requests.get("error_handler"), scope))
+        if rules:
+            endpoint["errors"] = rules
+
+    def _transform(self, selector: Component, scope: Scope) -> None:
+        given = selector.get("record_filter")
+        condition = self._at(
+            "retriever.record_selector.record_filter", lambda: records.condition(given, scope.of(selector))
+        )
+        if condition:
+            after = scope.value(selector.get("transform_before_filtering")) is True
+            self._endpoint["filter_after" if after else "filter"] = condition
+        transformations = records.Transformations(self._endpoint, scope)
+        for number, each in enumerate(self._stream.get("transformations") or []):
+            self._at(f"transformations[{number}]", partial(transformations.apply, each))
+        self._added = transformations.added
+
+    def _key(self) -> None:
+        given = self._stream.get("primary_key")
+        if isinstance(given, dict):
+            given = given.get("value")
+        keys = given if isinstance(given, list) else [given] if given else []
+        paths = [key if isinstance(key, list) else [key] for key in keys if key]
+        if paths:
+            self._endpoint["primary_key"] = [[self._scope.text(part) for part in path] for path in paths]
+
+    def _schema(self) -> None:
+        scope = self._scope.of(self._stream)
+        self._set("schema", schema.declared(self._stream.get("schema_loader"), scope, self._folder))
+        if "schema" not in self._endpoint:
+            self._endpoint.pop("cast_all", None)
+
+    def _authentication(self, requests: Component) -> dict[str, Any]:
+        return authenticators.authentication(requests.get("authenticator"), self._scope.of(requests))
+
+    def _drop_unread_lists(self) -> None:
+        """Drops the lists that no template reads: the CDK reads the same records for each of their values."""
+        texts = paginator.texts_in({name: value for name, value in self._endpoint.items() if name != "schema"})
+        read = {name for text in texts for name in templates.names(text)}
+        kept = [of for of in self._endpoint.get("partitions") or [] if of["name"] in read]
+        if len(kept) < len(self._endpoint.get("partitions") or []):
+            self._endpoint["partitions"] = kept

@@ -1,0 +1,261 @@
+"""A manifest as a config of this connector."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from source_rest_api.config import loading, validation
+from source_rest_api.config.config import Config
+from source_rest_api.config.endpoint import Endpoint
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import cursors, document
+from source_rest_api.manifest.interpolation import Scope
+from source_rest_api.manifest.partitions import Parent
+from source_rest_api.manifest.stream import Translated, translate
+from source_rest_api.templates import templates
+from source_rest_api.templates.record_templates import RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from source_rest_api.manifest.document import Component
+
+_SCHEMES = ("http://", "https://")
+_NOT_COMPARED = {"name", "schema"}
+
+
+class Translation(NamedTuple):
+    """The config for a manifest, and what of the manifest it lacks."""
+
+    config: dict[str, Any]
+    """The config, as a file would hold it."""
+    offered: list[str]
+    """The streams of the manifest that the config has; its other endpoints are only read for these."""
+    blocked: dict[str, str]
+    """Why the other streams of the manifest are not in it, by name."""
+    streams: dict[str, Translated]
+    """The streams by name, as far as they were translated."""
+
+
+def translated(manifest: Component, config: Mapping[str, Any], folder: Path | None = None) -> Translation:
+    """Returns a manifest as a config of this connector.
+
+    Args:
+        manifest: The manifest, as it was parsed.
+        config: The config of its user.
+        folder: The folder of the manifest, for schemas in files.
+
+    Raises:
+        ConfigError: The manifest itself is not valid.
+    """
+    whole = document.resolved(manifest)
+    family = _Family(whole, Scope(config), folder)
+    for stream in family.declared:
+        family.offer(stream)
+    return family.translation(whole)
+
+
+class _Family:
+    """The streams of one manifest, and the streams above them."""
+
+    def __init__(self, manifest: Component, scope: Scope, folder: Path | None) -> None:
+        self._scope = scope
+        self._folder = folder
+        self.declared: list[Component] = [each for each in manifest.get("streams") or [] if isinstance(each, dict)]
+        self._names = {templates.variable(self._name(each)) for each in self.declared}
+        self._made: dict[str, Translated] = {}
+        """All endpoints by name, in the order of their making: parents before their children."""
+        self._known: dict[str, Translated | ConfigError] = {}
+        """What became of a component, by its JSON text."""
+        self._waiting: list[str] = []
+        self._offered: list[str] = []
+        self.blocked: dict[str, str] = {}
+        self._parents: set[str] = set()
+
+    def _name(self, stream: Component) -> str:
+        return str(self._scope.of(stream).text(stream.get("name")))
+
+    def offer(self, stream: Component) -> None:
+        """Translates a stream of the manifest, or notes why it cannot be translated."""
+        name = self._name(stream)
+        try:
+            self._translated(stream)
+        except ConfigError as error:
+            self.blocked[name] = str(error)
+        else:
+            if name not in self._offered:
+                self._offered.append(name)
+
+    def _translated(self, stream: Component) -> Translated:
+        key = json.dumps(stream, sort_keys=True, default=str)
+        if key in self._waiting:
+            raise ConfigError("its parents lead back to itself")
+        if key not in self._known:
+            self._waiting.append(key)
+            try:
+                self._known[key] = self._kept(translate(stream, self, self._scope, self._folder))
+            except ConfigError as error:
+                self._known[key] = error
+            finally:
+                self._waiting.pop()
+        found = self._known[key]
+        if isinstance(found, ConfigError):
+            raise found.copy()
+        return found
+
+    def _kept(self, made: Translated) -> Translated:
+        """Keeps an endpoint under a name of its own, unless there is the same one already."""
+        wanted = made.endpoint["name"]
+        same = self._made.get(wanted)
+        number = 1
+        while same is not None:
+            if _compared(same) == _compared(made):
+                return same
+            number += 1
+            made.endpoint["name"] = f"{wanted} ({number})"
+            same = self._made.get(made.endpoint["name"])
+        self._made[made.endpoint["name"]] = made
+        return made
+
+    def parent(self, stream: Component) -> Parent:
+        """Returns the stream that a component describes, which becomes an endpoint too."""
+        own = next((each for each in self.declared if self._name(each) == self._name(stream)), None)
+        try:
+            if own is not None and own != stream and _without_schema(own) == _without_schema(stream):
+                stream = own
+            made = self._translated(stream)
+        except ConfigError as error:
+            raise ConfigError(f"its parent `{self._name(stream)}` has no equivalent here: {error}") from None
+        self._parents.add(made.endpoint["name"])
+        return Parent(made.endpoint["name"], made.partitioning.slice)
+
+    def list_name(self, wanted: str) -> str:
+        """Returns a name for a list of values that no stream has, and that is not reserved."""
+        name = templates.variable(wanted)
+        if not name or not (name[0].isalpha() or name[0] == "_"):
+            name = f"_{name}"
+        taken = self._names | templates.BUILT_IN_NAMES | {RECORD} | templates.function_names()
+        return f"{name}_value" if name in taken else name
+
+    def translation(self, manifest: Component) -> Translation:
+        """Returns the config of all streams that have an equivalent."""
+        for name in self._parents:
+            _bind(self._made[name].endpoint)
+        config, made = _common(list(self._made.values()), self.blocked)
+        config["name"] = str((manifest.get("metadata") or {}).get("name") or "Airbyte manifest")
+        config |= _budget(manifest)
+        endpoints = _valid(config, made, self.blocked)
+        config["endpoints"] = endpoints
+        names = {endpoint["name"] for endpoint in endpoints}
+        offered = [name for name in self._offered if name in names]
+        return Translation(config, offered, self.blocked, self._made)
+
+
+def _without_schema(stream: Component) -> str:
+    kept = {name: value for name, value in stream.items() if name not in {"schema_loader", "$parameters"}}
+    return json.dumps(kept, sort_keys=True, default=str)
+
+
+def _compared(made: Translated) -> dict[str, Any]:
+    return {name: value for name, value in made.endpoint.items() if name not in _NOT_COMPARED}
+
+
+def _bind(endpoint: dict[str, Any]) -> None:
+    """Has a parent ask from its start date, as the CDK reads it: without state, but with its interval."""
+    cursor = endpoint.get("incremental")
+    if not cursor or cursor.get("in", "query") != "query":
+        return
+    for name, bound in (("start_param", cursors.START), ("end_param", cursors.END)):
+        if name in cursor:
+            endpoint.setdefault("params", {})[cursor.pop(name)] = f"{{{{ {bound} }}}}"
+            cursor.setdefault("mode", "server_filter")
+
+
+def _common(made: list[Translated], blocked: dict[str, str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Returns the config without endpoints, and the endpoints that agree with it in their authentication."""
+    if not made:
+        return {"url_base": "https://nothing.invalid"}, []
+    auths = Counter(json.dumps(each.authentication, sort_keys=True) for each in made)
+    auth = json.loads(auths.most_common(1)[0][0])
+    kept = []
+    for each in made:
+        if each.authentication == auth:
+            kept.append(each.endpoint)
+        else:
+            blocked[each.endpoint["name"]] = "retriever.requester.authenticator: it differs from that of other streams"
+    origins = Counter(_origin(each["path"]) for each in kept)
+    origin = origins.most_common(1)[0][0]
+    base = _base([each["path"] for each in kept if _origin(each["path"]) == origin], origin)
+    endpoints = [
+        {**each, "path": each["path"][len(base) :].lstrip("/")} if _origin(each["path"]) == origin else each
+        for each in kept
+    ]
+    others = [{"origin": other, "credentials": True} for other in origins if other != origin]
+    return {"url_base": base, "authentication": auth, **({"allowed_origins": others} if others else {})}, endpoints
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url.partition("{")[0])
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _base(urls: list[str], origin: str) -> str:
+    """Returns the longest beginning, in whole segments, that all URLs share."""
+    split = [url[len(origin) :].partition("{")[0].partition("?")[0].split("/")[1:-1] for url in urls]
+    shared = []
+    for parts in zip(*split, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return "/".join([origin, *shared])
+
+
+def _budget(manifest: Component) -> dict[str, Any]:
+    """Returns `max_requests_per_second`, if the manifest has a budget of calls."""
+    rates = []
+    for policy in (manifest.get("api_budget") or {}).get("policies") or []:
+        for rate in policy.get("rates") or [policy]:
+            limit, interval = rate.get("limit") or rate.get("call_limit"), rate.get("interval") or rate.get("period")
+            if isinstance(limit, int) and isinstance(interval, str):
+                from source_rest_api.formats import datetimes  # noqa: PLC0415 -- few manifests have a budget
+
+                rates.append(limit / datetimes.duration(interval).total_seconds())
+    return {"max_requests_per_second": min(rates)} if rates else {}
+
+
+def _valid(config: dict[str, Any], endpoints: list[dict[str, Any]], blocked: dict[str, str]) -> list[dict[str, Any]]:
+    """Returns the endpoints that this connector accepts; those below another that it does not accept are not either."""
+    models: dict[str, Endpoint] = {}
+    for each in endpoints:
+        made = _model(each)
+        if isinstance(made, Endpoint):
+            models[each["name"]] = made
+        else:
+            blocked[each["name"]] = made
+    try:
+        whole = loading.validated({**config, "endpoints": []}, Config)
+    except ConfigError as error:
+        raise ConfigError(f"The manifest and its config do not fit: {error.message}") from None
+    while True:
+        tried = whole.model_copy(update={"endpoints": list(models.values())})
+        wrong = {name: found for name, model in models.items() if (found := loading.problems_of(tried, model))}
+        if not wrong:
+            return [each for each in endpoints if each["name"] in models]
+        for name, found in wrong.items():
+            blocked[name] = "; ".join(found)
+            del models[name]
+
+
+def _model(endpoint: dict[str, Any]) -> Endpoint | str:
+    """Returns an endpoint as its model, or what is wrong with it."""
+    try:
+        return Endpoint.model_validate(endpoint)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        return "; ".join(validation.problem(Endpoint, item) for item in details)

@@ -1,0 +1,61 @@
+"""A config that fits a form: examples and defaults where the form has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DATE = "2024-01-01"
+_WORDS = {"url": "https://api.example.com", "domain": "example.com", "host": "example.com"}
+
+
+def config(form: Any, name: str = "") -> Any:
+    """Returns a value for a JSON schema, such as a form's."""
+    if not isinstance(form, dict):
+        return "sample"
+    if "const" in form:
+        return form["const"]
+    if form.get("enum"):
+        return form["default"] if form.get("default") in form["enum"] else form["enum"][0]
+    if form.get("default") not in (None, "", [], {}):
+        return form["default"]
+    for branches in (form.get("oneOf"), form.get("anyOf")):
+        if branches:
+            chosen = config(branches[0], name)
+            return {**_fields(form), **chosen} if isinstance(chosen, dict) else chosen
+    return _by_type(form, name)
+
+
+def _fields(form: dict[str, Any]) -> dict[str, Any]:
+    return {name: config(inner, name) for name, inner in (form.get("properties") or {}).items()}
+
+
+def _by_type(form: dict[str, Any], name: str) -> Any:
+    kind = form.get("type", "object" if "properties" in form else "string")
+    if isinstance(kind, list):
+        kind = next((each for each in kind if each != "null"), "string")
+    if kind == "object":
+        return _fields(form)
+    if kind == "array":
+        return _listed(form, name)
+    if kind in {"integer", "number"}:
+        return max(form.get("minimum", 1), 1)
+    return True if kind == "boolean" else _text(form, name)
+
+
+def _listed(form: dict[str, Any], name: str) -> list[Any]:
+    examples = form.get("examples")
+    if examples and isinstance(examples[0], list):
+        return list(examples[0])
+    return [config(form.get("items") or {"type": "string"}, name)]
+
+
+def _text(form: dict[str, Any], name: str) -> str:
+    examples = form.get("examples")
+    if isinstance(examples, list) and examples and isinstance(examples[0], str):
+        return examples[0]
+    if form.get("format") == "date":
+        return _DATE
+    if form.get("format") == "date-time" or "date" in name:
+        pattern = form.get("pattern", "T")
+        return f"{_DATE}T00:00:00Z" if "T" in pattern else _DATE
+    return next((value for word, value in _WORDS.items() if word in name), "sample")
