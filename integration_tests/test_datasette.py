@@ -57,7 +57,7 @@ def server(database: Path) -> Iterator[str]:
 def test_reads_to_the_last_row_then_incrementally(
     server: str, database: Path, tmp_path: Path, shape: str, pagination: dict[str, Any]
 ) -> None:
-    """By next URL in the body and by Link header, the rows read are those of the SQLite table."""
+    """With next URLs and with `Link` headers, the rows read are those of the SQLite table."""
     _fill(database)
     config = _config(server, shape, pagination)
     first = main("read", tmp_path, config=config, catalog={"orders": "incremental"})

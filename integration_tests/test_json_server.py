@@ -33,7 +33,7 @@ def _order(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def orders() -> list[dict[str, Any]]:
-    """What the server is seeded with."""
+    """The rows that the server is seeded with."""
     return [_order(number) for number in range(1000)]
 
 

@@ -120,7 +120,7 @@ def test_orders_of_a_customer_by_offset(shop: Shop, get: Callable[..., requests.
 def test_page_sizes_are_capped(
     get: Callable[..., requests.Response], path: str, parameter: str, default: int, cap: int
 ) -> None:
-    """Without a size the default holds, and a larger one than the cap is silently the cap."""
+    """A missing page size means the default; a page size above the cap is reduced without notice."""
 
     def rows(**params: int) -> int:
         body = decode(get(path, **params))

@@ -97,7 +97,7 @@ def test_unknown_path_and_wrong_method(api: Api, client: requests.Session) -> No
 
 
 def test_a_token_is_required_everywhere(client: requests.Session) -> None:
-    """Without the token every path answers 401."""
+    """Every path returns 401 without the token."""
     with Api(token="t") as api:
         api.get("/a")(lambda _: {})
         assert client.get(f"{api.url}/a").json() == {"error": "unauthorized"}

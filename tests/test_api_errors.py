@@ -1,4 +1,4 @@
-"""What an error says of an API's answer: its own reason, what it was asked for, and what may help; never a secret."""
+"""Errors quote the API's own reason and name the request and the setting to change, but never a secret."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONG = "start must not be more than 90 days ago. " * 11 + "The earliest is 2024-
 
 
 def said(body: object, kind: str = "application/json", status: int = 400) -> str:
-    """What is said of a body, after its status, kind and size."""
+    """Returns the part of the message after status, kind and size."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     text = describe(Response(status, CaseInsensitiveDict({"Content-Type": kind}), content, "https://h/"))
     return text.partition(" bytes: ")[2]
@@ -92,7 +92,7 @@ def test_without_a_reason_the_body_begins(body: object, shown: str) -> None:
 
 
 def test_a_reason_has_an_end() -> None:
-    """It is whole up to 500 characters."""
+    """Reasons up to 500 characters are quoted in full."""
     assert said({"message": "x" * 500}) == "x" * 500
     assert said({"message": "x" * 501}) == "x" * 500 + "…"
 
@@ -155,7 +155,7 @@ def test_the_advice_fits_the_status(status: int, words: list[str]) -> None:
 
 
 def config(api: Api, **settings: Any) -> dict[str, Any]:
-    """One endpoint, with a parameter that the API does not like."""
+    """A config with one endpoint whose parameter the API rejects."""
     endpoint = {"name": "rows", "path": "/rows", "params": {"since": "2020-01-01", "app": "{{ secrets.app }}"}}
     return {
         "url_base": api.url,

@@ -55,7 +55,7 @@ def test_tables(api: Api, compression: int) -> None:
 
 
 def test_which_files(api: Api) -> None:
-    """By a pattern; folders and what macOS adds are no files."""
+    """Files are chosen by a pattern; folders and the files that macOS adds are skipped."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.mkdir("data") if hasattr(archive, "mkdir") else archive.writestr("data/", "")
@@ -89,7 +89,7 @@ def test_no_content(api: Api) -> None:
 
 
 def test_it_is_said_how_a_zip_file_is_read(api: Api) -> None:
-    """Where another format was expected."""
+    """If a response is a zip file unexpectedly, the error says how to read it."""
     api.get("/export")(lambda _: Answer(packed(a="id\n1\n"), headers=ZIP))
     for decoder in ("json", "jsonl", "csv", "xml"):
         raw = {
@@ -179,7 +179,7 @@ BOMB = b"id\n" + (b"1" * 10_000 + b"\n") * 900
     ],
 )
 def test_what_is_not_read(api: Api, body: bytes, error: type[SourceError], message: str) -> None:
-    """What is cut, damaged, encrypted, hostile or something else."""
+    """Truncated, damaged, encrypted, hostile and other files are refused."""
     with pytest.raises(error, match=message) as caught:
         read(api, body)
     assert all(place in str(caught.value) for place in ("Stream export", "GET ", "page 1"))

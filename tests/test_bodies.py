@@ -41,7 +41,7 @@ def test_holes_are_filled_at_any_depth() -> None:
 
 
 def test_a_text_stays_a_text() -> None:
-    """What fills a hole is not taken for JSON; a value keeps its type where the hole is all there is."""
+    """Rendered values are not parsed as JSON; a template that is the whole value keeps its type."""
     assert rendered(JsonBody(value=["{{ x }}", "{{ y }}", "n{{ y }}"]), {"x": "[1]", "y": 5}) == ["[1]", 5, "n5"]
 
 
@@ -55,7 +55,7 @@ def test_a_body_may_be_written_as_text() -> None:
 
 @pytest.mark.parametrize("value", ["{", "a=1", {"a": ["{{ hush"]}, '{"a": "{% hush %}"}'])
 def test_what_is_no_body(value: object) -> None:
-    """Neither JSON nor a template: it is said when the config is read."""
+    """A body that is neither JSON nor a template is rejected with the config."""
     with pytest.raises(ValidationError) as caught:
         JsonBody(value=value)
     assert "hush" not in str(caught.value)

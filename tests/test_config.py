@@ -92,7 +92,7 @@ def test_json_and_yaml_are_the_same() -> None:
 
 
 def test_arrays_of_names_and_values_are_mappings() -> None:
-    """What Airbyte's form gives is what a file says."""
+    """Airbyte's form and a config file give the same config."""
     form = load(
         headers=[{"name": "Accept", "value": "text/plain"}],
         params=[{"name": "limit", "value": 5}],
@@ -144,7 +144,7 @@ def test_unquoted_dates_stay_text() -> None:
 
 
 def test_keys_of_the_platform_are_ignored() -> None:
-    """What begins with `_` is Airbyte's own."""
+    """Keys that begin with `_` belong to Airbyte."""
     assert load(__injected_declarative_manifest={"a": 1}, _limit=5) == load()
 
 
@@ -253,7 +253,7 @@ def test_errors_of_an_endpoint(changes: dict[str, Any], said: str) -> None:
 
 
 def test_all_errors_come_at_once() -> None:
-    """Nobody has to repair a config one error at a time."""
+    """One message lists all errors of a config."""
     lines = problems(
         url_base="ftp://h",
         authentication={"type": "bearer"},
@@ -324,7 +324,7 @@ NOISE = st.text(" '\"*&!%@`#:,[]<>\\/?.-\n")
     opening=st.sampled_from(["", "{{", "{{ a ", "{%", "{% if", "{#", "{{ config['", "{{ 5 +"]),
 )
 def test_no_value_stands_in_an_error(value: str, opening: str) -> None:
-    """Whatever is wrong, the values of the config are not told: they may be secrets in the wrong place."""
+    """Errors never show values of the config: they may be secrets in the wrong place."""
     lines = problems(
         name=[value],
         url_base=value,

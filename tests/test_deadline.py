@@ -66,7 +66,7 @@ def test_a_head_that_dribbles_in_time_is_read(api: Api, transport: TransportName
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_proxy_that_dribbles_is_given_up(transport: TransportName) -> None:
-    """What a proxy answers to CONNECT has the same time."""
+    """The proxy's response to CONNECT has the same timeout."""
     with Api() as proxy:
         proxy.route("CONNECT", "api.invalid:443")(lambda _: Answer(raw=HEAD, drip=0.001))
         with pytest.raises(TransientError, match=r"proxy's response .*`request_timeout`"):
@@ -75,7 +75,7 @@ def test_a_proxy_that_dribbles_is_given_up(transport: TransportName) -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_body_that_dribbles_is_given_up(api: Api, transport: TransportName) -> None:
-    """It has the time of its request too; one that is read while it arrives has it for each megabyte."""
+    """The timeout of the request covers the body; a streamed body has it for each megabyte."""
     whole = b'{"a": 1}\n' * 9
     api.get("/x")(lambda _: Answer(whole, drip=0.001))
     with pytest.raises(TransientError, match=r"not complete after 5 s \(`request_timeout`\)"):

@@ -1,4 +1,4 @@
-"""What answers of one API mean, said by rules: in their order, with conditions on status, body and headers."""
+"""Error rules: the first match wins, with conditions on status, body and headers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read(api: Api, *rules: dict[str, Any], attempts: int = 3, **endpoint: Any) -
 def test_an_ignored_error_is_a_page_without_records(
     api: Api, rule: dict[str, Any], answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told once, and counted; an answer that the rule does not fit fails as ever."""
+    """It is logged once and counted; a response that matches no rule fails as usual."""
     api.get("/items")(lambda _: answer)
     with caplog.at_level(logging.WARNING):
         reading = read(api, {**rule, "action": "ignore"})

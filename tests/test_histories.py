@@ -1,4 +1,4 @@
-"""Whatever happens to a table, and wherever reads of it break off: what was owed has arrived."""
+"""Tables change and reads break off in any order; every promised record still arrives."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.still)
     @rule()
     def again(self) -> None:
-        """Nothing happened since the last read: at most what is as new as that read comes again, or as the cursor.
+        """Without changes, a second read returns only records at the cursor or as new as the last read.
 
         Of a read that broke off, it is not known which of the rows at the cursor were delivered.
         """

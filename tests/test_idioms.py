@@ -52,5 +52,5 @@ def test_each_idiom(number: str, here: str, gives: str) -> None:
 
 @pytest.mark.parametrize("line", re.findall(r"^pagination: (.*)$", TEXT, re.MULTILINE))
 def test_examples_of_expressions_are_valid(line: str) -> None:
-    """Whoever copies one gets a paginator."""
+    """Each documented expression makes a valid paginator."""
     assert PAGINATOR.validate_python(yaml.safe_load(line)).type in {"cursor", "next_url", "page_number"}

@@ -26,7 +26,7 @@ def cursor(**settings: Any) -> IntegerCursor:
 
 
 def bounds(of: IntegerCursor, saved: int | None = None) -> Slice:
-    """What a sync reads."""
+    """Returns the interval of a sync."""
     mark = None if saved is None else CursorValue(saved, str(saved))
     return of.bounds(mark, "2024-01-01", NOW, {"config": {"first": "7"}})
 
@@ -90,7 +90,7 @@ def test_what_is_no_bound_is_refused(settings: dict[str, Any]) -> None:
 
 
 def test_a_step_needs_both_ends() -> None:
-    """Said with the rest of the config."""
+    """The error is reported with the config."""
     said = [
         list(cursor(step=5, **ends).problems(None, templated=False)) for ends in ({"start": 1}, {"start": 1, "end": 2})
     ]

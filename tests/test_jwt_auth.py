@@ -82,7 +82,7 @@ def test_a_token_that_is_sent_as_it_is(api: TokenApi, algorithm: str, key: str, 
 
 
 def test_it_is_signed_again_ahead_of_its_end(api: TokenApi) -> None:
-    """One token serves for nine tenths of its life."""
+    """One token is used for nine tenths of its lifetime."""
     with Session(raw(api)) as session:
         for later in (0, 1079, 2):
             session.clock.now += later

@@ -43,7 +43,7 @@ def test_a_config_without_a_place_for_it() -> None:
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    """Nothing else is left in the folder, its mode stays, and a link still leads to it."""
+    """No other file is left, the mode stays, and a symbolic link still leads to it."""
     file, link = tmp_path / "config.json", tmp_path / "link.json"
     file.write_text("{}")
     file.chmod(0o600)

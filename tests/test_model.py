@@ -40,7 +40,7 @@ def read(kind: Any, value: object) -> Any:
 
 
 def problem(kind: Any, value: object) -> str:
-    """What is said of a value that the field refuses."""
+    """Returns the error for a value that the field rejects."""
     with pytest.raises(ValidationError) as caught:
         read(kind, value)
     return str(caught.value.errors()[0]["msg"])
@@ -68,7 +68,7 @@ def test_values_are_not_shown(value: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
 def test_numbers_are_finite(value: float) -> None:
-    """Nothing can be told to wait for ever."""
+    """Infinite waits are rejected."""
     with pytest.raises(ValidationError, match="finite"):
         Part(seconds=value)
 
@@ -206,7 +206,7 @@ def test_json_is_a_value_or_its_text(value: object, result: object) -> None:
 
 @pytest.mark.parametrize("value", ["", "hush", '{"hush": }', "{'hush': 1}", "[1,]", "NaN"])
 def test_text_that_is_not_json(value: str) -> None:
-    """It is said that it is no JSON, and not what it is."""
+    """The error says that it is not JSON, without quoting it."""
     message = problem(Json, value)
     assert "not valid JSON" in message
     assert "hush" not in message

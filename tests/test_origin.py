@@ -1,4 +1,4 @@
-"""Where requests may go, and with what: `url_base`'s origin, those that the config allows, and TLS where it was TLS."""
+"""Where requests may go: the origin of `url_base` and allowed origins, and never from TLS to plain HTTP."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_only_the_scheme_may_differ(url: str, asked: str | None) -> None:
 
 
 def test_tls_is_never_left() -> None:
-    """Neither the config nor the API brings a read by https to http."""
+    """Neither the config nor the API can lead a read from https to http."""
     with pytest.raises(ConfigError, match=r"`allowed_origins` has http://files\.example\.com, but `url_base` is https"):
         Origins("https://api.example.com", [AllowedOrigin(origin="http://files.example.com")])
     origins = Origins("http://api.example.com", [AllowedOrigin(origin="https://api.example.com")])

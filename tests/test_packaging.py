@@ -156,7 +156,7 @@ def test_only_what_the_image_needs_is_sent_to_the_builder() -> None:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_locks_pin_everything_by_hash_and_name_no_host(lock: str) -> None:
-    """What is installed is known to the byte, wherever it is downloaded from."""
+    """Every package is pinned by hash, wherever it is downloaded from."""
     text = (ROOT / lock).read_text()
     assert "://" not in text
     assert "index" not in text
@@ -170,7 +170,7 @@ def test_locks_pin_everything_by_hash_and_name_no_host(lock: str) -> None:
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("python", PYTHONS)
 def test_locks_cover_what_the_project_asks_for(python: str, system: str) -> None:
-    """On every supported Python the locks hold a version that pyproject.toml accepts, of all it names."""
+    """For every supported Python, the locks have an accepted version of each dependency."""
     dependencies = pyproject()["project"]["dependencies"]
     wanted = {
         "requirements.lock": dependencies,

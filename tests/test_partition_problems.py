@@ -1,4 +1,4 @@
-"""What cannot be read as it is written is told before anything is read, with the way out."""
+"""Errors in partitions are reported before anything is read, and say what to change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.test_relations import configured
 
 
 def problems(name: str, *endpoints: dict[str, Any], **paths: str) -> list[str]:
-    """What is wrong with an endpoint."""
+    """Returns the problems of an endpoint."""
     loaded = configured(*endpoints, **paths)
     return list(template_checks.problems(loaded, loaded.by_variable[name]))
 

@@ -164,7 +164,7 @@ def test_one_parent_that_has_the_field_is_enough(api: Api, caplog: pytest.LogCap
 
 
 def test_a_read_in_which_nobody_copies_is_silent(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Without records of the parent there is nothing to say of their fields."""
+    """Without records of the parent there is no warning about their fields."""
     serve(api, [])
     with caplog.at_level(logging.WARNING):
         assert Reading(api.url, REPOS, {**CHILD, "include_from_parent": {"got": "nmae"}}).records == []

@@ -75,7 +75,7 @@ def test_several_paths() -> None:
     ],
 )
 def test_values_of_an_object(body: Any, settings: Any, records: list[Any]) -> None:
-    """They are records that keep their key."""
+    """The values become records with their keys."""
     assert select(body, records_key_field="key", **settings) == records
 
 
@@ -267,7 +267,7 @@ def test_arrays_that_cannot_be_zipped(body: Any, settings: Any, message: str) ->
     ],
 )
 def test_columns_that_do_not_fit(body: Any, message: str) -> None:
-    """Nothing is shifted or cut."""
+    """Values are neither shifted nor cut."""
     with pytest.raises(ConfigError, match=message):
         select(body, records_path="rows", columns_path="columns")
 

@@ -183,7 +183,7 @@ def test_a_wait_beyond_the_budget_fails_at_once(api: Api, status: int, setting: 
 
 
 def test_the_end_of_a_limit_is_told(api: Api) -> None:
-    """Who reads the error knows when to try again."""
+    """The error says when to try again."""
     api.get("/e")(lambda _: Answer(status=429, headers={"Retry-After": "86400"}))
     tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
     with pytest.raises(TransientError, match=r"The limit ends at (\S+)\.$") as error:
@@ -271,7 +271,7 @@ def test_a_rate_limit_is_waited_for_as_long_as_its_budget(api: Api) -> None:
     ids=repr,
 )
 def test_a_post_that_may_have_arrived_is_not_sent_twice(api: Api, fault: Answer) -> None:
-    """What a POST does may not bear repetition; only the config can say that it does."""
+    """A POST may not be repeatable; only the config can say that it is."""
     api.post("/e")(failing(fault))
     with pytest.raises(TransientError):
         fetch(api, method="POST")
@@ -285,7 +285,7 @@ def test_a_post_that_may_have_arrived_is_not_sent_twice(api: Api, fault: Answer)
     "fault", [Answer(status=429), Answer(status=503, headers={"Retry-After": "1"}), Answer(status=425)], ids=repr
 )
 def test_a_post_that_was_refused_is_sent_again(api: Api, fault: Answer) -> None:
-    """Where the API says that it did nothing, sending again is safe."""
+    """If the API says that it did nothing, a retry is safe."""
     api.post("/e")(failing(fault))
     assert fetch(api, method="POST") == OK
     assert [call.json() for call in api.requests] == [{"query": "all"}] * 2
@@ -399,7 +399,7 @@ def test_one_origin_may_be_written_in_several_ways(base: str, url: str) -> None:
 
 @pytest.mark.parametrize("url_base", ["http://", "http://[::1", "http://a:99999999/", "http://*.example.com"])
 def test_a_url_base_that_is_none_is_refused(url_base: str) -> None:
-    """It is the user's to correct."""
+    """It is a config error."""
     with pytest.raises(ConfigError, match="`url_base` is not a valid URL"):
         requester(url_base)
 
@@ -415,7 +415,7 @@ def test_a_blank_in_a_parameter_is_percent_encoded(api: Api) -> None:
 
 @pytest.mark.parametrize("path", ["/a:b//c", "/%7Euser/a%2Fb?x=%20", "/é/☃?q=ü#fragment"])
 def test_unusual_urls_arrive(api: Api, path: str) -> None:
-    """What is a URL is asked for."""
+    """Any valid URL is requested."""
     with requester(api.url) as asking, pytest.raises(ConfigError, match="HTTP 404"):
         asking.fetch(Request("GET", api.url + path), Json().decode)
     assert len(api.requests) == 1
@@ -430,7 +430,7 @@ def test_a_url_that_is_none_is_refused_without_being_quoted(api: Api, url: str) 
 
 
 def test_a_silent_api_is_given_up(api: Api) -> None:
-    """Without a byte within `read_timeout` the attempt ends, before and within the body."""
+    """If no byte arrives within `read_timeout`, the attempt ends, before and within the body."""
     api.get("/e")(lambda _: Answer(OK, delay=5))
     api.get("/stuck")(lambda _: Answer(b"x" * 10, drip=5))
     for path in ("/e", "/stuck"):
@@ -467,7 +467,7 @@ def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:
 
 
 def test_stopping_ends_a_wait(api: Api) -> None:
-    """Nobody waits for an API after the read was told to stop."""
+    """A stop ends every wait for the API."""
     api.get("/e")(lambda _: Answer(status=500))
 
     class Stops(Clock):
@@ -578,7 +578,7 @@ def self_signed(folder: Path) -> Path:
 
 
 def test_an_answer_that_is_not_http_is_transient() -> None:
-    """Whatever else listens on the port, the error is one of ours."""
+    """Whatever listens on the port, the error is one of the connector's."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
 

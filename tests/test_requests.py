@@ -1,4 +1,4 @@
-"""What the API receives: methods, bodies and templates, and pages asked for wherever the API wants it."""
+"""The requests that the API receives: methods, bodies, templates, and positions in every location."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_missing_setting_may_have_a_default(api: Api, template: str) -> None:
 
 @pytest.mark.parametrize("template", ["{{ config['region'] }}", "{{ config.get('region') }}"])
 def test_a_missing_setting_is_an_error_that_names_it(api: Api, template: str) -> None:
-    """Nothing is sent in its place."""
+    """No substitute is sent."""
     with pytest.raises(ConfigError, match="region"):
         read(api, {"params": {"region": template}})
     assert not api.requests

@@ -48,7 +48,7 @@ def test_without_any_value_there_is_no_rest() -> None:
 
 @given(hours=st.lists(st.integers(0, 30), max_size=60), cap=st.integers(1, 10))
 def test_every_record_is_read_unless_too_many_share_one_value(hours: list[int], cap: int) -> None:
-    """Whatever the ties: each record comes, or it is said that it cannot."""
+    """For any ties, each record arrives, or an error says that it cannot."""
     table = sorted(enumerate(hours), key=lambda row: row[1])
     most = max((hours.count(value) for value in hours), default=0)
     interval, found = Slice(mark(0)), set()
@@ -160,7 +160,7 @@ def test_from_every_state_the_rest_is_read(api: Api, paging: str, start: str | N
 
 @pytest.mark.usefixtures("no_proxy")
 def test_rows_of_one_value_beyond_the_cap_are_missed_by_name(api: Api) -> None:
-    """What cannot be asked for is an error, not an end."""
+    """Records beyond the cap are an error, not an end."""
     serve(api, [{"id": n, "at": "2024-01-01T00:00:00Z"} for n in range(CAP + 1)])
     reading = read(api, "offset")
     assert "share the cursor value 2024-01-01T00:00:00Z" in str(reading.error)

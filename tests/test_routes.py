@@ -1,4 +1,4 @@
-"""How requests reach their origin: connections that are kept, and proxies."""
+"""Routes of requests to their origin: pooled connections and proxies."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_proxy_leads_to_an_api_over_tls() -> None:
 
 
 def test_a_proxy_gets_the_whole_url_of_plain_http() -> None:
-    """With the host's name for the API, and no fragment."""
+    """With the `Host` header of the API, and without a fragment."""
     with Api() as proxy:
         proxy.get("http://api.invalid:8000/x")(lambda _: "[]")
         with requester("http://api.invalid:8000", proxy_url=proxy.url) as asking:
@@ -164,7 +164,7 @@ def test_what_others_mount_is_asked() -> None:
 
 
 def test_what_is_put_in_place_of_adapters_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the library responses does it."""
+    """The library `responses` replaces them so."""
 
     def send(_: HTTPAdapter, request: PreparedRequest, **_more: object) -> Response:
         answer = Response()
@@ -190,7 +190,7 @@ def test_what_is_put_in_place_of_adapters_is_asked(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_half_an_answer_is_none(api: Api, answer: Answer, transport: TransportName) -> None:
-    """Whatever sends, a cut body or a lost connection is an error to try again."""
+    """With every transport, a truncated body or a lost connection is retried."""
     api.get("/x")(lambda _: answer)
     with requester(api.url, transport, retry={"max_attempts": 2}) as asking:
         asking._jitter = lambda: -2.0
@@ -219,7 +219,7 @@ def test_who_reads_a_body_while_it_arrives_may_take_time(api: Api, transport: Tr
 @pytest.mark.usefixtures("no_proxy")
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_cookies_of_the_api_are_sent_back(api: Api, transport: TransportName) -> None:
-    """As a browser does, whatever sends."""
+    """As a browser does, with every transport."""
     api.get("/x")(lambda _: Answer("[]", headers={"Set-Cookie": "session=s1; Path=/"}))
     with requester(api.url, transport) as asking:
         for _ in range(2):

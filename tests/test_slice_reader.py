@@ -53,7 +53,7 @@ def test_a_cap_on_results_divides_the_slice(api: Api, ties: int) -> None:
 
 
 def test_more_ties_than_the_cap_allows_are_an_error(api: Api) -> None:
-    """What cannot be asked for is said, and never left out silently."""
+    """Records that cannot be requested are an error, never skipped silently."""
     rows = [{"id": n, "at": "2024-01-01"} for n in range(30)]
     api.get("/items")(lambda call: rows[int(call.arg("offset")) :][:4])
     cursor = {"cursor_field": "at", "start_param": "since", "sorted": True}
@@ -249,7 +249,7 @@ def test_pages_of_one_row_do_not_overlap(api: Api) -> None:
 
 
 def test_an_api_without_any_order_is_an_error(api: Api) -> None:
-    """Where each answer has other rows in front, offsets mean nothing, and reading ends."""
+    """If each response has other rows in front, offsets mean nothing, and reading ends."""
     api.get("/items")(lambda call: [{"id": 1000 * call.number + n} for n in range(4)])
     reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
     assert isinstance(reading.error, ConfigError)
@@ -349,7 +349,7 @@ class _Full:
             raise MemoryError
 
     def changed(self) -> None:
-        """Nobody else reads."""
+        """Does nothing: there is no other reader."""
 
 
 def test_a_page_that_cannot_be_passed_on_ends_its_slice(api: Api) -> None:

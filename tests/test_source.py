@@ -56,7 +56,7 @@ def api() -> Iterator[Api]:
 
 
 def config(api: Api) -> dict[str, Any]:
-    """One stream."""
+    """A config with one stream."""
     return {"url_base": api.url, "endpoints": [{"name": "rows", "path": "/rows"}]}
 
 
@@ -69,7 +69,7 @@ def plain(message: AirbyteMessage) -> dict[str, Any]:
 
 
 def timeless(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What was said of each stream, without times, logs (the CDK has its own way for them), and states but the last."""
+    """Returns each stream's messages, without times, logs (the CDK formats them itself) and earlier states."""
     for message in messages:
         for body in message.values():
             if isinstance(body, dict):

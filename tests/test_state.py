@@ -99,7 +99,7 @@ def test_loading_does_not_hold_on_to_what_was_loaded() -> None:
 
 
 def test_the_state_of_an_earlier_version_is_read() -> None:
-    """What 0.1 wrote goes on as if this version had written it."""
+    """A state of version 0.1 continues as if this version had written it."""
     old = {"version": 1, "cursors": {"p": "2024-01-01"}, "completed_at": "2024-06-01T12:00:00Z"}
     assert state.load("s", old).dump() == {**old, "version": 2}
 
@@ -121,7 +121,7 @@ def test_names_become_short_without_being_lost(steps: list[int], readable: int) 
 
 
 def test_unknown_keys_are_ignored() -> None:
-    """What a later version of the connector adds does not break an earlier one."""
+    """Fields of a later version do not break an earlier one."""
     assert state.load("s", {"version": 2, "cursor": "2024-01-01", "added": [1]}).dump() == {
         "version": 2,
         "cursor": "2024-01-01",
@@ -142,7 +142,7 @@ def test_unknown_keys_are_ignored() -> None:
     ],
 )
 def test_what_is_no_state(value: dict[str, Any], said: str) -> None:
-    """It is named, with the stream; guessing would lose data."""
+    """The error names the stream; guessing would lose data."""
     with pytest.raises(ConfigError) as caught:
         state.load("orders", value)
     assert str(caught.value).startswith("Stream orders: the state ")

@@ -39,7 +39,7 @@ STEPS = st.one_of(
         [ConfigError("c"), TransientError("t"), ZeroDivisionError(), Stopped(), MemoryError(), SystemExit()]
     ),
 )
-"""What a scripted stream does: a page of so many records, an error."""
+"""An action of a scripted stream: a page of so many records, or an error."""
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 
 
@@ -271,7 +271,7 @@ def test_a_reader_that_goes_away_is_not_told_that_all_is_well() -> None:
 
 
 def test_an_error_of_the_sync_itself_owes_statuses_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if no thread can be started, each stream has its terminal status."""
+    """Even if no thread can be started, each stream gets its terminal status."""
 
     def no_thread(_: object) -> None:
         raise RuntimeError("can't start new thread")
@@ -291,7 +291,7 @@ def test_secrets_are_masked_in_errors_of_any_kind() -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.none() | st.lists(STEPS, max_size=6), max_size=5), st.integers(1, 4))
 def test_the_protocol_holds_whatever_streams_do(scripts: list[Any], workers: int) -> None:
-    """One STARTED, RUNNING before the first record, one terminal status at the end, counts that add up."""
+    """One STARTED, RUNNING before the first record, one terminal status at the end, correct counts."""
     streams = {f"stream-{number}": steps for number, steps in enumerate(scripts)}
     running = sync(streams, workers=workers)
     messages = lines(running.run())

@@ -37,7 +37,7 @@ def reshaped(record: Any, **options: Any) -> Any:
     ],
 )
 def test_remove_fields(paths: Any, expected: Any) -> None:
-    """Where a path leads is left out; where it leads to nothing, nothing happens."""
+    """The value at a path is removed; a path without a value has no effect."""
     assert reshaped(ROW, remove_fields=paths) == expected
 
 

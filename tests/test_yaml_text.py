@@ -60,7 +60,7 @@ def test_scalars(text: str, value: object) -> None:
 
 
 def test_keys_are_text() -> None:
-    """As in JSON, whatever they look like."""
+    """Keys are texts, as in JSON, whatever they look like."""
     assert yaml_text.load("{1: a, true: b, null: c, 2024-01-01: d, no: e, 1.50: f}") == {
         "1": "a", "true": "b", "null": "c", "2024-01-01": "d", "no": "e", "1.50": "f",
     }  # fmt: skip
@@ -123,7 +123,7 @@ def test_errors_say_where_and_not_what(text: str, place: str) -> None:
 
 @given(st.text("a:-?[]{},#&*!|>'\"%@` \n\t1.\\"))
 def test_any_text_is_a_value_or_a_value_error(text: str) -> None:
-    """Nothing else comes out."""
+    """It raises nothing else."""
     with suppress(ValueError):
         yaml_text.load(text)
 
