@@ -67,7 +67,7 @@ class Target:
 
 
 def _tried(read: Callable[[], T], *expected: type[Exception]) -> T | None:
-    """The result, or None where it is an error that a user is told."""
+    """Returns the result, or None for an error that users may see."""
     try:
         return read()
     except InternalError:
@@ -278,7 +278,7 @@ class _Line:
         """Take a request."""
 
     def recv(self, _: int) -> bytes:
-        """The next piece; it is never more than what is asked for."""
+        """Returns the next bytes, never more than requested."""
         return next(self._pieces, b"")
 
     def close(self) -> None:

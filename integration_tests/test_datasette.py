@@ -28,7 +28,7 @@ LINK = {"type": "link_header", "page_size_param": "_size", "page_size": 500}
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Orders of which each 40 share their `updated_at`."""
+    """Orders; each 40 of them share their `updated_at`."""
     path = tmp_path_factory.mktemp("datasette") / "shop.db"
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(

@@ -73,7 +73,7 @@ class Result:
 
     @cached_property
     def messages(self) -> list[dict[str, Any]]:
-        """The messages on stdout, every line of which has to be one."""
+        """The messages on stdout; each line must be one."""
         messages = [json.loads(line) for line in self.out.splitlines()]
         assert all(message["type"].isupper() for message in messages)
         return messages
@@ -247,7 +247,7 @@ def test_only_the_connector_is_inside(image: Image) -> None:
 
 
 def test_exactly_the_lock_is_installed(image: Image) -> None:
-    """Every package is at the locked version, there is none beside them, and none misses another."""
+    """Every package has the locked version; none is missing, and there are no others."""
     python = image.shell("python -c 'import sys; print(*sys.version_info[:2], sep=chr(46))'").strip()
     frozen = dict(
         line.lower().replace("_", "-").split("==")
@@ -344,7 +344,7 @@ def full_refresh(name: str) -> dict[str, Any]:
 
 @dataclass
 class Interrupted:
-    """A read that is going on; its result is there afterwards."""
+    """A running read; its result is available afterwards."""
 
     name: str
     result: Result = field(default_factory=lambda: Result(-1, b"", b""))

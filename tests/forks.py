@@ -1,4 +1,4 @@
-"""`main.py` as a process of its own, forked from an interpreter that has imported the package and read a config.
+"""`main.py` in its own process, forked from an interpreter that has imported the package and read a config.
 
 That takes most of the time of a command on a small API, and hundreds of tests run one. What is forked has its own
 arguments, environment, folder and pipes, runs `main.py` from its first line, and ends as an interpreter ends.
@@ -108,7 +108,7 @@ def _origin() -> socket.socket:
 
 
 def _serve(asked: socket.socket) -> None:
-    """Fork a process for each that is asked for, and one that watches over it; return in a process that was forked."""
+    """Forks a process per request, and one that watches it; returns in the forked process."""
     while True:
         head, pipes, _, _ = socket.recv_fds(asked, 4, 3)
         if not head:

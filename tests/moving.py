@@ -172,7 +172,7 @@ class Table:
         return Answer(body, headers=headers)
 
     def _found(self, call: Call) -> list[dict[str, Any]]:
-        """The rows that were asked for, in the API's order."""
+        """The requested rows, in the API's order."""
         since, until, group = call.arg("since"), call.arg("until"), call.arg("group")
         found = [
             row

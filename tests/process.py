@@ -120,7 +120,7 @@ def arguments(folder: Path, command: str, *options: str, **files: Any) -> list[s
 
 
 def launch(command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Begin a process, with `env` beside our own environment; `main.py` is forked where that makes no difference."""
+    """Start a process with `env` added to our environment; `main.py` is forked where that makes no difference."""
     environment = {**os.environ, **(env or {})}
     if tuple(command[: len(PROGRAM)]) == PROGRAM and forks.suit(env or {}):
         return forks.Fork(command[1:], environment)
@@ -179,7 +179,7 @@ def check(done: Run, command: str, catalog: Any = None) -> None:
 
 
 def check_secrets(done: Run) -> None:
-    """No secret of the config stands in the output, in any form; CONTROL messages are meant to hold them."""
+    """No secret of the config is in the output, in any form; CONTROL messages may contain them."""
     shown = b"\n".join(line for line in done.lines if not line.startswith(b'{"type":"CONTROL"')) + done.stderr
     for secret in {TOKEN, *_secrets(done.config)}:
         for form in forms(secret):

@@ -41,7 +41,7 @@ def signed_in(
 
 @dataclass
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     now: float = 1_000.0
 

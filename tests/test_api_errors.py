@@ -145,7 +145,7 @@ def test_what_a_request_asked_for(request_: Request, asked: str) -> None:
     ],
 )
 def test_the_advice_fits_the_status(status: int, words: list[str]) -> None:
-    """Each has its own; what the reason says best has none that could mislead."""
+    """Each status has its own advice; none is given if the API's reason says it better."""
     verdict = judge(Response(status, CaseInsensitiveDict(), b'{"message": "The start is too old."}', "https://h/"))
     assert verdict is not None
     assert isinstance(verdict.error, ConfigError)
@@ -190,7 +190,7 @@ def test_a_rule_speaks_for_itself(tmp_path: Path) -> None:
 
 
 def test_a_signed_url_is_shown_without_its_signature(tmp_path: Path) -> None:
-    """A redirect to a store whose answer quotes the URL that it was asked for."""
+    """The store behind a redirect quotes the requested URL in its response."""
     with Api() as api:
         signed = "/file?X-Amz-Date=20240101&X-Amz-Signature=5f3a77c1e2b8d04e6a5b9c8d7e6f5a4b"
         api.get("/rows")(lambda _: Answer("", 302, {"Location": f"{api.url}{signed}"}))

@@ -104,7 +104,7 @@ def test_an_api_key_goes_into_a_header_of_any_name(api: Api) -> None:
     ],
 )
 def test_an_api_key_stands_in_the_words_of_the_api(api: Api, value: str, sent: str) -> None:
-    """The header's value is a template around the key, which stays a secret of its own."""
+    """The header's value is a template around the key; the key is still masked by itself."""
     authentication = {"type": "api_key", "api_key": "k 1", "name": "Authorization", "value": value}
     assert exchange(api, authentication).headers["Authorization"] == sent
 
@@ -116,7 +116,7 @@ def test_an_api_key_goes_into_the_query_as_one_value(api: Api) -> None:
 
 
 def test_an_api_key_stands_once_in_the_query_of_a_link_that_has_it_already(api: Api) -> None:
-    """Next links that repeat the key are followed with one key, the rest of their query as it is."""
+    """Next links that repeat the key are sent with one key, and with the rest of their query unchanged."""
     authentication = {"type": "api_key", "api_key": "new", "name": "api key", "in": "query"}
     call = exchange(api, authentication, "/x?c=a%2Fb%3D&api%20key=old&api+key=older&api=1&&d")
     assert call.target == "/x?c=a%2Fb%3D&api=1&&d&api+key=new"
@@ -142,7 +142,7 @@ def test_an_api_key_goes_into_a_form_as_one_field(api: Api) -> None:
 
 
 def test_an_api_key_goes_into_a_json_object(api: Api) -> None:
-    """At the top or inside, beside what is there, whose digits stay."""
+    """At the top or nested; the digits of other fields are unchanged."""
     body = JsonPayload({"n": Decimal("0.10000000000000000001"), "auth": {"v": 2}})
     assert json.loads(sent_body(api, body)) == {"n": 0.1, "auth": {"v": 2}, "apikey": KEY}
     inside = sent_body(api, body, "auth.key.value")
@@ -227,7 +227,7 @@ def test_a_secret_that_no_header_can_hold_is_refused_without_being_shown(
     ],
 )
 def test_what_would_be_sent_as_something_else_is_refused(authentication: dict[str, str]) -> None:
-    """Names that are none, a cookie that would be two, a user name that would be half a password."""
+    """Invalid names, a value that would make two cookies, a user name with a colon."""
     with pytest.raises(ConfigError, match="authentication") as caught:
         load({"url_base": URL, "authentication": authentication})
     assert "SECRET" not in f"{caught.value}{caught.value.detail}"

@@ -151,7 +151,7 @@ def test_a_wrong_secret_is_an_error_that_does_not_show_it(api: Api) -> None:
 
 
 def test_its_secrets_are_known_to_the_mask() -> None:
-    """Secret and session token are masked; the key's id is none."""
+    """The secret key and the session token are masked; the access key id is not a secret."""
     raw = {"url_base": "https://x", "authentication": {**KEY, "service": "s3", "session_token": "SESSION"}}
     secrets = set(secrets_of(load({**raw, "endpoints": [{"name": "x", "path": "/x"}]})))
     assert secrets == {SECRET, "SESSION"}

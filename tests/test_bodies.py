@@ -1,4 +1,4 @@
-"""A body is sent as it was written, with its holes filled."""
+"""A body is sent as written, with its templates rendered."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_body_without_holes_is_unchanged(value: Any) -> None:
 
 
 def test_holes_are_filled_at_any_depth() -> None:
-    """Values are templates, keys are not; the body itself stays as it is for the next request."""
+    """Values are templates, keys are not; the next request starts from the same body."""
     body = JsonBody(value={"a": [{"b": "{{ x }}"}, 5, None], "{{ x }}": "<{{ y }}>"})
     assert rendered(body, {"x": "1", "y": "z"}) == {"a": [{"b": "1"}, 5, None], "{{ x }}": "<z>"}
     assert rendered(body, {"x": "2", "y": "z"})["a"][0] == {"b": "2"}

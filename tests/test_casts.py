@@ -112,7 +112,7 @@ def test_null_stays_null(kind: str) -> None:
     ],
 )
 def test_what_has_no_form_in_the_type(value: Any, kind: str) -> None:
-    """Is told, so that it can be left as it is."""
+    """It is reported, so that the value stays unchanged."""
     with pytest.raises(UncastError):
         done(value, kind)
 

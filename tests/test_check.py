@@ -126,7 +126,7 @@ def test_null_is_a_value(api: Api) -> None:
 
 
 def test_a_child_is_tried_for_one_parent(api: Api) -> None:
-    """The first record of the parent stands for all."""
+    """It is checked with the first record of the parent."""
     api.get("/repos")(lambda _: [{"name": "a"}, {"name": "b"}])
     api.get("/repos/{name}/items")(lambda _: [{"id": 1}])
     status, message = check(api, REPOS, CHILD)

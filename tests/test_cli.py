@@ -126,7 +126,7 @@ def test_the_next_read_begins_at_the_state(api: Api, tmp_path: Path) -> None:
 
 
 def test_the_guides_config(tmp_path: Path) -> None:
-    """The config of the user's guide works as it is written there."""
+    """The config of the user's guide works unchanged."""
     with Api(token=TOKEN) as api:
         api.get("/v1/customers")(lambda _: [{"id": 1}])
         api.get("/v1/orders")(lambda call: [{"id": 2, "from": call.arg("start_date")}])
@@ -292,7 +292,7 @@ def test_values_arrive_as_sent(tmp_path: Path) -> None:
 
 
 def test_one_bad_stream_leaves_the_others_alone(api: Api, tmp_path: Path) -> None:
-    """The good one is COMPLETE, the bad one INCOMPLETE, and the exit code says that not all went well."""
+    """The good stream is COMPLETE, the bad one INCOMPLETE, and the exit code is 1."""
     bad = {"name": "bad", "path": "/missing"}
     both = catalog(rows="incremental", bad="full_refresh")
     done = run(tmp_path, "read", config=config(api, ENDPOINT, bad), catalog=both)
@@ -491,7 +491,7 @@ def test_a_yaml_config(api: Api, tmp_path: Path) -> None:
 
 
 def test_windows_lose_nothing_between_them(tmp_path: Path) -> None:
-    """A row in the last half second before a border arrives; each window that is done has its state."""
+    """A row in the last half second of a window arrives; each completed window has its state."""
     rows = [{"id": n, "at": at} for n, at in enumerate(["2024-01-31T23:59:59.500Z", "2024-02-01T00:00:00Z"])]
     rows.append({"id": 2, "at": "2024-03-09T12:00:00Z"})
     with Api(token=TOKEN) as api:

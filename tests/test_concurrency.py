@@ -53,7 +53,7 @@ def answers(permits: Permits, count: int, seconds: float = 1.0) -> None:
 
 @pytest.mark.parametrize(("most", "first"), [(1, 1), (3, 3), (6, 6), (8, 6), (100, 6)])
 def test_it_begins_with_a_few(most: int, first: int) -> None:
-    """An API that nobody knows yet is not met with everything at once, and never with more than is allowed."""
+    """A new API gets only a few concurrent requests at first, and never more than allowed."""
     assert taken(Permits(most, Clock())) == first
 
 
@@ -159,7 +159,7 @@ def test_whatever_happens_the_number_stays_in_its_bounds(most: int, events: list
 
 
 def test_what_the_api_allows_bounds_it_for_as_long_as_it_says() -> None:
-    """Two requests left in the next ten seconds are not asked for by eight threads."""
+    """If the API allows two more requests in ten seconds, eight threads send no more."""
     clock = Clock()
     permits = Permits(4, clock)
     permits.allowed(2, 10.0)
@@ -258,7 +258,7 @@ def test_without_a_pace_nobody_waits() -> None:
 
 
 class Waits(Event):
-    """Time that passes only while somebody waits; the stop of a requester."""
+    """Time that passes only during waits, as the stop event of a requester."""
 
     def __init__(self) -> None:
         super().__init__()

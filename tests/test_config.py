@@ -1,4 +1,4 @@
-"""A config loads as it was meant, or all that is wrong with it is said at once, with paths and without values."""
+"""A config loads as intended, or all its errors are reported at once, with paths and without values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def load(**changes: Any) -> Config:
 
 
 def problems(**changes: Any) -> list[str]:
-    """All that is said to be wrong with it."""
+    """Returns all reported errors."""
     with pytest.raises(ConfigError) as caught:
         load(**changes)
     head, *lines = str(caught.value).splitlines()
@@ -59,12 +59,12 @@ def problems(**changes: Any) -> list[str]:
 
 
 def endpoint(**changes: Any) -> list[str]:
-    """All that is said to be wrong with a config whose one endpoint has these changes."""
+    """Returns all reported errors of a config whose one endpoint has these changes."""
     return problems(endpoints=[{"name": "a", "path": "/a", **changes}])
 
 
 def test_the_short_example() -> None:
-    """The config of the user's guide works as it stands."""
+    """The config of the user's guide works unchanged."""
     loaded = loading.load(json.loads(SHORT))
     assert isinstance(loaded.authentication, Bearer)
     assert [(e.name, e.path, e.http_method, e.params) for e in loaded.streams] == [
@@ -123,12 +123,12 @@ def test_arrays_of_names_and_values_are_mappings() -> None:
     ],
 )
 def test_endpoints_as_yaml_text(yaml: object, names: list[str]) -> None:
-    """The text's endpoints stand beside the others; a text without any changes nothing."""
+    """The endpoints in the text are added to the others; a text without endpoints has no effect."""
     assert [e.name for e in load(endpoints_yaml=yaml).streams] == names
 
 
 def test_yaml_text_alone_is_enough() -> None:
-    """The endpoints may stand in the text alone, and their parents among them."""
+    """All endpoints may be in the text, with their parents."""
     loaded = load(endpoints=[], endpoints_yaml="- {name: p, path: /p}\n- {name: c, path: '/{{ p.id }}'}")
     parent, child = loaded.streams
     assert stream_references.parent_of(loaded, child) is parent

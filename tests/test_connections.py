@@ -85,7 +85,7 @@ def test_a_client_certificate(api: Api) -> None:
 
 
 def test_tokens_are_asked_for_over_the_same_connections() -> None:
-    """The token endpoint is behind the same authority and asks for the same certificate."""
+    """The token endpoint has the same certificate authority and requires the same client certificate."""
     api = TokenApi()
     with over_tls(api, asks=True) as url:
         config = api.oauth()

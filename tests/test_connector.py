@@ -100,7 +100,7 @@ def test_discovered_schemas_know_copied_fields(api: Api) -> None:
 
 
 def test_read_tells_whether_all_is_complete(api: Api) -> None:
-    """The session knows how its last read went."""
+    """The session knows if its last read was complete."""
     api.get("/items")(lambda _: [{"id": 1}])
     session = Connector().session(config(api, {"name": "items"}, {"name": "gone"}))
     decoded(session.read(catalog("items"), {}))
@@ -125,7 +125,7 @@ def test_a_stream_without_a_cursor_is_read_in_full_whatever_the_catalog_says(api
 
 @pytest.mark.parametrize("configured", [None, {}, [], {"streams": [{"stream": {}}]}, {"streams": "x"}])
 def test_a_catalog_that_is_none_is_refused(api: Api, configured: Any) -> None:
-    """Before anything is asked for."""
+    """It is rejected before the first request."""
     with pytest.raises(ConfigError, match="not a configured Airbyte catalog"):
         list(Connector().session(config(api)).read(configured, {}))
     assert api.requests == []

@@ -323,7 +323,7 @@ def test_other_forms_of_the_field(forms: str | list[str], values: list[str], new
 
 
 def test_a_request_in_the_fields_own_form() -> None:
-    """A state is asked for as the records write it, unless `format` says otherwise."""
+    """The parameter has the format of the records, unless `format` is set."""
     state = "2024-06-01T00:00:00.999000Z"
     for own, written in (
         (cursor(record_format="%ms", start_param="since"), "1717200000999"),

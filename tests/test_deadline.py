@@ -24,7 +24,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
 
 class Ticks:
-    """A clock that goes on by a second whenever somebody looks."""
+    """A clock that advances by a second whenever it is read."""
 
     now = 0
 
@@ -83,7 +83,7 @@ def test_a_body_that_dribbles_is_given_up(api: Api, transport: TransportName) ->
 
 
 def test_connections_are_used_again(api: Api) -> None:
-    """The next answer on the same connection has its own time."""
+    """The next response on the same connection has its own timeout."""
     api.get("/x")(lambda _: [])
     config = load({"url_base": api.url, "endpoints": [{"name": "x", "path": "/x"}], "request_timeout": 50})
     with Requester(config.http(api.url), clock=Ticks()) as requester:

@@ -1,4 +1,4 @@
-"""The option to tell deleted rows: what it needs, and what a sweep then asks for."""
+"""The option `deletions`: its requirements, and the requests of a sweep."""
 
 from __future__ import annotations
 

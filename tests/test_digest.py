@@ -23,7 +23,7 @@ def md5(text: str) -> str:
 
 
 class DigestApi(Api):
-    """Each nonce serves for so many requests, each with a count of its own."""
+    """An API whose nonces are valid for a limited number of requests, each with its own count."""
 
     def __init__(self, uses: int = 1000) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ CONFIGS = README + (ROOT / "docs/records.md").read_text()
 
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", CONFIGS, re.DOTALL))
 def test_the_configs_of_the_readme_are_valid(text: str) -> None:
-    """A config that somebody copies from the docs loads."""
+    """A config copied from the docs loads."""
     loading.load(yaml_text.load(text))
 
 

@@ -67,7 +67,7 @@ def test_of_classes_of_one_name_each_has_its_own(make: Callable[[], int]) -> Non
 
 
 def test_a_class_without_source_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module that was made by hand, or of which there is only byte code."""
+    """A module made by hand, or one with only byte code."""
     monkeypatch.setitem(sys.modules, "made_by_hand", ModuleType("made_by_hand"))
     for name in ("made_by_hand", "gone"):
         assert field_docs.of(type("Made", (), {"__module__": name})) == {}

@@ -26,7 +26,7 @@ def nulled(reading: Reading) -> list[tuple[str, ...]]:
 
 
 def test_records_that_are_too_large_are_counted_and_said_once(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Their largest fields are null, all else is there."""
+    """Their largest fields are null; all others are present."""
     pages: list[list[Any]] = [[{"id": n, "a": LARGE, "b": LARGE[:-n], "c": 1}] for n in range(1, 3)]
     api.get("/items")(lambda call: pages[call.number] if call.number < 2 else [])
     with caplog.at_level(logging.WARNING):

@@ -128,7 +128,7 @@ def test_certain_signs_come_first() -> None:
     ],
 )
 def test_what_is_no_sign(rest: dict[str, Any]) -> None:
-    """The end as APIs say it, where they are, and what stands in lists, are no signs."""
+    """Usual end markers, current positions and values in lists are not signs."""
     assert sign({"items": ROWS, **rest}) is None
 
 
@@ -176,7 +176,7 @@ def test_the_pagination_that_is_named_would_follow_the_sign(rest: dict[str, Any]
 
 
 def test_what_is_beyond_a_cap_is_no_end() -> None:
-    """An API that gives so many and no more has not said that there are no others."""
+    """An API that caps its results has not said that there are no more."""
     response = Response(200, {}, b"[]", "https://h/items")
     page = Page(Request("GET", "https://h/items"), response, Raw(b"[]"), [])
     with pytest.raises(ConfigError, match=r"10 records.*`incremental`"):
@@ -272,7 +272,7 @@ def test_totals_are_signs_by_their_form(rest: dict[str, Any]) -> None:
     ],
 )
 def test_headers_are_signs(headers: dict[str, str], certain: bool) -> None:
-    """Paging in headers is seen by the same forms, beside a body that is a bare array."""
+    """Headers are recognized by the same patterns, even if the body is an array."""
     found = sign(ROWS, (), number=2, headers=headers)
     assert found is not None
     assert found.certain is certain
@@ -346,7 +346,7 @@ def test_an_unreached_total_at_a_guessed_end_is_an_error() -> None:
     ],
 )
 def test_reading_goes_on_beyond_an_empty_page_beside_a_sign(rest: dict[str, Any], reach: int, more: bool) -> None:
-    """All rows of a page may be hidden; where something says more, the page after it is asked for."""
+    """All rows of a page may be hidden; with a sign of more, the page after it is requested."""
     root = Raw(json.dumps({"items": [], **rest}).encode())
     page = Page(Request("GET", URL), Response(200, {}, bytes(root), URL), root, [], records_before=8)
     assert (says_more(page, End("empty page", guessed=True, beyond=9, reach=reach)) is not None) is more

@@ -66,7 +66,7 @@ def told(response: Response, paths: list[Path], opened: Callable[[Response], Ope
 def test_it_says_what_the_general_way_says(
     value: Any, where: Path | None, paths: list[Path], missing: bool, indent: int | None
 ) -> None:
-    """The same records, the same values beside them, the same errors, for any body, path and format."""
+    """It gives the same records, values and errors as the general method, for any body, path and format."""
     selector = RecordSelector(records_path=where, allow_missing_records=missing)
     response = answer(json.dumps(value, indent=indent, ensure_ascii=False).encode() + b"\n")
     envelope = Envelope(Json(), selector, paths)

@@ -108,7 +108,7 @@ def test_a_stop_takes_the_page_and_asks_for_no_further(api: Api) -> None:
 
 
 def test_an_error_key_that_is_none_is_accepted(api: Api) -> None:
-    """Some APIs carry `errors: [...]` beside the records."""
+    """Some APIs return `errors: [...]` with the records."""
     api.get("/items")(lambda _: {"items": [{"id": 1}], "errors": ["deprecated"]})
     assert isinstance(read(api, records_path="items").error, ConfigError)
     reading = read(api, {"path": "errors", "action": "accept"}, records_path="items")

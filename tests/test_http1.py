@@ -84,7 +84,7 @@ def body(said: bytes, method: str = "GET", *, kept: bool = False) -> bytes:
     ],
 )
 def test_a_body_ends_where_its_framing_says(said: bytes, expected: bytes) -> None:
-    """The other side may keep the connection open: nobody waits for more."""
+    """The server may keep the connection open: the client does not wait for more."""
     assert body(said, kept=True) == expected
 
 
@@ -119,7 +119,7 @@ def test_an_answer_to_head_has_no_body() -> None:
     ],
 )
 def test_a_body_that_is_cut_is_never_taken_for_whole(said: bytes) -> None:
-    """Less than was said is an error, and so is framing that is none."""
+    """A body shorter than declared is an error, and so is invalid framing."""
     with pytest.raises(TransportError) as caught:
         body(said)
     assert isinstance(caught.value.__cause__, wire.IncompleteRead)

@@ -33,7 +33,7 @@ CONTEXT: dict[str, Any] = {
 
 
 def test_all_sixty_are_there() -> None:
-    """Each idiom has its row, in order."""
+    """Each idiom has a row, in order."""
     assert [int(number) for number, _, _ in ROWS] == list(range(1, 61))
 
 

@@ -153,7 +153,7 @@ def test_a_private_key_is_masked_line_by_line() -> None:
     ],
 )
 def test_a_key_in_hex_or_base64(api: TokenApi, encoding: str, algorithm: str, key: str, verify: Any) -> None:
-    """The token is signed with the bytes that the key stands for."""
+    """The token is signed with the decoded bytes of the key."""
     with Session(raw(api, algorithm=algorithm, key=key, key_encoding=encoding)) as session:
         session.get("/y")
     token = api.requests[-1].headers["Authorization"].removeprefix("Bearer ")

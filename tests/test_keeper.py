@@ -1,4 +1,4 @@
-"""A changed config is whole, and is passed on before anything goes on."""
+"""A changed config is complete, and is passed on before anything uses it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_only_the_refresh_token_changes() -> None:
-    """Another field with the same text stays as it is, and the config that was given too."""
+    """Another field with the same text is unchanged, and so is the given config."""
     given = {"name": "old", "authentication": {"refresh_token": "old", "client_id": "old"}}
     passed_on: list[dict[str, Any]] = []
     keeper = ConfigUpdates(given, Mask([]), passed_on.append)

@@ -1,4 +1,4 @@
-"""Kill a read anywhere, go on from the last STATE: no row is missing, and little comes twice."""
+"""Kill a read anywhere, resume from the last STATE: no row is missing, and few come twice."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_fields_of_the_apis_own(api: Api) -> None:
 
 
 def test_a_login_with_basic_credentials(api: Api) -> None:
-    """The credentials stand in the header, and nowhere else."""
+    """The credentials are only in the header."""
     login, _ = exchange(api, basic=True, http_method="PUT")
     assert (login.method, login.json()) == ("PUT", {})
     assert b64decode(login.headers["Authorization"].removeprefix("Basic ")) == b"ada:pass-secret"
@@ -129,7 +129,7 @@ def test_a_session_cookie_may_go_elsewhere(api: Api) -> None:
 
 
 def test_a_login_reads_the_secrets(api: Api) -> None:
-    """A second secret stands in `secrets`, and its name is all that the authenticator has of it."""
+    """A second secret is in `secrets`; the authenticator has only its name."""
     config = {**raw(api, fields={"key": "{{ password }}", "app": "{{ secrets.app }}"}), "secrets": {"app": "A-secret"}}
     with Session(config) as session:
         session.get()

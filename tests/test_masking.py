@@ -1,4 +1,4 @@
-"""No form of a secret gets through, and what is no secret stays as it is."""
+"""No form of a secret gets through, and other texts are unchanged."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_no_form_of_a_secret_gets_through(secret: str, before: str, after: str) 
 
 @given(st.lists(SECRETS, min_size=1, max_size=4), st.randoms())
 def test_one_secret_may_hold_another(secrets: list[str], random: object) -> None:
-    """The longest goes first, so that nothing of it is left beside the mask of a shorter one."""
+    """The longest is masked first, so that no part of it is left beside the mask of a shorter one."""
     long = "".join(secrets)
     shuffled = [*secrets, long]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -256,7 +256,7 @@ def test_secrets_are_found_wherever_they_stand() -> None:
     ],
 )
 def test_what_an_authenticator_sends_is_masked(authentication: dict[str, str], sent: str) -> None:
-    """The credentials of a config, as they stand in its requests."""
+    """The credentials of a config are masked in the form in which its requests send them."""
     loaded = loading.load(
         {"url_base": "https://h", "authentication": authentication, "endpoints": [{"name": "a", "path": "/"}]}
     )

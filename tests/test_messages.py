@@ -224,7 +224,7 @@ def test_connection_status(problem: str | None, status: str, text: str) -> None:
     ],
 )
 def test_errors(error: Any, failure: FailureType) -> None:
-    """The failure type says whose turn it is; the place stands before the message."""
+    """The failure type says who has to act; the place precedes the message."""
     trace = parsed(OUT.error(error.at("Stream s"), "s", "trace")).trace
     assert (trace.type.value, trace.error.failure_type) == ("ERROR", failure)
     assert (trace.error.message, trace.error.internal_message, trace.error.stack_trace) == ("Stream s: x", "y", "trace")

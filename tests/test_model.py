@@ -1,4 +1,4 @@
-"""Fields are read as people mean them, and what cannot be read is said without showing it."""
+"""Fields accept what people mean, and errors do not show the rejected value."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_text_is_checked_as_a_template() -> None:
     ],
 )
 def test_a_path_is_written_with_dots_or_as_a_list(value: object, keys: tuple[str, ...]) -> None:
-    """Dots divide keys; a key that has a dot itself stands in a list."""
+    """Dots divide keys; a key that contains a dot needs a list."""
     assert read(Path, value) == keys
 
 
@@ -189,7 +189,7 @@ def test_values_of_parameters() -> None:
     ],
 )
 def test_what_is_wrong_with_parameters(value: object, said: str) -> None:
-    """The entry is named, and what stands in it is not."""
+    """The error names the entry, but does not show its value."""
     message = problem(NamedTexts, value)
     assert said in message
     assert "hush" not in message
@@ -200,7 +200,7 @@ def test_what_is_wrong_with_parameters(value: object, said: str) -> None:
     [('{"a": [1, null]}', {"a": [1, None]}), ({"a": 1}, {"a": 1}), ("[]", []), ('"text"', "text"), (5, 5)],
 )
 def test_json_is_a_value_or_its_text(value: object, result: object) -> None:
-    """Airbyte's form gives JSON as text, a file as it is."""
+    """Airbyte's form gives JSON as text, a file gives the value."""
     assert read(Json, value) == result
 
 

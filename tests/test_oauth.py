@@ -71,7 +71,7 @@ def test_a_grant_of_the_apis_own(api: TokenApi) -> None:
 
 
 def test_credentials_as_basic_and_the_body_as_json(api: TokenApi) -> None:
-    """Id and secret stand in one place only."""
+    """The id and the secret are sent in one place only."""
     with Session(api.oauth(credentials_in="basic", body_format="json")) as session:
         session.get()
     (call,) = api.asked()

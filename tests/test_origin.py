@@ -25,7 +25,7 @@ BEARER = {"type": "bearer", "token": "t0ken-secret"}
 
 @pytest.fixture
 def other() -> Iterator[Api]:
-    """Run a second API, at an origin of its own."""
+    """Run a second API, at another origin."""
     with Api() as other:
         other.get("/x")(lambda _: [])
         yield other
@@ -88,7 +88,7 @@ def test_an_origin_without_credentials_cannot_have_them_renewed(api: Api, other:
 
 @pytest.mark.parametrize("status", [307, 303])
 def test_a_body_goes_only_where_credentials_go(api: Api, other: Api, status: int) -> None:
-    """A redirect that keeps the body is an error that names the setting; one that asks for a GET is followed."""
+    """A redirect that keeps the body is an error that names the setting; one to a GET is followed."""
     api.post("/items")(lambda _: Answer(status=status, headers={"Location": f"{other.url}/x"}))
     posted = {"http_method": "POST", "body": {"type": "json", "value": {"key": "body-secret"}}}
     reading = Reading(api.url, posted, allowed_origins=[other.url])

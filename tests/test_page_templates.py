@@ -137,7 +137,7 @@ def test_an_end_that_rests_on_a_missing_field_is_not_the_api_s_word(expression: 
     ],
 )
 def test_every_record_is_read_by_an_expression(pagination: dict[str, Any]) -> None:
-    """Sentry's header, which names a next page after the last one too, and bodies that only arithmetic goes on from."""
+    """Sentry's header, which has a next link even on the last page, and bodies that need arithmetic."""
     with Api() as api:
 
         @api.get("/items")

@@ -1,4 +1,4 @@
-"""Pages are asked for one after the other, each once, and the end is only what the API says is the end."""
+"""Pages are requested one after the other, each once, and only the API says where the end is."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_parameters_go_into_query_header_or_body(
     ],
 )
 def test_counting_goes_on_from_what_came(settings: dict[str, Any], position: Position, following: int) -> None:
-    """Pages by one; offsets by the records that really came, whatever was asked for."""
+    """Page numbers grow by one; offsets grow by the records received, whatever the page size."""
     assert PAGINATOR.validate_python(settings).next(page(b'{"data":[{},{},{}]}', position)) == following
 
 
@@ -268,7 +268,7 @@ def test_a_relative_next_url_of_odata_begins_at_its_context(context: bytes, url:
 
 @pytest.mark.parametrize("target", ["http://[", "https://api.example.com:port/"])
 def test_a_broken_next_url_is_an_error(target: str) -> None:
-    """A URL that is none is an error of the config or the API."""
+    """An invalid URL is an error of the config or the API."""
     with pytest.raises(ConfigError, match="`pagination`"):
         paginator("next_url", next_url_path="next").next(page(json.dumps({"next": target}).encode()))
 
@@ -299,7 +299,7 @@ def test_an_empty_page_with_a_token_is_not_the_end() -> None:
 
 
 def test_a_short_page_is_an_end_only_if_asked_for() -> None:
-    """Servers cap page sizes, so fewer records than asked for prove nothing."""
+    """Servers cap page sizes, so a short page proves nothing."""
     body = b'{"data":[{},{}]}'
     assert paginator("offset", limit=100).next(page(body, 0)) == 2
     assert paginator("page_number", page_size=100).next(page(body, 1)) == 2
@@ -333,7 +333,7 @@ KINDS: list[dict[str, Any]] = [
 def test_a_signal_ends_every_kind_of_paging(
     settings: dict[str, Any], signal: str, field: str, ends: bytes, goes_on: bytes
 ) -> None:
-    """A false flag, a reached total, the last page: the API says that it ended, even beside a token."""
+    """A false flag, a reached total or the last page end paging, even beside a token."""
     paging = PAGINATOR.validate_python({**settings, signal: field})
     bodies = [
         b'{"data":[{},{"id":1}],"next":"https://h/2","m":{"%b":%b}}' % (field[2:].encode(), value)
@@ -361,7 +361,7 @@ def test_a_signal_that_cannot_be_read_is_an_error(settings: dict[str, Any], sign
     ("signal", "value"), [("more_path", "true"), ("end_path", "false"), ("total_path", "22"), ("total_pages_path", "4")]
 )
 def test_an_empty_page_that_is_not_the_last_is_passed(kind: str, beyond: int, signal: str, value: str) -> None:
-    """A page whose rows are all hidden is empty; where the API says that there is more, reading goes on beyond it."""
+    """A page of hidden rows is empty; if the API says that there is more, reading continues."""
     paging = paginator(kind, **{signal: "x"})
     asked = page(b'{"data":[],"x":%b}' % value.encode(), 11, number=3, before=10)
     assert paging.next(replace(asked, largest_before=5)) == beyond
@@ -369,7 +369,7 @@ def test_an_empty_page_that_is_not_the_last_is_passed(kind: str, beyond: int, si
 
 @pytest.mark.parametrize(("kind", "number"), [("page_number", 5), ("offset", 3)])
 def test_an_empty_page_beyond_an_unreached_total_is_an_error(kind: str, number: int) -> None:
-    """An API that gives no more than so many records, and says that there are more, did not say that it ended."""
+    """An API that caps its results and says that there are more has not said that it ended."""
     asked = replace(page(b'{"data":[],"x":22}', 20, number=number, before=10), largest_before=5)
     end = paginator(kind, total_path="x").next(asked)
     assert isinstance(end, End)
@@ -410,7 +410,7 @@ def test_a_reached_total_ends_only_where_the_page_is_not_full(
 
 
 def test_a_total_that_stops_counting_is_no_end() -> None:
-    """Elasticsearch says `relation: gte` beside the total of which it knows no more."""
+    """Elasticsearch says `relation: gte` beside a total that is only a lower bound."""
     paging = paginator("page_number", total_path="total.value", page_size=10)
     for relation, following in (("gte", 2), ("eq", End("total reached", said=True))):
         body = b'{"data":[{},{}],"total":{"value":2,"relation":"%b"}}' % relation.encode()
@@ -450,7 +450,7 @@ def test_a_token_within_arrays() -> None:
 
 
 def test_the_last_record_leads_on() -> None:
-    """Its field is the position, as it stands there, wherever it stands in the record."""
+    """Its field is the position, unchanged, wherever it is in the record."""
     keyset = paginator("last_record", field="meta.id", param="after")
     assert keyset.next(page(b'{"data":[{"meta":{"id":9}},{"meta":{"id":"007"}}]}')) == "007"
     assert keyset.next(page(b'{"data":[{"meta":{"id":12345678901234567890}}]}')) == 12345678901234567890

@@ -86,7 +86,7 @@ PAGED = {"pagination": {"type": "page_number"}}
 
 
 def test_one_read_for_all_children(api: Api) -> None:
-    """Children and grandchildren in any number and in threads: each page of a parent is asked for once."""
+    """For any number of children and grandchildren in threads, each page of a parent is requested once."""
     pages(api, "/orgs", [{"id": 1}, {"id": 2}], [{"id": 3}])
     for org in (1, 2, 3):
         pages(api, f"/orgs/{org}/repos", [{"id": f"{org}a"}], [{"id": f"{org}b"}])
@@ -110,7 +110,7 @@ def test_one_read_for_all_children(api: Api) -> None:
 
 
 def test_it_is_read_as_far_as_it_is_needed(api: Api) -> None:
-    """The first child comes after the first page; the next page is asked for when somebody has come to its end."""
+    """The first child gets records after the first page; the next page is requested when one child needs it."""
     pages(api, "/orgs", [{"id": 1}, {"id": 2}], [{"id": 3}])
     family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"), **PAGED)
     ahead, behind = family.keys("a"), family.keys("b")
@@ -125,7 +125,7 @@ def test_it_is_read_as_far_as_it_is_needed(api: Api) -> None:
 
 
 def test_who_is_behind_does_not_wait_for_who_is_ahead(api: Api) -> None:
-    """While the next page is on its way, what is there already can be read."""
+    """While the next page is requested, earlier records can be read."""
     asked, go_on = Event(), Event()
 
     @api.get("/orgs")
@@ -235,7 +235,7 @@ def test_each_command_reads_parents_once(api: Api, tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_parents(api: Api) -> None:
-    """Twenty times the parents take no more of it than their page cache and digests."""
+    """Twenty times the parents take only more of page cache and digests."""
     count = 0
 
     @api.get("/orgs")

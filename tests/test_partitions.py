@@ -132,7 +132,7 @@ def test_a_value_is_one_segment_of_the_path(api: Api, value: str) -> None:
 
 
 def test_lists_from_the_config(api: Api) -> None:
-    """A template that gives a list stands for its items, beside others; one that may be absent says so."""
+    """A template that gives a list stands for its items, beside other values; it must handle a missing list."""
     # the config's own keys are the form's, so a list of a connector's own stands where its subclass has it
     endpoint = {"params": {"v": "{{ v }}"}, "partitions": {"v": ["x", "{{ config.params.ids.split() }}"]}}
     assert asked(api, endpoint, params={"ids": "1 2"}) == ["?ids=1%202&v=x", "?ids=1%202&v=1", "?ids=1%202&v=2"]
@@ -246,7 +246,7 @@ def test_values_are_copied_into_records(api: Api) -> None:
 
 
 def test_children_of_a_stream_with_lists_know_its_values(api: Api) -> None:
-    """A value stands in the partitions of all streams below, and can be copied there."""
+    """Partitions of all child streams contain the value, and records can copy it."""
     api.get("/{repo}/issues")(lambda call: [{"no": call.path_params["repo"] + "1"}])
     api.get("/{repo}/issues/{no}/items")(lambda call: [dict(call.path_params)])
     issues = {"name": "issues", "path": "{{ repo }}/issues", "partitions": {"repo": ["a", "b"]}}

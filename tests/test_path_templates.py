@@ -1,4 +1,4 @@
-"""Values in paths: each in its place, as one segment, unless the template encodes it itself or it is a URL."""
+"""Values in paths: each is one segment, unless the template encodes it itself or it is a URL."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _given(rows: JSON, _: object) -> JSON:
 
 
 def test_a_file_is_the_same_after_it_was_signed_again(api: Api, files: Api) -> None:
-    """Its place in the state has no signature, and an interrupted read goes on there."""
+    """Its key in the state has no signature, and an interrupted read resumes there."""
     files.get("/f/1.json")(lambda call: Answer({"a": 1}, 200 if call.query["X-Amz-Signature"] == ["2"] else 500))
     moves = []
     for signature in ("1", "2"):

@@ -60,7 +60,7 @@ def test_a_page_says_what_its_records_say(values: list[Any]) -> None:
 
 @given(st.lists(st.sampled_from([{"a.b": 1}, {"a": {"b": 2}}, {"a": {}}, {"a": None}, {"a": [3]}, {}])))
 def test_the_paths_that_a_decoder_does_not_know(records: list[Any]) -> None:
-    """A key with a dot in it is found beside nested ones, in any mixture."""
+    """A key with a dot is found beside nested keys, in any mixture."""
     inner = [record.get("a") for record in records]
     nested = [value.get("b") if isinstance(value, dict) else None for value in inner]
     expected = [record.get("a.b", value) for record, value in zip(records, nested, strict=True)]

@@ -1,4 +1,4 @@
-"""The pool merges jobs without loss, in bounded memory, and ends when it is told to."""
+"""The pool merges jobs without loss, in bounded memory, and stops on request."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_stuck_job_does_not_hold_up_the_others() -> None:
 
 
 def test_when_the_reader_goes_away_the_jobs_end() -> None:
-    """A closed pipe is nobody to read for: each job ends at its next item, and none begins."""
+    """If the pipe is closed, each job ends at its next item, and none begins."""
     closed = [Event(), Event()]
     begun = []
 

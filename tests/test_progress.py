@@ -1,4 +1,4 @@
-"""The state covers what has been delivered, no more and no less, whatever order slices end in."""
+"""The state covers exactly what was delivered, whatever order slices end in."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def day(number: int) -> Slice:
 
 
 def begun(saved: Any = None, cursor: DatetimeCursor | None = CURSOR, of: str = "#x") -> Progress:
-    """The progress of a read that goes on from a state."""
+    """Returns the progress of a read that continues from a state."""
     return Progress(state.load("s", json.loads(json.dumps(saved))), cursor, of, NOW)
 
 
@@ -78,7 +78,7 @@ def test_the_cursor_moves_when_all_slices_are_done() -> None:
 
 
 def test_done_neighbours_are_one_interval() -> None:
-    """A thousand windows that are done take no more room than one."""
+    """A thousand completed windows take no more space than one."""
     progress = begun()
     for number in range(1000):
         progress.advance(PageProgress("", day(number), done=True, newest=mark(number)))

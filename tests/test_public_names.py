@@ -46,7 +46,7 @@ def test_other_names_are_not_there() -> None:
 
 
 def test_importing_the_package_imports_nothing_else() -> None:
-    """The package imports a module only when one of its names is asked for."""
+    """The package imports a module only when one of its names is used."""
     code = "import sys, source_rest_api; print([name for name in sys.modules if name.startswith('source_rest_api.')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""The wait is what the API asks for, in whatever spelling, and never what nobody can have meant."""
+"""The wait is the one that the API demands, in any spelling, but never an absurd one."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_what_is_left(headers: dict[str, str], expected: tuple[int | None, float
     ],
 )
 def test_how_long_a_limit_lasts(headers: dict[str, str], seconds: float | None) -> None:
-    """`Retry-After` comes first; a reset counts where no request is left, or nothing is said of that."""
+    """`Retry-After` wins; a reset counts if no request is left, or if the number left is unknown."""
     assert rate_limits.wait(CaseInsensitiveDict(headers), clock) == seconds
 
 

@@ -36,7 +36,7 @@ def raw(value: Any) -> Raw:
 
 @given(JSON)
 def test_the_kind_is_that_of_the_value(value: Any) -> None:
-    """Each JSON type is told by the text alone."""
+    """The text alone tells the JSON type."""
     assert raw_json.kind(raw(value)) == KINDS[type(value)]
 
 
@@ -89,7 +89,7 @@ def test_every_value_is_found_by_its_path(value: Any, data: st.DataObject) -> No
     ],
 )
 def test_a_path_is_followed(text: bytes, path: str, found: bytes | None) -> None:
-    """Keys, indexes from either end, keys with dots; what is not there is None, what is there is as it was written."""
+    """Keys, indexes from either end, keys with dots; a missing value is None, others are unchanged."""
     value = raw_json.find(Raw(text), path.split("."))
     assert (None if value is None else bytes(value)) == found
 

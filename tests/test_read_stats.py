@@ -41,7 +41,7 @@ def test_an_end_that_was_not_reached_is_said() -> None:
 
 
 def test_waiting_counts_once_however_many_wait() -> None:
-    """Two threads that wait for the same thing make no more of the time; each thing has its own."""
+    """Concurrent waits for the same reason count once; each reason has its own time."""
     now = [0.0]
     stats = ReadStats()
 

@@ -1,4 +1,4 @@
-"""Records become what the endpoint asks for, in one fixed order, and all else of them stays as it came."""
+"""Records are changed by the endpoint's options in a fixed order; everything else is unchanged."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_add_fields(api: Api, given: Any, value: Any) -> None:
 
 
 def test_an_expression_that_gives_nothing_adds_nothing(api: Api) -> None:
-    """`if` without `else` leaves a field as it is where its condition does not hold."""
+    """`if` without `else` leaves a field unchanged where its condition is false."""
     got = Reading(api, add_fields={"state": "{{ 'closed' if record.state == 'done' }}", "x": "{{ 1 if false }}"})
     assert [record["state"] for record in got.records] == ["open", "closed", "open"]
     assert not any("x" in record for record in got.records)
@@ -204,7 +204,7 @@ def test_the_cursor_is_read_as_the_api_sends_it(api: Api) -> None:
 
 
 def test_intervals_are_read_by_templates(api: Api) -> None:
-    """A filter compares with the interval that is asked for."""
+    """A filter can compare with the interval of the request."""
     rows = [{"at": "2024-03-01"}, {"at": "2023-01-01"}]
     cursor = {"cursor_field": "at", "start_param": "since"}
     got = Reading(api, rows, incremental=cursor, filter="record.at >= stream_interval.start_time")

@@ -44,7 +44,7 @@ def test_a_star_is_every_item(body: Any, path: str, records: list[Any]) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": 5}, {"data": [{}]}, {"data": [{"items": "x"}]}])
 def test_a_star_hides_nothing(body: Any) -> None:
-    """A branch without records is an error, as it is without a star."""
+    """A branch without records is an error, as on a path without a star."""
     with pytest.raises(ConfigError, match=r"`records_path: data\.\*\.items`"):
         select(body, records_path="data.*.items")
 
@@ -146,7 +146,7 @@ LAST = {"pageInfo": {"hasNextPage": False, "endCursor": "x"}}
     ],
 )
 def test_a_list_that_goes_on_is_an_error(record: Any, path: str, sign: str) -> None:
-    """Whatever the API writes beside it, and whether `explode` or `records_path` leads into the records."""
+    """For any sign of more, and whether `explode` or `records_path` leads into the records."""
     for settings in (
         {"records_path": "data", "explode": {"path": path}},
         {"records_path": f"data.*.{path}"},

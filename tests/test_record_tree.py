@@ -38,7 +38,7 @@ def test_a_path_leads_where_selectors_find_it(path: str) -> None:
 
 
 def test_what_is_not_looked_into_stays_undecoded() -> None:
-    """The values beside the path are the bytes that came."""
+    """Values beside the path keep their bytes."""
     tree = raw_json.fields(Raw(b'{"a":{"b": 1.0},"c":{"d": 2.0}}'))
     list(record_tree.places(tree, ("a", "b")))
     assert isinstance(tree["c"], Raw)

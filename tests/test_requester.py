@@ -215,7 +215,7 @@ def test_an_error_of_a_rate_limit_in_a_success_is_waited_out(api: Api) -> None:
 
 
 def test_what_one_is_told_holds_for_the_endpoint(api: Api) -> None:
-    """The other requests of an endpoint wait with it, other endpoints do not, and both are told once."""
+    """Other requests of the endpoint wait too, other endpoints do not, and each is logged once."""
     limited = Answer(status=429, headers={"Retry-After": "30"})
     api.get("/e")(failing(limited))
     api.get("/f")(failing())
@@ -240,7 +240,7 @@ def test_what_one_is_told_holds_for_the_endpoint(api: Api) -> None:
 
 
 def test_time_of_others_is_not_taken_from_patience(api: Api) -> None:
-    """Waiting for the pace, or for a permit, leaves the time for retries as it was."""
+    """Waits for the rate or for a permit do not reduce the time for retries."""
     api.get("/e")(failing(*[Answer(status=500)] * 4))
     clock = Clock()
     assert fetch(api, clock, max_requests_per_second=0.01, retry={"max_seconds": 20}) == OK
@@ -335,7 +335,7 @@ def test_redirects_within_the_origin_keep_method_body_and_credentials(api: Api, 
 
 
 def test_see_other_is_followed_with_get(api: Api) -> None:
-    """303 asks for a GET without a body (RFC 9110, section 15.4.4)."""
+    """303 leads to a GET without a body (RFC 9110, section 15.4.4)."""
     api.post("/e")(lambda _: Answer(status=303, headers={"Location": f"{api.url}/result"}))
     api.get("/result")(failing())
     assert fetch(api, method="POST") == OK
@@ -455,7 +455,7 @@ def test_a_dripping_api_is_given_up(api: Api) -> None:
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:
-    """However a body is framed and coded, every byte of it is there, and the connection is used again."""
+    """With any framing and coding, every byte of a body arrives, and the connection is reused."""
     body = json.dumps({"x": os.urandom(300_000).hex()}).encode()
     sent = gzip.compress(body) if coding == "gzip" else body
     api.get("/e")(lambda _: Answer(sent, headers={"Content-Encoding": coding}, chunked=chunked))
@@ -481,7 +481,7 @@ def test_stopping_ends_a_wait(api: Api) -> None:
 
 
 def test_nothing_is_sent_after_the_stop(api: Api) -> None:
-    """A read that was told to stop asks for no further page."""
+    """A stopped read requests no further page."""
     clock = Clock()
     clock.set()
     with pytest.raises(Stopped):
@@ -503,7 +503,7 @@ def test_stopping_ends_a_long_body(api: Api) -> None:
 
 
 def test_credentials_come_from_the_config_alone(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `.netrc` of the machine is nobody's business here."""
+    """A `.netrc` on the machine is ignored."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password s3cret\n")
     netrc.chmod(stat.S_IRUSR)
@@ -544,7 +544,7 @@ def test_plain_http_under_https_is_explained(api: Api) -> None:
 
 
 def test_a_certificate_that_is_not_trusted_is_asked_once(tmp_path: Path) -> None:
-    """Trying again would not make it better: somebody has to look."""
+    """A retry would not help: the user has to act."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path))
     handshakes = []
@@ -566,7 +566,7 @@ def test_a_certificate_that_is_not_trusted_is_asked_once(tmp_path: Path) -> None
 
 
 def self_signed(folder: Path) -> Path:
-    """Make a certificate that nobody trusts, and its key, in one file."""
+    """Make an untrusted certificate and its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(timezone.utc)

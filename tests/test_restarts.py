@@ -1,4 +1,4 @@
-"""A list that the API breaks off may begin again by an error rule, so often and no more, and loses no row."""
+"""An error rule may restart a list that the API breaks off, a limited number of times, without the loss of a row."""
 
 from __future__ import annotations
 

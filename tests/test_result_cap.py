@@ -1,4 +1,4 @@
-"""A slice with more records than the API gives to one question goes on from its newest cursor value, and loses none."""
+"""A slice with more records than one query returns resumes from its newest cursor value, and loses none."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ PAGING: dict[str, dict[str, Any]] = {
 
 
 def serve(api: Api, rows: list[dict[str, Any]], *, order: int = 1) -> None:
-    """Give no more than CAP rows to one question, and refuse to be asked beyond."""
+    """Return at most CAP rows for one query, and reject positions beyond."""
 
     @api.get("/items")
     def items(call: Call) -> Answer:
@@ -133,7 +133,7 @@ def read(api: Api, paging: str, saved: Any = None, **incremental: Any) -> Noted:
 @pytest.mark.parametrize("paging", PAGING)
 @pytest.mark.parametrize("start", [None, "2024-01-03"])
 def test_what_is_beyond_the_cap_is_read_from_the_newest_value_on(api: Api, paging: str, start: str | None) -> None:
-    """Every row arrives, through totals and tokens that stop at the cap, and nothing is asked for beyond it."""
+    """Every row arrives, with totals and tokens that stop at the cap, and no request goes beyond it."""
     serve(api, ROWS)
     reading = read(api, paging, start_date=start)
     assert reading.error is None

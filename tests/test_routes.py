@@ -49,7 +49,7 @@ def get(asking: Requester, url: str, **headers: str) -> bytes:
 
 
 class Tunnel:
-    """A proxy that leads to one port, whatever it is asked for, and keeps what it was asked."""
+    """A proxy that leads to one port whatever the request, and logs the requests."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -72,7 +72,7 @@ class Tunnel:
             back.join()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Stop accepting connections."""
         self._server.close()
 
 
@@ -116,7 +116,7 @@ def test_a_proxy_gets_the_whole_url_of_plain_http() -> None:
 
 @pytest.mark.usefixtures("no_proxy")
 def test_the_config_may_name_another_host(api: Api) -> None:
-    """A `Host` header of its own goes in place of the URL's."""
+    """A configured `Host` header replaces the URL's."""
     api.get("/x")(lambda _: [])
     with requester(api.url) as asking:
         get(asking, f"{api.url}/x")
@@ -141,7 +141,7 @@ def test_a_connection_that_the_api_closed_is_replaced() -> None:
 
 @pytest.mark.usefixtures("no_proxy")
 def test_an_answer_without_an_end_is_closed(api: Api) -> None:
-    """A body that ends with its connection is read, and the next request has a connection of its own."""
+    """A body that ends with its connection is read, and the next request opens a new one."""
     api.get("/x")(lambda _: Answer(raw=b"HTTP/1.1 200 OK\r\n\r\n[]"))
     with requester(api.url) as asking:
         assert [get(asking, f"{api.url}/x") for _ in range(2)] == [b"[]", b"[]"]

@@ -154,7 +154,7 @@ def test_missing_records_may_be_allowed(body: Any) -> None:
     ],
 )
 def test_allowed_missing_records_hide_nothing_else(body: Any) -> None:
-    """Another shape of answer is an error all the same."""
+    """A response of another shape is still an error."""
     with pytest.raises(ConfigError):
         select(body, "data.items", missing=True)
 
@@ -177,7 +177,7 @@ def test_a_record_that_is_not_an_object_is_an_error(record: Any, path: str | Non
 @pytest.mark.parametrize("value", ["quota exceeded", {"code": 7}, [{"message": "quota exceeded"}], 7, True, [[]]])
 @pytest.mark.parametrize("path", [None, "data", "$"])
 def test_an_error_with_status_200_is_an_error(key: str, value: Any, path: str | None) -> None:
-    """An answer that says that it failed is not read, whatever stands beside it."""
+    """A response that reports a failure is not read, whatever other fields it has."""
     with pytest.raises(ConfigError, match=f"returned an error .*`{key}` is"):
         select({"data": [A], key: value}, path)
     with pytest.raises(ConfigError, match=f"returned an error .*`{key}` is"):
@@ -249,7 +249,7 @@ def test_a_path_may_be_a_template(api: Api, option: Any) -> None:
     ],
 )
 def test_a_template_that_gives_no_path(api: Api, path: str, message: str) -> None:
-    """Is an error before anything is asked for."""
+    """It is an error before the first request."""
     with pytest.raises(ConfigError, match=message):
         read(api, [A], records_path=path)
     assert not api.requests

@@ -136,7 +136,7 @@ def test_check_and_discover(api: Api) -> None:
 
 
 def test_an_incomplete_read_raises_at_its_end(api: Api) -> None:
-    """Everything that can be said is said before the CDK is told that it failed."""
+    """All messages are emitted before the CDK gets the error."""
     api.get("/rows")(lambda _: {"nothing": 1})
     chosen = ConfiguredAirbyteCatalogSerializer.load(catalog(rows="full_refresh"))
     messages: list[AirbyteMessage] = []

@@ -1,4 +1,4 @@
-"""State moves only forward, survives a round trip, and what is none is refused by name."""
+"""The state only moves forward, survives a round trip, and an invalid one is rejected by name."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_dump_does_not_change_any_more() -> None:
 
 
 def test_loading_does_not_hold_on_to_what_was_loaded() -> None:
-    """The caller's state stays as it was given."""
+    """The caller's state is unchanged."""
     given_ = {"version": 2, "cursors": {"p": "2024-01-01"}}
     state.load("s", given_).set("p", "2024-01-02", [])
     assert given_ == {"version": 2, "cursors": {"p": "2024-01-01"}}
@@ -165,6 +165,6 @@ def test_a_large_state_is_not_told_in_full() -> None:
     ],
 )
 def test_garbage_in_a_moment_is_an_error_that_says_so(value: dict[str, Any]) -> None:
-    """A state that somebody has edited is refused as such, and ends in no traceback."""
+    """An edited state is rejected as such, without a traceback."""
     with pytest.raises(ConfigError, match="is not one of this connector"):
         state.load("s", value)

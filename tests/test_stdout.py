@@ -64,7 +64,7 @@ def started(folder: Path, api: Api, program: Sequence[str], env: dict[str, str])
 
 
 def fill(pipe: int) -> None:
-    """Wait until a pipe takes no more, because its writer wrote more than it holds."""
+    """Wait until a pipe is full, because its writer wrote more than it holds."""
     held = before = -1
     while held < 1 << 15 or held != before:
         time.sleep(0.03)
@@ -72,7 +72,7 @@ def fill(pipe: int) -> None:
 
 
 def rest(process: subprocess.Popen[bytes], read: bytes) -> Run:
-    """The whole run of a process of which something has been read, checked."""
+    """The whole run of a process whose output was partly read, checked."""
     done = collect(process, 60)
     done.stdout = read + done.stdout
     check(done, "read", CATALOG)
@@ -115,7 +115,7 @@ def test_a_signal_in_the_middle_of_a_write_cuts_no_line(
 
 
 class Short(io.RawIOBase):
-    """A file that takes as many bytes at a time as it is told, or none for now."""
+    """A file that accepts a scripted number of bytes at a time, or none for now."""
 
     def __init__(self, takes: Sequence[int | None]) -> None:
         self.read_end, self.end = os.pipe()
@@ -127,11 +127,11 @@ class Short(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        """A pipe that can be written to, so that nobody waits for it."""
+        """A pipe that is writable, so that nothing waits for it."""
         return self.end
 
     def write(self, block: Any) -> int | None:
-        """Take what is told, then all."""
+        """Accept the scripted numbers of bytes, then all."""
         most = self.takes.pop(0) if self.takes else len(block)
         self.taken += b"" if most is None else bytes(block[:most])
         return None if most is None else min(most, len(block))

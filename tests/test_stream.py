@@ -184,7 +184,7 @@ def test_the_state_is_the_newest_cursor_as_the_api_wrote_it(api: Api) -> None:
 
 
 def test_the_next_read_begins_where_the_state_is(api: Api) -> None:
-    """The start is asked for inclusively, so that ties on the cursor are not lost."""
+    """The start is inclusive, so that ties on the cursor are not lost."""
     api.get("/items")(lambda call: [{"id": 2, "at": call.arg("since")}])
     reading = Reading(api.url, {"incremental": SINCE}, saved={"version": 2, "cursor": "2024-01-03T01:00:00+02:00"})
     assert api.requests[0].arg("since") == "2024-01-03T01:00:00+02:00"
@@ -204,7 +204,7 @@ def test_a_full_refresh_asks_for_everything_whatever_the_state(api: Api) -> None
 
 
 def test_the_state_never_goes_into_the_future(api: Api) -> None:
-    """A row dated 2099 is emitted, told of, and does not hide what comes until then."""
+    """A row dated 2099 is emitted and logged, and does not hide rows until then."""
     api.get("/items")(lambda _: [{"at": "2099-01-01T00:00:01Z"}, {"at": "2024-01-01T00:00:00Z"}])
     reading = Reading(api.url, {"incremental": SINCE})
     assert reading.covered == [{"version": 2, "cursor": "2024-06-01T12:00:00Z"}]
@@ -291,7 +291,7 @@ def test_ids_keep_their_digits(api: Api) -> None:
 
 
 def test_parent_fields_are_copied_with_all_their_digits(api: Api) -> None:
-    """Copies stand at the record's end; the record's own bytes stay as they came."""
+    """Copies are at the record's end; its own bytes are unchanged."""
     api.get("/repos")(lambda _: '[{"name": "a", "owner": {"id": 1.12345678901234567890123}, "big": 9007199254740993}]')
     api.get("/repos/a/items")(lambda _: '[{"x" : 1.10}, {}, { }]')
     copies = {"repo": "name", "owner_id": "owner.id", "big": "big", "nothing": "owner.x.y"}

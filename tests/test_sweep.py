@@ -1,4 +1,4 @@
-"""Rows that are gone are told, those that live never, whatever happens meanwhile."""
+"""Deleted rows are reported, existing rows never, whatever happens during a sweep."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def logs(messages: Iterable[Mapping[str, Any]]) -> str:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("pagination", PAGINATION)
 def test_the_destination_shows_the_table(pagination: str, mode: str, api: Api) -> None:
-    """After two sweeps that found the table as it is, a destination shows just its rows; before that it lacks none."""
+    """After two sweeps of an unchanged table, a destination shows exactly its rows; before that, it lacks none."""
     shop = Shop(7)
     shop.serve(api)
     house = Warehouse(shop, api, pagination, mode)
@@ -127,7 +127,7 @@ def test_killed_anywhere_it_tells_the_same(pagination: str, mode: str, api: Api)
 
 @pytest.mark.parametrize("pagination", [name for name in PAGINATION if name != "page_number"])
 def test_rows_that_come_and_go_meanwhile_are_not_told_while_they_live(pagination: str, api: Api) -> None:
-    """The table changes before each answer: whatever a sweep sees of it, no row that is there is told as gone."""
+    """The table changes before each response: no existing row is reported as deleted, whatever a sweep sees."""
     for seed in range(3):
         shop = Shop(seed, count=40)
         shop.serve(api, restless=True)
@@ -248,7 +248,7 @@ def test_the_first_sync_needs_no_sweep(api: Api) -> None:
 
 
 def test_a_sweep_asks_for_what_it_is_told(api: Api) -> None:
-    """Parameters and path of its own, without those that are emptied; what it gets is not emitted."""
+    """It has its own parameters and path, without emptied ones; its records are not emitted."""
     asked: list[Any] = []
 
     @api.get("/keys")
@@ -278,7 +278,7 @@ def test_a_sweep_asks_for_what_it_is_told(api: Api) -> None:
     ids=["500", "403", "no key", "no records", "ignored"],
 )
 def test_a_sweep_that_is_not_complete_counts_for_nothing(page: str, instead: Answer, said: str, api: Api) -> None:
-    """The stream is complete all the same, the log says why, and the next sync tries again."""
+    """The stream is still complete, the log says why, and the next sync tries again."""
     table, copy = synced(api, errors=[{"status": 404, "action": "ignore"}])
     copy.sync()
     del table.rows[1]
@@ -371,7 +371,7 @@ def test_a_row_that_comes_back_is_alive(api: Api) -> None:
 
 @pytest.mark.parametrize("left", [0, 4])
 def test_more_than_half_is_never_believed(left: int, api: Api) -> None:
-    """An API that hides rows answers as one that has lost them, today and tomorrow: a warning, and nothing is told."""
+    """An API that hides rows looks like one that lost them, today and tomorrow: a warning, and no deletions."""
     table, copy = synced(api)
     rows = dict(table.rows)
     table.rows = dict(list(rows.items())[:left])
@@ -430,7 +430,7 @@ def test_a_full_refresh_has_no_sweep(api: Api) -> None:
 
 
 def test_too_many_rows_are_not_followed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the largest number nothing is told, each sync warns, and no sweep costs anything."""
+    """Above the limit no deletion is reported, each sync warns, and no sweep is sent."""
     monkeypatch.setattr(known_rows, "LARGEST", 9)
     table, copy = synced(api)
     assert "more than 9 rows" in copy.logs
@@ -556,7 +556,7 @@ def test_a_key_is_used_again_by_an_api_of_local_times(api: Api) -> None:
 
 
 def test_partitions_share_their_keys_and_vanish_with_them(api: Api) -> None:
-    """A row that moves to another partition is there; those of a partition that is gone are gone."""
+    """A row that moves to another partition exists; rows of a deleted partition are deleted."""
     lists = {"a": [1, 2, 3, 4], "b": [5], "c": [6]}
     api.get("/lists")(lambda _: [{"name": name} for name in lists])
     at = "2024-01-01T00:00:00Z"

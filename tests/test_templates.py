@@ -1,4 +1,4 @@
-"""Templates fill holes with data as it stands, cannot break out, and never fill one with nothing."""
+"""Templates insert data unchanged, cannot break out, and never insert an empty value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens are shared, renewed in time, and asked for once."""
+"""Tokens are shared, renewed in time, and requested once."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_threads_share_one_failure(api: TokenApi, answer: Answer, kind: type[Sou
 
 
 def test_after_a_passing_failure_it_is_asked_for_again(api: TokenApi) -> None:
-    """A later request has a chance of its own."""
+    """A later request tries again."""
     api.post("/token")(lambda call: Answer({}, 500) if call.number == 0 else api.give(call))
     with Session(api.oauth() | {"retry": {"max_attempts": 1}}) as session:
         with pytest.raises(TransientError):
@@ -128,7 +128,7 @@ def test_after_a_passing_failure_it_is_asked_for_again(api: TokenApi) -> None:
 
 
 def test_minted_tokens_are_masked(api: TokenApi) -> None:
-    """A token is a secret from the moment it is there, before a request could fail with it."""
+    """A token is masked from the moment it arrives, before a request could fail with it."""
 
     @api.get("/x")
     def x(call: Call) -> JSON:

@@ -52,7 +52,7 @@ def test_its_cursor_is_the_largest(given: dict[str, Any], newest: str | None, va
 
 
 def test_without_a_field_it_has_none() -> None:
-    """A token is in no record, and a number of which none was ever seen is not invented."""
+    """A token is not in records, and a number is not invented if none was ever seen."""
     assert tombstone({"type": "token", "token_path": "next", "start_param": "t"}, "token") == {"id": 7}
     assert tombstone({"type": "integer", "cursor_field": "n"}, None) == {"id": 7}
 

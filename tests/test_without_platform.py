@@ -153,7 +153,7 @@ def test_a_kept_state_is_the_start_of_the_next_read(api: Api, tmp_path: Path) ->
 
 
 def test_a_kept_state_covers_what_a_failed_read_delivered(api: Api, tmp_path: Path) -> None:
-    """A read that fails half way leaves a state from which the next one goes on, without a row lost or repeated."""
+    """A read that fails half way leaves a state from which the next one resumes, without a lost or repeated row."""
     path = tmp_path / "kept.json"
     path.write_text("[]")
     path.chmod(0o640)

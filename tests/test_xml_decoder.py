@@ -1,4 +1,4 @@
-"""XML is read as the JSON value that it stands for, in one way, whole, and without what could grow without bound."""
+"""XML is read as one JSON value, complete, and without unbounded expansion."""
 
 from __future__ import annotations
 
