@@ -27,7 +27,7 @@ _HEADER = ["mode", "page", "record", "", "records", "µs CPU a record", "records
 
 
 class _Run(NamedTuple):
-    """What is measured; `orders` is None for start-up."""
+    """The work to measure; `orders` is None for start-up."""
 
     mode: Mode
     orders: Orders | None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.contenders import Contender, Task
 
 RESULTS = ROOT / ".tmp/bench"
-"""What was measured last, for the docs and the plot; quick runs have a folder below."""
+"""The latest results, for the docs and the plot; quick runs write to a subfolder."""
 _CHUNK = 1 << 20
 _TAIL = 1000
 """Bytes of the output that are kept, for errors."""
@@ -34,7 +34,7 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process used, as the operating system counted it."""
+    """The resources that a process used, from the operating system."""
 
     cpu: float
     """Seconds, user and system."""
@@ -67,7 +67,7 @@ class Spread:
 
 @dataclass
 class Report:
-    """What a benchmark has to say: a table, and the ratios that are claimed."""
+    """The report of a benchmark: a table, and the claimed ratios."""
 
     name: str
     title: str
@@ -97,7 +97,7 @@ class Report:
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """Returns the machine of the measurement."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 

@@ -63,13 +63,13 @@ http {{
 
 @dataclass(frozen=True)
 class Orders:
-    """What an endpoint holds."""
+    """The rows of an endpoint."""
 
     pages: int
     page_size: int
     record_bytes: int = 300
     windows: bool = False
-    """Whether the pages are cut into windows of thirty days, each with tokens of its own."""
+    """True if pages are divided into windows of thirty days, each with its own tokens."""
 
     @property
     def name(self) -> str:

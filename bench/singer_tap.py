@@ -39,7 +39,7 @@ class Orders(RESTStream[str]):  # type: ignore[misc]
 
     @property
     def url_base(self) -> str:
-        """Where it is."""
+        """The URL of the API."""
         return str(self.config["url"])
 
     def get_new_paginator(self) -> JSONPathPaginator:

@@ -1,4 +1,4 @@
-"""How long it takes until something is seen: the form, the check, the first record."""
+"""Measures the time until the first output: the form, the check, the first record."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Output:
-    """What one command printed."""
+    """The output of one command."""
 
     code: int
     messages: list[dict[str, Any]]

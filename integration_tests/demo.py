@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass
 class Run:
-    """What one command printed."""
+    """The output of one command."""
 
     code: int
     seconds: float

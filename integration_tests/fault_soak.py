@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.watch import Sample
 
 RATE = 0.01
-"""Of all requests, for each fault."""
+"""Share of the requests, for each fault."""
 PAGE = 100
 EACH = 8
 """Streams for each paging."""
@@ -83,7 +83,7 @@ FAULTS: dict[str, Callable[[bytes], Answer]] = {
     "a stall in the body": lambda body: Answer(body[:2], drip=3 * TIMEOUT),
     "a body in single bytes": lambda body: Answer(body, drip=0),
 }
-"""What is answered in place of a page."""
+"""Responses in place of a page."""
 
 
 @dataclass
@@ -164,7 +164,7 @@ _RECORD = re.compile(rb'"stream":"(\w+)".*?"id":(\d+)')
 
 @dataclass
 class Arrived:
-    """What came out: which rows of each stream, and the other messages that matter."""
+    """The records that arrived, by stream and key, and the other messages that matter."""
 
     rows: dict[str, bytearray] = field(default_factory=lambda: {stream: bytearray() for stream in STREAMS})
     twice: int = 0
@@ -193,7 +193,7 @@ class Arrived:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was seen of one read."""
+    """The result of one read."""
 
     server: Server
     arrived: Arrived
@@ -212,7 +212,7 @@ class Outcome:
         assert late.files <= early.files + SPARE, (early, late)
 
     def _tenth(self, number: int) -> Sample:
-        """What was usual in one tenth of the time, counted from 0."""
+        """Returns the median of one tenth of the time; tenths count from 0."""
         tenth = len(self.samples) // 10
         part = self.samples[number * tenth : (number + 1) * tenth]
         return type(part[0])(*(statistics.median(getattr(s, name) for s in part) for name in vars(part[0])))

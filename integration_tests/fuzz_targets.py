@@ -1,4 +1,4 @@
-"""What reads the bytes of others: each target takes any bytes, and lets no error out but those that are documented.
+"""Fuzz targets for code that parses external data: each takes any bytes and raises only documented errors.
 
 Where there is an oracle, the result is held against it: Python's own decoder, the same bytes cut into other chunks, the
 same thing written and read again.
@@ -55,7 +55,7 @@ _LARGEST = 1 << 26
 
 @dataclass(frozen=True)
 class Target:
-    """One reader.
+    """One parser to fuzz.
 
     Args:
         run: Takes any bytes; raises if something is wrong with the connector.
@@ -67,7 +67,7 @@ class Target:
 
 
 def _tried(read: Callable[[], T], *expected: type[Exception]) -> T | None:
-    """The result, or None where it is an error that a user is told."""
+    """Returns the result, or None for an error that users may see."""
     try:
         return read()
     except InternalError:
@@ -79,7 +79,7 @@ def _tried(read: Callable[[], T], *expected: type[Exception]) -> T | None:
 
 
 def _chosen(data: bytes, ways: Sequence[T]) -> tuple[T, bytes]:
-    """What the first byte says, and the rest."""
+    """Returns the choice that the first byte makes, and the remaining bytes."""
     return ways[data[0] % len(ways) if data else 0], data[1:]
 
 
@@ -103,7 +103,7 @@ def _whole(value: Any) -> Any:
 
 
 def _python(text: bytes) -> Any:
-    """What Python's decoder makes of a text; fails where it cannot take what JSON allows."""
+    """Returns the result of Python's decoder; fails if it rejects valid JSON."""
     return json.loads(text, parse_int=str, parse_float=str)
 
 
@@ -278,7 +278,7 @@ class _Line:
         """Take a request."""
 
     def recv(self, _: int) -> bytes:
-        """The next piece; it is never more than what is asked for."""
+        """Returns the next bytes, never more than requested."""
         return next(self._pieces, b"")
 
     def close(self) -> None:

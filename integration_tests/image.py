@@ -28,7 +28,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sour
 
 OFFICIAL_BASE = "airbyte/python-connector-base:"
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-"""Where Debian, and so the base, keeps it."""
+"""Its path in Debian, and so in the base image."""
 
 PACKAGES = ("podman", "runc", "mmdebstrap")
 BASE = (
@@ -252,7 +252,7 @@ def least(limit: int, cap: int) -> int:
 
 
 def declared(path: Path, pattern: str) -> str:
-    """What a file says in a line of its own."""
+    """Returns the value that a file declares on its own line."""
     found = re.search(rf"^\s*{pattern}$", path.read_text(), re.MULTILINE)
     if not found:
         raise SystemExit(f"{path} has no line like `{pattern}`")
@@ -275,7 +275,7 @@ def locked() -> Iterator[None]:
 
 
 def main(arguments: list[str]) -> None:
-    """What `scripts/image` does."""
+    """Runs the command `scripts/image`."""
     engine = find()
     match arguments:
         case ["setup"]:

@@ -47,7 +47,7 @@ LIES = [
     "a nonce in each row",
 ]
 HARMLESS = {"none", "a short page in the middle", "pages smaller than was asked for", "a nonce in each row"}
-"""What an API may do, and still every row comes and is known to have come."""
+"""Lies that a read must survive: every row arrives, and the stream is COMPLETE."""
 
 
 PARTS = {"206 beside the first rows": 206, "202 beside some rows": 202, "partial beside some rows": 200}

@@ -81,7 +81,7 @@ class Shop(Api):
             return self._put(table, row)
 
     def insert(self, table: str, row: Row) -> Row:
-        """Add a row, the newest of all unless it has an `updated_at` of its own.
+        """Add a row, the newest of all unless it has its own `updated_at`.
 
         Raises:
             ValueError: the key is taken.
@@ -118,7 +118,7 @@ class Shop(Api):
         self.get(path)(handler)
 
     def _rows(self, table: str, call: Call) -> list[Row]:
-        """Select the rows that a request asks for, oldest change first."""
+        """Select the rows of a request, oldest change first."""
         since = first_second(call.arg("updated_since")) if "updated_since" in call.query else ""
         with self._changes:
             # Rows are replaced, never changed, so this is all that needs the lock.
@@ -204,7 +204,7 @@ def write_cursor(row: Row) -> str:
 
 
 def read_cursor(token: str) -> tuple[str, int]:
-    """Find the place that a token stands for."""
+    """Find the place in a token."""
     try:
         updated_at, key = base64.urlsafe_b64decode(token).decode().split(" ")
         return updated_at, int(key)

@@ -21,7 +21,7 @@ needs_node = pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.
 
 
 def free_port() -> int:
-    """A port that nobody listens to."""
+    """Returns a port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

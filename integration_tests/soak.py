@@ -1,4 +1,4 @@
-"""The kill oracle on processes: kill -9 at a random message, keep what a STATE covered, go on, compare with the table.
+"""The kill oracle on processes: kill -9 at a random message, keep what a STATE covered, resume, compare with the table.
 
 Each round takes a paging and a mode, kills `main.py read` three times, changes rows between the runs, and lets it end.
 """

@@ -34,6 +34,6 @@ class ShopSource(SourceRestApi):
 
 
 class TestSuite(SourceTestSuiteBase):
-    """What every Airbyte source has to pass."""
+    """The tests that every Airbyte source must pass."""
 
     connector = ShopSource

@@ -58,7 +58,7 @@ def _book(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def books() -> list[dict[str, Any]]:
-    """What the server is seeded with."""
+    """The rows that the server is seeded with."""
     return [_book(number) for number in range(1, 901)]
 
 

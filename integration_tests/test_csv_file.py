@@ -1,4 +1,4 @@
-"""A large CSV file behind HTTPS is one endpoint of a few lines, and takes no more memory than a small one.
+"""A large CSV file over HTTPS needs an endpoint of a few lines, and no more memory than a small one.
 
 `CSV_ROWS=1000000` reads a million rows in place of the 200,000 of every day.
 """
@@ -107,7 +107,7 @@ def _peak(pid: int) -> float:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc, to see the memory of a process")
 def test_memory_does_not_grow_with_a_file(tmp_path: Path) -> None:
-    """Every row arrives as it stands in the file, and ten times the rows take the same memory."""
+    """Every row arrives unchanged, and ten times the rows take the same memory."""
     peaks = []
     with _served(tmp_path) as url:
         for rows in (ROWS // 10, ROWS):

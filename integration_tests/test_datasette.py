@@ -28,7 +28,7 @@ LINK = {"type": "link_header", "page_size_param": "_size", "page_size": 500}
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Orders of which each 40 share their `updated_at`."""
+    """Orders; each 40 of them share their `updated_at`."""
     path = tmp_path_factory.mktemp("datasette") / "shop.db"
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(
@@ -57,7 +57,7 @@ def server(database: Path) -> Iterator[str]:
 def test_reads_to_the_last_row_then_incrementally(
     server: str, database: Path, tmp_path: Path, shape: str, pagination: dict[str, Any]
 ) -> None:
-    """By next URL in the body and by Link header, the rows read are those of the SQLite table."""
+    """With next URLs and with `Link` headers, the rows read are those of the SQLite table."""
     _fill(database)
     config = _config(server, shape, pagination)
     first = main("read", tmp_path, config=config, catalog={"orders": "incremental"})

@@ -11,7 +11,7 @@ from integration_tests.fuzz_targets import TARGETS, mutated
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_a_target_takes_its_seeds(name: str) -> None:
-    """Nothing but the errors that are documented comes out, and every oracle holds."""
+    """Each target raises only documented errors, and every oracle agrees."""
     target = TARGETS[name]
     choice = random.Random(0)
     for seed in target.seeds:

@@ -36,7 +36,7 @@ ROOT = images.ROOT
 SECRET = "s3cret-t0ken-of-the-image"
 AIRBYTE_USER = 1000
 HARDENED = ("--user", "1000:1000", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
-"""What Airbyte sets with ROOTLESS_WORKLOAD=true."""
+"""The settings of Airbyte with ROOTLESS_WORKLOAD=true."""
 
 READ = ("read", "--config", "/secrets/config.json", "--catalog", "/secrets/catalog.json")
 
@@ -65,7 +65,7 @@ class TestImage(DockerConnectorTestSuite):
 
 @dataclass
 class Result:
-    """What a container did."""
+    """The outcome of a container."""
 
     code: int
     out: bytes
@@ -73,7 +73,7 @@ class Result:
 
     @cached_property
     def messages(self) -> list[dict[str, Any]]:
-        """The messages on stdout, every line of which has to be one."""
+        """The messages on stdout; each line must be one."""
         messages = [json.loads(line) for line in self.out.splitlines()]
         assert all(message["type"].isupper() for message in messages)
         return messages
@@ -135,14 +135,14 @@ class Image:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def shell(self, script: str, *options: str) -> str:
-        """What a shell command in it prints."""
+        """Returns the output of a shell command in the image."""
         result = self.run("-c", script, options=("--entrypoint", "sh", *options))
         assert result.code == 0, result.err.decode()
         return result.out.decode()
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the engine says about it."""
+        """Returns the engine's description of the image."""
         [inspected] = json.loads(self.engine.call("image", "inspect", self.name).stdout)
         settings: dict[str, Any] = inspected
         return settings
@@ -247,7 +247,7 @@ def test_only_the_connector_is_inside(image: Image) -> None:
 
 
 def test_exactly_the_lock_is_installed(image: Image) -> None:
-    """Every package is at the locked version, there is none beside them, and none misses another."""
+    """Every package has the locked version; none is missing, and there are no others."""
     python = image.shell("python -c 'import sys; print(*sys.version_info[:2], sep=chr(46))'").strip()
     frozen = dict(
         line.lower().replace("_", "-").split("==")
@@ -266,7 +266,7 @@ def test_spec_needs_no_network_nor_disk_nor_rights(image: Image) -> None:
 
 
 def test_check_discover_and_read(image: Image, shop: Shop, folder: Folder) -> None:
-    """On a read-only disk and without rights, the sample shop is checked, described and read to the last row."""
+    """The sample shop is checked, discovered and read in full on a read-only disk without privileges."""
     folder.put(config=shop_config(shop.url), catalog=CATALOG)
     options = (*folder.at("/secrets"), *image.engine.read_only, *HARDENED)
     check = image.run("check", "--config", "/secrets/config.json", options=options)
@@ -282,7 +282,7 @@ def test_check_discover_and_read(image: Image, shop: Shop, folder: Folder) -> No
 
 
 def test_started_as_the_platform_does(image: Image, shop: Shop, folder: Folder) -> None:
-    """With the launcher's own shell command, file names, working directory and pipes, a sync and the next one run."""
+    """Two syncs run with the launcher's shell command, file names, working directory and pipes."""
     folder.put(connectorConfig=shop_config(shop.url), catalog=CATALOG)
     first = as_the_platform(image, folder)
     assert (first.code, first.err, first.statuses) == (0, b"", dict.fromkeys(shop.tables, "COMPLETE"))
@@ -344,7 +344,7 @@ def full_refresh(name: str) -> dict[str, Any]:
 
 @dataclass
 class Interrupted:
-    """A read that is going on; its result is there afterwards."""
+    """A running read; its result is available afterwards."""
 
     name: str
     result: Result = field(default_factory=lambda: Result(-1, b"", b""))
@@ -458,7 +458,7 @@ def test_a_private_ca_is_honoured(image: Image, folder: Folder) -> None:
 
 
 def test_a_connector_of_ones_own_builds_on_it(image: Image, tmp_path: Path) -> None:
-    """What `main.py new` writes is built by the same script on this image, and shows its own form."""
+    """The same script builds a connector made by `main.py new` on this image; it shows its own form."""
     scaffold.create("source-acme", tmp_path)
     folder = tmp_path / "source-acme"
     dockerfile = folder / "Dockerfile"

@@ -33,7 +33,7 @@ def _order(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def orders() -> list[dict[str, Any]]:
-    """What the server is seeded with."""
+    """The rows that the server is seeded with."""
     return [_order(number) for number in range(1000)]
 
 
@@ -112,7 +112,7 @@ def test_children_and_lists(server: str, orders: list[dict[str, Any]], tmp_path:
 
 
 def test_a_wrong_password_is_explained(server: str, tmp_path: Path) -> None:
-    """The login's refusal is told, with the setting to change."""
+    """The error shows that the login was rejected, and the setting to change."""
     config = _config(server)
     config["authentication"]["password"] = "wrong"
     status = main("check", tmp_path, config=config).status

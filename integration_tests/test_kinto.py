@@ -82,7 +82,7 @@ class Store:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """A Kinto of its own for the test, whose pages have at most a hundred records."""
+    """A separate Kinto for the test, whose pages have at most a hundred records."""
     port = free_port()
     settings = tmp_path / "kinto.ini"
     settings.write_text(SETTINGS.format(port=port))

@@ -65,7 +65,7 @@ def _assert_equal(tables: dict[str, list[dict[str, Any]]], shop: Shop) -> None:
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """One spelling for the shop's rows and the cache's: nested values as JSON text, times to the second, no nulls."""
+    """Normalizes rows of the shop and the cache: nested values as JSON text, times to the second, no nulls."""
     return {name: _value(value) for name, value in row.items() if value is not None and not name.startswith("_airbyte")}
 
 

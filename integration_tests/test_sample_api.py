@@ -62,7 +62,7 @@ def by_cursor(get: Callable[..., requests.Response], path: str, **params: Any) -
 
 
 def by_link(get: Callable[..., requests.Response], path: str, **params: Any) -> list[Row]:
-    """Follow the Link header until there is none."""
+    """Follow the Link header until the last page."""
     response = get(path, **params)
     rows: list[Row] = decode(response)
     while "next" in response.links:
@@ -87,7 +87,7 @@ def test_every_row_is_read_in_order(shop: Shop, get: Callable[..., requests.Resp
 
 @pytest.mark.parametrize("table", READERS)
 def test_updated_since_is_inclusive(shop: Shop, get: Callable[..., requests.Response], table: str) -> None:
-    """Rows of the very second asked for are there, a fraction later they are not, on every page."""
+    """On every page, rows of the exact second are included, and rows before a fraction of it are not."""
     rows = in_order(table, list(shop.tables[table].values()))
     since = rows[len(rows) // 2]["updated_at"]
     read = READERS[table](get, f"/{table}", updated_since=since)
@@ -120,7 +120,7 @@ def test_orders_of_a_customer_by_offset(shop: Shop, get: Callable[..., requests.
 def test_page_sizes_are_capped(
     get: Callable[..., requests.Response], path: str, parameter: str, default: int, cap: int
 ) -> None:
-    """Without a size the default holds, and a larger one than the cap is silently the cap."""
+    """A missing page size means the default; a page size above the cap is reduced without notice."""
 
     def rows(**params: int) -> int:
         body = decode(get(path, **params))
@@ -183,7 +183,7 @@ def test_a_cursor_survives_changes(shop: Shop, get: Callable[..., requests.Respo
 
 
 def test_numbers_keep_their_digits(shop: Shop, get: Callable[..., requests.Response]) -> None:
-    """Cents are sent even where they are zeros, and text as it is."""
+    """Cents keep their zeros, and texts are unchanged."""
     shop.touch("customers", 1, credit_limit=Decimal("1234.50"), name="王芳 🎉")
     body = get("/customers", updated_since=shop.tables["customers"][1]["updated_at"]).content
     assert b'"credit_limit": 1234.50,' in body

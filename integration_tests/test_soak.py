@@ -1,4 +1,4 @@
-"""What `scripts/soak` plays at length: kill -9 at any message, and every fault at random; no row is lost."""
+"""Short runs of `scripts/soak`: kill -9 at any message, and every fault at random; no row is lost."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ JSON: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it arrived."""
+    """One request as the API received it."""
 
     method: str
     target: str  # path and query of the request line, exactly as sent
@@ -59,7 +59,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API sends back: bytes and text as they are, anything else as JSON. Then the faults."""
+    """The response of the API: bytes and text unchanged, anything else as JSON; plus faults."""
 
     body: bytes | str | JSON = b""
     status: int = 200

@@ -1,4 +1,4 @@
-"""`main.py` as a process of its own, forked from an interpreter that has imported the package and read a config.
+"""`main.py` in its own process, forked from an interpreter that has imported the package and read a config.
 
 That takes most of the time of a command on a small API, and hundreds of tests run one. What is forked has its own
 arguments, environment, folder and pipes, runs `main.py` from its first line, and ends as an interpreter ends.
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _DIGITS = 12
-"""Of a number that is told of a process: its id, then its exit code."""
+"""Digits of the numbers that report a process: its id, then its exit code."""
 _AT_START = {"LD_PRELOAD", "TZ"}
-"""What only a new process heeds; so it is with all that Python itself reads."""
+"""Environment variables that only a new process reads, beside those of Python itself."""
 _ASKING = Lock()
 
 
 def suit(environment: Mapping[str, str]) -> bool:
-    """Whether a process with these variables beside our own may be forked."""
+    """True if a process with these environment variables may be forked."""
     return not any(name in _AT_START or name.startswith("PYTHON") for name in environment)
 
 
@@ -79,7 +79,7 @@ class Fork(subprocess.Popen[bytes]):
         return self.returncode
 
     def communicate(self, input: None = None, timeout: None = None) -> tuple[bytes, bytes]:  # type: ignore[override]  # noqa: A002, ARG002
-        """What is left of what it writes, when it has ended."""
+        """Returns the remaining output, once the process has ended."""
         with self, ThreadPoolExecutor(1) as pool:
             errors = pool.submit(_rest, self.stderr)
             return _rest(self.stdout), errors.result()
@@ -94,7 +94,7 @@ def _rest(pipe: IO[bytes] | None) -> bytes:
 
 @cache
 def _origin() -> socket.socket:
-    """What forks, for as long as our end of the connection is open."""
+    """Starts the forking process, which runs as long as our end of the connection is open."""
     ours, its = socket.socketpair()
     process = subprocess.Popen([sys.executable, __file__, str(its.fileno())], pass_fds=[its.fileno()])
     its.close()
@@ -108,7 +108,7 @@ def _origin() -> socket.socket:
 
 
 def _serve(asked: socket.socket) -> None:
-    """Fork a process for each that is asked for, and one that watches over it; return in a process that was forked."""
+    """Forks a process per request, and one that watches it; returns in the forked process."""
     while True:
         head, pipes, _, _ = socket.recv_fds(asked, 4, 3)
         if not head:

@@ -27,7 +27,7 @@ class Change(NamedTuple):
 
 @dataclass
 class Way:
-    """How the table is read, and in which order the API gives it."""
+    """The pagination and the order in which the table is read."""
 
     paging: str
     mode: str
@@ -172,7 +172,7 @@ class Table:
         return Answer(body, headers=headers)
 
     def _found(self, call: Call) -> list[dict[str, Any]]:
-        """The rows that were asked for, in the API's order."""
+        """The requested rows, in the API's order."""
         since, until, group = call.arg("since"), call.arg("until"), call.arg("group")
         found = [
             row
@@ -187,7 +187,7 @@ class Table:
         return sorted(found, key=lambda row: (row["at"], row["id"]), reverse=self.way.order == "-at")
 
     def _place(self, row: dict[str, Any]) -> str:
-        """Where a row stands in the order, as a keyset token says it."""
+        """Returns the place of a row in the order, as a keyset token."""
         return str(row["id"]) if self.way.order == "id" else f"{row['at'].translate(_PLAIN)}-{row['id']}"
 
     def _is_after(self, row: dict[str, Any], place: str) -> bool:

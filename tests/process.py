@@ -47,7 +47,7 @@ _SECRET_NAMES = frozenset(
 
 @dataclass
 class Run:
-    """What one command printed, and what it took."""
+    """The output of one command, and its time and memory."""
 
     code: int
     stdout: bytes
@@ -57,11 +57,11 @@ class Run:
     peak: float
     """MB of memory, resident."""
     killed: bool
-    """Whether it had to be, because it did not end."""
+    """True if the command had to be killed, because it did not end."""
 
     @cached_property
     def lines(self) -> list[bytes]:
-        """What stands between newlines."""
+        """Returns the lines of stdout."""
         return self.stdout.split(b"\n")[: -1 if self.stdout.endswith(b"\n") else None] if self.stdout else []
 
     @cached_property
@@ -120,7 +120,7 @@ def arguments(folder: Path, command: str, *options: str, **files: Any) -> list[s
 
 
 def launch(command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Begin a process, with `env` beside our own environment; `main.py` is forked where that makes no difference."""
+    """Start a process with `env` added to our environment; `main.py` is forked where that makes no difference."""
     environment = {**os.environ, **(env or {})}
     if tuple(command[: len(PROGRAM)]) == PROGRAM and forks.suit(env or {}):
         return forks.Fork(command[1:], environment)
@@ -167,7 +167,7 @@ def collect(process: subprocess.Popen[bytes], seconds: float) -> Run:
 
 
 def check(done: Run, command: str, catalog: Any = None) -> None:
-    """What holds for every run of ours."""
+    """Checks that hold for every run of the connector."""
     assert not done.killed, f"still running after {done.seconds:.0f} s"
     assert done.stderr == b""
     assert done.stdout.endswith(b"\n") or not done.stdout
@@ -179,7 +179,7 @@ def check(done: Run, command: str, catalog: Any = None) -> None:
 
 
 def check_secrets(done: Run) -> None:
-    """No secret of the config stands in the output, in any form; CONTROL messages are meant to hold them."""
+    """No secret of the config is in the output, in any form; CONTROL messages may contain them."""
     shown = b"\n".join(line for line in done.lines if not line.startswith(b'{"type":"CONTROL"')) + done.stderr
     for secret in {TOKEN, *_secrets(done.config)}:
         for form in forms(secret):
@@ -187,7 +187,7 @@ def check_secrets(done: Run) -> None:
 
 
 def forms(secret: str) -> set[str]:
-    """What a secret may look like in a text."""
+    """Returns the forms that a secret may have in a text."""
     found = {
         secret,
         quote(secret),
@@ -224,7 +224,7 @@ def _config(arguments: Any) -> Any:
 
 
 def strict(line: bytes) -> dict[str, Any]:
-    """One message, by RFC 8259 and by the protocol."""
+    """Parses one message strictly by RFC 8259 and by the protocol."""
     message: dict[str, Any] = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse)
     AirbyteMessageSerializer.load(message)
     return message

@@ -107,7 +107,7 @@ class Reading:
             self.known.forget(keys)
 
     def changed(self) -> None:
-        """Whoever reads in one thread knows."""
+        """Does nothing: there is only one thread."""
 
     def _note(self) -> None:
         if self.progress.changed:

@@ -41,7 +41,7 @@ def signed_in(
 
 @dataclass
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     now: float = 1_000.0
 
@@ -72,7 +72,7 @@ class TokenApi(Api):
         return [] if scheme == "Bearer" and token in self.valid else Answer({"error": "unauthorized"}, 401)
 
     def asked(self, path: str = "/token") -> list[Call]:
-        """What came to a path."""
+        """Returns the requests to a path."""
         return [call for call in self.requests if call.path == path]
 
     def config(self, **authentication: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ RECORD = {"null": None, "list": [1, None], "text": "x"}
 
 
 def value(expression: str) -> Any:
-    """What an expression gives."""
+    """Returns the result of an expression."""
     return plain(environment(str).compile_expression(expression, undefined_to_none=False)(record=RECORD))
 
 
@@ -49,7 +49,7 @@ def value(expression: str) -> Any:
     ],
 )
 def test_nothing(expression: str, name: str, expected: Any) -> None:
-    """Whatever is asked of it."""
+    """A missing value stays missing, whatever an expression does with it."""
     assert value(expression.format(f"record.{name}")) == expected
 
 

@@ -1,4 +1,4 @@
-"""The fake API keeps to HTTP where it should, and breaks it exactly where it is told to."""
+"""The fake API follows HTTP where it should, and breaks it exactly where a test says so."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_unknown_path_and_wrong_method(api: Api, client: requests.Session) -> No
 
 
 def test_a_token_is_required_everywhere(client: requests.Session) -> None:
-    """Without the token every path answers 401."""
+    """Every path returns 401 without the token."""
     with Api(token="t") as api:
         api.get("/a")(lambda _: {})
         assert client.get(f"{api.url}/a").json() == {"error": "unauthorized"}
@@ -199,7 +199,7 @@ def test_a_stopped_api_comes_back_on_its_port(client: requests.Session) -> None:
 
 
 def test_concurrent_requests_are_all_logged(api: Api, client: requests.Session) -> None:
-    """Every request is in the log, and every call has its own number."""
+    """Every request is in the log, and every call has a distinct number."""
     api.get("/a")(lambda call: call.number)
     with ThreadPoolExecutor(8) as pool:
         numbers = list(pool.map(lambda _: client.get(f"{api.url}/a").json(), range(100)))

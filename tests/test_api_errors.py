@@ -1,4 +1,4 @@
-"""What an error says of an API's answer: its own reason, what it was asked for, and what may help; never a secret."""
+"""Errors quote the API's own reason and name the request and the setting to change, but never a secret."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONG = "start must not be more than 90 days ago. " * 11 + "The earliest is 2024-
 
 
 def said(body: object, kind: str = "application/json", status: int = 400) -> str:
-    """What is said of a body, after its status, kind and size."""
+    """Returns the part of the message after status, kind and size."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     text = describe(Response(status, CaseInsensitiveDict({"Content-Type": kind}), content, "https://h/"))
     return text.partition(" bytes: ")[2]
@@ -92,7 +92,7 @@ def test_without_a_reason_the_body_begins(body: object, shown: str) -> None:
 
 
 def test_a_reason_has_an_end() -> None:
-    """It is whole up to 500 characters."""
+    """Reasons up to 500 characters are quoted in full."""
     assert said({"message": "x" * 500}) == "x" * 500
     assert said({"message": "x" * 501}) == "x" * 500 + "…"
 
@@ -145,7 +145,7 @@ def test_what_a_request_asked_for(request_: Request, asked: str) -> None:
     ],
 )
 def test_the_advice_fits_the_status(status: int, words: list[str]) -> None:
-    """Each has its own; what the reason says best has none that could mislead."""
+    """Each status has its own advice; none is given if the API's reason says it better."""
     verdict = judge(Response(status, CaseInsensitiveDict(), b'{"message": "The start is too old."}', "https://h/"))
     assert verdict is not None
     assert isinstance(verdict.error, ConfigError)
@@ -155,7 +155,7 @@ def test_the_advice_fits_the_status(status: int, words: list[str]) -> None:
 
 
 def config(api: Api, **settings: Any) -> dict[str, Any]:
-    """One endpoint, with a parameter that the API does not like."""
+    """A config with one endpoint whose parameter the API rejects."""
     endpoint = {"name": "rows", "path": "/rows", "params": {"since": "2020-01-01", "app": "{{ secrets.app }}"}}
     return {
         "url_base": api.url,
@@ -190,7 +190,7 @@ def test_a_rule_speaks_for_itself(tmp_path: Path) -> None:
 
 
 def test_a_signed_url_is_shown_without_its_signature(tmp_path: Path) -> None:
-    """A redirect to a store whose answer quotes the URL that it was asked for."""
+    """The store behind a redirect quotes the requested URL in its response."""
     with Api() as api:
         signed = "/file?X-Amz-Date=20240101&X-Amz-Signature=5f3a77c1e2b8d04e6a5b9c8d7e6f5a4b"
         api.get("/rows")(lambda _: Answer("", 302, {"Location": f"{api.url}{signed}"}))

@@ -49,13 +49,13 @@ def read(api: Api, answer: Answer | bytes, inner: Any = "csv", members: str = "*
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_tables(api: Api, compression: int) -> None:
-    """Each file has its own header; gzip inside is undone."""
+    """Each file has its own header; gzip inside is decompressed."""
     body = packed(compression, a__csv="id,n\n1,x\n", b__csv="n,id\ny,2\n", c__csv__gz=gzip.compress(b"id\n3\n"))
     assert read(api, body) == [{"id": "1", "n": "x"}, {"n": "y", "id": "2"}, {"id": "3"}]
 
 
 def test_which_files(api: Api) -> None:
-    """By a pattern; folders and what macOS adds are no files."""
+    """Files are chosen by a pattern; folders and the files that macOS adds are skipped."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.mkdir("data") if hasattr(archive, "mkdir") else archive.writestr("data/", "")
@@ -89,7 +89,7 @@ def test_no_content(api: Api) -> None:
 
 
 def test_it_is_said_how_a_zip_file_is_read(api: Api) -> None:
-    """Where another format was expected."""
+    """If a response is a zip file unexpectedly, the error says how to read it."""
     api.get("/export")(lambda _: Answer(packed(a="id\n1\n"), headers=ZIP))
     for decoder in ("json", "jsonl", "csv", "xml"):
         raw = {
@@ -131,7 +131,7 @@ def moved() -> bytes:
 
 
 def packed_otherwise() -> bytes:
-    """A zip file packed in a way that nobody knows."""
+    """A zip file with an unknown compression method."""
     body = bytearray(packed(zipfile.ZIP_STORED, a="id\n1\n"))
     body[body.index(b"PK\x01\x02") + 10] = 99
     return bytes(body)
@@ -179,7 +179,7 @@ BOMB = b"id\n" + (b"1" * 10_000 + b"\n") * 900
     ],
 )
 def test_what_is_not_read(api: Api, body: bytes, error: type[SourceError], message: str) -> None:
-    """What is cut, damaged, encrypted, hostile or something else."""
+    """Truncated, damaged, encrypted, hostile and other files are refused."""
     with pytest.raises(error, match=message) as caught:
         read(api, body)
     assert all(place in str(caught.value) for place in ("Stream export", "GET ", "page 1"))
@@ -235,7 +235,7 @@ print(count, peak.split()[1])
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """200,000 rows, 25 MB, take no more memory than 20,000 but for a few MB."""
+    """200,000 rows, 25 MB, take only a few MB more than 20,000."""
     peaks = {}
     for rows in (20_000, 200_000):
         table = "".join(f"{number},{number * 7919 % 100_003:0100}\n" for number in range(rows))

@@ -104,19 +104,19 @@ def test_an_api_key_goes_into_a_header_of_any_name(api: Api) -> None:
     ],
 )
 def test_an_api_key_stands_in_the_words_of_the_api(api: Api, value: str, sent: str) -> None:
-    """The header's value is a template around the key, which stays a secret of its own."""
+    """The header's value is a template around the key; the key is still masked by itself."""
     authentication = {"type": "api_key", "api_key": "k 1", "name": "Authorization", "value": value}
     assert exchange(api, authentication).headers["Authorization"] == sent
 
 
 def test_an_api_key_goes_into_the_query_as_one_value(api: Api) -> None:
-    """Whatever characters the key has, it arrives whole, beside the parameters of the request."""
+    """A key with any characters arrives complete, beside the request's own parameters."""
     call = exchange(api, {"type": "api_key", "api_key": KEY, "name": "the key", "in": "query"}, "/x?page=1&q=a%26b")
     assert call.query == {"page": ["1"], "q": ["a&b"], "the key": [KEY]}
 
 
 def test_an_api_key_stands_once_in_the_query_of_a_link_that_has_it_already(api: Api) -> None:
-    """Next links that repeat the key are followed with one key, the rest of their query as it is."""
+    """Next links that repeat the key are sent with one key, and with the rest of their query unchanged."""
     authentication = {"type": "api_key", "api_key": "new", "name": "api key", "in": "query"}
     call = exchange(api, authentication, "/x?c=a%2Fb%3D&api%20key=old&api+key=older&api=1&&d")
     assert call.target == "/x?c=a%2Fb%3D&api=1&&d&api+key=new"
@@ -142,7 +142,7 @@ def test_an_api_key_goes_into_a_form_as_one_field(api: Api) -> None:
 
 
 def test_an_api_key_goes_into_a_json_object(api: Api) -> None:
-    """At the top or inside, beside what is there, whose digits stay."""
+    """At the top or nested; the digits of other fields are unchanged."""
     body = JsonPayload({"n": Decimal("0.10000000000000000001"), "auth": {"v": 2}})
     assert json.loads(sent_body(api, body)) == {"n": 0.1, "auth": {"v": 2}, "apikey": KEY}
     inside = sent_body(api, body, "auth.key.value")
@@ -152,7 +152,7 @@ def test_an_api_key_goes_into_a_json_object(api: Api) -> None:
 
 @pytest.mark.parametrize("payload", [None, JsonPayload([1]), TextPayload("<a/>", "text/xml")])
 def test_an_api_key_needs_a_body_that_has_fields(api: Api, payload: Payload | None) -> None:
-    """Where there is no place for it, the error says which `body` would have one."""
+    """If the body has no fields, the error says which `body` would have one."""
     with pytest.raises(ConfigError, match=r"`apikey` into the body.*form or a JSON object"):
         sent_body(api, payload)
     assert api.requests == []
@@ -160,14 +160,14 @@ def test_an_api_key_needs_a_body_that_has_fields(api: Api, payload: Payload | No
 
 @pytest.mark.parametrize("inner", [["a", "b"], "a", 1, False])
 def test_an_api_key_overwrites_nothing(api: Api, inner: object) -> None:
-    """Where something of the user's stands in the way of the key, that is an error, and nothing is sent."""
+    """If the user's own value is in the place of the key, that is an error and nothing is sent."""
     with pytest.raises(ConfigError, match=r"no object in which to put `apikey`.*`filter\.apikey`.*`authentication`"):
         sent_body(api, JsonPayload({"filter": inner}), "filter.apikey")
     assert api.requests == []
 
 
 def test_null_makes_way_for_an_object(api: Api) -> None:
-    """As where a page goes into a body."""
+    """A null on the path becomes an object, as it does for paging parameters."""
     assert json.loads(sent_body(api, JsonPayload({"filter": None}), "filter.key")) == {"filter": {"key": KEY}}
 
 
@@ -227,14 +227,14 @@ def test_a_secret_that_no_header_can_hold_is_refused_without_being_shown(
     ],
 )
 def test_what_would_be_sent_as_something_else_is_refused(authentication: dict[str, str]) -> None:
-    """Names that are none, a cookie that would be two, a user name that would be half a password."""
+    """Invalid names, a value that would make two cookies, a user name with a colon."""
     with pytest.raises(ConfigError, match="authentication") as caught:
         load({"url_base": URL, "authentication": authentication})
     assert "SECRET" not in f"{caught.value}{caught.value.detail}"
 
 
 def test_a_secret_is_not_shown_by_its_authenticator() -> None:
-    """Neither repr nor JSON of a config has the secret."""
+    """The repr and the JSON of a config do not contain the secret."""
     for given in (
         {"type": "bearer", "token": "SECRET"},
         {"type": "api_key", "api_key": "SECRET"},

@@ -56,7 +56,7 @@ def signature(call: Call, names: str, scope: str, moment: str) -> str:
 
 
 def holds(call: Call) -> bool:
-    """Whether the signature of a request that arrived is the right one, and signs what AWS wants signed."""
+    """True if a received request has a valid signature that covers everything AWS requires."""
     signed = _SIGNED.fullmatch(call.headers["Authorization"] or "")
     assert signed, call.headers["Authorization"]
     moment, names = str(call.headers["X-Amz-Date"]), signed["names"]
@@ -129,7 +129,7 @@ def test_a_body_is_signed(api: Api) -> None:
 
 
 def test_headers_of_the_request_stay(api: Api) -> None:
-    """Those that AWS reads are signed, such as a target, and none of them is changed."""
+    """Headers that AWS reads, such as a target, are signed; none is changed."""
     target = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Date": "Mon, 01 Jan 2001 00:00:00 GMT"}
     call = send(api, Request("POST", f"{api.url}/x", headers={**target, "Accept": "application/json"}))
     assert (call.headers["X-Amz-Target"], call.headers["Date"]) == (target["X-Amz-Target"], None)
@@ -151,7 +151,7 @@ def test_a_wrong_secret_is_an_error_that_does_not_show_it(api: Api) -> None:
 
 
 def test_its_secrets_are_known_to_the_mask() -> None:
-    """Secret and session token are masked; the key's id is none."""
+    """The secret key and the session token are masked; the access key id is not a secret."""
     raw = {"url_base": "https://x", "authentication": {**KEY, "service": "s3", "session_token": "SESSION"}}
     secrets = set(secrets_of(load({**raw, "endpoints": [{"name": "x", "path": "/x"}]})))
     assert secrets == {SECRET, "SESSION"}

@@ -1,4 +1,4 @@
-"""What needs the token of the next page is left out where there is none, and nothing else is."""
+"""Parameters that need the next page's token are omitted without one; nothing else is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A body is sent as it was written, with its holes filled."""
+"""A body is sent as written, with its templates rendered."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_body_without_holes_is_unchanged(value: Any) -> None:
 
 
 def test_holes_are_filled_at_any_depth() -> None:
-    """Values are templates, keys are not; the body itself stays as it is for the next request."""
+    """Values are templates, keys are not; the next request starts from the same body."""
     body = JsonBody(value={"a": [{"b": "{{ x }}"}, 5, None], "{{ x }}": "<{{ y }}>"})
     assert rendered(body, {"x": "1", "y": "z"}) == {"a": [{"b": "1"}, 5, None], "{{ x }}": "<z>"}
     assert rendered(body, {"x": "2", "y": "z"})["a"][0] == {"b": "2"}
@@ -41,7 +41,7 @@ def test_holes_are_filled_at_any_depth() -> None:
 
 
 def test_a_text_stays_a_text() -> None:
-    """What fills a hole is not taken for JSON; a value keeps its type where the hole is all there is."""
+    """Rendered values are not parsed as JSON; a template that is the whole value keeps its type."""
     assert rendered(JsonBody(value=["{{ x }}", "{{ y }}", "n{{ y }}"]), {"x": "[1]", "y": 5}) == ["[1]", 5, "n5"]
 
 
@@ -55,7 +55,7 @@ def test_a_body_may_be_written_as_text() -> None:
 
 @pytest.mark.parametrize("value", ["{", "a=1", {"a": ["{{ hush"]}, '{"a": "{% hush %}"}'])
 def test_what_is_no_body(value: object) -> None:
-    """Neither JSON nor a template: it is said when the config is read."""
+    """A body that is neither JSON nor a template is rejected with the config."""
     with pytest.raises(ValidationError) as caught:
         JsonBody(value=value)
     assert "hush" not in str(caught.value)

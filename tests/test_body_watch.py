@@ -1,4 +1,4 @@
-"""What nobody can prove about a body is said once, and refused where the config asks for it."""
+"""Doubts about a body are logged once, and are errors if the config says so."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_body_that_proves_its_end(
 
 @pytest.mark.parametrize(("more", "count"), [(True, 1), (False, 0)])
 def test_graphql_lists_inside_records(api: Api, more: bool, count: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Records that are emitted with a part of a list are told of once; lists of pages are none."""
+    """Truncated lists inside records are reported once; lists of pages are not among them."""
     caplog.set_level(logging.WARNING)
     labels = {"nodes": [{"name": "a"}], "pageInfo": {"endCursor": "x", "hasNextPage": more}}
 

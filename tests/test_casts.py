@@ -72,7 +72,7 @@ def done(value: Any, kind: str) -> str:
     ],
 )
 def test_cast(value: Any, kind: str, expected: str) -> None:
-    """What has a form in the type gets it, digit for digit."""
+    """A value with a form in the target type is cast, digit for digit."""
     assert done(value, kind) == expected
 
 
@@ -112,21 +112,21 @@ def test_null_stays_null(kind: str) -> None:
     ],
 )
 def test_what_has_no_form_in_the_type(value: Any, kind: str) -> None:
-    """Is told, so that it can be left as it is."""
+    """It is reported, so that the value stays unchanged."""
     with pytest.raises(UncastError):
         done(value, kind)
 
 
 @given(st.integers())
 def test_integers_of_any_size_come_through(number: int) -> None:
-    """As texts, as numbers, and back."""
+    """Integers of any size survive as text, as numbers, and back."""
     assert done(str(number), "integer") == str(number)
     assert json.loads(done(done(number, "string").encode(), "integer")) == number
 
 
 @given(st.datetimes(timezones=st.just(timezone.utc)))
 def test_moments_come_through(moment: datetime) -> None:
-    """Whatever their form, it is the same moment."""
+    """A date-time denotes the same moment in every format."""
     for form in (moment.isoformat(), moment.isoformat(" "), moment.strftime("%Y-%m-%dT%H:%M:%S.%f")):
         if moment.year >= 1000:
             assert datetimes.parse(json.loads(done(form, "date-time"))) == moment

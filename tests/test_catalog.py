@@ -32,7 +32,7 @@ def described(**settings: Any) -> dict[str, Any]:
 
 
 def test_a_stream_without_cursor() -> None:
-    """It can only be read in full, and not be resumed."""
+    """Such a stream supports only full refresh."""
     assert described() == {
         "name": "a",
         "json_schema": SCHEMA,
@@ -109,7 +109,7 @@ def test_only_names_modes_and_schemas_count(value: Any, expected: list[Configure
     ],
 )
 def test_what_is_no_catalog(value: Any) -> None:
-    """It is an error of whoever wrote it."""
+    """An invalid catalog is a config error."""
     with pytest.raises(ConfigError, match=r"^The catalog is not a configured Airbyte catalog: "):
         catalog.load(value)
 

@@ -49,7 +49,7 @@ def test_it_says_what_it_saw(api: Api) -> None:
     ],
 )
 def test_the_sweep_for_deleted_rows_is_tried(answer: Answer, told: str, api: Api) -> None:
-    """What is wrong with its question is said now, and not by a warning a day after the first sync."""
+    """`check` reports errors in the sweep's request, so nobody waits a day for a warning."""
     api.get("/items")(lambda _: [{"id": 1, "at": "2024-01-01"}, {"id": 2, "at": "2024-01-01"}])
     api.get("/keys")(lambda _: answer)
     option = {"primary_key": "id", "incremental": {"cursor_field": "at"}, "deletions": {"every": "P1D", "path": "keys"}}
@@ -126,7 +126,7 @@ def test_null_is_a_value(api: Api) -> None:
 
 
 def test_a_child_is_tried_for_one_parent(api: Api) -> None:
-    """The first record of the parent stands for all."""
+    """It is checked with the first record of the parent."""
     api.get("/repos")(lambda _: [{"name": "a"}, {"name": "b"}])
     api.get("/repos/{name}/items")(lambda _: [{"id": 1}])
     status, message = check(api, REPOS, CHILD)
@@ -173,7 +173,7 @@ def test_secrets_are_not_told(api: Api) -> None:
 
 
 def test_a_bug_is_not_called_a_failed_check(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the user cannot solve is raised, to be reported."""
+    """An error that the user cannot solve is raised, to be reported."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError

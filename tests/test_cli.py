@@ -1,4 +1,4 @@
-"""What a user sees of the four verbs: whole transcripts of `main.py` as a process, against real HTTP."""
+"""The four verbs as users see them: whole runs of `main.py` as a process, over real HTTP."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ ENDPOINT: dict[str, Any] = {
 
 
 def failed(run: Run, *words: str, kind: str = "config_error") -> None:
-    """One error of this kind, which says all this; the stream is incomplete."""
+    """Checks for one error of this type with all these texts, and an incomplete stream."""
     [error] = run.errors
     assert run.code == 1
     assert error["failure_type"] == kind
@@ -126,7 +126,7 @@ def test_the_next_read_begins_at_the_state(api: Api, tmp_path: Path) -> None:
 
 
 def test_the_guides_config(tmp_path: Path) -> None:
-    """The config of the user's guide works as it is written there."""
+    """The config of the user's guide works unchanged."""
     with Api(token=TOKEN) as api:
         api.get("/v1/customers")(lambda _: [{"id": 1}])
         api.get("/v1/orders")(lambda call: [{"id": 2, "from": call.arg("start_date")}])
@@ -174,7 +174,7 @@ PAGE_1 = {"rows": [{"id": 1}], "next": "2"}
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_a_bad_second_page_is_an_error(second: Any, kind: str, words: list[str], tmp_path: Path) -> None:
-    """What came before is out, the stream is INCOMPLETE, its state leaves the rest, the error says where and why."""
+    """Page 1 is emitted, the stream is INCOMPLETE, the state omits the rest, the error says where and why."""
     with Api(token=TOKEN) as api:
         api.get("/rows")(lambda call: second if call.arg("cursor") else PAGE_1)
         endpoint = {"name": "rows", "path": "/rows", "records_path": "rows", "pagination": CURSOR}
@@ -259,7 +259,7 @@ def test_tokens_in_turn_do_not_read_for_ever(following: dict[str, str], tmp_path
 
 
 def test_a_mistyped_token_path_is_noticed(tmp_path: Path) -> None:
-    """Where the configured token is absent and another one is there, the stream is not complete."""
+    """If the configured token is missing but another is present, the stream is not complete."""
     with Api() as api:
         api.get("/rows")(lambda _: {"rows": [{"id": 1}], "next_cursor": "abc"})
         endpoint = {"name": "rows", "path": "/rows", "pagination": CURSOR}
@@ -267,7 +267,7 @@ def test_a_mistyped_token_path_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_next_url_elsewhere_is_not_followed(tmp_path: Path) -> None:
-    """Neither a request nor a credential goes to another origin."""
+    """No request and no credential goes to another origin."""
     with Api(token=TOKEN) as api, Api() as other:
         other.get("/rows")(lambda _: {"rows": []})
         api.get("/rows")(lambda _: {"rows": [{"id": 1}], "next": f"{other.url}/rows"})
@@ -292,7 +292,7 @@ def test_values_arrive_as_sent(tmp_path: Path) -> None:
 
 
 def test_one_bad_stream_leaves_the_others_alone(api: Api, tmp_path: Path) -> None:
-    """The good one is COMPLETE, the bad one INCOMPLETE, and the exit code says that not all went well."""
+    """The good stream is COMPLETE, the bad one INCOMPLETE, and the exit code is 1."""
     bad = {"name": "bad", "path": "/missing"}
     both = catalog(rows="incremental", bad="full_refresh")
     done = run(tmp_path, "read", config=config(api, ENDPOINT, bad), catalog=both)
@@ -302,7 +302,7 @@ def test_one_bad_stream_leaves_the_others_alone(api: Api, tmp_path: Path) -> Non
 
 
 def test_a_stream_that_the_config_does_not_have(api: Api, tmp_path: Path) -> None:
-    """It is INCOMPLETE with an error; the others are read."""
+    """It is INCOMPLETE with an error; the other streams are read."""
     done = run(tmp_path, "read", config=config(api), catalog=catalog(rows="full_refresh", gone="full_refresh"))
     failed(done, "gone", "catalog")
     assert done.data("rows") == ROWS
@@ -315,7 +315,7 @@ def test_an_empty_catalog(api: Api, tmp_path: Path) -> None:
 
 
 def test_a_server_that_stops_half_way(tmp_path: Path) -> None:
-    """What came before is out, the failure is transient, and no state goes past it."""
+    """Earlier records are emitted, the failure is transient, and no state passes it."""
     failing = Api(token=TOKEN)
 
     @failing.get("/rows")
@@ -412,7 +412,7 @@ def test_a_signal_ends_it_in_order(number: signal.Signals, code: int, tmp_path: 
 
 
 def test_a_reader_that_goes_away(api: Api, tmp_path: Path) -> None:
-    """Nobody reads any more: the process ends with an error, and asks the API for nothing else."""
+    """If stdout is closed, the process ends with an error and sends no further request."""
 
     @api.get("/rows")
     def rows(call: Call) -> Any:
@@ -491,7 +491,7 @@ def test_a_yaml_config(api: Api, tmp_path: Path) -> None:
 
 
 def test_windows_lose_nothing_between_them(tmp_path: Path) -> None:
-    """A row in the last half second before a border arrives; each window that is done has its state."""
+    """A row in the last half second of a window arrives; each completed window has its state."""
     rows = [{"id": n, "at": at} for n, at in enumerate(["2024-01-31T23:59:59.500Z", "2024-02-01T00:00:00Z"])]
     rows.append({"id": 2, "at": "2024-03-09T12:00:00Z"})
     with Api(token=TOKEN) as api:
@@ -539,7 +539,7 @@ def test_what_the_api_refuses_is_asked_once(status: int, tmp_path: Path) -> None
 
 
 def test_an_api_that_is_not_there(tmp_path: Path) -> None:
-    """Nobody listens: a transient error that says what to check, also in `check`."""
+    """A refused connection is a transient error that says what to check, also in `check`."""
     with Api() as api:
         pass
     done = run(tmp_path, "read", config=config(api), catalog=FULL)
@@ -570,7 +570,7 @@ def test_a_read_that_cannot_begin_owes_statuses_too(files: dict[str, Any], api: 
 
 
 def test_a_url_base_that_is_none_fails_the_check(tmp_path: Path) -> None:
-    """What only shows when a request is made is the user's to solve all the same."""
+    """An invalid URL that shows only at the request is still a config error."""
     done = run(tmp_path, "check", config={"url_base": "http://[::1", "endpoints": [ENDPOINT]})
     assert (done.code, done.bodies("CONNECTION_STATUS")[0]["status"]) == (0, "FAILED")
 
@@ -587,7 +587,7 @@ def test_a_file_that_is_not_there(file: str, api: Api, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "discover"])
 def test_a_signal_ends_what_somebody_waits_for(command: str, tmp_path: Path) -> None:
-    """Nobody waits for a silent API after they said that they will not."""
+    """After a signal, the process does not wait for a silent API."""
     with Api(token=TOKEN) as api:
         api.get("/rows")(lambda _: Answer("", delay=50))
         process = start(tmp_path, command, config=config(api))

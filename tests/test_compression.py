@@ -54,7 +54,7 @@ def whole(api: Api, answer: Answer, megabytes: int = 8) -> bytes:
 )
 @pytest.mark.parametrize("chunked", [False, True])
 def test_bodies_are_unpacked(api: Api, body: bytes, coding: str, *, chunked: bool) -> None:
-    """By header and by content, in several parts, and whatever stands behind the end: each client reads those."""
+    """By header and by content, in several parts, and with trailing bytes: every client reads those."""
     headers = {"Content-Encoding": coding} if coding else {}
     assert whole(api, Answer(body, headers=headers, chunked=chunked)) == (BODY if body else b"")
 
@@ -84,7 +84,7 @@ def test_what_stands_behind_the_end_does_not_depend_on_chunks(rest: bytes) -> No
 
 
 def test_damage_behind_a_full_step_is_noticed() -> None:
-    """What the inflater holds back is looked at like the rest."""
+    """Data that the decompressor holds back is checked like the rest."""
     raw = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     body = raw.compress(bytes(1 << 18)) + raw.flush(zlib.Z_SYNC_FLUSH) + b"\xff" * 9
     for size in (1, len(body)):
@@ -125,7 +125,7 @@ def bomb(rounds: int) -> bytes:
     ("body", "coding"), [(bomb(1), "gzip"), (bomb(1), ""), (bomb(2), "gzip"), (bomb(3), "gzip, gzip")]
 )
 def test_bombs_are_not_inflated(api: Api, body: bytes, coding: str) -> None:
-    """What inflates to more than 100 times of what was sent is not read to its end."""
+    """A body that decompresses to more than 100 times its size is not read to its end."""
     headers = {"Content-Encoding": coding} if coding else {}
     with pytest.raises(
         ConfigError, match=r"decompresses to over 1 MB, more than 100 times its size.*`limits\.body_megabytes`"

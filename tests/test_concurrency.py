@@ -1,4 +1,4 @@
-"""As many requests at the same time as the API bears, never more than allowed, and nobody is passed over."""
+"""As many concurrent requests as the API bears, never more than allowed, in the order of arrival."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def answers(permits: Permits, count: int, seconds: float = 1.0) -> None:
 
 @pytest.mark.parametrize(("most", "first"), [(1, 1), (3, 3), (6, 6), (8, 6), (100, 6)])
 def test_it_begins_with_a_few(most: int, first: int) -> None:
-    """An API that nobody knows yet is not met with everything at once, and never with more than is allowed."""
+    """A new API gets only a few concurrent requests at first, and never more than allowed."""
     assert taken(Permits(most, Clock())) == first
 
 
@@ -67,7 +67,7 @@ def test_it_doubles_with_each_round_until_the_most() -> None:
 
 
 def test_what_is_not_used_does_not_grow() -> None:
-    """One request after the other says nothing about two at the same time."""
+    """Sequential requests prove nothing about concurrent ones."""
     permits = Permits(100, Clock())
     assert permits.acquire(GO)
     for _ in range(50):
@@ -76,7 +76,7 @@ def test_what_is_not_used_does_not_grow() -> None:
 
 
 def test_it_does_not_grow_while_answers_become_slower() -> None:
-    """Where more at once only makes each take longer, there is nothing to win."""
+    """If more concurrency only makes each response slower, the limit does not grow."""
     permits = Permits(100, Clock())
     answers(permits, 10, 1.0)
     before = permits.limit
@@ -112,7 +112,7 @@ def test_one_round_of_refusals_halves_once() -> None:
 
 
 def test_after_a_refusal_it_grows_by_one_a_round() -> None:
-    """What was too much once is approached with care."""
+    """After a rejection, the limit grows slowly."""
     clock = Clock()
     permits = Permits(8, clock)
     taken(permits)
@@ -159,7 +159,7 @@ def test_whatever_happens_the_number_stays_in_its_bounds(most: int, events: list
 
 
 def test_what_the_api_allows_bounds_it_for_as_long_as_it_says() -> None:
-    """Two requests left in the next ten seconds are not asked for by eight threads."""
+    """If the API allows two more requests in ten seconds, eight threads send no more."""
     clock = Clock()
     permits = Permits(4, clock)
     permits.allowed(2, 10.0)
@@ -176,7 +176,7 @@ def started(work: Callable[[], None]) -> Thread:
 
 
 def test_nobody_is_passed_over() -> None:
-    """Who asked first gets it first."""
+    """Permits are granted in the order of the requests."""
     permits = Permits(1)
     assert permits.acquire(GO)
     order: list[int] = []
@@ -198,7 +198,7 @@ def test_nobody_is_passed_over() -> None:
 
 
 def test_a_stop_ends_the_wait_for_a_permit() -> None:
-    """Who is stopped gets none, and is in nobody's way."""
+    """A stopped waiter gets no permit and delays nobody."""
     permits, stop = Permits(1), Event()
     assert permits.acquire(GO)
     given: list[bool] = []
@@ -252,13 +252,13 @@ def test_beginnings_are_spread(per_second: float, pauses: list[float]) -> None:
 
 
 def test_without_a_pace_nobody_waits() -> None:
-    """By default any number may begin in a second."""
+    """By default the number of requests per second is unlimited."""
     pace = Pace(None, Clock())
     assert [pace.wait() for _ in range(5)] == [0.0] * 5
 
 
 class Waits(Event):
-    """Time that passes only while somebody waits; the stop of a requester."""
+    """Time that passes only during waits, as the stop event of a requester."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -296,7 +296,7 @@ def test_requests_keep_the_pace(api: Api) -> None:
 @pytest.mark.usefixtures("no_proxy")
 @pytest.mark.parametrize(("status", "limit"), [(429, 3), (503, 3), (500, 6), (200, 7)])
 def test_the_requester_says_how_it_went_and_waits_without_a_permit(api: Api, status: int, limit: int) -> None:
-    """Where the API pushes back the limit is halved, and the permit is free until it is tried again."""
+    """If the API pushes back, the limit is halved, and the permit is free until the retry."""
     api.get("/e")(lambda call: Answer({}, status=status if call.number == 0 else 200))
     clock = Waits()
     permits = Permits(7, clock)

@@ -1,4 +1,4 @@
-"""A config loads as it was meant, or all that is wrong with it is said at once, with paths and without values."""
+"""A config loads as intended, or all its errors are reported at once, with paths and without values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def load(**changes: Any) -> Config:
 
 
 def problems(**changes: Any) -> list[str]:
-    """All that is said to be wrong with it."""
+    """Returns all reported errors."""
     with pytest.raises(ConfigError) as caught:
         load(**changes)
     head, *lines = str(caught.value).splitlines()
@@ -59,12 +59,12 @@ def problems(**changes: Any) -> list[str]:
 
 
 def endpoint(**changes: Any) -> list[str]:
-    """All that is said to be wrong with a config whose one endpoint has these changes."""
+    """Returns all reported errors of a config whose one endpoint has these changes."""
     return problems(endpoints=[{"name": "a", "path": "/a", **changes}])
 
 
 def test_the_short_example() -> None:
-    """The config of the user's guide works as it stands."""
+    """The config of the user's guide works unchanged."""
     loaded = loading.load(json.loads(SHORT))
     assert isinstance(loaded.authentication, Bearer)
     assert [(e.name, e.path, e.http_method, e.params) for e in loaded.streams] == [
@@ -92,7 +92,7 @@ def test_json_and_yaml_are_the_same() -> None:
 
 
 def test_arrays_of_names_and_values_are_mappings() -> None:
-    """What Airbyte's form gives is what a file says."""
+    """Airbyte's form and a config file give the same config."""
     form = load(
         headers=[{"name": "Accept", "value": "text/plain"}],
         params=[{"name": "limit", "value": 5}],
@@ -123,12 +123,12 @@ def test_arrays_of_names_and_values_are_mappings() -> None:
     ],
 )
 def test_endpoints_as_yaml_text(yaml: object, names: list[str]) -> None:
-    """The text's endpoints stand beside the others; a text without any changes nothing."""
+    """The endpoints in the text are added to the others; a text without endpoints has no effect."""
     assert [e.name for e in load(endpoints_yaml=yaml).streams] == names
 
 
 def test_yaml_text_alone_is_enough() -> None:
-    """The endpoints may stand in the text alone, and their parents among them."""
+    """All endpoints may be in the text, with their parents."""
     loaded = load(endpoints=[], endpoints_yaml="- {name: p, path: /p}\n- {name: c, path: '/{{ p.id }}'}")
     parent, child = loaded.streams
     assert stream_references.parent_of(loaded, child) is parent
@@ -144,7 +144,7 @@ def test_unquoted_dates_stay_text() -> None:
 
 
 def test_keys_of_the_platform_are_ignored() -> None:
-    """What begins with `_` is Airbyte's own."""
+    """Keys that begin with `_` belong to Airbyte."""
     assert load(__injected_declarative_manifest={"a": 1}, _limit=5) == load()
 
 
@@ -253,7 +253,7 @@ def test_errors_of_an_endpoint(changes: dict[str, Any], said: str) -> None:
 
 
 def test_all_errors_come_at_once() -> None:
-    """Nobody has to repair a config one error at a time."""
+    """One message lists all errors of a config."""
     lines = problems(
         url_base="ftp://h",
         authentication={"type": "bearer"},
@@ -324,7 +324,7 @@ NOISE = st.text(" '\"*&!%@`#:,[]<>\\/?.-\n")
     opening=st.sampled_from(["", "{{", "{{ a ", "{%", "{% if", "{#", "{{ config['", "{{ 5 +"]),
 )
 def test_no_value_stands_in_an_error(value: str, opening: str) -> None:
-    """Whatever is wrong, the values of the config are not told: they may be secrets in the wrong place."""
+    """Errors never show values of the config: they may be secrets in the wrong place."""
     lines = problems(
         name=[value],
         url_base=value,

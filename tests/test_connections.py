@@ -68,7 +68,7 @@ def test_the_environment_does_not_replace_it(api: Api, tmp_path: Path, monkeypat
 
 
 def test_a_client_certificate(api: Api) -> None:
-    """It is shown to an API that asks; as text of several lines or of one. What was written for it is removed."""
+    """It is presented to an API that requests it, with line breaks or without; temporary files are removed."""
     with over_tls(api, asks=True) as url:
         for key in (KEY, KEY.replace("\n", "\\n")):
             tls = {"ca_bundle": AUTHORITY.pem, "client_certificate": CLIENT, "client_key": key}
@@ -85,7 +85,7 @@ def test_a_client_certificate(api: Api) -> None:
 
 
 def test_tokens_are_asked_for_over_the_same_connections() -> None:
-    """The token endpoint is behind the same authority and asks for the same certificate."""
+    """The token endpoint has the same certificate authority and requires the same client certificate."""
     api = TokenApi()
     with over_tls(api, asks=True) as url:
         config = api.oauth()
@@ -109,7 +109,7 @@ def test_tokens_are_asked_for_over_the_same_connections() -> None:
     ],
 )
 def test_certificates_that_cannot_be_used(tls: dict[str, str], message: str) -> None:
-    """They are refused when the config is read, and keys are not shown."""
+    """Unusable certificates are rejected with the config, and keys are not shown."""
     with pytest.raises(ConfigError, match=message) as caught:
         load(raw("https://a.example", tls=tls))
     assert "-secret" not in f"{caught.value}{caught.value.detail}"
@@ -127,7 +127,7 @@ def test_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_proxy_that_fails_shows_no_password() -> None:
-    """Neither the error nor what is masked has it, in any form."""
+    """The password is in no message, masked or not, in any form."""
     config = raw("https://api.invalid", proxy_url="http://ada:p%40ss-secret@127.0.0.1:9")
     with Session(config) as session, pytest.raises(TransientError) as caught:
         session.get()
@@ -146,7 +146,7 @@ def test_a_proxy_that_fails_shows_no_password() -> None:
     ],
 )
 def test_a_proxy_that_refuses(status: int, kind: type[SourceError], message: str) -> None:
-    """What a proxy answers to CONNECT is told as its own, with the setting."""
+    """The proxy's response to CONNECT is reported as the proxy's, with the setting."""
     with Api() as proxy:
         proxy.route("CONNECT", "api.invalid:443")(lambda _: Answer("", status))
         config = raw("https://api.invalid", proxy_url=proxy.url)

@@ -46,7 +46,7 @@ def test_spec_is_one_message() -> None:
 
 @pytest.mark.parametrize("raw", [None, [], "text", 5, {}, {"url_base": 5}, {"endpoints": "x"}])
 def test_what_is_no_config_is_refused(raw: Any) -> None:
-    """Whatever a file holds, the error is the user's."""
+    """Whatever a file contains, the error is a config error."""
     with pytest.raises(ConfigError):
         Connector().session(raw)
 
@@ -63,7 +63,7 @@ def test_discover_infers_from_the_first_pages(api: Api) -> None:
 
 
 def test_discover_asks_nothing_for_a_declared_schema(api: Api) -> None:
-    """Who gives a schema needs no sample."""
+    """A declared schema needs no sample records."""
     schema = {"type": "object", "properties": {"id": {"type": "integer"}}}
     [message] = decoded(Connector().session(config(api, {"name": "items", "schema": schema})).discover())
     assert message["catalog"]["streams"][0]["json_schema"] == schema
@@ -91,7 +91,7 @@ def test_discover_fails_with_its_first_error(api: Api) -> None:
 
 
 def test_discovered_schemas_know_copied_fields(api: Api) -> None:
-    """What is copied from the parent is part of the record."""
+    """Fields copied from the parent are part of the schema."""
     api.get("/repos")(lambda _: [{"name": "a"}])
     api.get("/repos/a/items")(lambda _: [{"id": 1}])
     child = {"name": "items", "path": "repos/{{ repos.name }}/items", "include_from_parent": {"repo": "name"}}
@@ -100,7 +100,7 @@ def test_discovered_schemas_know_copied_fields(api: Api) -> None:
 
 
 def test_read_tells_whether_all_is_complete(api: Api) -> None:
-    """The session knows how its last read went."""
+    """The session knows if its last read was complete."""
     api.get("/items")(lambda _: [{"id": 1}])
     session = Connector().session(config(api, {"name": "items"}, {"name": "gone"}))
     decoded(session.read(catalog("items"), {}))
@@ -125,7 +125,7 @@ def test_a_stream_without_a_cursor_is_read_in_full_whatever_the_catalog_says(api
 
 @pytest.mark.parametrize("configured", [None, {}, [], {"streams": [{"stream": {}}]}, {"streams": "x"}])
 def test_a_catalog_that_is_none_is_refused(api: Api, configured: Any) -> None:
-    """Before anything is asked for."""
+    """It is rejected before the first request."""
     with pytest.raises(ConfigError, match="not a configured Airbyte catalog"):
         list(Connector().session(config(api)).read(configured, {}))
     assert api.requests == []
@@ -142,7 +142,7 @@ def test_url_base_may_be_a_template(api: Api) -> None:
 
 @pytest.mark.parametrize("verb", ["check", "discover"])
 def test_a_stop_ends_the_other_verbs(api: Api, verb: str) -> None:
-    """They are not mistaken for failures of the API, or for bugs."""
+    """A stop is not reported as a failure of the API or as a bug."""
     stop = Event()
     stop.set()
     with pytest.raises(Stopped):
@@ -162,7 +162,7 @@ def test_a_config_is_not_changed_by_its_use(api: Api) -> None:
 
 
 def test_a_read_that_is_given_up_leaves_no_threads(api: Api) -> None:
-    """Who takes no more messages is not tried for any longer: threads that wait for another attempt end at once."""
+    """When the caller stops iterating, threads that wait for a retry end at once."""
     api.get("/rows")(lambda _: Answer("", 503))
     others = set(threads())
     blocks = Connector().session({**config(api, {"name": "rows"}), "retry": {}}).read(catalog("rows"), {})

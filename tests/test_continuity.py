@@ -79,7 +79,7 @@ def test_pages_that_come_again_and_again_are_a_loop(api: Api) -> None:
 
 
 def test_a_row_that_changed_is_not_withheld(api: Api) -> None:
-    """It comes twice, as it was and as it is, and that is counted."""
+    """It is emitted in both versions, and counted."""
 
     def change(table: list[Any]) -> None:
         new(2)(table)
@@ -92,7 +92,7 @@ def test_a_row_that_changed_is_not_withheld(api: Api) -> None:
 
 
 def test_a_row_that_moved_forward_is_not_taken_for_a_known_one(api: Api) -> None:
-    """It comes to stand between rows that were delivered, and was not itself."""
+    """A row that moves between delivered rows is still delivered."""
     shifting(api, lambda table: table.insert(3, table.pop(8)))
     reading = Reading(api.url, {**KEY, "pagination": OFFSET})
     assert sorted(keys(reading)) == list(range(10))
@@ -119,7 +119,7 @@ def test_a_page_that_comes_again_is_no_row_that_moved(api: Api) -> None:
     "pagination", [OFFSET, NUMBER, {**OFFSET, "overlap": True}], ids=["offset", "number", "overlap"]
 )
 def test_without_a_key_pages_that_are_alike_are_an_error(api: Api, pagination: dict[str, Any]) -> None:
-    """They may be other rows, which are not withheld in silence."""
+    """Without a key, equal rows may be different ones, so they are not skipped silently."""
     table = [{"v": 1}] * 12
     api.get("/items")(
         lambda call: table[int(call.arg("offset") or 4 * int(call.arg("page") or 1) - 4) :][: int(call.arg("limit"))]

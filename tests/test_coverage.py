@@ -54,7 +54,7 @@ def test_every_feature_that_was_counted_has_its_row() -> None:
 
 @pytest.mark.parametrize("name", CONFIG)
 def test_a_spelling_is_part_of_a_config(name: str) -> None:
-    """It loads, in an endpoint below two parents, or in the config around it."""
+    """It loads, in an endpoint below two parents or as a setting of the config."""
     given = yaml_text.load(CONFIG[name])
     assert isinstance(given, dict), CONFIG[name]
     own = {key: value for key, value in given.items() if key in _named(Endpoint)}
@@ -67,7 +67,7 @@ def test_a_spelling_is_part_of_a_config(name: str) -> None:
 
 @pytest.mark.parametrize("name", FORM)
 def test_a_spelling_is_part_of_a_form(name: str) -> None:
-    """As a field of a connector's own config model, it has a place in the form."""
+    """It can be a field of a custom connector's config model."""
     scope: dict[str, Any] = {
         "Annotated": Annotated, "Bearer": Bearer, "DatetimeText": DatetimeText, "Field": Field, "Literal": Literal,
         "Model": Model, "OAuth2": OAuth2, "Report": Report, "Secret": Secret, "Tls": Tls,

@@ -85,7 +85,7 @@ def test_the_newest_value_is_kept_as_the_api_wrote_it(values: list[bytes], text:
 
 
 def test_the_moment_of_the_newest_value_is_aware() -> None:
-    """It is compared with now."""
+    """It has a zone, because it is compared with the current time."""
     for value in (b'"2024-05-01T00:00:00"', b'"2024-05-01"', b'"2024-05-01T02:00:00+02:00"'):
         mark = observe(cursor(), records(value), Slice()).newest
         assert mark is not None
@@ -127,7 +127,7 @@ def test_the_field_may_stand_anywhere(field: str, record: bytes) -> None:
     ],
 )
 def test_a_record_without_the_field_is_emitted_and_counted(field: str, record: bytes) -> None:
-    """It is not lost, also where this connector filters, and it moves nothing."""
+    """It is not lost, even with the filter in the connector, and does not move the cursor."""
     start = Slice(CursorValue(NOW, "x"))
     observation = observe(cursor(field, mode="client_filter"), [Raw(record)], start)
     assert (observation.records, observation.newest, observation.unreadable) == ([Raw(record)], None, 1)
@@ -137,7 +137,7 @@ def test_a_record_without_the_field_is_emitted_and_counted(field: str, record: b
 
 
 def test_this_connector_filters_where_the_api_cannot() -> None:
-    """Without a parameter for the start, or where it is asked to; ties with the start stay."""
+    """Without `start_param`, or if configured, the connector filters; ties with the start stay."""
     assert cursor().filters_here
     assert cursor(start_param="since", mode="client_filter").filters_here
     assert not cursor(start_param="since").filters_here
@@ -189,7 +189,7 @@ def test_any_mixture_of_forms_loses_nothing(values: list[tuple[datetime | None, 
     )
 )
 def test_any_record_can_be_observed(value: Any) -> None:
-    """Whatever stands where the cursor should be, the record is emitted."""
+    """Whatever value the cursor field has, the record is emitted."""
     for record in ({"a": value}, {"a": {"b": value}}, {"a.b": value}):
         page = [Raw(json.dumps(record).encode())]
         for field in ("a", "a.b"):
@@ -227,7 +227,7 @@ def test_the_start_of_a_slice(state: str | None, own: str | None, common: str | 
 
 
 def test_the_end_of_a_slice_is_now() -> None:
-    """Where the API takes an end."""
+    """If the API takes an end, it is the current time."""
     both = cursor(start_param="since", end_param="until")
     [interval] = slices(both, "2024-03-01", None, NOW)
     params = {"state": "all", "since": "2024-03-01", "until": "2024-06-01T12:00:00Z"}
@@ -245,14 +245,14 @@ def test_the_end_of_a_slice_is_now() -> None:
     ],
 )
 def test_a_format_writes_the_moment_in_utc(form: str, since: str) -> None:
-    """Whatever the offset of the state's text; never later than it."""
+    """Whatever offset the state has, the parameter is in UTC and never later."""
     formatted = cursor(start_param="since", format=form)
     [interval] = slices(formatted, "2024-03-01T01:00:00.5+02:00", None, NOW)
     assert formatted.place(REQUEST, interval).params["since"] == since
 
 
 def test_a_state_that_is_no_date_time_is_refused() -> None:
-    """It is not taken for the beginning."""
+    """An unreadable state does not mean a start from the beginning."""
     with pytest.raises(ValueError, match="not a date-time"):
         slices(cursor(), "yesterday", None, NOW)
 
@@ -266,7 +266,7 @@ def test_a_start_date_that_is_none_is_refused(start_date: Any) -> None:
 
 @given(MOMENTS.map(datetimes.write))
 def test_a_start_date_is_kept_as_written(text: str) -> None:
-    """It is checked, not changed."""
+    """The start date is checked, but not rewritten."""
     assert cursor(start_date=text).start_date == text
 
 
@@ -323,7 +323,7 @@ def test_other_forms_of_the_field(forms: str | list[str], values: list[str], new
 
 
 def test_a_request_in_the_fields_own_form() -> None:
-    """A state is asked for as the records write it, unless `format` says otherwise."""
+    """The parameter has the format of the records, unless `format` is set."""
     state = "2024-06-01T00:00:00.999000Z"
     for own, written in (
         (cursor(record_format="%ms", start_param="since"), "1717200000999"),
@@ -350,7 +350,7 @@ def test_what_is_no_duration_is_refused(duration: str) -> None:
     ],
 )
 def test_a_bound_that_the_api_leaves_out_is_sent_one_unit_earlier(form: str | None, expected: str) -> None:
-    """Where `since` means later than, ties at the cursor are asked for again all the same."""
+    """If `since` is exclusive, ties at the cursor are still requested again."""
     settings = {"cursor_field": "at", "start_param": "since", "start_exclusive": True}
     cursor = DatetimeCursor.model_validate({**settings, **({} if form is None else {"format": form})})
     asked = cursor.place(Request("GET", "https://h/"), Slice(cursor.mark("2024-01-01T12:00:00Z")))

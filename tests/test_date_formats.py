@@ -27,7 +27,7 @@ FORMATS = {
 
 @pytest.mark.parametrize(("form", "unit"), FORMATS.items())
 def test_the_unit_of_a_format(form: str, unit: str) -> None:
-    """It decides where intervals may be cut."""
+    """The unit decides where intervals may be divided."""
     found = date_formats.compiled(form).unit
     assert found is not None
     assert found.name == unit
@@ -54,7 +54,7 @@ def test_borders_of_a_unit(moment: datetime, form: str) -> None:
 
 @given(st.integers(-(10**9), 4 * 10**9), st.sampled_from(["%s", "%ms", "%us"]))
 def test_numbers_since_the_epoch_are_exact(number: int, form: str) -> None:
-    """As whole numbers, texts and decimals."""
+    """They are exact as integers, texts and decimals."""
     unit = date_formats.EPOCHS[form]
     moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + number * unit
     assert datetimes.parse_as(str(number), (form,)) == moment

@@ -24,7 +24,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
 
 class Ticks:
-    """A clock that goes on by a second whenever somebody looks."""
+    """A clock that advances by a second whenever it is read."""
 
     now = 0
 
@@ -66,7 +66,7 @@ def test_a_head_that_dribbles_in_time_is_read(api: Api, transport: TransportName
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_proxy_that_dribbles_is_given_up(transport: TransportName) -> None:
-    """What a proxy answers to CONNECT has the same time."""
+    """The proxy's response to CONNECT has the same timeout."""
     with Api() as proxy:
         proxy.route("CONNECT", "api.invalid:443")(lambda _: Answer(raw=HEAD, drip=0.001))
         with pytest.raises(TransientError, match=r"proxy's response .*`request_timeout`"):
@@ -75,7 +75,7 @@ def test_a_proxy_that_dribbles_is_given_up(transport: TransportName) -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_body_that_dribbles_is_given_up(api: Api, transport: TransportName) -> None:
-    """It has the time of its request too; one that is read while it arrives has it for each megabyte."""
+    """The timeout of the request covers the body; a streamed body has it for each megabyte."""
     whole = b'{"a": 1}\n' * 9
     api.get("/x")(lambda _: Answer(whole, drip=0.001))
     with pytest.raises(TransientError, match=r"not complete after 5 s \(`request_timeout`\)"):
@@ -83,7 +83,7 @@ def test_a_body_that_dribbles_is_given_up(api: Api, transport: TransportName) ->
 
 
 def test_connections_are_used_again(api: Api) -> None:
-    """The next answer on the same connection has its own time."""
+    """The next response on the same connection has its own timeout."""
     api.get("/x")(lambda _: [])
     config = load({"url_base": api.url, "endpoints": [{"name": "x", "path": "/x"}], "request_timeout": 50})
     with Requester(config.http(api.url), clock=Ticks()) as requester:

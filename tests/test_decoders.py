@@ -102,13 +102,13 @@ def test_a_declared_charset_is_read(charset: str, text: str) -> None:
     ],
 )
 def test_an_unknown_charset_is_an_error(charset: str) -> None:
-    """It is named; a codec that is no charset is none."""
+    """The error names it; Python codecs that are not charsets are unknown too."""
     with pytest.raises(ConfigError, match="unknown charset"):
         decoded(b"[]", f"application/json; charset={charset}")
 
 
 def test_half_a_pair_in_another_charset() -> None:
-    """What is no character cannot be written as UTF-8: it is a broken answer."""
+    """A lone surrogate cannot be encoded as UTF-8, so the response is broken."""
     with pytest.raises(BrokenAnswerError, match="not valid UTF-7"):
         decoded(b'"+2AA-"', "application/json; charset=utf-7")
 
@@ -202,7 +202,7 @@ def test_a_cut_body_is_never_read(text: str, data: st.DataObject) -> None:
 
 @given(st.binary() | st.text().map(str.encode), st.sampled_from([None, "application/json", "text/html", *CHARSETS[3:]]))
 def test_any_body_is_json_or_an_error(body: bytes, declared: Any) -> None:
-    """Whatever comes, what is returned is JSON for others too, and what is raised is one of our errors."""
+    """Any body gives valid JSON or one of the connector's errors."""
     try:
         value = decoded(body, declared[2] if isinstance(declared, tuple) else declared)
     except SourceError:
@@ -212,7 +212,7 @@ def test_any_body_is_json_or_an_error(body: bytes, declared: Any) -> None:
 
 @pytest.mark.parametrize("body", [b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000])
 def test_deep_nesting_is_an_error(body: bytes) -> None:
-    """It does not end the process."""
+    """Deep nesting does not crash the process."""
     with pytest.raises(ConfigError, match="nested too deeply"):
         decoded(body)
 

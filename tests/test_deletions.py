@@ -1,4 +1,4 @@
-"""The option to tell deleted rows: what it needs, and what a sweep then asks for."""
+"""The option `deletions`: its requirements, and the requests of a sweep."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_parameter_for_the_interval_may_be_left_out() -> None:
 
 
 def test_a_sweep_has_neither_cursor_nor_filters() -> None:
-    """It sees all rows, and makes of them what their keys need."""
+    """A sweep sees all rows, and applies only options that change keys."""
     endpoint = load(
         filter="record.a", filter_after="record.b", add_fields={"id": "x", "other": "y"}, rename_fields={"a": "b"}
     ).streams[0]

@@ -23,7 +23,7 @@ def md5(text: str) -> str:
 
 
 class DigestApi(Api):
-    """Each nonce serves for so many requests, each with a count of its own."""
+    """An API whose nonces are valid for a limited number of requests, each with its own count."""
 
     def __init__(self, uses: int = 1000) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def raw(api: Api, password: str = "pass-secret") -> dict[str, Any]:
 
 
 def test_a_challenge_is_answered_and_serves_on(api: DigestApi) -> None:
-    """One challenge is enough for many requests, query and all; the password is never sent."""
+    """One challenge serves many requests; the password is never sent."""
     with Session(raw(api)) as session:
         assert [session.get("/x?a=b%2Fc&d") for _ in range(3)] == [b"[]"] * 3
     assert len(api.requests) == 4

@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text()
 
 @pytest.mark.parametrize("path", generate.files(), ids=lambda path: path.name)
 def test_generated_parts_are_current(path: Path) -> None:
-    """What comes from the models stands in the docs as the models have it; if not, run scripts/docs."""
+    """The generated parts of the docs match the models. If not, run scripts/docs."""
     assert generate.files()[path] == path.read_text()
 
 
@@ -28,7 +28,7 @@ CONFIGS = README + (ROOT / "docs/records.md").read_text()
 
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", CONFIGS, re.DOTALL))
 def test_the_configs_of_the_readme_are_valid(text: str) -> None:
-    """A config that somebody copies from the docs loads."""
+    """A config copied from the docs loads."""
     loading.load(yaml_text.load(text))
 
 
@@ -40,7 +40,7 @@ def test_links_lead_to_files(path: Path) -> None:
 
 
 def test_all_limits_are_listed() -> None:
-    """Whoever meets a limit finds what else is bounded, and by which option."""
+    """The table of limits lists every limit and its option."""
     listed = (ROOT / "docs" / "errors.md").read_text().partition("## Limits")[2]
     assert all(f"`limits.{name}`" in listed for name in Limits.model_fields)
 

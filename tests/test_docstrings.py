@@ -45,7 +45,7 @@ class Derived(Base):
 
 
 def test_each_class_has_the_texts_of_its_own_fields() -> None:
-    """Without indents; fields without a text are not there."""
+    """Texts have no indents; fields without a text are omitted."""
     assert field_docs.of(Base) == {
         "first": "Of the\nbase.",
         "second": "Has another name outside.",
@@ -67,14 +67,14 @@ def test_of_classes_of_one_name_each_has_its_own(make: Callable[[], int]) -> Non
 
 
 def test_a_class_without_source_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module that was made by hand, or of which there is only byte code."""
+    """A module made by hand, or one with only byte code."""
     monkeypatch.setitem(sys.modules, "made_by_hand", ModuleType("made_by_hand"))
     for name in ("made_by_hand", "gone"):
         assert field_docs.of(type("Made", (), {"__module__": name})) == {}
 
 
 def test_the_schema_has_them() -> None:
-    """By the name that the user writes, those of the class before those of its base; what the field says goes first."""
+    """By alias; a class overrides its base, and `description` of a field overrides both."""
     described = {name: field.get("description") for name, field in Derived.model_json_schema()["properties"].items()}
     assert described == {
         "first": "Of its own.",

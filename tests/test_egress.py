@@ -1,4 +1,4 @@
-"""What may be connected to when egress is guarded."""
+"""The addresses that a guarded connection may reach."""
 
 from __future__ import annotations
 

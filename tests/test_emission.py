@@ -1,4 +1,4 @@
-"""What is emitted is what was read, or it is said what became of it."""
+"""Records are emitted unchanged, or the log says what changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def nulled(reading: Reading) -> list[tuple[str, ...]]:
 
 
 def test_records_that_are_too_large_are_counted_and_said_once(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Their largest fields are null, all else is there."""
+    """Their largest fields are null; all others are present."""
     pages: list[list[Any]] = [[{"id": n, "a": LARGE, "b": LARGE[:-n], "c": 1}] for n in range(1, 3)]
     api.get("/items")(lambda call: pages[call.number] if call.number < 2 else [])
     with caplog.at_level(logging.WARNING):
@@ -48,7 +48,7 @@ def test_records_that_are_too_large_are_counted_and_said_once(api: Api, caplog: 
     ids=["lines", "added"],
 )
 def test_records_grow_on_the_way(api: Api, endpoint: dict[str, Any], body: str) -> None:
-    """What is read line by line, and what is added to records, counts as well."""
+    """The size limit counts added fields, and applies to streamed formats too."""
     text = body % ((LARGE,) * body.count("%s"))
     api.get("/items")(lambda _: Answer(text, headers={"Content-Type": "application/x-ndjson"}))
     reading = Reading(api.url, {"filter": "record.id == 1", **endpoint}, limits=ONE)
@@ -58,7 +58,7 @@ def test_records_grow_on_the_way(api: Api, endpoint: dict[str, Any], body: str) 
 
 
 def test_the_primary_key_and_the_cursor_stay(api: Api) -> None:
-    """Also where the cursor goes by another name in the record that is emitted."""
+    """They are never set to null, even if the cursor field is renamed."""
     row = {"id": "i" * 200_000, "at": "2024-01-01T00:00:00Z" + " " * 250_000, "a": "x" * 150_000, "b": LARGE}
     api.get("/items")(lambda _: [row])
     endpoint = {"primary_key": "id", "incremental": {"cursor_field": "at"}, "rename_fields": {"at": "time"}}

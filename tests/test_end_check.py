@@ -65,7 +65,7 @@ def sign(
     ],
 )
 def test_certain_signs(rest: dict[str, Any], where: str) -> None:
-    """What known APIs say of a next page is seen, and the error can name it and a pagination to follow it."""
+    """Next-page fields of known APIs are recognized, and the error names the field and a fitting `pagination`."""
     found = sign({"items": ROWS, **rest})
     assert found is not None
     assert found.certain
@@ -74,7 +74,7 @@ def test_certain_signs(rest: dict[str, Any], where: str) -> None:
 
 
 def test_a_sign_beside_records_deep_in_a_large_body_is_seen() -> None:
-    """Where the records stand, paging stands too, however large they are."""
+    """Signs beside nested records are found, whatever the size of the body."""
     rows = [{"id": n, "text": "x" * 1000} for n in range(100)]
     body = {"data": {"orders": {"nodes": rows, "pageInfo": {"hasNextPage": True, "endCursor": "Y3Vyc29y"}}}}
     found = sign(body, ("data", "orders", "nodes"))
@@ -83,7 +83,7 @@ def test_a_sign_beside_records_deep_in_a_large_body_is_seen() -> None:
 
 
 def test_a_link_header_is_a_sign() -> None:
-    """It counts for bodies that are arrays too."""
+    """It is a sign even if the body is an array."""
     found = sign(ROWS, (), link='<https://h/items?page=2>; rel="next"')
     assert found is not None
     assert (found.certain, found.pagination) == (True, "{type: link_header}")
@@ -91,7 +91,7 @@ def test_a_link_header_is_a_sign() -> None:
 
 @pytest.mark.parametrize("name", ["total", "total_count", "totalResults", "Total-Items"])
 def test_a_total_that_was_not_reached_is_an_uncertain_sign(name: str) -> None:
-    """It may count rows that a filter leaves out."""
+    """A total may include rows that a filter leaves out."""
     found = sign({"items": ROWS, "meta": {name: 10}}, before=6)
     assert found is not None
     assert not found.certain
@@ -128,7 +128,7 @@ def test_certain_signs_come_first() -> None:
     ],
 )
 def test_what_is_no_sign(rest: dict[str, Any]) -> None:
-    """The end as APIs say it, where they are, and what stands in lists, are no signs."""
+    """Usual end markers, current positions and values in lists are not signs."""
     assert sign({"items": ROWS, **rest}) is None
 
 
@@ -142,12 +142,12 @@ def test_what_is_no_sign(rest: dict[str, Any]) -> None:
     ],
 )
 def test_a_count_within_a_record_is_data(body: Any, path: tuple[str, ...]) -> None:
-    """Where one object is the record, its totals are its own."""
+    """If a single object is the record, its totals are data."""
     assert sign(body, path) is None
 
 
 def test_an_envelope_taken_for_a_record_is_noticed() -> None:
-    """Where the record itself has a next link, it is more likely that the config names the wrong path."""
+    """A record with a next link suggests a wrong `records_path`."""
     found = sign({"data": ROWS, "links": {"next": "https://h/2"}}, ())
     assert found is not None
     assert found.certain
@@ -176,7 +176,7 @@ def test_the_pagination_that_is_named_would_follow_the_sign(rest: dict[str, Any]
 
 
 def test_what_is_beyond_a_cap_is_no_end() -> None:
-    """An API that gives so many and no more has not said that there are no others."""
+    """An API that caps its results has not said that there are no more."""
     response = Response(200, {}, b"[]", "https://h/items")
     page = Page(Request("GET", "https://h/items"), response, Raw(b"[]"), [])
     with pytest.raises(ConfigError, match=r"10 records.*`incremental`"):
@@ -225,7 +225,7 @@ def test_what_is_beyond_a_cap_is_no_end() -> None:
     ids=str,
 )
 def test_signs_are_forms_and_not_a_list_of_names(rest: dict[str, Any]) -> None:
-    """Whatever an API calls it, a link, a token or a flag that leads on is seen."""
+    """Links, tokens and flags are recognized under any name of the usual form."""
     found = sign({"items": ROWS, **rest})
     assert found is not None
     assert found.certain
@@ -272,7 +272,7 @@ def test_totals_are_signs_by_their_form(rest: dict[str, Any]) -> None:
     ],
 )
 def test_headers_are_signs(headers: dict[str, str], certain: bool) -> None:
-    """Paging in headers is seen by the same forms, beside a body that is a bare array."""
+    """Headers are recognized by the same patterns, even if the body is an array."""
     found = sign(ROWS, (), number=2, headers=headers)
     assert found is not None
     assert found.certain is certain
@@ -302,7 +302,7 @@ def test_a_part_of_the_content_is_a_sign() -> None:
 
 
 def test_a_google_sync_token_is_no_sign() -> None:
-    """It leads to what changes later, and not to a page."""
+    """A sync token leads to later changes, not to another page."""
     assert sign({"items": ROWS, "nextSyncToken": "abc"}) is None
 
 
@@ -346,7 +346,7 @@ def test_an_unreached_total_at_a_guessed_end_is_an_error() -> None:
     ],
 )
 def test_reading_goes_on_beyond_an_empty_page_beside_a_sign(rest: dict[str, Any], reach: int, more: bool) -> None:
-    """All rows of a page may be hidden; where something says more, the page after it is asked for."""
+    """All rows of a page may be hidden; with a sign of more, the page after it is requested."""
     root = Raw(json.dumps({"items": [], **rest}).encode())
     page = Page(Request("GET", URL), Response(200, {}, bytes(root), URL), root, [], records_before=8)
     assert (says_more(page, End("empty page", guessed=True, beyond=9, reach=reach)) is not None) is more

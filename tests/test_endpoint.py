@@ -26,13 +26,13 @@ def test_defaults() -> None:
 
 
 def test_its_selector_has_its_settings() -> None:
-    """Where the records are is told once."""
+    """The selector uses the endpoint's settings for records."""
     selector = endpoint(records_path="data.items", allow_missing_records=True).selector
     assert selector == RecordSelector(records_path=("data", "items"), allow_missing_records=True)
 
 
 def test_a_copy_makes_its_own_selector_and_options() -> None:
-    """Whatever an endpoint made of its settings once is not that of a copy with other settings."""
+    """A copy with other settings does not reuse cached objects of the original."""
     first = endpoint(records_path="a", filter="record.x", snake_case=True)
     assert first.record_options.texts == ["{{ record.x }}"]
     assert first.selector.records_path == ("a",)
@@ -64,7 +64,7 @@ def test_its_name_in_templates(name: str, variable: str) -> None:
     [{"type": "object", "properties": {"id": {"type": "integer"}}}, '{"properties": {"id": {"type": "integer"}}}'],
 )
 def test_a_declared_schema(schema: object) -> None:
-    """It is an object, or its JSON."""
+    """It may be an object or its JSON."""
     declared = endpoint(schema=schema).json_schema
     assert declared["properties"] == {"id": {"type": "integer"}}
 

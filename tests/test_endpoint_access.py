@@ -196,7 +196,7 @@ def test_the_origins_of_endpoints_are_apart(api: TokenApi) -> None:
 
 
 def test_endpoints_with_the_same_authentication_share_its_token(api: TokenApi) -> None:
-    """A refresh token that works once is used once, and stored wherever it stands in the config."""
+    """A one-time refresh token is used once, and stored wherever the config has it."""
     given = iter(range(1, 9))
     used = []
 

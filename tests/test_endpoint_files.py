@@ -104,7 +104,7 @@ class _Own(Connector):
 
 
 def test_components_of_ones_own_are_used() -> None:
-    """An authenticator and a paginator written beside the connector work as the built-in ones do."""
+    """A custom authenticator and a custom paginator work like the built-in ones."""
     api = Api()
 
     @api.get("/letters")

@@ -66,7 +66,7 @@ def told(response: Response, paths: list[Path], opened: Callable[[Response], Ope
 def test_it_says_what_the_general_way_says(
     value: Any, where: Path | None, paths: list[Path], missing: bool, indent: int | None
 ) -> None:
-    """The same records, the same values beside them, the same errors, for any body, path and format."""
+    """It gives the same records, values and errors as the general method, for any body, path and format."""
     selector = RecordSelector(records_path=where, allow_missing_records=missing)
     response = answer(json.dumps(value, indent=indent, ensure_ascii=False).encode() + b"\n")
     envelope = Envelope(Json(), selector, paths)
@@ -87,20 +87,20 @@ def test_it_says_what_the_general_way_says(
     ],
 )
 def test_a_broken_body_is_found_wherever_it_is_broken(body: bytes) -> None:
-    """Also in what nobody asked for."""
+    """Even in parts of the body that nothing reads."""
     envelope = Envelope(Json(), RecordSelector(records_path=("data",)), [("next",)])
     with pytest.raises(SourceError):
         envelope.open(answer(body))
 
 
 def test_half_a_surrogate_pair_is_no_reason_to_stop() -> None:
-    """It becomes U+FFFD, as everywhere."""
+    """It becomes U+FFFD, as elsewhere."""
     envelope = Envelope(Json(), RecordSelector(records_path=("data",)), [])
     assert [bytes(r) for r in envelope.open(answer(rb'{"data":[{"a":"\ud83d"}]}')).records] == [rb'{"a":"\ufffd"}']
 
 
 def test_of_keys_beside_the_records_that_stand_there_twice_the_last_counts() -> None:
-    """As everywhere; for the records themselves it is an error."""
+    """The last duplicate key wins, as in JSON parsers; for the records themselves it is an error."""
     envelope = Envelope(Json(), RecordSelector(records_path=("a", "data")), [("next",), ("a", "next")])
     body = b'{"next":2,"a":{"data":[{"id":1.0}]},"next":3}'
     opened = envelope.open(answer(body))

@@ -1,4 +1,4 @@
-"""Each answer is judged by whose turn it is, and the wait is what the API asks for, whatever it asks for."""
+"""Each response gets the right verdict: who has to act, and how long to wait."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_whether_a_post_may_have_been_done(status: int, headers: dict[str, str],
     ],
 )
 def test_a_rate_limit_is_waited_out(status: int, headers: dict[str, str], body: bytes, wait: float | None) -> None:
-    """429 is a rate limit, and so is a 403 that names one, as GitHub's and Google's do; nobody has to act."""
+    """429 is a rate limit, and so is a 403 that names one, as GitHub's and Google's do."""
     judged = verdict(status, headers, body)
     assert judged is not None
     assert isinstance(judged.error, TransientError)
@@ -108,7 +108,7 @@ def test_a_rate_limit_is_waited_out(status: int, headers: dict[str, str], body: 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 408])
 def test_a_failure_is_not_waited_for_until_a_rate_limit_ends(status: int) -> None:
-    """Headers that stand in every answer do not make an hour of a hiccup; `Retry-After` is meant."""
+    """Rate-limit headers in every response do not turn a short failure into an hour; `Retry-After` counts."""
     judged = verdict(status, {"x-ratelimit-reset": "3600"})
     assert judged is not None
     assert judged.wait is None

@@ -1,4 +1,4 @@
-"""What answers of one API mean, said by rules: in their order, with conditions on status, body and headers."""
+"""Error rules: the first match wins, with conditions on status, body and headers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read(api: Api, *rules: dict[str, Any], attempts: int = 3, **endpoint: Any) -
 def test_an_ignored_error_is_a_page_without_records(
     api: Api, rule: dict[str, Any], answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told once, and counted; an answer that the rule does not fit fails as ever."""
+    """It is logged once and counted; a response that matches no rule fails as usual."""
     api.get("/items")(lambda _: answer)
     with caplog.at_level(logging.WARNING):
         reading = read(api, {**rule, "action": "ignore"})
@@ -108,7 +108,7 @@ def test_a_stop_takes_the_page_and_asks_for_no_further(api: Api) -> None:
 
 
 def test_an_error_key_that_is_none_is_accepted(api: Api) -> None:
-    """Some APIs carry `errors: [...]` beside the records."""
+    """Some APIs return `errors: [...]` with the records."""
     api.get("/items")(lambda _: {"items": [{"id": 1}], "errors": ["deprecated"]})
     assert isinstance(read(api, records_path="items").error, ConfigError)
     reading = read(api, {"path": "errors", "action": "accept"}, records_path="items")

@@ -45,7 +45,7 @@ APIS: dict[str, type[Imitation]] = {
 
 
 def example(name: str) -> dict[str, Any]:
-    """The config as it stands in the file."""
+    """The config as in the file."""
     raw: dict[str, Any] = yaml_text.load((EXAMPLES / f"{name}.yaml").read_text())
     return raw
 

@@ -1,4 +1,4 @@
-"""What an incremental filter does is watched: one line if the API ignores it, or leaves out the saved cursor value."""
+"""Incremental filters are checked: one log line if the API ignores the start or omits the saved cursor value."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_filter_by_whole_days_is_no_warning(api: Api, caplog: pytest.LogCaptur
 
 
 def test_a_filter_that_leaves_out_the_start_is_one_line(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing at all came back, so the row at the cursor did not change: the filter is exclusive."""
+    """An empty response means that the row at the cursor did not change, so the filter is exclusive."""
     [line] = _lines(api, caplog, lambda at, since: at > since, SINCE)
     assert line.startswith("WARNING Stream items: the API did not return the records at the saved cursor `2024-01-19")
     assert "`start_exclusive: true`" in line

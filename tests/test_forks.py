@@ -1,4 +1,4 @@
-"""What is forked does what a new interpreter does."""
+"""A forked process behaves like a new interpreter."""
 
 from __future__ import annotations
 

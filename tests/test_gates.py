@@ -1,4 +1,4 @@
-"""What one request is told to wait holds for all of its endpoint, and for no other."""
+"""A wait that one response demands holds for all requests to its endpoint, and for no other."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def test_a_gate_stays_closed_for_the_longest_wait(events: list[tuple[str, float,
 
 
 def test_a_gate_is_open() -> None:
-    """Nobody waits who was not told to."""
+    """Without a demanded wait, requests do not wait."""
     assert RateLimitGates(Clock()).wait("e") == 0.0

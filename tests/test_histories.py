@@ -1,4 +1,4 @@
-"""Whatever happens to a table, and wherever reads of it break off: what was owed has arrived."""
+"""Tables change and reads break off in any order; every promised record still arrives."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(between=st.just({}) | BETWEEN)
     def sync(self, between: dict[int, list[Change]]) -> None:
-        """A read comes to its end: all rows that were there and have not changed since it began have arrived."""
+        """A read completes: all rows that existed and have not changed since it began have arrived."""
         self._read(between, None)
         assert self.began is not None
         before, _ = self.began
@@ -117,7 +117,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(between=st.just({}) | BETWEEN, after=st.integers(0, 40))
     def crash(self, between: dict[int, list[Change]], after: int) -> None:
-        """A read breaks off: what no STATE covered is gone, and a later read goes on."""
+        """A read breaks off: records that no STATE covers are lost, and a later read resumes."""
         self._read(between, after)
         self.destination.crash()
         self.still = False
@@ -125,7 +125,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.still)
     @rule()
     def again(self) -> None:
-        """Nothing happened since the last read: at most what is as new as that read comes again, or as the cursor.
+        """Without changes, a second read returns only records at the cursor or as new as the last read.
 
         Of a read that broke off, it is not known which of the rows at the cursor were delivered.
         """

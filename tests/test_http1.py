@@ -84,7 +84,7 @@ def body(said: bytes, method: str = "GET", *, kept: bool = False) -> bytes:
     ],
 )
 def test_a_body_ends_where_its_framing_says(said: bytes, expected: bytes) -> None:
-    """The other side may keep the connection open: nobody waits for more."""
+    """The server may keep the connection open: the client does not wait for more."""
     assert body(said, kept=True) == expected
 
 
@@ -93,14 +93,14 @@ def test_a_body_ends_where_its_framing_says(said: bytes, expected: bytes) -> Non
     [OK + b"\r\n", b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\n\n", OK + b"Transfer-Encoding: identity\r\n\r\n"],
 )
 def test_a_body_without_framing_ends_with_the_connection(head: bytes) -> None:
-    """So does one whose coding is not known; the connection is of no further use."""
+    """So does a body in an unknown coding; the connection cannot be reused."""
     with Line(head + b"abc") as line:
         assert line.ask()[2] == b"abc"
         assert line.freed == []
 
 
 def test_an_answer_to_head_has_no_body() -> None:
-    """Whatever its length would be."""
+    """Its `Content-Length` is ignored."""
     assert body(OK + b"Content-Length: 9\r\n\r\n", "HEAD", kept=True) == b""
 
 
@@ -119,7 +119,7 @@ def test_an_answer_to_head_has_no_body() -> None:
     ],
 )
 def test_a_body_that_is_cut_is_never_taken_for_whole(said: bytes) -> None:
-    """Less than was said is an error, and so is framing that is none."""
+    """A body shorter than declared is an error, and so is invalid framing."""
     with pytest.raises(TransportError) as caught:
         body(said)
     assert isinstance(caught.value.__cause__, wire.IncompleteRead)
@@ -127,7 +127,7 @@ def test_a_body_that_is_cut_is_never_taken_for_whole(said: bytes) -> None:
 
 @pytest.mark.parametrize("length", ["3, 4", "-1", "3.0", "abc", "", "1" * 30, "٣"])
 def test_a_length_that_is_not_clear_is_an_error(length: str) -> None:
-    """Nothing is guessed about where a body ends."""
+    """The client never guesses where a body ends."""
     with pytest.raises(BrokenAnswerError, match="Content-Length"):
         body(OK + f"Content-Length: {length}\r\n\r\nabc".encode())
 
@@ -142,7 +142,7 @@ def test_a_length_that_is_not_clear_is_an_error(length: str) -> None:
     ],
 )
 def test_what_is_no_head_is_no_answer(said: bytes) -> None:
-    """What came instead is not read on."""
+    """The rest of an invalid response is not read."""
     with pytest.raises(TransportError) as caught:
         body(said)
     assert isinstance(caught.value.__cause__, wire.ProtocolError)
@@ -187,7 +187,7 @@ def test_a_connection_is_free_when_its_answer_has_been_read(head: bytes, *, free
 
 
 def test_one_answer_comes_after_another() -> None:
-    """On the same connection, each with its own framing."""
+    """Several responses on one connection, each with its own framing."""
     with Line(OK + b"Content-Length: 1\r\n\r\na", kept=True) as line:
         assert line.ask()[2] == b"a"
         line.far.sendall(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n\r\n")
@@ -197,7 +197,7 @@ def test_one_answer_comes_after_another() -> None:
 
 
 def test_more_than_the_answer_spoils_the_connection() -> None:
-    """What nobody asked for must not become the next answer."""
+    """Extra bytes must not become the next response."""
     with Line(OK + b"Content-Length: 1\r\n\r\na" + OK + b"Content-Length: 1\r\n\r\nb", kept=True) as line:
         assert line.ask()[2] == b"a"
         assert line.freed == []
@@ -234,7 +234,7 @@ def test_an_answer_that_was_read_leaves_the_next_one_alone() -> None:
 
 
 def test_a_connection_that_was_closed_meanwhile_is_not_open() -> None:
-    """It is found before a request is lost on it."""
+    """A closed connection is noticed before a request is sent on it."""
     with Line(OK + b"Content-Length: 1\r\n\r\na", kept=True) as line:
         line.ask()
         line.far.close()
@@ -242,7 +242,7 @@ def test_a_connection_that_was_closed_meanwhile_is_not_open() -> None:
 
 
 def test_silence_has_a_bound() -> None:
-    """That of the socket, before the head and in the body."""
+    """The socket timeout applies to the head and to the body."""
     for said in (b"", OK + b"Content-Length: 2\r\n\r\na"):
         with pytest.raises(TransportError) as caught:
             body(said, kept=True)
@@ -264,7 +264,7 @@ def test_framing_does_not_dribble_for_ever(said: bytes) -> None:
 
 
 def test_interim_answers_do_not_go_on_for_ever() -> None:
-    """They all have the time of one head."""
+    """All interim responses together share the timeout of one head."""
     ticks = iter(range(1000))
     with (
         Line(b"HTTP/1.1 102 Processing\r\n\r\n" * 40_000, kept=True, clock=lambda: float(next(ticks))) as line,

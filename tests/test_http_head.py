@@ -1,4 +1,4 @@
-"""What is written before the body of a request."""
+"""The request line and headers as they are sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from source_rest_api.http.http1_head import written
 
 
 def test_a_request_is_written() -> None:
-    """As RFC 9112 has it, with headers in latin-1 and the body as it is."""
+    """As in RFC 9112: headers in latin-1, the body unchanged."""
     sent = written("POST", "/a?b=c", [("Host", "h"), ("X", "é"), ("Y", b"\xff")], "ü")
     assert sent == b"POST /a?b=c HTTP/1.1\r\nHost: h\r\nX: \xe9\r\nY: \xff\r\n\r\n\xc3\xbc"
     assert written("GET", "/", [], None) == b"GET / HTTP/1.1\r\n\r\n"
@@ -28,6 +28,6 @@ def test_a_request_is_written() -> None:
     ],
 )
 def test_nothing_is_smuggled_into_a_request(method: str, target: str, header: str) -> None:
-    """What HTTP cannot carry is refused, and no value becomes a header or a request of its own."""
+    """Values that HTTP cannot carry are refused; no value creates a header or a request."""
     with pytest.raises(ValueError, match=r"space or a line break|latin-1"):
         written(method, target, [("X", header)], None)

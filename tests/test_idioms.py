@@ -33,7 +33,7 @@ CONTEXT: dict[str, Any] = {
 
 
 def test_all_sixty_are_there() -> None:
-    """Each idiom has its row, in order."""
+    """Each idiom has a row, in order."""
     assert [int(number) for number, _, _ in ROWS] == list(range(1, 61))
 
 
@@ -52,5 +52,5 @@ def test_each_idiom(number: str, here: str, gives: str) -> None:
 
 @pytest.mark.parametrize("line", re.findall(r"^pagination: (.*)$", TEXT, re.MULTILINE))
 def test_examples_of_expressions_are_valid(line: str) -> None:
-    """Whoever copies one gets a paginator."""
+    """Each documented expression makes a valid paginator."""
     assert PAGINATOR.validate_python(yaml.safe_load(line)).type in {"cursor", "next_url", "page_number"}

@@ -21,12 +21,12 @@ BOUNDS = st.tuples(st.integers(-(10**20), 10**20), st.integers(0, 3000)).map(lam
 
 
 def cursor(**settings: Any) -> IntegerCursor:
-    """A cursor by `seq` that asks for both ends."""
+    """A cursor by `seq` that sends both ends."""
     return IntegerCursor.model_validate({"cursor_field": "seq", "start_param": "from", "end_param": "to", **settings})
 
 
 def bounds(of: IntegerCursor, saved: int | None = None) -> Slice:
-    """What a sync reads."""
+    """Returns the interval of a sync."""
     mark = None if saved is None else CursorValue(saved, str(saved))
     return of.bounds(mark, "2024-01-01", NOW, {"config": {"first": "7"}})
 
@@ -76,7 +76,7 @@ def test_without_an_end_nothing_is_cut() -> None:
 
 
 def test_templates_and_what_they_may_not_give() -> None:
-    """A bound may come from the config; a text that is no number is said."""
+    """A bound may come from the config; a text that is not a number is an error."""
     assert bounds(cursor(start="{{ config.first }}")).start == CursorValue(7, "7")
     with pytest.raises(ConfigError, match=r"`incremental.start`: the template gave `x`, which is not an integer"):
         bounds(cursor(start="{{ 'x' }}"))
@@ -90,7 +90,7 @@ def test_what_is_no_bound_is_refused(settings: dict[str, Any]) -> None:
 
 
 def test_a_step_needs_both_ends() -> None:
-    """Said with the rest of the config."""
+    """The error is reported with the config."""
     said = [
         list(cursor(step=5, **ends).problems(None, templated=False)) for ends in ({"start": 1}, {"start": 1, "end": 2})
     ]

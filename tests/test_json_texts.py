@@ -122,7 +122,7 @@ def test_pages_inside_texts(api: Api) -> None:
     ],
 )
 def test_a_guard_before_the_json(api: Api, guard: bytes) -> None:
-    """It is no part of the value."""
+    """It is removed before the value is parsed."""
     assert read(api, Answer(guard + PLAIN)) == ROWS
     assert read(api, Answer(b"\xef\xbb\xbf" + guard + b'{"data":' + PLAIN + b"}"), records_path="data") == ROWS
 
@@ -138,7 +138,7 @@ def test_a_guard_of_an_api_s_own(api: Api) -> None:
 
 
 def test_an_error_rule_reads_behind_the_guard(api: Api) -> None:
-    """As the decoder does."""
+    """Error rules read the same value as the decoder."""
     rule = {"path": "code", "values": ["none"], "action": "ignore"}
     assert read(api, Answer(b')]}\'\n{"code": "none"}'), errors=[rule]) == []
 

@@ -82,7 +82,7 @@ def test_a_token_that_is_sent_as_it_is(api: TokenApi, algorithm: str, key: str, 
 
 
 def test_it_is_signed_again_ahead_of_its_end(api: TokenApi) -> None:
-    """One token serves for nine tenths of its life."""
+    """One token is used for nine tenths of its lifetime."""
     with Session(raw(api)) as session:
         for later in (0, 1079, 2):
             session.clock.now += later
@@ -153,7 +153,7 @@ def test_a_private_key_is_masked_line_by_line() -> None:
     ],
 )
 def test_a_key_in_hex_or_base64(api: TokenApi, encoding: str, algorithm: str, key: str, verify: Any) -> None:
-    """The token is signed with the bytes that the key stands for."""
+    """The token is signed with the decoded bytes of the key."""
     with Session(raw(api, algorithm=algorithm, key=key, key_encoding=encoding)) as session:
         session.get("/y")
     token = api.requests[-1].headers["Authorization"].removeprefix("Bearer ")

@@ -1,4 +1,4 @@
-"""A changed config is whole, and is passed on before anything goes on."""
+"""A changed config is complete, and is passed on before anything uses it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_only_the_refresh_token_changes() -> None:
-    """Another field with the same text stays as it is, and the config that was given too."""
+    """Another field with the same text is unchanged, and so is the given config."""
     given = {"name": "old", "authentication": {"refresh_token": "old", "client_id": "old"}}
     passed_on: list[dict[str, Any]] = []
     keeper = ConfigUpdates(given, Mask([]), passed_on.append)
@@ -43,7 +43,7 @@ def test_a_config_without_a_place_for_it() -> None:
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    """Nothing else is left in the folder, its mode stays, and a link still leads to it."""
+    """No other file is left, the mode stays, and a symbolic link still leads to it."""
     file, link = tmp_path / "config.json", tmp_path / "link.json"
     file.write_text("{}")
     file.chmod(0o600)

@@ -25,7 +25,7 @@ KEYS = st.sets(
 
 @given(st.one_of(INTEGERS, DIGITS, KEYS))
 def test_what_was_written_is_read_again(some: set[bytes]) -> None:
-    """Whatever the keys are: numbers of any size, any text, several values."""
+    """Keys may be numbers of any size, any text, or several values."""
     assert row_keys.decode(row_keys.encode(some)) == some
 
 
@@ -76,7 +76,7 @@ def test_the_size_of_100_000(make: Any, most: int) -> None:
 
 @pytest.mark.parametrize("garbage", ["x", "eJw=", "ü", row_keys.encode([b"[1]"])[:-8], "eJyrAAAAeQB5"])
 def test_what_are_no_keys_is_refused(garbage: str) -> None:
-    """Whoever reads a state says that it is none."""
+    """Invalid texts raise an error."""
     with pytest.raises(ValueError, match=r".+"):
         row_keys.decode(garbage)
 

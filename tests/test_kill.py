@@ -1,4 +1,4 @@
-"""Kill a read anywhere, go on from the last STATE: no row is missing, and little comes twice."""
+"""Kill a read anywhere, resume from the last STATE: no row is missing, and few come twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def killed(api: Api, seed: int, way: tuple[str, str, int], most_changes: int) ->
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("pagination", PAGINATION)
 def test_no_row_is_lost(pagination: str, mode: str, workers: int, api: Api) -> None:
-    """Whatever the paging and the mode, the union of what was covered by a STATE is the table."""
+    """For every pagination and mode, the rows covered by STATEs add up to the table."""
     for seed in range(2):
         shop, destination = killed(api, seed, (pagination, mode, workers), 0)
         got = {row["id"] for row in destination.durable}

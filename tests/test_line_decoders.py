@@ -91,7 +91,7 @@ def test_declared_charset(api: Api) -> None:
     ],
 )
 def test_csv_that_cannot_be_read(api: Api, body: bytes, message: str) -> None:
-    """Nothing is guessed, shifted or left out; the error has the row, and the place."""
+    """Nothing is guessed, shifted or skipped; the error names the row and the line."""
     with pytest.raises(SourceError, match=message) as caught:
         read(api, Answer(body, headers=CSV), type="csv")
     assert "Stream sales_data" in str(caught.value)
@@ -213,7 +213,7 @@ def raw_deflate(data: bytes) -> bytes:
     ],
 )
 def test_compressed(api: Api, body: bytes, coding: dict[str, str], chunked: bool) -> None:
-    """By header and by content, in parts that are all there, each once, in order."""
+    """By header and by content, in parts; every row arrives once and in order."""
     records = read(api, Answer(body, headers={**CSV, **coding}, chunked=chunked), type="csv")
     assert [int(record["id"]) for record in records] == list(range(12_000))
 
@@ -226,7 +226,7 @@ def test_truncated_gzip(api: Api, headers: dict[str, str]) -> None:
 
 
 def test_a_table_may_be_packed_to_nothing(api: Api) -> None:
-    """It is never held at once, so it does not matter what it comes to."""
+    """A streamed table is never in memory as a whole, so its size does not matter."""
     body = gzipped(b"id,n\n" + b"1,0\n" * 100_000)
     assert len(body) * 200 < 400_000
     assert len(read(api, Answer(body, headers=CSV), type="csv")) == 100_000
@@ -253,7 +253,7 @@ def test_a_line_is_bounded(api: Api, form: str, headers: dict[str, str]) -> None
 
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_cut_body_is_asked_for_again(api: Api, chunked: bool) -> None:
-    """As long as none of its records is out."""
+    """A truncated body is retried, as long as none of its records was emitted."""
     whole, cut = Answer(b"id\n1\n2\n", headers=CSV, chunked=chunked), Answer(b"id\n1\n2\n", headers=CSV, cut=5)
     answers = iter([cut, whole])
     api.get("/cut")(lambda _: next(answers))
@@ -271,14 +271,14 @@ def _partition() -> Any:
 
 
 def test_a_body_that_is_cut_late_is_an_error(api: Api) -> None:
-    """What is out is not read a second time in the same sync."""
+    """Emitted records are not read again in the same sync."""
     with pytest.raises(BrokenAnswerError, match="cut"):
         read(api, Answer(TABLE, headers=CSV, cut=len(TABLE) - 10), attempts=3, type="csv")
     assert len(api.requests) == 1
 
 
 def test_selection_does_not_apply() -> None:
-    """What would be ignored is refused."""
+    """Settings that would have no effect are rejected."""
     endpoint = {"name": "e", "path": "e", "decoder": {"type": "csv"}, "records_path": "data"}
     with pytest.raises(ConfigError, match="already returns records"):
         loading.load({"url_base": "https://h", "endpoints": [endpoint]})
@@ -288,7 +288,7 @@ def test_selection_does_not_apply() -> None:
     "decoder", [{"header": False}, {"delimiter": ";;"}, {"encoding": "x"}, {"columns": ["a", "a"]}]
 )
 def test_settings_that_cannot_be(decoder: dict[str, Any]) -> None:
-    """They are seen before anything is read."""
+    """They are rejected before anything is read."""
     endpoint = {"name": "e", "path": "e", "decoder": {"type": "csv", **decoder}}
     with pytest.raises(ConfigError, match="decoder"):
         loading.load({"url_base": "https://h", "endpoints": [endpoint]})
@@ -327,7 +327,7 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_memory_does_not_grow_with_the_body() -> None:
-    """200,000 rows, 25 MB, take no more memory than 20,000 but for a few MB."""
+    """200,000 rows, 25 MB, take only a few MB more than 20,000."""
     peaks = {}
     for rows in (20_000, 200_000):
         done = subprocess.run([sys.executable, "-c", PEAK, str(rows)], capture_output=True, text=True, check=True)

@@ -72,7 +72,7 @@ def test_the_target_of_a_relation_is_found(header: str, relation: str, target: s
     st.lists(st.tuples(st.text(ascii_letters + '0123456789,;="\\ /?&%', min_size=1), st.sampled_from(["prev", "next"])))
 )
 def test_any_quoted_text_stays_in_its_quotes(parameters: list[tuple[str, str]]) -> None:
-    """Whatever stands in a title, each link has its own target and relation."""
+    """Whatever a title contains, each link keeps its own target and relation."""
     quoted = [title.replace("\\", "\\\\").replace('"', '\\"') for title, _ in parameters]
     header = ", ".join(
         f'<https://h/{i}>; title="{title}"; rel="{relation}"'
@@ -89,7 +89,7 @@ RELATIVE = st.text(ascii_letters + "0123456789/?&=%._~-;,@!", max_size=20).filte
 
 @given(RELATIVE)
 def test_a_relative_target_stays_at_its_origin(target: str) -> None:
-    """Nothing that is relative leads elsewhere, whatever stands in it, and what is absolute stays what it is."""
+    """A relative target never leads to another origin; an absolute one is unchanged."""
     url = resolve(BASE, target)
     assert url.startswith("https://api.example.com/")
     assert resolve("https://else.example/", url) == url
@@ -99,7 +99,7 @@ def test_a_relative_target_stays_at_its_origin(target: str) -> None:
 
 @given(st.text() | RELATIVE.map(lambda text: f"//{text}") | RELATIVE.map(lambda text: f"https:{text}"))
 def test_any_target_is_a_url_or_an_error_of_its_own(target: str) -> None:
-    """Whatever the API gives for the next page."""
+    """Any value for the next page gives a URL or a config error."""
     try:
         url = resolve(BASE, target)
     except ConfigError as error:
@@ -142,7 +142,7 @@ def test_no_header_is_too_odd(header: str) -> None:
 )
 @pytest.mark.parametrize("rest", ["", ";", " ", "; ", "=", '"', "\\", "a", "<"])
 def test_a_hostile_header_is_read_in_linear_time(piece: str, rest: str) -> None:
-    """40,000 of what makes patterns backtrack take no more than moments; each of them for each would be a minute."""
+    """40,000 characters that make patterns backtrack take moments; quadratic time would be a minute."""
     started = time.process_time()
     find_link(piece + rest * 40_000, "next", BASE)
     find_link((piece + rest) * 40_000, "next", BASE)

@@ -1,4 +1,4 @@
-"""The list of records stands once in a body, and stays a list: nothing is lost, and nothing else becomes a record."""
+"""The list of records occurs once in a body, and stays a list: nothing is lost, and nothing else becomes a record."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_list_that_stands_there_twice_is_an_error(
 def test_other_fields_of_that_name_are_no_second_list(
     rows: list[Any], separators: tuple[str, str], more: dict[str, Any]
 ) -> None:
-    """A key may stand in records and in other objects of the body as often as it likes."""
+    """The key may occur in records and in other objects of the body any number of times."""
     body = {**{name: value for name, value in more.items() if name != "data"}, "other": {"data": 1}, "data": rows}
     body.pop("error", None)
     body.pop("errors", None)

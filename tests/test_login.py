@@ -67,7 +67,7 @@ def test_fields_of_the_apis_own(api: Api) -> None:
 
 
 def test_a_login_with_basic_credentials(api: Api) -> None:
-    """The credentials stand in the header, and nowhere else."""
+    """The credentials are only in the header."""
     login, _ = exchange(api, basic=True, http_method="PUT")
     assert (login.method, login.json()) == ("PUT", {})
     assert b64decode(login.headers["Authorization"].removeprefix("Basic ")) == b"ada:pass-secret"
@@ -114,7 +114,7 @@ def test_fields_of_a_nested_login(api: Api) -> None:
 
 
 def test_a_session_cookie_goes_back_as_it_came(api: Api) -> None:
-    """Of several cookies the one that is named, whatever dates stand between them; its name alone is set."""
+    """The named cookie is chosen among several; dates in `Set-Cookie` do not confuse the parser."""
     cookies = "lang=en; Expires=Wed, 09 Jun 2027 10:18:14 GMT, sid=C-secret/==; Path=/; HttpOnly, sid2=no"
     api.post("/login")(lambda _: Answer(b"", headers={"Set-Cookie": cookies}))
     _, call = exchange(api, token_cookie="sid")
@@ -122,14 +122,14 @@ def test_a_session_cookie_goes_back_as_it_came(api: Api) -> None:
 
 
 def test_a_session_cookie_may_go_elsewhere(api: Api) -> None:
-    """Where `place` is given, it holds for a cookie too."""
+    """`place` applies to cookies too."""
     api.post("/login")(lambda _: Answer({}, headers={"Set-Cookie": "sid=C-secret"}))
     _, call = exchange(api, token_cookie="sid", place={"in": "header", "name": "X-Csrf"})
     assert (call.headers["X-Csrf"], call.headers["Cookie"]) == ("C-secret", None)
 
 
 def test_a_login_reads_the_secrets(api: Api) -> None:
-    """A second secret stands in `secrets`, and its name is all that the authenticator has of it."""
+    """A second secret is in `secrets`; the authenticator has only its name."""
     config = {**raw(api, fields={"key": "{{ password }}", "app": "{{ secrets.app }}"}), "secrets": {"app": "A-secret"}}
     with Session(config) as session:
         session.get()
@@ -137,7 +137,7 @@ def test_a_login_reads_the_secrets(api: Api) -> None:
 
 
 def test_a_login_is_repeated_when_its_token_ends(api: Api) -> None:
-    """By a date in the answer, and on a 401."""
+    """The token ends at a date in the response, or with a 401."""
     with Session(raw(api, expires_path="ends")) as session:
         session.clock.now = 0.0
         api.route("POST", "/login")(lambda _: {"data": {"token": "T"}, "ends": 1_700_000_000 + 7200})
@@ -216,7 +216,7 @@ def test_an_answer_that_is_no_token(api: Api, answer: Answer, message: str) -> N
 
 
 def test_a_cookie_beside_any_body(api: Api) -> None:
-    """Where the token is a cookie or a header, the body need not be JSON."""
+    """If the token is a cookie or a header, the body need not be JSON."""
     sent = {"Content-Type": "text/plain", "Set-Cookie": "sid=C-secret; Path=/", "X-Session": "H-secret"}
     api.post("/login")(lambda _: Answer("Created", 201, sent))
     _, call = exchange(api, token_cookie="sid")

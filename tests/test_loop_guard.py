@@ -41,7 +41,7 @@ def page(position: Position | None, *records: Any) -> Page:
 
 
 def passes(guard: LoopGuard, got: Page) -> bool:
-    """Whether the guard lets a page through."""
+    """True if the guard accepts a page."""
     try:
         guard.check(got)
     except ConfigError:
@@ -51,7 +51,7 @@ def passes(guard: LoopGuard, got: Page) -> bool:
 
 @given(st.lists(st.integers(0, 3), max_size=4), st.lists(st.integers(4, 9), min_size=1, unique=True))
 def test_any_periodic_pages_halt_within_their_period(before: list[int], period: list[int]) -> None:
-    """Whatever comes first, and whatever the tokens are, pages that repeat are ended before they are read twice."""
+    """Pages that repeat are stopped within one period, whatever came first and whatever the tokens are."""
     guard = LoopGuard(PAGES, Limits())
     came = [*before, *period * 3]
     read = next(n for n, row in enumerate(came) if not passes(guard, page(f"token {n}", {"id": row})))
@@ -85,7 +85,7 @@ def test_rows_with_a_new_field_each_time_are_known_by_their_key() -> None:
     ],
 )
 def test_the_error_names_the_parameter_that_the_api_ignores(settings: dict[str, Any], advice: str) -> None:
-    """It says what was seen, and which setting to look at."""
+    """It also says which setting to check."""
     guard = LoopGuard(PAGINATOR.validate_python(settings), Limits())
     guard.check(page(1, {"id": 1}, {"id": 2}))
     with pytest.raises(RepeatedPageError, match=advice):

@@ -1,4 +1,4 @@
-"""No form of a secret gets through, and what is no secret stays as it is."""
+"""No form of a secret gets through, and other texts are unchanged."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ AROUND = st.text(string.ascii_letters + ' \n"{}=&?:', max_size=10)
 
 @given(secret=SECRETS | st.text(string.printable.replace("*", ""), min_size=4), before=AROUND, after=AROUND)
 def test_no_form_of_a_secret_gets_through(secret: str, before: str, after: str) -> None:
-    """Whoever wrote it, and whatever stands around it."""
+    """No text contains the secret, whoever wrote it."""
     assume(len(secret.strip()) >= 4)
     mask = masking.masker([secret])
     for name, form in forms(secret).items():
@@ -71,7 +71,7 @@ def test_no_form_of_a_secret_gets_through(secret: str, before: str, after: str) 
 
 @given(st.lists(SECRETS, min_size=1, max_size=4), st.randoms())
 def test_one_secret_may_hold_another(secrets: list[str], random: object) -> None:
-    """The longest goes first, so that nothing of it is left beside the mask of a shorter one."""
+    """The longest is masked first, so that no part of it is left beside the mask of a shorter one."""
     long = "".join(secrets)
     shuffled = [*secrets, long]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -119,7 +119,7 @@ def seen(secret: str, text: str) -> list[str]:
 
 @given(secret=ODD, before=st.integers(0, 520), after=st.integers(0, 520), form=st.sampled_from(sorted(WRITTEN)))
 def test_no_part_of_a_secret_is_left_where_a_text_is_cut(secret: str, before: int, after: int, form: str) -> None:
-    """Whatever the API's 401 quotes it in, and wherever we cut that."""
+    """A quoted response that is cut inside a secret shows no part of it."""
     echo = f"{'.' * before}{secret}{'.' * after}" if form != "base64" else secret
     body = ("." * before if form == "base64" else "") + WRITTEN[form](echo)
     verdict = judge(Response(401, {"Content-Type": "application/json"}, body.encode(), "https://h/"))
@@ -130,7 +130,7 @@ def test_no_part_of_a_secret_is_left_where_a_text_is_cut(secret: str, before: in
 
 @pytest.mark.parametrize("kept", [*range(6, 44), 60])
 def test_the_beginning_of_a_secret_before_a_cut_is_masked(kept: int) -> None:
-    """By whatever number of characters it is cut; without a cut the same text is an ordinary word."""
+    """At any length before the cut; without a cut the same text is an ordinary word."""
     secret = "tok/3f9a-77 c1é2b8d04e6a5b9c8d7e6f5a4b3c2d1e0"
     mask = masking.masker([secret, "another"])
     for form in forms(secret).values():
@@ -256,7 +256,7 @@ def test_secrets_are_found_wherever_they_stand() -> None:
     ],
 )
 def test_what_an_authenticator_sends_is_masked(authentication: dict[str, str], sent: str) -> None:
-    """The credentials of a config, as they stand in its requests."""
+    """The credentials of a config are masked in the form in which its requests send them."""
     loaded = loading.load(
         {"url_base": "https://h", "authentication": authentication, "endpoints": [{"name": "a", "path": "/"}]}
     )

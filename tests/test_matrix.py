@@ -92,7 +92,7 @@ def _missing(table: Table, destination: Destination) -> set[tuple[int, int]]:
 
 @pytest.mark.parametrize("case", list(_cases()), ids="-".join)
 def test_every_row_arrives(api: Api, case: Case) -> None:
-    """In a first sync, in one after changes, and in one that goes on where another broke off."""
+    """In a first sync, after changes, and in a sync that resumes an interrupted one."""
     order = ORDERS.get(case.mode, "id" if case.paging == "last_record" else "-at")
     way = Way(
         case.paging,

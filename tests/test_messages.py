@@ -68,7 +68,7 @@ OBJECTS = json_object(st.recursive(SCALARS, lambda inner: array(inner) | json_ob
 
 @given(st.lists(OBJECTS), st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 2**53))
 def test_records_arrive_as_sent(texts: list[str], stream: str, emitted_at: int) -> None:
-    """One valid line each, in order, however the API formats its JSON; not a digit is lost."""
+    """Each record is one valid line, in order, without the loss of a digit, however the API formats it."""
     block = b"".join(messages.records(stream, [Raw(text.encode()) for text in texts], emitted_at))
     lines = block.split(b"\n")
     assert lines.pop() == b""
@@ -101,7 +101,7 @@ def test_only_records_with_line_breaks_are_compacted() -> None:
 
 @pytest.mark.parametrize("depth", [1, 100, 900])
 def test_nested_records(depth: int) -> None:
-    """As deep as the decoder goes, the writer goes too."""
+    """The writer supports the same depth as the decoder."""
     text = b'{"a":\n' * depth + b"1" + b"}" * depth
     block = b"".join(messages.records("s", [Raw(text)], 7))
     assert (block.count(b"\n"), block.count(b'{"a":1}')) == (1, 1)
@@ -129,7 +129,7 @@ def test_blocks_are_whole_lines_of_bounded_size(sizes: list[int]) -> None:
 
 @given(st.lists(st.none() | st.integers(1, 1 << 18), max_size=20))
 def test_small_blocks_are_written_together(sizes: list[int | None]) -> None:
-    """Nothing is lost, or held back where nothing more comes; what is together is no larger than two blocks or one."""
+    """Nothing is lost, or delayed when no more comes; joined blocks have at most 128 KiB."""
     blocks = [None if size is None else bytes([65 + index]) * size for index, size in enumerate(sizes)]
     given: list[bytes] = []
 
@@ -182,7 +182,7 @@ def test_stream_status(status: Any) -> None:
 
 
 def test_catalog_and_spec() -> None:
-    """They are passed on as they are."""
+    """They are passed on unchanged."""
     stream = {"name": "a", "json_schema": {"type": "object"}, "supported_sync_modes": ["full_refresh"]}
     assert parsed(messages.catalog([stream])).catalog.streams[0].name == "a"
     assert parsed(messages.catalog([])).catalog.streams == []
@@ -209,7 +209,7 @@ def test_log_levels(level: str, expected: str) -> None:
 
 @pytest.mark.parametrize(("problem", "status", "text"), [(None, "SUCCEEDED", "seen"), ("broken", "FAILED", "broken")])
 def test_connection_status(problem: str | None, status: str, text: str) -> None:
-    """What was seen, or what is wrong."""
+    """The status with its message."""
     result = parsed(OUT.connection_status(problem, "seen")).connectionStatus
     assert (result.status.value, result.message) == (status, text)
 
@@ -224,7 +224,7 @@ def test_connection_status(problem: str | None, status: str, text: str) -> None:
     ],
 )
 def test_errors(error: Any, failure: FailureType) -> None:
-    """The failure type says whose turn it is; the place stands before the message."""
+    """The failure type says who has to act; the place precedes the message."""
     trace = parsed(OUT.error(error.at("Stream s"), "s", "trace")).trace
     assert (trace.type.value, trace.error.failure_type) == ("ERROR", failure)
     assert (trace.error.message, trace.error.internal_message, trace.error.stack_trace) == ("Stream s: x", "y", "trace")
@@ -232,7 +232,7 @@ def test_errors(error: Any, failure: FailureType) -> None:
 
 
 def test_an_error_without_more() -> None:
-    """What is not known is left out."""
+    """Unknown fields are omitted."""
     error = json.loads(OUT.error(ConfigError("x")))["trace"]["error"]
     assert error == {"message": "x", "failure_type": "config_error"}
 
@@ -268,7 +268,7 @@ def test_any_text_is_a_line(text: str) -> None:
 
 
 def test_the_writer_flushes_whole_blocks() -> None:
-    """What is written is on the pipe at once, and threads do not cut into each other's blocks."""
+    """Blocks are on the pipe at once, and threads do not interleave."""
     read, write = os.pipe()
     with os.fdopen(read, "rb") as reader, os.fdopen(write, "wb") as output:
         writer = Writer(output)

@@ -1,4 +1,4 @@
-"""Fields are read as people mean them, and what cannot be read is said without showing it."""
+"""Fields accept what people mean, and errors do not show the rejected value."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read(kind: Any, value: object) -> Any:
 
 
 def problem(kind: Any, value: object) -> str:
-    """What is said of a value that the field refuses."""
+    """Returns the error for a value that the field rejects."""
     with pytest.raises(ValidationError) as caught:
         read(kind, value)
     return str(caught.value.errors()[0]["msg"])
@@ -68,7 +68,7 @@ def test_values_are_not_shown(value: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
 def test_numbers_are_finite(value: float) -> None:
-    """Nothing can be told to wait for ever."""
+    """Infinite waits are rejected."""
     with pytest.raises(ValidationError, match="finite"):
         Part(seconds=value)
 
@@ -129,7 +129,7 @@ def test_text_is_checked_as_a_template() -> None:
     ],
 )
 def test_a_path_is_written_with_dots_or_as_a_list(value: object, keys: tuple[str, ...]) -> None:
-    """Dots divide keys; a key that has a dot itself stands in a list."""
+    """Dots divide keys; a key that contains a dot needs a list."""
     assert read(Path, value) == keys
 
 
@@ -189,7 +189,7 @@ def test_values_of_parameters() -> None:
     ],
 )
 def test_what_is_wrong_with_parameters(value: object, said: str) -> None:
-    """The entry is named, and what stands in it is not."""
+    """The error names the entry, but does not show its value."""
     message = problem(NamedTexts, value)
     assert said in message
     assert "hush" not in message
@@ -200,13 +200,13 @@ def test_what_is_wrong_with_parameters(value: object, said: str) -> None:
     [('{"a": [1, null]}', {"a": [1, None]}), ({"a": 1}, {"a": 1}), ("[]", []), ('"text"', "text"), (5, 5)],
 )
 def test_json_is_a_value_or_its_text(value: object, result: object) -> None:
-    """Airbyte's form gives JSON as text, a file as it is."""
+    """Airbyte's form gives JSON as text, a file gives the value."""
     assert read(Json, value) == result
 
 
 @pytest.mark.parametrize("value", ["", "hush", '{"hush": }', "{'hush': 1}", "[1,]", "NaN"])
 def test_text_that_is_not_json(value: str) -> None:
-    """It is said that it is no JSON, and not what it is."""
+    """The error says that it is not JSON, without quoting it."""
     message = problem(Json, value)
     assert "not valid JSON" in message
     assert "hush" not in message

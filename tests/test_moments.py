@@ -58,7 +58,7 @@ def test_days_are_their_midnight(values: list[Any]) -> None:
 
 @given(st.lists(TEXTS))
 def test_a_page_says_what_its_records_say(values: list[str | None]) -> None:
-    """Whatever stands beside a value, it is read as if it stood alone."""
+    """A value is read the same way in a page and alone."""
     found = read(values)
     assert found == [read([value])[0] for value in values]
     assert all(moment is None or moment.tzinfo for moment in found)
@@ -66,7 +66,7 @@ def test_a_page_says_what_its_records_say(values: list[str | None]) -> None:
 
 @given(st.lists(st.none() | st.integers(0, 4_000_000_000)))
 def test_numbers_since_the_epoch(values: list[int | None]) -> None:
-    """As numbers and as texts, exactly; null is none."""
+    """Numbers and texts are exact; null is no value."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     expected = [None if value is None else epoch + timedelta(seconds=value) for value in values]
     assert read(values, "%s") == expected

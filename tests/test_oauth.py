@@ -71,7 +71,7 @@ def test_a_grant_of_the_apis_own(api: TokenApi) -> None:
 
 
 def test_credentials_as_basic_and_the_body_as_json(api: TokenApi) -> None:
-    """Id and secret stand in one place only."""
+    """The id and the secret are sent in one place only."""
     with Session(api.oauth(credentials_in="basic", body_format="json")) as session:
         session.get()
     (call,) = api.asked()
@@ -138,7 +138,7 @@ def test_a_token_request_is_not_redirected_to_another_origin(api: TokenApi) -> N
     ],
 )
 def test_answers_that_a_person_has_to_look_at(api: TokenApi, answer: Answer, message: str) -> None:
-    """They are errors of the config, said once, and never show what was given."""
+    """They are config errors, are not retried, and never show the credentials."""
     api.post("/token")(lambda _: answer)
     with Session(api.oauth()) as session, pytest.raises(ConfigError, match=message) as caught:
         session.get()
@@ -260,7 +260,7 @@ def test_the_platform_has_the_new_config_before_the_token_is_used(api: TokenApi,
 
 
 def test_the_config_file_is_changed_only_when_asked(api: TokenApi, tmp_path: Path) -> None:
-    """With --update-config the next run needs nothing else; without it the file stays as it is."""
+    """With --update-config the next run needs nothing else; without it the file is unchanged."""
     used = rotate(api)
     config = tmp_path / "config.json"
     first = run(tmp_path, "check", "--update-config", config=api.oauth(refresh_token="R0-secret"))

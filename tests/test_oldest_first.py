@@ -22,7 +22,7 @@ def page(*values: int | None) -> PageCursors:
 
 @given(st.lists(st.lists(st.integers(0, 9) | st.none(), max_size=4), max_size=5))
 def test_pages_are_in_order_or_it_is_said(pages: list[list[int | None]]) -> None:
-    """It passes just what is sorted when all pages are put together."""
+    """The check accepts exactly those pages that are sorted when joined."""
     values = [value for each in pages for value in each]
     known = [value for value in values if value is not None]
     order = OldestFirst()

@@ -1,4 +1,4 @@
-"""Where requests may go, and with what: `url_base`'s origin, those that the config allows, and TLS where it was TLS."""
+"""Where requests may go: the origin of `url_base` and allowed origins, and never from TLS to plain HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEARER = {"type": "bearer", "token": "t0ken-secret"}
 
 @pytest.fixture
 def other() -> Iterator[Api]:
-    """Run a second API, at an origin of its own."""
+    """Run a second API, at another origin."""
     with Api() as other:
         other.get("/x")(lambda _: [])
         yield other
@@ -88,7 +88,7 @@ def test_an_origin_without_credentials_cannot_have_them_renewed(api: Api, other:
 
 @pytest.mark.parametrize("status", [307, 303])
 def test_a_body_goes_only_where_credentials_go(api: Api, other: Api, status: int) -> None:
-    """A redirect that keeps the body is an error that names the setting; one that asks for a GET is followed."""
+    """A redirect that keeps the body is an error that names the setting; one to a GET is followed."""
     api.post("/items")(lambda _: Answer(status=status, headers={"Location": f"{other.url}/x"}))
     posted = {"http_method": "POST", "body": {"type": "json", "value": {"key": "body-secret"}}}
     reading = Reading(api.url, posted, allowed_origins=[other.url])
@@ -177,7 +177,7 @@ def test_only_the_scheme_may_differ(url: str, asked: str | None) -> None:
 
 
 def test_tls_is_never_left() -> None:
-    """Neither the config nor the API brings a read by https to http."""
+    """Neither the config nor the API can lead a read from https to http."""
     with pytest.raises(ConfigError, match=r"`allowed_origins` has http://files\.example\.com, but `url_base` is https"):
         Origins("https://api.example.com", [AllowedOrigin(origin="http://files.example.com")])
     origins = Origins("http://api.example.com", [AllowedOrigin(origin="https://api.example.com")])

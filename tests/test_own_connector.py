@@ -1,4 +1,4 @@
-"""The connector of docs/connector.md, as it stands there: its form, its choice of credentials, its own components."""
+"""The connector of docs/connector.md, unchanged: its form, its choice of credentials, its own components."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_form_offers_a_choice_of_credentials(folder: Path) -> None:
 
 
 def test_the_platform_may_sign_the_user_in(folder: Path) -> None:
-    """The consent screen is declared beside the form, as the protocol has it."""
+    """The consent screen is declared in the spec, as the protocol defines it."""
     init = folder / "source_acme/__init__.py"
     init.write_text(init.read_text().replace("SourceAcme", "SourceAcmeWithConsent"))
     [message] = python(folder, "spec")
@@ -132,7 +132,7 @@ def test_it_reads_with_a_token(folder: Path, api: Api) -> None:
 
 
 def test_it_reads_after_signing_in(folder: Path, api: Api) -> None:
-    """The next refresh token stands where the form has it, for the platform to keep."""
+    """The next refresh token is in the form's field, for the platform to keep."""
     credentials = {"type": "oauth", "client_id": "c", "client_secret": "cs-of-the-tests"}
     messages = read(folder, {"credentials": {**credentials, "refresh_token": "R0-of-the-tests"}, "site": api.url})
     [kept] = [m["control"]["connectorConfig"]["config"] for m in messages if m["type"] == "CONTROL"]

@@ -118,7 +118,7 @@ def test_any_builder_takes_the_dockerfile() -> None:
 
 
 def test_base_image_can_be_replaced() -> None:
-    """A machine that reaches no image registry can name a base image of its own."""
+    """A machine without access to an image registry can name its own base image."""
     assert [word for word, _ in dockerfile()][:2] == ["ARG", "FROM"]
     assert values("FROM") == ["${BASE_IMAGE}"]
 
@@ -156,7 +156,7 @@ def test_only_what_the_image_needs_is_sent_to_the_builder() -> None:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_locks_pin_everything_by_hash_and_name_no_host(lock: str) -> None:
-    """What is installed is known to the byte, wherever it is downloaded from."""
+    """Every package is pinned by hash, wherever it is downloaded from."""
     text = (ROOT / lock).read_text()
     assert "://" not in text
     assert "index" not in text
@@ -170,7 +170,7 @@ def test_locks_pin_everything_by_hash_and_name_no_host(lock: str) -> None:
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("python", PYTHONS)
 def test_locks_cover_what_the_project_asks_for(python: str, system: str) -> None:
-    """On every supported Python the locks hold a version that pyproject.toml accepts, of all it names."""
+    """For every supported Python, the locks have an accepted version of each dependency."""
     dependencies = pyproject()["project"]["dependencies"]
     wanted = {
         "requirements.lock": dependencies,
@@ -195,7 +195,7 @@ def test_tests_run_on_what_the_image_has(python: str, system: str) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_scripts_stop_at_the_first_error(name: str) -> None:
-    """A script can be run as it is, says first what it is for, and does not go on after a failure."""
+    """A script is executable, begins with its purpose, and stops after a failure."""
     script = ROOT / name
     lines = script.read_text().splitlines()
     assert os.access(script, os.X_OK)

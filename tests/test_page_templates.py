@@ -25,7 +25,7 @@ LINK = '<https://h/1>; rel="previous"; results="false", <https://h/2>; rel="next
 
 
 def token(expression: str, given: Page | None = None, **more: Any) -> Any:
-    """What a cursor's expression gives for a page; None if it is the end."""
+    """Returns the token that a cursor expression gives for a page; None at the end."""
     cursor = PAGINATOR.validate_python({"type": "cursor", "cursor": expression, **more})
     following = cursor.next(given if given is not None else page(BODY, "t1", headers={"X-Next": "n1"}, link=LINK))
     return None if isinstance(following, End) else following
@@ -137,7 +137,7 @@ def test_an_end_that_rests_on_a_missing_field_is_not_the_api_s_word(expression: 
     ],
 )
 def test_every_record_is_read_by_an_expression(pagination: dict[str, Any]) -> None:
-    """Sentry's header, which names a next page after the last one too, and bodies that only arithmetic goes on from."""
+    """Sentry's header, which has a next link even on the last page, and bodies that need arithmetic."""
     with Api() as api:
 
         @api.get("/items")
@@ -215,7 +215,7 @@ def test_what_cannot_be_a_url_is_an_error(expression: str) -> None:
 
 @pytest.mark.parametrize("expression", ["response.page + response.status", "1 // 0", "response.status | int + 'x'"])
 def test_what_cannot_be_computed_is_an_error_that_names_the_expression(expression: str) -> None:
-    """It is never taken for the end."""
+    """A failed expression is never taken for the end."""
     with pytest.raises(ConfigError, match="cannot be filled"):
         token(expression)
 

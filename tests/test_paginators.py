@@ -1,4 +1,4 @@
-"""Pages are asked for one after the other, each once, and the end is only what the API says is the end."""
+"""Pages are requested one after the other, each once, and only the API says where the end is."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def page(body: bytes, position: Position | None = None, *, url: str = URL, numbe
     ],
 )
 def test_the_first_request(settings: dict[str, Any], params: dict[str, str]) -> None:
-    """It has the first position and the page size, beside what the endpoint asks for."""
+    """It has the first position and the page size, beside the endpoint's own parameters."""
     first = PAGINATOR.validate_python(settings)
     assert first.place(REQUEST, first.first()) == Request("GET", URL, params={"state": "all", **params})
 
@@ -126,7 +126,7 @@ def test_parameters_go_into_query_header_or_body(
     ],
 )
 def test_counting_goes_on_from_what_came(settings: dict[str, Any], position: Position, following: int) -> None:
-    """Pages by one; offsets by the records that really came, whatever was asked for."""
+    """Page numbers grow by one; offsets grow by the records received, whatever the page size."""
     assert PAGINATOR.validate_python(settings).next(page(b'{"data":[{},{},{}]}', position)) == following
 
 
@@ -154,7 +154,7 @@ TOKENS = [
 
 @pytest.mark.parametrize(("raw", "token"), TOKENS)
 def test_a_token_is_opaque_text(raw: bytes, token: str) -> None:
-    """It goes into the next request with every character and digit that the API wrote."""
+    """The next request contains the token exactly as the API wrote it."""
     cursor = paginator("cursor", cursor_path="meta.next", cursor_param="after")
     following = cursor.next(page(b'{"data":[],"meta":{"next":%b}}' % raw))
     assert not isinstance(following, End)
@@ -258,7 +258,7 @@ def test_a_next_url_in_a_key_with_a_dot_is_found() -> None:
     ],
 )
 def test_a_relative_next_url_of_odata_begins_at_its_context(context: bytes, url: str) -> None:
-    """Which is the service, not the collection that was asked for."""
+    """The context is the service, not the requested collection."""
     odata = paginator("next_url", next_url_path="@odata.nextLink")
     body = b'{"@odata.context":%b,"@odata.nextLink":"Authors(1)/books?$skip=2"}' % context
     asked = page(body)
@@ -268,13 +268,13 @@ def test_a_relative_next_url_of_odata_begins_at_its_context(context: bytes, url:
 
 @pytest.mark.parametrize("target", ["http://[", "https://api.example.com:port/"])
 def test_a_broken_next_url_is_an_error(target: str) -> None:
-    """A URL that is none is an error of the config or the API."""
+    """An invalid URL is an error of the config or the API."""
     with pytest.raises(ConfigError, match="`pagination`"):
         paginator("next_url", next_url_path="next").next(page(json.dumps({"next": target}).encode()))
 
 
 def test_no_next_link_is_the_end_but_not_said_so() -> None:
-    """Without rel="next" it ends."""
+    """A missing rel="next" ends paging, but is not proof of the end."""
     end = paginator("link_header").next(page(b"[]", link='<https://h/1>; rel="prev"'))
     assert end == End("no next link", said=False)
 
@@ -283,7 +283,7 @@ def test_no_next_link_is_the_end_but_not_said_so() -> None:
 
 
 def test_an_empty_page_is_the_end() -> None:
-    """Where pages or records are counted, it is the end unless a sign says more; then reading goes on beyond it."""
+    """For counted positions, an empty page is the end, unless a sign of more leads beyond it."""
     beyond: list[Position | None] = [6, 105, None]
     for settings, position in zip((KINDS[0], KINDS[1], KINDS[4]), beyond, strict=True):
         end = PAGINATOR.validate_python(settings).next(page(b'{"data":[]}', 5))
@@ -299,7 +299,7 @@ def test_an_empty_page_with_a_token_is_not_the_end() -> None:
 
 
 def test_a_short_page_is_an_end_only_if_asked_for() -> None:
-    """Servers cap page sizes, so fewer records than asked for prove nothing."""
+    """Servers cap page sizes, so a short page proves nothing."""
     body = b'{"data":[{},{}]}'
     assert paginator("offset", limit=100).next(page(body, 0)) == 2
     assert paginator("page_number", page_size=100).next(page(body, 1)) == 2
@@ -333,7 +333,7 @@ KINDS: list[dict[str, Any]] = [
 def test_a_signal_ends_every_kind_of_paging(
     settings: dict[str, Any], signal: str, field: str, ends: bytes, goes_on: bytes
 ) -> None:
-    """A false flag, a reached total, the last page: the API says that it ended, even beside a token."""
+    """A false flag, a reached total or the last page end paging, even beside a token."""
     paging = PAGINATOR.validate_python({**settings, signal: field})
     bodies = [
         b'{"data":[{},{"id":1}],"next":"https://h/2","m":{"%b":%b}}' % (field[2:].encode(), value)
@@ -349,7 +349,7 @@ def test_a_signal_ends_every_kind_of_paging(
 @pytest.mark.parametrize("signal", ["more_path", "end_path", "total_path", "total_pages_path"])
 @pytest.mark.parametrize("value", [None, b"null", b'"yes"', b"-1", b"1.5", b"[]", b"{}", b'"' + b"9" * 5000 + b'"'])
 def test_a_signal_that_cannot_be_read_is_an_error(settings: dict[str, Any], signal: str, value: bytes | None) -> None:
-    """What should say whether there is more, and does not, is neither the end nor a reason to go on."""
+    """An unreadable signal is neither the end nor a reason to continue."""
     paging = PAGINATOR.validate_python({**settings, signal: "m.x"})
     body = b'{"data":[{}],"next":"https://h/2"}' if value is None else b'{"data":[{}],"next":"u","m":{"x":%b}}' % value
     with pytest.raises(ConfigError, match=rf"`m\.x` holds .*`pagination\..*{signal}"):
@@ -361,7 +361,7 @@ def test_a_signal_that_cannot_be_read_is_an_error(settings: dict[str, Any], sign
     ("signal", "value"), [("more_path", "true"), ("end_path", "false"), ("total_path", "22"), ("total_pages_path", "4")]
 )
 def test_an_empty_page_that_is_not_the_last_is_passed(kind: str, beyond: int, signal: str, value: str) -> None:
-    """A page whose rows are all hidden is empty; where the API says that there is more, reading goes on beyond it."""
+    """A page of hidden rows is empty; if the API says that there is more, reading continues."""
     paging = paginator(kind, **{signal: "x"})
     asked = page(b'{"data":[],"x":%b}' % value.encode(), 11, number=3, before=10)
     assert paging.next(replace(asked, largest_before=5)) == beyond
@@ -369,7 +369,7 @@ def test_an_empty_page_that_is_not_the_last_is_passed(kind: str, beyond: int, si
 
 @pytest.mark.parametrize(("kind", "number"), [("page_number", 5), ("offset", 3)])
 def test_an_empty_page_beyond_an_unreached_total_is_an_error(kind: str, number: int) -> None:
-    """An API that gives no more than so many records, and says that there are more, did not say that it ended."""
+    """An API that caps its results and says that there are more has not said that it ended."""
     asked = replace(page(b'{"data":[],"x":22}', 20, number=number, before=10), largest_before=5)
     end = paginator(kind, total_path="x").next(asked)
     assert isinstance(end, End)
@@ -379,7 +379,7 @@ def test_an_empty_page_beyond_an_unreached_total_is_an_error(kind: str, number: 
 
 
 def test_an_empty_page_of_keysets_beside_a_signal_is_an_error() -> None:
-    """Without a last record nothing tells where to go on."""
+    """Without a last record, the next position is unknown."""
     keyset = paginator("last_record", field="id", param="after", more_path="more")
     asked = page(b'{"data":[],"more":true}')
     end = keyset.next(asked)
@@ -410,7 +410,7 @@ def test_a_reached_total_ends_only_where_the_page_is_not_full(
 
 
 def test_a_total_that_stops_counting_is_no_end() -> None:
-    """Elasticsearch says `relation: gte` beside the total of which it knows no more."""
+    """Elasticsearch says `relation: gte` beside a total that is only a lower bound."""
     paging = paginator("page_number", total_path="total.value", page_size=10)
     for relation, following in (("gte", 2), ("eq", End("total reached", said=True))):
         body = b'{"data":[{},{}],"total":{"value":2,"relation":"%b"}}' % relation.encode()
@@ -427,7 +427,7 @@ def test_an_empty_page_ends_tokens_only_if_asked_for() -> None:
 
 
 def test_an_empty_page_with_the_token_that_was_sent_is_the_end() -> None:
-    """So Solr ends (`cursorMark`); with records it would be a loop, which the guard finds."""
+    """Solr ends so (`cursorMark`). With records, it would be a loop, which the guard detects."""
     solr = paginator("cursor", cursor_path="next", cursor_param="cursorMark", first_cursor="*")
     end = solr.next(page(b'{"data":[],"next":"AoE"}', "AoE"))
     assert isinstance(end, End)
@@ -450,7 +450,7 @@ def test_a_token_within_arrays() -> None:
 
 
 def test_the_last_record_leads_on() -> None:
-    """Its field is the position, as it stands there, wherever it stands in the record."""
+    """Its field is the position, unchanged, wherever it is in the record."""
     keyset = paginator("last_record", field="meta.id", param="after")
     assert keyset.next(page(b'{"data":[{"meta":{"id":9}},{"meta":{"id":"007"}}]}')) == "007"
     assert keyset.next(page(b'{"data":[{"meta":{"id":12345678901234567890}}]}')) == 12345678901234567890
@@ -458,7 +458,7 @@ def test_the_last_record_leads_on() -> None:
 
 @pytest.mark.parametrize("record", ["{}", '{"id":null}', '{"id":""}', '{"id":{}}'])
 def test_a_last_record_without_the_field_is_an_error(record: str) -> None:
-    """What follows cannot be asked for, so it is not the end."""
+    """Without the next position, it is not the end."""
     keyset = paginator("last_record", field="id", param="after")
     with pytest.raises(ConfigError, match=r"`id`.*[Cc]hange `pagination\.field`"):
         keyset.next(page(f'{{"data":[{{"id":1}},{record}]}}'.encode()))
@@ -466,7 +466,7 @@ def test_a_last_record_without_the_field_is_an_error(record: str) -> None:
 
 @pytest.mark.parametrize("kind", ["next_url", "link_header"])
 def test_named_parameters_stay_on_next_urls(kind: str) -> None:
-    """Those that the API leaves off its URLs, unless the URL has them."""
+    """They are added if the API omits them, unless the URL already has them."""
     settings = {"next_url_path": "next"} if kind == "next_url" else {}
     links = paginator(kind, page_size_param="n", page_size=9, keep_params=["state", "n", "none"], **settings)
     assert links.place(REQUEST, "https://h/2").params == {"state": "all", "n": "9"}
@@ -474,7 +474,7 @@ def test_named_parameters_stay_on_next_urls(kind: str) -> None:
 
 
 def test_one_page_is_all_without_pagination() -> None:
-    """It ends after the first page, which the user may declare to be enough."""
+    """Paging ends after the first page; the user may declare that to be enough."""
     assert paginator("none").next(page(b'{"data":[{}]}')) == End("one page", said=False)
     assert paginator("none", first_page_only=True).next(page(b'{"data":[{}]}')) == End("one page", said=True)
 
@@ -519,7 +519,7 @@ SIGNALS = st.sampled_from(
 def test_every_row_comes_exactly_once(
     kind: str, size: int, asked: int, cap: int, first: int, signal: dict[str, str], where: str
 ) -> None:
-    """Whatever the table, page size, cap, signals and places of parameters: all rows, once, in order, and an end."""
+    """For every table, page size, cap, signal and location, each row arrives once and in order."""
     table = [{"id": n} for n in range(1, size + 1)]
     sent = min(asked, cap)
     settings: dict[str, dict[str, Any]] = {
@@ -590,7 +590,7 @@ def test_tokens_of_any_text_lead_through_all_pages(tokens: list[str]) -> None:
 def test_a_question_is_not_asked_beyond_what_the_api_answers(
     settings: dict[str, Any], before: int, capped: bool
 ) -> None:
-    """With a cap of ten, the next page is asked for as long as a whole one fits below it."""
+    """With a cap of ten, the next page is requested only if it fits below the cap."""
     given = page(b'{"data":[{"id":1},{"id":2},{"id":3}],"next":"t"}', 1, before=before)
     following = PAGINATOR.validate_python({**settings, "result_cap": 10}).next(given)
     assert isinstance(following, End) == capped

@@ -69,7 +69,7 @@ class Family:
 
 
 def paths(api: Api) -> list[str]:
-    """What was asked for, in the order of arrival."""
+    """Returns the requested paths, in the order of arrival."""
     return [call.target for call in api.requests]
 
 
@@ -86,7 +86,7 @@ PAGED = {"pagination": {"type": "page_number"}}
 
 
 def test_one_read_for_all_children(api: Api) -> None:
-    """Children and grandchildren in any number and in threads: each page of a parent is asked for once."""
+    """For any number of children and grandchildren in threads, each page of a parent is requested once."""
     pages(api, "/orgs", [{"id": 1}, {"id": 2}], [{"id": 3}])
     for org in (1, 2, 3):
         pages(api, f"/orgs/{org}/repos", [{"id": f"{org}a"}], [{"id": f"{org}b"}])
@@ -110,7 +110,7 @@ def test_one_read_for_all_children(api: Api) -> None:
 
 
 def test_it_is_read_as_far_as_it_is_needed(api: Api) -> None:
-    """The first child comes after the first page; the next page is asked for when somebody has come to its end."""
+    """The first child gets records after the first page; the next page is requested when one child needs it."""
     pages(api, "/orgs", [{"id": 1}, {"id": 2}], [{"id": 3}])
     family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"), **PAGED)
     ahead, behind = family.keys("a"), family.keys("b")
@@ -125,7 +125,7 @@ def test_it_is_read_as_far_as_it_is_needed(api: Api) -> None:
 
 
 def test_who_is_behind_does_not_wait_for_who_is_ahead(api: Api) -> None:
-    """While the next page is on its way, what is there already can be read."""
+    """While the next page is requested, earlier records can be read."""
     asked, go_on = Event(), Event()
 
     @api.get("/orgs")
@@ -151,7 +151,7 @@ def test_who_is_behind_does_not_wait_for_who_is_ahead(api: Api) -> None:
     ("answer", "kind"), [(Answer({}, 403), ConfigError), (Answer({}, 500), TransientError)], ids=["403", "500"]
 )
 def test_a_failure_is_every_childs(api: Api, answer: Answer, kind: type[SourceError]) -> None:
-    """What came before it is read; then each child ends with the parent's error, and nobody asks again."""
+    """Records before the failure are read; then each child fails with the parent's error, without another request."""
     pages(api, "/orgs", [{"id": 1}, {"id": 2}], answer)
     family = Family(api, ORGS, child("a", "/{{ orgs.id }}"), child("b", "/{{ orgs.id }}/b"), **PAGED)
     errors = []
@@ -169,7 +169,7 @@ def test_a_failure_is_every_childs(api: Api, answer: Answer, kind: type[SourceEr
 
 
 def test_a_failure_above_is_the_grandchildrens_too(api: Api) -> None:
-    """It passes through the streams between."""
+    """The error reaches grandchildren too."""
     api.get("/orgs")(lambda _: Answer({}, 403))
     family = Family(api, ORGS, REPOS, child("a", "/{{ repos.id }}"), child("b", "/{{ orgs.id }}"))
     for name in ("a", "b", "repos"):
@@ -235,7 +235,7 @@ def test_each_command_reads_parents_once(api: Api, tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_parents(api: Api) -> None:
-    """Twenty times the parents take no more of it than their page cache and digests."""
+    """Twenty times the parents take only more of page cache and digests."""
     count = 0
 
     @api.get("/orgs")
@@ -277,7 +277,7 @@ def test_the_session_ends_with_the_command(api: Api) -> None:
     ],
 )
 def test_a_parent_that_needs_an_interval_is_asked_as_in_its_first_sync(api: Api, orgs: dict[str, Any]) -> None:
-    """Where its templates read one, or it is read in steps, the children's parents are those from the start date on."""
+    """If templates read an interval or `step` is set, the parents are read from the start date."""
 
     @api.get("/orgs")
     def rows(call: Call) -> Any:
@@ -295,7 +295,7 @@ def test_a_parent_that_needs_an_interval_is_asked_as_in_its_first_sync(api: Api,
 
 
 def test_children_that_are_gone_are_left_out_where_a_rule_says_so(api: Api, tmp_path: Path) -> None:
-    """Without a rule a child's 404 ends the stream; with one it has no records, and is counted, for parents too."""
+    """Without a rule, a child's 404 fails the stream. With one, it has no records and is counted."""
     api.get("/orgs")(lambda _: [{"id": n} for n in range(4)])
     api.get("/orgs/{org}/repos")(lambda call: Answer({}, 404) if call.path_params["org"] == "2" else [{"id": "r"}])
     api.get("/{org}/{repo}/a")(lambda call: [{"a": call.path_params["org"]}])

@@ -1,4 +1,4 @@
-"""What cannot be read as it is written is told before anything is read, with the way out."""
+"""Errors in partitions are reported before anything is read, and say what to change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.test_relations import configured
 
 
 def problems(name: str, *endpoints: dict[str, Any], **paths: str) -> list[str]:
-    """What is wrong with an endpoint."""
+    """Returns the problems of an endpoint."""
     loaded = configured(*endpoints, **paths)
     return list(template_checks.problems(loaded, loaded.by_variable[name]))
 
@@ -26,7 +26,7 @@ def test_nothing_is_wrong() -> None:
 
 
 def test_two_parents_that_do_not_know_each_other() -> None:
-    """A product of two streams has to be meant, and it is said how."""
+    """A product of two streams must be declared, and the error says how."""
     [problem] = problems("c", a="/a", b="/b", c="/{{ a.id }}/{{ b.id }}")
     assert problem.startswith("its templates read `a`, `b`, but none of these is a child of the others; to combine")
     combined = {"name": "c", "path": "/{{ a.id }}/{{ b_id }}", "partitions": {"b_id": "{{ b.id }}"}}
@@ -42,7 +42,7 @@ def test_two_parents_that_do_not_know_each_other() -> None:
     ],
 )
 def test_cycles(paths: dict[str, str]) -> None:
-    """Every stream of a cycle is told so; nothing runs for ever."""
+    """Every stream of a cycle gets an error; nothing runs forever."""
     for name in paths:
         assert problems(name, **paths) == [
             "its templates make it a parent of itself; remove the template that closes the cycle"

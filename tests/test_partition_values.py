@@ -54,6 +54,6 @@ def test_both_spellings(short: Any, form: Any) -> None:
     ],
 )
 def test_what_is_no_list(given: Any, said: str) -> None:
-    """It is told at once, not when the stream is read."""
+    """It is reported with the config, not when the stream is read."""
     with pytest.raises(ValidationError, match=said):
         lists(given)

@@ -1,4 +1,4 @@
-"""What a stream is read for: each set of parents' records and values once, and no two that differ look the same."""
+"""The partitions of a stream: each combination of parents' records and values once, with distinct keys."""
 
 from __future__ import annotations
 
@@ -126,13 +126,13 @@ def test_a_stream_is_read_for_each_value(api: Api) -> None:
 
 @pytest.mark.parametrize("value", ["a b", "a/b", "../x", "é☃", "a?b#c", "%2e%2e", "//127.0.0.2/x", "+"])
 def test_a_value_is_one_segment_of_the_path(api: Api, value: str) -> None:
-    """As a parent's id is."""
+    """It is encoded like a parent's id."""
     api.get("/{v}/items")(lambda call: [{"of": call.path_params["v"]}])
     assert Reading(api.url, {"path": "/{{ v }}/items", "partitions": {"v": [value]}}).records == [{"of": value}]
 
 
 def test_lists_from_the_config(api: Api) -> None:
-    """A template that gives a list stands for its items, beside others; one that may be absent says so."""
+    """A template that gives a list stands for its items, beside other values; it must handle a missing list."""
     # the config's own keys are the form's, so a list of a connector's own stands where its subclass has it
     endpoint = {"params": {"v": "{{ v }}"}, "partitions": {"v": ["x", "{{ config.params.ids.split() }}"]}}
     assert asked(api, endpoint, params={"ids": "1 2"}) == ["?ids=1%202&v=x", "?ids=1%202&v=1", "?ids=1%202&v=2"]
@@ -173,7 +173,7 @@ def test_unions(api: Api) -> None:
 
 @pytest.mark.parametrize(("given", "expected", "parents"), [("7", ["?v=7"], 0), ("", ["?v=1", "?v=2"], 1)])
 def test_ids_from_the_config_else_from_a_parent(api: Api, given: str, expected: list[str], parents: int) -> None:
-    """Where the config names ids, the parent is not even asked for."""
+    """If the config lists ids, the parent is not read."""
     api.get("/repos")(lambda _: [{"id": 1}, {"id": 2}])
     values = {"values": "{{ config.headers.Ids.split() }}", "otherwise": "{{ repos.id }}"}
     endpoint = {"params": {"v": "{{ v }}"}, "partitions": {"v": values}}
@@ -215,7 +215,7 @@ def test_batches(api: Api) -> None:
 
 
 def test_batches_of_a_parents_ids(api: Api) -> None:
-    """For all records of a stream, or for those of each parent."""
+    """Batches of all records of a stream, or of those of each parent."""
     api.get("/repos")(lambda _: [{"id": n, "tags": [f"{n}{t}" for t in "abc"]} for n in range(3)])
     every = {"params": {"ids": "{{ v | join('|') }}"}, "partitions": {"v": {"values": "{{ repos.id }}", "batch": 2}}}
     assert asked(api, REPOS, every) == ["?ids=0%7C1", "?ids=2"]
@@ -227,14 +227,14 @@ def test_batches_of_a_parents_ids(api: Api) -> None:
 
 
 def test_a_batch_is_not_written_by_itself(api: Api) -> None:
-    """What separates its values is the API's matter, so it has to be said."""
+    """The separator of a batch must be configured."""
     listed = {"v": {"values": ["a", "b"], "batch": 2}}
     reading = Reading(api.url, {"params": {"ids": "{{ v }}"}, "partitions": listed})
     assert "it returned a list where text was expected; convert it with `join` or `tojson`" in str(reading.error)
 
 
 def test_values_are_copied_into_records(api: Api) -> None:
-    """By the name of their list; a number stays a number."""
+    """The field has the name of the list; a number stays a number."""
     api.get("/a/items")(lambda _: [{"id": 1}])
     api.get("/b/items")(lambda _: [{}])
     lists = {"repo": ["a", "b"], "year": [2024]}
@@ -246,7 +246,7 @@ def test_values_are_copied_into_records(api: Api) -> None:
 
 
 def test_children_of_a_stream_with_lists_know_its_values(api: Api) -> None:
-    """A value stands in the partitions of all streams below, and can be copied there."""
+    """Partitions of all child streams contain the value, and records can copy it."""
     api.get("/{repo}/issues")(lambda call: [{"no": call.path_params["repo"] + "1"}])
     api.get("/{repo}/issues/{no}/items")(lambda call: [dict(call.path_params)])
     issues = {"name": "issues", "path": "{{ repo }}/issues", "partitions": {"repo": ["a", "b"]}}

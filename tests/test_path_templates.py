@@ -1,4 +1,4 @@
-"""Values in paths: each in its place, as one segment, unless the template encodes it itself or it is a URL."""
+"""Values in paths: each is one segment, unless the template encodes it itself or it is a URL."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_value_is_one_segment_of_the_path(value: object, segment: str) -> None
 
 @given(st.text(min_size=1).filter(lambda value: value not in {".", ".."}))
 def test_the_server_gets_the_value_in_its_place(value: str) -> None:
-    """What `requests` sends for it has as many segments as the template, and decodes to the value."""
+    """The sent URL has as many segments as the template, and decodes to the value."""
     path = path_templates.render("x/{{ r.v }}/y", {"r": {"v": value}})
     url = requests.Request("GET", f"https://h/{path}").prepare().url
     assert url is not None
@@ -95,7 +95,7 @@ def test_the_path_around_is_kept() -> None:
     ],
 )
 def test_what_the_template_encodes_is_not_encoded_twice(path: str, asked: str) -> None:
-    """Where an expression encodes one value, others beside it are still segments."""
+    """If an expression encodes one value, other values are still encoded as segments."""
     assert path_templates.render(path, {"r": {"v": "a b/c?d#e%", "n": "x/y", "none": None}}) == asked
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_url_is_a_segment(value: str) -> None:
 
 
 def test_children_are_read_at_the_urls_of_their_parents(api: Api) -> None:
-    """With parameters of the endpoint behind those of the URL."""
+    """Parameters of the endpoint follow those of the URL."""
     api.get("/series")(lambda _: [{"id": n, "href": f"{api.url}/deep/series/{n}?detail=full"} for n in (8, 9)])
     api.get("/deep/series/{id}")(lambda call: [{"id": int(call.path_params["id"]), "asked": call.query}])
     series = {"name": "series", "path": "series"}
@@ -173,7 +173,7 @@ def _given(rows: JSON, _: object) -> JSON:
 
 
 def test_a_file_is_the_same_after_it_was_signed_again(api: Api, files: Api) -> None:
-    """Its place in the state has no signature, and an interrupted read goes on there."""
+    """Its key in the state has no signature, and an interrupted read resumes there."""
     files.get("/f/1.json")(lambda call: Answer({"a": 1}, 200 if call.query["X-Amz-Signature"] == ["2"] else 500))
     moves = []
     for signature in ("1", "2"):
@@ -196,7 +196,7 @@ def test_a_host_that_is_not_allowed_gets_nothing(api: Api, files: Api) -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422, 503])
 def test_a_signature_is_never_shown(api: Api, files: Api, status: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever its parameter is called, and although the server quotes it."""
+    """Under any parameter name, and even if the server quotes it."""
     quoted = f"no: /f/1.json?{SIGNED} and {unquote(SIGNED)}"
     files.get("/f/1.json")(lambda _: Answer({"error": quoted}, status))
     reading = signed(api, files, allowed_origins=[files.url])

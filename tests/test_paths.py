@@ -74,7 +74,7 @@ def test_keys_inside_objects_are_offered_as_several(api: Api) -> None:
 
 @pytest.mark.parametrize("shape", [{}, {"snake_case": True, "primary_key": "odata_id"}])
 def test_a_delete_record_has_the_key_that_was_offered(api: Api, shape: dict[str, Any]) -> None:
-    """Its key and its cursor stand where the row has them, or it deletes nothing."""
+    """Its key and cursor are in the same fields as the row's; otherwise it would delete nothing."""
     rows = list(ROWS)
     api.get("/items")(lambda _: rows)
     raw = {"url_base": api.url, "endpoints": [{**KEYED, **shape, "deletions": {"every": "P1D"}}]}
@@ -164,7 +164,7 @@ def test_one_parent_that_has_the_field_is_enough(api: Api, caplog: pytest.LogCap
 
 
 def test_a_read_in_which_nobody_copies_is_silent(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Without records of the parent there is nothing to say of their fields."""
+    """Without records of the parent there is no warning about their fields."""
     serve(api, [])
     with caplog.at_level(logging.WARNING):
         assert Reading(api.url, REPOS, {**CHILD, "include_from_parent": {"got": "nmae"}}).records == []
@@ -172,7 +172,7 @@ def test_a_read_in_which_nobody_copies_is_silent(api: Api, caplog: pytest.LogCap
 
 
 def test_added_fields_stand_where_they_are_found(api: Api) -> None:
-    """Replacing a field whose key has dots replaces it, and leaves no second one beside it."""
+    """Replacing a field whose key has dots leaves no second field beside it."""
     api.get("/items")(lambda _: [{"@odata.id": "x", "a.b": {"c": 1}, "l": [{"k": 1}]}])
     added = {"@odata.id": "{{ record['@odata.id'] }}!", "a.b.c": 2, "l.0.k": 3, "new.deep": 4}
     [record] = Reading(api.url, {"add_fields": added}).records

@@ -25,7 +25,7 @@ from source_rest_api.http.request_body import FormPayload, JsonPayload, TextPayl
     ],
 )
 def test_dots_lead_into_objects(before: Any, name: str, after: Any) -> None:
-    """What stands beside the field stays, and the body it was put into is unchanged."""
+    """Other fields stay, and the original body is unchanged."""
     payload = JsonPayload(before)
     assert payload.with_field(name, 2).value == after
     assert payload == JsonPayload(before)
@@ -33,19 +33,19 @@ def test_dots_lead_into_objects(before: Any, name: str, after: Any) -> None:
 
 @pytest.mark.parametrize("before", [[], "text", {"f": [1]}, {"f": "x"}])
 def test_a_field_needs_an_object(before: Any) -> None:
-    """Nothing is overwritten that is no object."""
+    """Values that are not objects are not overwritten."""
     with pytest.raises(ConfigError, match="`pagination`"):
         JsonPayload(before).with_field("f.n", 2)
 
 
 def test_graphql_fields_are_variables() -> None:
-    """They stand below the prefix."""
+    """They are placed under `variables`."""
     payload = JsonPayload({"query": "{ a }", "variables": {"x": 1}}, ("variables",))
     assert payload.with_field("page.after", "t").value["variables"] == {"x": 1, "page": {"after": "t"}}
 
 
 def test_a_text_has_no_fields() -> None:
-    """It is an error that says what to do."""
+    """The error says what to do."""
     with pytest.raises(ConfigError, match="next_page_token"):
         TextPayload("x", "text/plain").with_field("page", 2)
 

@@ -1,4 +1,4 @@
-"""One field of undecoded records is read, whatever stands around it; a value that cannot be read costs no record."""
+"""One field is read from undecoded records; an unreadable value costs no record."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_decoder_for_one_field(path: tuple[str, ...]) -> None:
 
 
 def test_absent_and_null_are_none_and_another_kind_is_an_error() -> None:
-    """So that the reader tries the next way."""
+    """The error lets the reader try the next method."""
     peek = FieldDecoder(("a", "b"), int)
     assert peek.values(raws({"a": {}}, {"a": {"b": None}})) == [None, None]
     for record in ({"a": {"b": "7"}}, {"a": [1]}, {"a": None}):
@@ -47,7 +47,7 @@ def test_absent_and_null_are_none_and_another_kind_is_an_error() -> None:
 
 @given(st.lists(VALUES))
 def test_a_page_says_what_its_records_say(values: list[Any]) -> None:
-    """Whichever way a page is read, each value is what it is alone; what is no integer is none."""
+    """Every method reads the same values; a value that is not an integer is None."""
     records = raws(*({"id": 1, "n": value} for value in values))
     found = reader("n").values(records)
     assert found == [reader("n").values([record])[0] for record in records]
@@ -60,7 +60,7 @@ def test_a_page_says_what_its_records_say(values: list[Any]) -> None:
 
 @given(st.lists(st.sampled_from([{"a.b": 1}, {"a": {"b": 2}}, {"a": {}}, {"a": None}, {"a": [3]}, {}])))
 def test_the_paths_that_a_decoder_does_not_know(records: list[Any]) -> None:
-    """A key with a dot in it is found beside nested ones, in any mixture."""
+    """A key with a dot is found beside nested keys, in any mixture."""
     inner = [record.get("a") for record in records]
     nested = [value.get("b") if isinstance(value, dict) else None for value in inner]
     expected = [record.get("a.b", value) for record, value in zip(records, nested, strict=True)]

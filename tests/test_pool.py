@@ -1,4 +1,4 @@
-"""The pool merges jobs without loss, in bounded memory, and ends when it is told to."""
+"""The pool merges jobs without loss, in bounded memory, and stops on request."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def pooled(jobs: list[Iterator[Item]], workers: int, stop: Event, **options: Any
 
 
 def items_of(pool: Iterable[Item | None]) -> Iterator[Item]:
-    """What comes, without the ticks between."""
+    """Returns the items without the ticks between them."""
     for item in pool:
         if item is not None:
             yield item
@@ -90,7 +90,7 @@ def eventually(happened: Callable[[], bool]) -> bool:
     st.integers(1, 40),
 )
 def test_every_item_arrives_once_and_in_order(sizes: list[list[int]], workers: int, max_bytes: int) -> None:
-    """Whatever the sizes, workers and bound: each job's items come whole and in their order."""
+    """For all sizes, workers and bounds, each job's items arrive complete and in order."""
     jobs = [job(number, of) for number, of in enumerate(sizes)]
     items = list(items_of(pooled(jobs, workers, Event(), max_bytes=max_bytes)))
     by_job = [[item for item in items if item.job == number] for number in range(len(sizes))]
@@ -160,7 +160,7 @@ def test_a_stuck_job_does_not_hold_up_the_others() -> None:
 
 
 def test_when_the_reader_goes_away_the_jobs_end() -> None:
-    """A closed pipe is nobody to read for: each job ends at its next item, and none begins."""
+    """If the pipe is closed, each job ends at its next item, and none begins."""
     closed = [Event(), Event()]
     begun = []
 
@@ -180,7 +180,7 @@ def test_when_the_reader_goes_away_the_jobs_end() -> None:
 
 
 def test_a_stop_gives_the_jobs_time_to_end() -> None:
-    """What jobs still say within the grace, such as their last status, is passed on."""
+    """Items that jobs emit during the grace period, such as a last status, are passed on."""
     stop = Event()
 
     def orderly() -> Iterator[Item]:
@@ -217,7 +217,7 @@ def test_a_stop_does_not_wait_for_ever(*, busy: bool) -> None:
 
 
 def test_a_job_that_raises_does_not_take_others_with_it() -> None:
-    """One worker, a broken job first: the rest is read all the same, and then the reader is told."""
+    """With one worker and a broken first job, the other jobs still run; then the reader gets the error."""
 
     def broken() -> Iterator[Item]:
         yield Item(0, 0)

@@ -1,4 +1,4 @@
-"""The state covers what has been delivered, no more and no less, whatever order slices end in."""
+"""The state covers exactly what was delivered, whatever order slices end in."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def day(number: int) -> Slice:
 
 
 def begun(saved: Any = None, cursor: DatetimeCursor | None = CURSOR, of: str = "#x") -> Progress:
-    """The progress of a read that goes on from a state."""
+    """Returns the progress of a read that continues from a state."""
     return Progress(state.load("s", json.loads(json.dumps(saved))), cursor, of, NOW)
 
 
@@ -78,7 +78,7 @@ def test_the_cursor_moves_when_all_slices_are_done() -> None:
 
 
 def test_done_neighbours_are_one_interval() -> None:
-    """A thousand windows that are done take no more room than one."""
+    """A thousand completed windows take no more space than one."""
     progress = begun()
     for number in range(1000):
         progress.advance(PageProgress("", day(number), done=True, newest=mark(number)))
@@ -98,7 +98,7 @@ def test_what_an_earlier_run_delivered_counts() -> None:
 
 @pytest.mark.parametrize(("of", "cursor"), [("#y", CURSOR), ("#x", None)])
 def test_positions_of_another_config_or_mode_mean_nothing(of: str, cursor: DatetimeCursor | None) -> None:
-    """They are left, and the cursor is kept."""
+    """They are dropped, and the cursor is kept."""
     before = begun({"version": 2, "cursor": mark(3).text})
     before.advance(PageProgress("", day(3), bookmark=Bookmark(7, 2, 20)))
     after = begun(before.dump(), cursor, of)
@@ -119,7 +119,7 @@ def test_a_full_refresh_keeps_which_partitions_are_done() -> None:
 
 
 def test_order_that_was_declared_moves_inside_a_slice() -> None:
-    """What lies before the last record of a page is done, and needs no position."""
+    """Everything before the last record of a page is done, and needs no position."""
     progress = begun()
     progress.advance(PageProgress("", Slice(mark(0)), newest=mark(0.5), ordered=True))
     left = list(tasks(Slice(mark(0)), begun(progress.dump()).earlier[""], CURSOR))
@@ -127,7 +127,7 @@ def test_order_that_was_declared_moves_inside_a_slice() -> None:
 
 
 def test_a_partition_that_is_gone_is_dropped_after_a_while() -> None:
-    """For a month it may come back and go on where it was."""
+    """For a month, a partition may return and resume from its cursor."""
     saved: Any = {"version": 2, "cursors": {"a": mark(0).text, "b": mark(1).text}}
     for days, kept in ((0, ["a", "b"]), (20, ["a", "b"]), (31, ["a"])):
         progress = Progress(state.load("s", saved), CURSOR, "#x", NOW)
@@ -203,7 +203,7 @@ def test_which_mark_counts_depends_on_no_order(
 def test_the_cursor_moves_forward_only_and_not_past_now(
     saved: CursorValue | None, steps: list[tuple[int, CursorValue | None, bool]]
 ) -> None:
-    """Whatever comes, in whatever order, and with a crash after each step."""
+    """For any records in any order, with a crash after each step."""
     before = saved if saved is None else CURSOR.clamp(saved, NOW)
     dumped: Any = {"version": 2, **({} if before is None else {"cursor": before.text})}
     done: set[int] = set()

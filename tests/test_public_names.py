@@ -46,7 +46,7 @@ def test_other_names_are_not_there() -> None:
 
 
 def test_importing_the_package_imports_nothing_else() -> None:
-    """The package imports a module only when one of its names is asked for."""
+    """The package imports a module only when one of its names is used."""
     code = "import sys, source_rest_api; print([name for name in sys.modules if name.startswith('source_rest_api.')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
@@ -54,7 +54,7 @@ def test_importing_the_package_imports_nothing_else() -> None:
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_docs_and_template_import_public_names_only(path: Path) -> None:
-    """What users copy survives every move inside the package."""
+    """Code that users copy survives every move inside the package."""
     inner = re.findall(r"^\s*(?:from|import) source_rest_api\.\S+", path.read_text(), re.MULTILINE)
     assert inner == []
     for names in re.findall(r"^from source_rest_api import ([\w ,]+)$", path.read_text(), re.MULTILINE):

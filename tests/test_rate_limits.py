@@ -1,4 +1,4 @@
-"""The wait is what the API asks for, in whatever spelling, and never what nobody can have meant."""
+"""The wait is the one that the API demands, in any spelling, but never an absurd one."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ ODD = st.text() | st.lists(WORDS).map(" ".join) | st.lists(WORDS).map("".join)
 
 @given(ODD, ODD)
 def test_any_wait_is_understood_or_left_out(value: str, date: str) -> None:
-    """Whatever the header holds, the result is none or a number from nothing to for ever, never an error."""
+    """Any header gives None or a number of seconds, never an error."""
     for headers in ({"Retry-After": value}, {"Retry-After": value, "Date": date}, {"Retry-After": value, "Date": NOW}):
         seconds = rate_limits.wait(headers, clock)
         assert seconds is None or 0 <= seconds <= 1e9
@@ -141,13 +141,13 @@ def test_what_is_left(headers: dict[str, str], expected: tuple[int | None, float
     ],
 )
 def test_how_long_a_limit_lasts(headers: dict[str, str], seconds: float | None) -> None:
-    """`Retry-After` comes first; a reset counts where no request is left, or nothing is said of that."""
+    """`Retry-After` wins; a reset counts if no request is left, or if the number left is unknown."""
     assert rate_limits.wait(CaseInsensitiveDict(headers), clock) == seconds
 
 
 @given(ODD | st.text('0123456789rt=remainingreset;," ').map(str), ODD)
 def test_any_head_is_understood_or_left_out(value: str, date: str) -> None:
-    """Whatever stands in them, headers of rate limits give numbers in their bounds or nothing."""
+    """Any rate-limit headers give numbers within their bounds, or nothing."""
     for name in ("RateLimit", "RateLimit-Reset", "X-RateLimit-Remaining"):
         remaining, reset = rate_limits.allowance({name: value, "Date": date}, clock)
         assert remaining is None or remaining >= 0
@@ -171,5 +171,5 @@ def test_any_head_is_understood_or_left_out(value: str, date: str) -> None:
     ],
 )
 def test_words_of_rate_limits(text: str, *, expected: bool) -> None:
-    """What APIs write where the status does not say it."""
+    """Texts by which APIs report a rate limit without the status 429."""
     assert rate_limits.named_in(text) is expected

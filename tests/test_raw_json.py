@@ -36,7 +36,7 @@ def raw(value: Any) -> Raw:
 
 @given(JSON)
 def test_the_kind_is_that_of_the_value(value: Any) -> None:
-    """Each JSON type is told by the text alone."""
+    """The text alone tells the JSON type."""
     assert raw_json.kind(raw(value)) == KINDS[type(value)]
 
 
@@ -89,7 +89,7 @@ def test_every_value_is_found_by_its_path(value: Any, data: st.DataObject) -> No
     ],
 )
 def test_a_path_is_followed(text: bytes, path: str, found: bytes | None) -> None:
-    """Keys, indexes from either end, keys with dots; what is not there is None, what is there is as it was written."""
+    """Keys, indexes from either end, keys with dots; a missing value is None, others are unchanged."""
     value = raw_json.find(Raw(text), path.split("."))
     assert (None if value is None else bytes(value)) == found
 
@@ -101,7 +101,7 @@ def test_the_empty_path_is_the_whole() -> None:
 
 @given(st.text())
 def test_a_string_is_its_text(text: str) -> None:
-    """Whether its characters are escaped or not."""
+    """Escaped or not, the text is the same."""
     assert raw_json.text(Raw(json.dumps(text).encode())) == text
     assert raw_json.text(Raw(json.dumps(text, ensure_ascii=False).encode())) == text
 
@@ -138,11 +138,11 @@ def test_nothing_else_is_text(value: bytes) -> None:
     ],
 )
 def test_a_count_is_a_whole_number(value: bytes, count: int | None) -> None:
-    """As a number or a string; what no API counts to is none."""
+    """As a number or a string; implausible counts are None."""
     assert raw_json.count(Raw(value)) == count
 
 
 @given(JSON)
 def test_decoding_gives_the_value(value: Any) -> None:
-    """As the standard library does."""
+    """The result equals that of the standard library."""
     assert raw_json.decode(raw(value)) == value

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 def test_the_summary_says_how_it_ended() -> None:
-    """One line for people: what came, and how the end was recognised."""
+    """One line with the counts and the reason of the end."""
     stats = ReadStats()
     stats.add(pages=3, records=7, partitions=2)
     for reason in ("empty page", "total reached", "empty page"):
@@ -33,7 +33,7 @@ def test_the_summary_says_how_it_ended() -> None:
 
 
 def test_an_end_that_was_not_reached_is_said() -> None:
-    """Of a stream that failed, or was stopped, the slices that came to their end are told as well."""
+    """A failed or stopped stream also lists the slices that ended."""
     stats = ReadStats()
     assert stats.summary(0, complete=False).endswith("end: stopped before the end")
     stats.end("empty page")
@@ -41,7 +41,7 @@ def test_an_end_that_was_not_reached_is_said() -> None:
 
 
 def test_waiting_counts_once_however_many_wait() -> None:
-    """Two threads that wait for the same thing make no more of the time; each thing has its own."""
+    """Concurrent waits for the same reason count once; each reason has its own time."""
     now = [0.0]
     stats = ReadStats()
 
@@ -74,7 +74,7 @@ def test_a_wait_that_is_stopped_counts_as_far_as_it_went() -> None:
     ids=["whole", "as it arrives"],
 )
 def test_bytes_are_counted(api: Api, body: bytes, decoder: dict[str, str]) -> None:
-    """Those of the bodies that were read, their compression undone."""
+    """The bytes of decompressed bodies."""
     kind = "text/csv" if decoder["type"] == "csv" else "application/json"
     api.get("/items")(lambda _: Answer(body, headers={"Content-Type": kind}))
     stats = Reading(api.url, {"decoder": decoder}).stream.stats

@@ -1,4 +1,4 @@
-"""Records become what the endpoint asks for, in one fixed order, and all else of them stays as it came."""
+"""Records are changed by the endpoint's options in a fixed order; everything else is unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reading(reading.Reading):
 
 
 def problem(**endpoint: Any) -> str:
-    """What is said of an endpoint."""
+    """Returns the error for an endpoint."""
     with pytest.raises(ConfigError) as caught:
         loading.load({"url_base": "https://h", "endpoints": [{"name": "items", "path": "items", **endpoint}]})
     return str(caught.value)
@@ -83,13 +83,13 @@ def test_filter(api: Api, condition: Any, kept: list[int]) -> None:
 
 
 def test_a_stream_that_only_filters_keeps_bytes(api: Api) -> None:
-    """What is kept is what came, byte for byte."""
+    """Kept records are unchanged, byte for byte."""
     rows = [b'{ "b":1.10, "a":123456789012345678901234567890, "b": 2}', b'{"a":1,"b":2e400}']
     assert Reading(api, b"[" + b",".join(rows) + b"]", filter="record.b > 1.5").texts == rows
 
 
 def test_untouched_fields_keep_their_bytes(api: Api) -> None:
-    """Whatever else changes: digits, escapes, key order, inside changed objects too."""
+    """Digits, escapes and key order stay, even inside changed objects."""
     row = (
         b'{"z":1.10,"big":123456789012345678901234567890,"o":{"x":1E5,"drop":1,"t":"\\u00e9"},"n":0.12345678901234567}'
     )
@@ -133,7 +133,7 @@ def test_add_fields(api: Api, given: Any, value: Any) -> None:
 
 
 def test_an_expression_that_gives_nothing_adds_nothing(api: Api) -> None:
-    """`if` without `else` leaves a field as it is where its condition does not hold."""
+    """`if` without `else` leaves a field unchanged where its condition is false."""
     got = Reading(api, add_fields={"state": "{{ 'closed' if record.state == 'done' }}", "x": "{{ 1 if false }}"})
     assert [record["state"] for record in got.records] == ["open", "closed", "open"]
     assert not any("x" in record for record in got.records)
@@ -149,7 +149,7 @@ def test_fields_are_added_inside_objects(api: Api) -> None:
 
 
 def test_the_order_is_fixed(api: Api) -> None:
-    """Whatever the order in the config: each option sees the names that those before it made."""
+    """Whatever the order in the config, each option sees the names made by those before it."""
     options: dict[str, Any] = {
         "filter": "record.userId == '7'",
         "remove_fields": "profile.secret",
@@ -204,7 +204,7 @@ def test_the_cursor_is_read_as_the_api_sends_it(api: Api) -> None:
 
 
 def test_intervals_are_read_by_templates(api: Api) -> None:
-    """A filter compares with the interval that is asked for."""
+    """A filter can compare with the interval of the request."""
     rows = [{"at": "2024-03-01"}, {"at": "2023-01-01"}]
     cursor = {"cursor_field": "at", "start_param": "since"}
     got = Reading(api, rows, incremental=cursor, filter="record.at >= stream_interval.start_time")
@@ -229,7 +229,7 @@ def test_state_moves_past_what_a_filter_leaves_out(tmp_path: Path, api: Api) -> 
 
 
 def test_check_says_what_filters_leave(api: Api) -> None:
-    """Of the first page."""
+    """It counts the records of the first page after filters."""
     api.get("/items")(lambda _: ROWS)
     endpoint = {"name": "items", "path": "items", "filter": "record.id > 5", "primary_key": "id"}
     [block] = Connector().session({"url_base": api.url, "endpoints": [endpoint]}).check()
@@ -248,7 +248,7 @@ def test_a_field_that_no_record_has_is_told(
 
 
 def test_values_that_cannot_be_cast_are_left_and_counted(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is lost and nothing stops; one warning a field, without the value."""
+    """Nothing is lost and nothing stops; one warning per field, without the value."""
     body = [{"n": "1"}, {"n": "secret"}, {"n": [2]}, {}]
     got = Reading(api, body, cast={"n": "number"})
     assert got.records == [{"n": 1}, {"n": "secret"}, {"n": [2]}, {}]
@@ -352,13 +352,13 @@ def rows_of_the_docs() -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(("option", "record", "becomes"), rows_of_the_docs())
 def test_the_docs_examples(api: Api, option: str, record: str, becomes: str) -> None:
-    """What docs/records.md shows is what happens."""
+    """The examples in docs/records.md are true."""
     records = Reading(api, [json.loads(record)], **yaml_text.load(option)).records
     assert records == ([json.loads(becomes)] if becomes else [])
 
 
 def test_the_docs_have_examples() -> None:
-    """Of every option."""
+    """There is an example for every option."""
     options = " ".join(option for option, _, _ in rows_of_the_docs())
     for name in ("filter", "remove_fields", "rename_fields", "flatten", "snake_case", "add_fields", "cast"):
         assert f"{name}:" in options

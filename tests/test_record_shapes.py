@@ -44,7 +44,7 @@ def test_a_star_is_every_item(body: Any, path: str, records: list[Any]) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": 5}, {"data": [{}]}, {"data": [{"items": "x"}]}])
 def test_a_star_hides_nothing(body: Any) -> None:
-    """A branch without records is an error, as it is without a star."""
+    """A branch without records is an error, as on a path without a star."""
     with pytest.raises(ConfigError, match=r"`records_path: data\.\*\.items`"):
         select(body, records_path="data.*.items")
 
@@ -75,7 +75,7 @@ def test_several_paths() -> None:
     ],
 )
 def test_values_of_an_object(body: Any, settings: Any, records: list[Any]) -> None:
-    """They are records that keep their key."""
+    """The values become records with their keys."""
     assert select(body, records_key_field="key", **settings) == records
 
 
@@ -146,7 +146,7 @@ LAST = {"pageInfo": {"hasNextPage": False, "endCursor": "x"}}
     ],
 )
 def test_a_list_that_goes_on_is_an_error(record: Any, path: str, sign: str) -> None:
-    """Whatever the API writes beside it, and whether `explode` or `records_path` leads into the records."""
+    """For any sign of more, and whether `explode` or `records_path` leads into the records."""
     for settings in (
         {"records_path": "data", "explode": {"path": path}},
         {"records_path": f"data.*.{path}"},
@@ -267,7 +267,7 @@ def test_arrays_that_cannot_be_zipped(body: Any, settings: Any, message: str) ->
     ],
 )
 def test_columns_that_do_not_fit(body: Any, message: str) -> None:
-    """Nothing is shifted or cut."""
+    """Values are neither shifted nor cut."""
     with pytest.raises(ConfigError, match=message):
         select(body, records_path="rows", columns_path="columns")
 

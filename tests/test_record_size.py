@@ -22,7 +22,7 @@ def raw(record: Any, **how: Any) -> Raw:
 
 
 def fitted(records: list[Raw], largest: int, *kept: tuple[str, ...]) -> Fitted:
-    """What is emitted of them."""
+    """Returns the records to emit."""
     return RecordSize(largest, kept).fit(records, sum(map(len, records)))
 
 
@@ -38,7 +38,7 @@ def line_of(fit: Fitted, index: int = 0) -> dict[str, Any]:
     st.integers(200, 2000),
 )
 def test_what_is_too_large_fits_afterwards(record: dict[str, Any], largest: int) -> None:
-    """Whatever the record, its line is within the size or there is an error; only the largest fields are null."""
+    """Every line fits the size or is an error; only the largest fields become null."""
     record = {"id": 1, **record}
     try:
         fit = fitted([raw(record)], largest, ("id",))
@@ -76,7 +76,7 @@ def test_records_that_are_small_are_not_looked_at() -> None:
 
 
 def test_a_record_is_measured_without_the_blanks_between_its_tokens() -> None:
-    """They are not emitted."""
+    """Blanks are not emitted."""
     wide = raw({"id": 1, "a": [1] * 50}, indent=40)
     fit = fitted([wide], 1000)
     assert (line_of(fit)["data"], fit.nulled) == ({"id": 1, "a": [1] * 50}, {})
@@ -93,6 +93,6 @@ def test_fields_that_records_are_known_by_are_kept(path: tuple[str, ...]) -> Non
     "record", [{"id": "i" * 2000}, {"id": 1, **{f"f{n}": n for n in range(400)}}], ids=["key", "many fields"]
 )
 def test_what_does_not_fit_even_so_is_an_error(record: dict[str, Any]) -> None:
-    """It says which settings help."""
+    """It names the settings that help."""
     with pytest.raises(ConfigError, match=r"`remove_fields`\), or raise `limits.record_megabytes`"):
         fitted([raw(record)], 1000, ("id",))

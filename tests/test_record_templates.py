@@ -1,4 +1,4 @@
-"""A template on a record decodes what it reads of it, and nothing else."""
+"""A template on a record decodes only the fields that it reads."""
 
 from __future__ import annotations
 

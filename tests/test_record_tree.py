@@ -23,7 +23,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(max_size=3), JSON), st.lists(st.sampled_from(["*", "a", "0"]), min_size=1, max_size=3))
 def test_looking_changes_nothing(record: dict[str, Any], path: list[str]) -> None:
-    """Whatever is opened on the way."""
+    """Reading a value leaves the record unchanged."""
     tree = raw_json.fields(Raw(json.dumps(record).encode()))
     list(record_tree.places(tree, tuple(path)))
     assert json.loads(bytes(record_tree.raw(tree))) == record
@@ -38,7 +38,7 @@ def test_a_path_leads_where_selectors_find_it(path: str) -> None:
 
 
 def test_what_is_not_looked_into_stays_undecoded() -> None:
-    """The values beside the path are the bytes that came."""
+    """Values beside the path keep their bytes."""
     tree = raw_json.fields(Raw(b'{"a":{"b": 1.0},"c":{"d": 2.0}}'))
     list(record_tree.places(tree, ("a", "b")))
     assert isinstance(tree["c"], Raw)
@@ -79,6 +79,6 @@ def test_what_is_put_is_found(record: dict[str, Any], path: list[str]) -> None:
     ],
 )
 def test_a_null_on_the_way_is_no_missing_key(path: str, found: Any) -> None:
-    """Nor is an array that is shorter; anything else without the key lacks it."""
+    """Neither is an array that is too short; any other value without the key lacks it."""
     record = {"a": {"b": 1}, "n": None, "l": [0], "t": "text"}
     assert record_tree.find(record, path.split("."), "absent") == found

@@ -75,7 +75,7 @@ def test_names_with_other_characters() -> None:
     ],
 )
 def test_what_children_use_of_a_parent(child: dict[str, Any], fields: list[str] | None) -> None:
-    """The fields that templates, copies and lists name; all, where it cannot be told."""
+    """The fields that templates, copies and lists name; all fields if that is unknown."""
     loaded = configured({"name": "c", **child}, p="/p")
     found = stream_references.fields_for_children(loaded, loaded.by_variable["p"])
     assert (found if found is None else sorted(found)) == fields

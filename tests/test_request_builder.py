@@ -63,7 +63,7 @@ def test_a_plain_request() -> None:
     ],
 )
 def test_base_and_path(base: str, path: str, url: str) -> None:
-    """One slash stands between them, and the path cannot leave the origin."""
+    """They are joined with one slash, and the path cannot leave the origin."""
     raw = {"url_base": base, "endpoints": [{"name": "a", "path": path}]}
     loaded = loading.load(raw)
     builder = RequestBuilder(loaded, loaded.streams[0], {**raw, "v": 2, "base": "https://other"})
@@ -75,7 +75,7 @@ SEGMENTS = st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda text:
 
 @given(SEGMENTS, SEGMENTS)
 def test_values_are_segments_of_the_path(owner: str, name: str) -> None:
-    """Whatever stands in them, the URL has the segments that the config has, and the server reads the values back."""
+    """For any values, the URL has the segments of the config, and the server decodes the values."""
     partition = Partition({"repos": {"owner": owner, "name": name}}, "key")
     try:
         request = build({"path": "/repos/{{ repos.owner }}/{{ repos.name }}/issues"}, partition)
@@ -167,7 +167,7 @@ def test_templates_read_the_slice_and_the_page() -> None:
 
 
 def test_slice_and_page_have_the_last_word() -> None:
-    """What paging and the cursor need is not overridden by a fixed parameter."""
+    """A fixed parameter does not override paging and cursor parameters."""
     request = build(
         {
             "params": {"since": "never", "page": "x", "keep": "1"},
@@ -204,7 +204,7 @@ def test_paging_of_the_api_is_the_default() -> None:
     ],
 )
 def test_a_request_with_an_empty_hole_is_not_made(settings: dict[str, Any], said: str) -> None:
-    """It would ask for something else."""
+    """A template that renders to nothing would request something else."""
     with pytest.raises(ConfigError, match=said):
         build(settings, _empty="")
 

@@ -183,7 +183,7 @@ def test_a_wait_beyond_the_budget_fails_at_once(api: Api, status: int, setting: 
 
 
 def test_the_end_of_a_limit_is_told(api: Api) -> None:
-    """Who reads the error knows when to try again."""
+    """The error says when to try again."""
     api.get("/e")(lambda _: Answer(status=429, headers={"Retry-After": "86400"}))
     tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
     with pytest.raises(TransientError, match=r"The limit ends at (\S+)\.$") as error:
@@ -215,7 +215,7 @@ def test_an_error_of_a_rate_limit_in_a_success_is_waited_out(api: Api) -> None:
 
 
 def test_what_one_is_told_holds_for_the_endpoint(api: Api) -> None:
-    """The other requests of an endpoint wait with it, other endpoints do not, and both are told once."""
+    """Other requests of the endpoint wait too, other endpoints do not, and each is logged once."""
     limited = Answer(status=429, headers={"Retry-After": "30"})
     api.get("/e")(failing(limited))
     api.get("/f")(failing())
@@ -240,7 +240,7 @@ def test_what_one_is_told_holds_for_the_endpoint(api: Api) -> None:
 
 
 def test_time_of_others_is_not_taken_from_patience(api: Api) -> None:
-    """Waiting for the pace, or for a permit, leaves the time for retries as it was."""
+    """Waits for the rate or for a permit do not reduce the time for retries."""
     api.get("/e")(failing(*[Answer(status=500)] * 4))
     clock = Clock()
     assert fetch(api, clock, max_requests_per_second=0.01, retry={"max_seconds": 20}) == OK
@@ -271,7 +271,7 @@ def test_a_rate_limit_is_waited_for_as_long_as_its_budget(api: Api) -> None:
     ids=repr,
 )
 def test_a_post_that_may_have_arrived_is_not_sent_twice(api: Api, fault: Answer) -> None:
-    """What a POST does may not bear repetition; only the config can say that it does."""
+    """A POST may not be repeatable; only the config can say that it is."""
     api.post("/e")(failing(fault))
     with pytest.raises(TransientError):
         fetch(api, method="POST")
@@ -285,7 +285,7 @@ def test_a_post_that_may_have_arrived_is_not_sent_twice(api: Api, fault: Answer)
     "fault", [Answer(status=429), Answer(status=503, headers={"Retry-After": "1"}), Answer(status=425)], ids=repr
 )
 def test_a_post_that_was_refused_is_sent_again(api: Api, fault: Answer) -> None:
-    """Where the API says that it did nothing, sending again is safe."""
+    """If the API says that it did nothing, a retry is safe."""
     api.post("/e")(failing(fault))
     assert fetch(api, method="POST") == OK
     assert [call.json() for call in api.requests] == [{"query": "all"}] * 2
@@ -335,7 +335,7 @@ def test_redirects_within_the_origin_keep_method_body_and_credentials(api: Api, 
 
 
 def test_see_other_is_followed_with_get(api: Api) -> None:
-    """303 asks for a GET without a body (RFC 9110, section 15.4.4)."""
+    """303 leads to a GET without a body (RFC 9110, section 15.4.4)."""
     api.post("/e")(lambda _: Answer(status=303, headers={"Location": f"{api.url}/result"}))
     api.get("/result")(failing())
     assert fetch(api, method="POST") == OK
@@ -399,7 +399,7 @@ def test_one_origin_may_be_written_in_several_ways(base: str, url: str) -> None:
 
 @pytest.mark.parametrize("url_base", ["http://", "http://[::1", "http://a:99999999/", "http://*.example.com"])
 def test_a_url_base_that_is_none_is_refused(url_base: str) -> None:
-    """It is the user's to correct."""
+    """It is a config error."""
     with pytest.raises(ConfigError, match="`url_base` is not a valid URL"):
         requester(url_base)
 
@@ -415,7 +415,7 @@ def test_a_blank_in_a_parameter_is_percent_encoded(api: Api) -> None:
 
 @pytest.mark.parametrize("path", ["/a:b//c", "/%7Euser/a%2Fb?x=%20", "/é/☃?q=ü#fragment"])
 def test_unusual_urls_arrive(api: Api, path: str) -> None:
-    """What is a URL is asked for."""
+    """Any valid URL is requested."""
     with requester(api.url) as asking, pytest.raises(ConfigError, match="HTTP 404"):
         asking.fetch(Request("GET", api.url + path), Json().decode)
     assert len(api.requests) == 1
@@ -430,7 +430,7 @@ def test_a_url_that_is_none_is_refused_without_being_quoted(api: Api, url: str) 
 
 
 def test_a_silent_api_is_given_up(api: Api) -> None:
-    """Without a byte within `read_timeout` the attempt ends, before and within the body."""
+    """If no byte arrives within `read_timeout`, the attempt ends, before and within the body."""
     api.get("/e")(lambda _: Answer(OK, delay=5))
     api.get("/stuck")(lambda _: Answer(b"x" * 10, drip=5))
     for path in ("/e", "/stuck"):
@@ -455,7 +455,7 @@ def test_a_dripping_api_is_given_up(api: Api) -> None:
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:
-    """However a body is framed and coded, every byte of it is there, and the connection is used again."""
+    """With any framing and coding, every byte of a body arrives, and the connection is reused."""
     body = json.dumps({"x": os.urandom(300_000).hex()}).encode()
     sent = gzip.compress(body) if coding == "gzip" else body
     api.get("/e")(lambda _: Answer(sent, headers={"Content-Encoding": coding}, chunked=chunked))
@@ -467,7 +467,7 @@ def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:
 
 
 def test_stopping_ends_a_wait(api: Api) -> None:
-    """Nobody waits for an API after the read was told to stop."""
+    """A stop ends every wait for the API."""
     api.get("/e")(lambda _: Answer(status=500))
 
     class Stops(Clock):
@@ -481,7 +481,7 @@ def test_stopping_ends_a_wait(api: Api) -> None:
 
 
 def test_nothing_is_sent_after_the_stop(api: Api) -> None:
-    """A read that was told to stop asks for no further page."""
+    """A stopped read requests no further page."""
     clock = Clock()
     clock.set()
     with pytest.raises(Stopped):
@@ -503,7 +503,7 @@ def test_stopping_ends_a_long_body(api: Api) -> None:
 
 
 def test_credentials_come_from_the_config_alone(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `.netrc` of the machine is nobody's business here."""
+    """A `.netrc` on the machine is ignored."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password s3cret\n")
     netrc.chmod(stat.S_IRUSR)
@@ -544,7 +544,7 @@ def test_plain_http_under_https_is_explained(api: Api) -> None:
 
 
 def test_a_certificate_that_is_not_trusted_is_asked_once(tmp_path: Path) -> None:
-    """Trying again would not make it better: somebody has to look."""
+    """A retry would not help: the user has to act."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path))
     handshakes = []
@@ -566,7 +566,7 @@ def test_a_certificate_that_is_not_trusted_is_asked_once(tmp_path: Path) -> None
 
 
 def self_signed(folder: Path) -> Path:
-    """Make a certificate that nobody trusts, and its key, in one file."""
+    """Make an untrusted certificate and its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(timezone.utc)
@@ -578,7 +578,7 @@ def self_signed(folder: Path) -> Path:
 
 
 def test_an_answer_that_is_not_http_is_transient() -> None:
-    """Whatever else listens on the port, the error is one of ours."""
+    """Whatever listens on the port, the error is one of the connector's."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
 

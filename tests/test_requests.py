@@ -1,4 +1,4 @@
-"""What the API receives: methods, bodies and templates, and pages asked for wherever the API wants it."""
+"""The requests that the API receives: methods, bodies, templates, and positions in every location."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_users_content_type_goes_first(api: Api) -> None:
 
 
 def test_templates_read_the_slice(api: Api) -> None:
-    """`stream_interval` has its times, and `stream_slice` is the CDK's older name."""
+    """`stream_interval` has the times; `stream_slice` is the CDK's older name."""
     api.get("/items")(lambda _: [])
     params = {
         "q": "updated >= '{{ stream_interval.start_time }}'",
@@ -120,7 +120,7 @@ def test_a_missing_setting_may_have_a_default(api: Api, template: str) -> None:
 
 @pytest.mark.parametrize("template", ["{{ config['region'] }}", "{{ config.get('region') }}"])
 def test_a_missing_setting_is_an_error_that_names_it(api: Api, template: str) -> None:
-    """Nothing is sent in its place."""
+    """No substitute is sent."""
     with pytest.raises(ConfigError, match="region"):
         read(api, {"params": {"region": template}})
     assert not api.requests
@@ -220,7 +220,7 @@ def test_last_record(api: Api) -> None:
 
 
 def test_last_record_with_a_flag(api: Api) -> None:
-    """Stripe says whether there is more, so no empty page is asked for."""
+    """Stripe says whether there is more, so no empty page is requested."""
 
     @api.get("/items")
     def items(call: Call) -> JSON:
@@ -312,7 +312,7 @@ def test_graphql_pages(api: Api) -> None:
 
 
 def test_next_urls_keep_what_is_named(api: Api) -> None:
-    """The URL that the API gives is followed as it stands, but for the parameters that it leaves off."""
+    """The API's URL is followed unchanged, except for the parameters that it omits."""
 
     @api.get("/items")
     def items(call: Call) -> JSON:

@@ -1,4 +1,4 @@
-"""A list that the API breaks off may begin again by an error rule, so often and no more, and loses no row."""
+"""An error rule may restart a list that the API breaks off, a limited number of times, without the loss of a row."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_broken_scroll_begins_again(api: Api, breaks: int) -> None:
 
 
 def test_a_scroll_that_always_breaks_is_an_error(api: Api) -> None:
-    """It begins again three times; then the stream fails with the API's answer."""
+    """The slice begins again three times; then the stream fails with the API's error."""
     reading = _read(api, 100)
     assert isinstance(reading.error, TransientError)
     assert "scroll_missing" in reading.error.message

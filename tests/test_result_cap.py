@@ -1,4 +1,4 @@
-"""A slice with more records than the API gives to one question goes on from its newest cursor value, and loses none."""
+"""A slice with more records than one query returns resumes from its newest cursor value, and loses none."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_without_any_value_there_is_no_rest() -> None:
 
 @given(hours=st.lists(st.integers(0, 30), max_size=60), cap=st.integers(1, 10))
 def test_every_record_is_read_unless_too_many_share_one_value(hours: list[int], cap: int) -> None:
-    """Whatever the ties: each record comes, or it is said that it cannot."""
+    """For any ties, each record arrives, or an error says that it cannot."""
     table = sorted(enumerate(hours), key=lambda row: row[1])
     most = max((hours.count(value) for value in hours), default=0)
     interval, found = Slice(mark(0)), set()
@@ -93,7 +93,7 @@ PAGING: dict[str, dict[str, Any]] = {
 
 
 def serve(api: Api, rows: list[dict[str, Any]], *, order: int = 1) -> None:
-    """Give no more than CAP rows to one question, and refuse to be asked beyond."""
+    """Return at most CAP rows for one query, and reject positions beyond."""
 
     @api.get("/items")
     def items(call: Call) -> Answer:
@@ -133,7 +133,7 @@ def read(api: Api, paging: str, saved: Any = None, **incremental: Any) -> Noted:
 @pytest.mark.parametrize("paging", PAGING)
 @pytest.mark.parametrize("start", [None, "2024-01-03"])
 def test_what_is_beyond_the_cap_is_read_from_the_newest_value_on(api: Api, paging: str, start: str | None) -> None:
-    """Every row arrives, through totals and tokens that stop at the cap, and nothing is asked for beyond it."""
+    """Every row arrives, with totals and tokens that stop at the cap, and no request goes beyond it."""
     serve(api, ROWS)
     reading = read(api, paging, start_date=start)
     assert reading.error is None
@@ -160,7 +160,7 @@ def test_from_every_state_the_rest_is_read(api: Api, paging: str, start: str | N
 
 @pytest.mark.usefixtures("no_proxy")
 def test_rows_of_one_value_beyond_the_cap_are_missed_by_name(api: Api) -> None:
-    """What cannot be asked for is an error, not an end."""
+    """Records beyond the cap are an error, not an end."""
     serve(api, [{"id": n, "at": "2024-01-01T00:00:00Z"} for n in range(CAP + 1)])
     reading = read(api, "offset")
     assert "share the cursor value 2024-01-01T00:00:00Z" in str(reading.error)

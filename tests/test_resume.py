@@ -62,7 +62,7 @@ def test_a_state_without_a_cursor_field_is_used(table: Api) -> None:
 
 @pytest.mark.parametrize("start", ["2024-02-01T00:00:00Z", None])
 def test_an_earlier_start_is_read_as_well(table: Api, caplog: pytest.LogCaptureFixture, start: str | None) -> None:
-    """A start that moved back, or went away, brings the rows before the old one, once."""
+    """If the start moves back or is removed, the rows before the old one arrive once."""
     caplog.set_level(logging.INFO)
     first = _read(table, SINCE, start_date="2024-04-01T00:00:00Z")
     assert [row["id"] for row in first.records] == [4, 5]
@@ -95,7 +95,7 @@ def test_a_killed_backfill_goes_on(table: Api) -> None:
 
 
 def test_a_state_in_the_future_is_told(table: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """The connector never saves such a value, so rows may be missing: somebody edited it, or a clock was wrong."""
+    """The connector never saves such a value, so rows may be missing: it was edited, or a clock was wrong."""
     saved = {"version": 2, "cursor_field": "at", "cursor": "2031-01-01T00:00:00Z"}
     with caplog.at_level(logging.WARNING):
         _read(table, SINCE, saved)

@@ -1,4 +1,4 @@
-"""How requests reach their origin: connections that are kept, and proxies."""
+"""Routes of requests to their origin: pooled connections and proxies."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def get(asking: Requester, url: str, **headers: str) -> bytes:
 
 
 class Tunnel:
-    """A proxy that leads to one port, whatever it is asked for, and keeps what it was asked."""
+    """A proxy that leads to one port whatever the request, and logs the requests."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -72,7 +72,7 @@ class Tunnel:
             back.join()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Stop accepting connections."""
         self._server.close()
 
 
@@ -105,7 +105,7 @@ def test_a_proxy_leads_to_an_api_over_tls() -> None:
 
 
 def test_a_proxy_gets_the_whole_url_of_plain_http() -> None:
-    """With the host's name for the API, and no fragment."""
+    """With the `Host` header of the API, and without a fragment."""
     with Api() as proxy:
         proxy.get("http://api.invalid:8000/x")(lambda _: "[]")
         with requester("http://api.invalid:8000", proxy_url=proxy.url) as asking:
@@ -116,7 +116,7 @@ def test_a_proxy_gets_the_whole_url_of_plain_http() -> None:
 
 @pytest.mark.usefixtures("no_proxy")
 def test_the_config_may_name_another_host(api: Api) -> None:
-    """A `Host` header of its own goes in place of the URL's."""
+    """A configured `Host` header replaces the URL's."""
     api.get("/x")(lambda _: [])
     with requester(api.url) as asking:
         get(asking, f"{api.url}/x")
@@ -141,7 +141,7 @@ def test_a_connection_that_the_api_closed_is_replaced() -> None:
 
 @pytest.mark.usefixtures("no_proxy")
 def test_an_answer_without_an_end_is_closed(api: Api) -> None:
-    """A body that ends with its connection is read, and the next request has a connection of its own."""
+    """A body that ends with its connection is read, and the next request opens a new one."""
     api.get("/x")(lambda _: Answer(raw=b"HTTP/1.1 200 OK\r\n\r\n[]"))
     with requester(api.url) as asking:
         assert [get(asking, f"{api.url}/x") for _ in range(2)] == [b"[]", b"[]"]
@@ -164,7 +164,7 @@ def test_what_others_mount_is_asked() -> None:
 
 
 def test_what_is_put_in_place_of_adapters_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the library responses does it."""
+    """The library `responses` replaces them so."""
 
     def send(_: HTTPAdapter, request: PreparedRequest, **_more: object) -> Response:
         answer = Response()
@@ -190,7 +190,7 @@ def test_what_is_put_in_place_of_adapters_is_asked(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_half_an_answer_is_none(api: Api, answer: Answer, transport: TransportName) -> None:
-    """Whatever sends, a cut body or a lost connection is an error to try again."""
+    """With every transport, a truncated body or a lost connection is retried."""
     api.get("/x")(lambda _: answer)
     with requester(api.url, transport, retry={"max_attempts": 2}) as asking:
         asking._jitter = lambda: -2.0
@@ -219,7 +219,7 @@ def test_who_reads_a_body_while_it_arrives_may_take_time(api: Api, transport: Tr
 @pytest.mark.usefixtures("no_proxy")
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_cookies_of_the_api_are_sent_back(api: Api, transport: TransportName) -> None:
-    """As a browser does, whatever sends."""
+    """As a browser does, with every transport."""
     api.get("/x")(lambda _: Answer("[]", headers={"Set-Cookie": "session=s1; Path=/"}))
     with requester(api.url, transport) as asking:
         for _ in range(2):

@@ -56,7 +56,7 @@ CONTEXT: dict[str, Any] = {"config": {"a": "a", "n": 10**9, "long": "a" * 90_000
     ],
 )
 def test_no_result_without_bound(text: str) -> None:
-    """It is refused, soon and as an error of the config."""
+    """It is rejected quickly, as a config error."""
     started = time.monotonic()
     try:
         templates.check(text)
@@ -103,6 +103,6 @@ def test_a_missing_key_may_have_a_default(text: str, gives: str) -> None:
     "text", ["{{ config.no }}", "{{ config.no ~ '' }}", "{{ config.no == 1 }}", "{{ config.no.a }}"]
 )
 def test_a_missing_key_is_an_error_where_it_is_used(text: str) -> None:
-    """It is never sent as nothing, nor compared; the error names it."""
+    """It is never sent as an empty text, nor compared; the error names it."""
     with pytest.raises(ConfigError, match="'no'"):
         templates.render(text, CONTEXT)

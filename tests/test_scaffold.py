@@ -22,7 +22,7 @@ def _python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_new_connector_passes_its_own_tests(tmp_path: Path) -> None:
-    """What `main.py new` writes works as it comes: its tests, its form, its name."""
+    """The output of `main.py new` works unchanged: its tests, its form, its name."""
     made = _python(ROOT, "main.py", "new", "source-acme-shop", "--folder", str(tmp_path))
     assert (made.returncode, made.stdout) == (0, "")
     folder = tmp_path / "source-acme-shop"
@@ -56,7 +56,7 @@ def test_a_name_that_is_none_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
-    """Nothing is overwritten."""
+    """No file is overwritten."""
     (tmp_path / "source-acme").mkdir()
     (tmp_path / "source-acme/notes").write_text("mine")
     with pytest.raises(ConfigError, match="not empty"):

@@ -27,7 +27,7 @@ def of(*values: Any) -> dict[str, Any]:
 
 
 def test_the_schema_of_nothing() -> None:
-    """Without records it is an open object."""
+    """Without records, the schema is an open object."""
     assert schema.infer([]) == {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
@@ -87,7 +87,7 @@ def test_keys_are_identifiers() -> None:
 
 @pytest.mark.parametrize("number", ["1e400", "-1E+999", "1.0", "0.12345678901234567890123", "1e2"])
 def test_a_number_beyond_a_float_is_a_number(number: str) -> None:
-    """It is passed on as it stands, and nothing breaks on the way."""
+    """It is passed on unchanged, and nothing fails."""
     [inferred] = schema.infer([Raw(f'{{"a": {number}}}'.encode())])["properties"].values()
     assert inferred == {"type": ["null", "number"]}
 
@@ -116,7 +116,7 @@ def test_objects_and_arrays() -> None:
 
 @pytest.mark.parametrize("values", [[[]], [[], None], [[None]]])
 def test_an_array_of_nothing_says_nothing_of_its_items(values: list[Any]) -> None:
-    """What will stand in it is not known: objects must not be forced into texts."""
+    """Its items are unknown: objects must not be forced into texts."""
     assert of(*values) == {"type": ["null", "array"]}
 
 
@@ -243,13 +243,13 @@ CHECKER = jsonschema.FormatChecker(())
 
 @CHECKER.checks("date", ValueError)
 def is_date(value: object) -> bool:
-    """Whether it is a date."""
+    """True for a date."""
     return not isinstance(value, str) or bool(date.fromisoformat(value))
 
 
 @CHECKER.checks("date-time", msgspec.ValidationError)
 def is_datetime(value: object) -> bool:
-    """Whether it is a date-time."""
+    """True for a date-time."""
     return not isinstance(value, str) or bool(msgspec.convert(value, datetime))
 
 

@@ -71,7 +71,7 @@ def test_without_a_path_the_only_array_of_objects_is_taken(body: Any, records: l
     ],
 )
 def test_without_a_path_what_is_not_clear_is_an_error(body: Any) -> None:
-    """Where several places, or none, could hold the records, the user says which, and nothing is guessed."""
+    """If several places, or none, may hold the records, the user must name one."""
     with pytest.raises(ConfigError, match="Set `records_path`"):
         select(body)
 
@@ -123,7 +123,7 @@ def test_an_explicit_path_is_followed(body: Any, path: str, records: list[Any]) 
     ],
 )
 def test_a_path_that_leads_nowhere_is_an_error(body: Any, path: str, found: str) -> None:
-    """It is never an empty page, and the error says what was found instead."""
+    """It is never an empty page; the error says what is there instead."""
     with pytest.raises(ConfigError) as caught:
         select(body, path)
     assert f"`records_path: {path}` {found}" in str(caught.value)
@@ -133,7 +133,7 @@ def test_a_path_that_leads_nowhere_is_an_error(body: Any, path: str, found: str)
     "body", [{}, {"data": None}, {"data": {}}, {"data": []}, {"data": {"items": None}}, {"data": {"items": []}}, None]
 )
 def test_missing_records_may_be_allowed(body: Any) -> None:
-    """Where the API leaves out what is empty, absent and null are no records."""
+    """If the API omits empty lists, absent and null mean no records."""
     assert select(body, "data.items", missing=True) == []
 
 
@@ -154,7 +154,7 @@ def test_missing_records_may_be_allowed(body: Any) -> None:
     ],
 )
 def test_allowed_missing_records_hide_nothing_else(body: Any) -> None:
-    """Another shape of answer is an error all the same."""
+    """A response of another shape is still an error."""
     with pytest.raises(ConfigError):
         select(body, "data.items", missing=True)
 
@@ -168,7 +168,7 @@ def test_an_index_may_be_missing_too() -> None:
 @pytest.mark.parametrize("record", [None, 1, "x", True, [A], []])
 @pytest.mark.parametrize("path", [None, "$"])
 def test_a_record_that_is_not_an_object_is_an_error(record: Any, path: str | None) -> None:
-    """It is named by its place, and none of the page is taken."""
+    """The error gives its index, and no record of the page is emitted."""
     with pytest.raises(ConfigError, match=r"Record 2 of the page is .*, not an object. Check `records_path`"):
         select([A, B, record], path)
 
@@ -177,7 +177,7 @@ def test_a_record_that_is_not_an_object_is_an_error(record: Any, path: str | Non
 @pytest.mark.parametrize("value", ["quota exceeded", {"code": 7}, [{"message": "quota exceeded"}], 7, True, [[]]])
 @pytest.mark.parametrize("path", [None, "data", "$"])
 def test_an_error_with_status_200_is_an_error(key: str, value: Any, path: str | None) -> None:
-    """An answer that says that it failed is not read, whatever stands beside it."""
+    """A response that reports a failure is not read, whatever other fields it has."""
     with pytest.raises(ConfigError, match=f"returned an error .*`{key}` is"):
         select({"data": [A], key: value}, path)
     with pytest.raises(ConfigError, match=f"returned an error .*`{key}` is"):
@@ -201,7 +201,7 @@ JSON = st.recursive(
 
 @given(JSON, st.sampled_from([None, "data", "data.items", "$", "x.0"]), st.booleans())
 def test_any_body_gives_objects_or_an_error(body: Any, path: str | None, missing: bool) -> None:
-    """Whatever the API answers: records are objects that stand in it, or it is a config error."""
+    """Any response gives objects from the body, or a config error."""
     try:
         records = select(body, path, missing=missing)
     except ConfigError:
@@ -233,7 +233,7 @@ def read(api: Api, body: Any, **endpoint: Any) -> list[Any]:
     ],
 )
 def test_a_path_may_be_a_template(api: Api, option: Any) -> None:
-    """It is filled from the config, and cut where its dots are then."""
+    """It is rendered from the config, then split at its dots."""
     assert read(api, {"data": {"items": [A]}, "more": []}, **option) == [A]
 
 
@@ -249,7 +249,7 @@ def test_a_path_may_be_a_template(api: Api, option: Any) -> None:
     ],
 )
 def test_a_template_that_gives_no_path(api: Api, path: str, message: str) -> None:
-    """Is an error before anything is asked for."""
+    """It is an error before the first request."""
     with pytest.raises(ConfigError, match=message):
         read(api, [A], records_path=path)
     assert not api.requests

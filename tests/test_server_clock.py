@@ -80,7 +80,7 @@ def _behind(date: str, ours: str) -> float:
     ],
 )
 def test_the_clock_is_read_where_it_can_be_believed(date: str, behind: float) -> None:
-    """Not from a clock that is ahead, from a cached copy, or from a text that is no date."""
+    """A clock that is ahead, a cached copy and an invalid date do not count."""
     assert _behind(date, "2024-06-01T12:00:00+00:00") == behind
 
 

@@ -1,4 +1,4 @@
-"""A signed URL names the same file after it is signed again; what is not signed stays as it is."""
+"""A signed URL names the same file after it is signed again; other URLs are unchanged."""
 
 from __future__ import annotations
 

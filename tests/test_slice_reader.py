@@ -1,4 +1,4 @@
-"""A slice is read page after page or ahead, divided where the API gives no more, and gone back where rows moved."""
+"""A slice is read page by page or in advance, divided at a result cap, and stepped back if rows shift."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ids_of(batch: Batch) -> list[int]:
 
 @pytest.mark.parametrize("ties", [1, 3])
 def test_a_cap_on_results_divides_the_slice(api: Api, ties: int) -> None:
-    """Beyond 10 results the API gives nothing; the slice goes on from its newest record, and every row arrives once."""
+    """The API returns at most 10 results; the slice resumes from its newest record, and every row arrives once."""
     rows = [{"id": n, "at": f"2024-01-{1 + n // ties:02d}"} for n in range(28)]
 
     @api.get("/items")
@@ -53,7 +53,7 @@ def test_a_cap_on_results_divides_the_slice(api: Api, ties: int) -> None:
 
 
 def test_more_ties_than_the_cap_allows_are_an_error(api: Api) -> None:
-    """What cannot be asked for is said, and never left out silently."""
+    """Records that cannot be requested are an error, never skipped silently."""
     rows = [{"id": n, "at": "2024-01-01"} for n in range(30)]
     api.get("/items")(lambda call: rows[int(call.arg("offset")) :][:4])
     cursor = {"cursor_field": "at", "start_param": "since", "sorted": True}
@@ -133,7 +133,7 @@ PAGES = {"type": "page_number", "page_size_param": "limit", "page_size": 4}
 def test_counted_pages_notice_rows_that_move(
     api: Api, request_number: int, what: list[int], said: str, *, ahead: bool
 ) -> None:
-    """A total that falls, or the page before asked for again, tells that rows went: all that stay are there."""
+    """A falling total, or the page before requested again, shows that rows were deleted: all remaining rows arrive."""
     table = list(range(30))
     one_by_one = Lock()
 
@@ -183,7 +183,7 @@ def test_what_was_asked_for_ahead_of_rows_that_came_is_asked_for_again(api: Api,
 
 
 def test_a_total_of_each_page_is_no_sign(api: Api) -> None:
-    """A header that counts the rows of its page falls on the last one, which is asked for once more and no further."""
+    """A header that counts the rows of its page falls on the last one, which is requested again only once."""
 
     @api.get("/items")
     def items(call: Call) -> Any:
@@ -231,7 +231,7 @@ def test_rows_that_change_all_the_time_keep_their_places(api: Api) -> None:
 
 
 def test_without_a_key_rows_are_not_asked_for_twice(api: Api) -> None:
-    """The overlap is for rows that can be told apart; `overlap: true` compares whole rows."""
+    """The overlap needs rows that can be told apart; `overlap: true` compares whole rows."""
     moving(api, {})
     assert Reading(api.url, {"pagination": OFFSET}).error is None
     plain = [call.arg("offset") for call in api.requests]
@@ -242,14 +242,14 @@ def test_without_a_key_rows_are_not_asked_for_twice(api: Api) -> None:
 
 
 def test_pages_of_one_row_do_not_overlap(api: Api) -> None:
-    """A server that gives one row at a time, whatever it is asked for, is read to its end."""
+    """A server that returns one row per page, whatever the page size, is read to its end."""
     rows = [{"id": n} for n in range(5)]
     api.get("/items")(lambda call: rows[int(call.arg("offset")) :][:1])
     assert ids(Reading(api.url, {"primary_key": "id", "pagination": OFFSET})) == list(range(5))
 
 
 def test_an_api_without_any_order_is_an_error(api: Api) -> None:
-    """Where each answer has other rows in front, offsets mean nothing, and reading ends."""
+    """If each response has other rows in front, offsets mean nothing, and reading ends."""
     api.get("/items")(lambda call: [{"id": 1000 * call.number + n} for n in range(4)])
     reading = Reading(api.url, {"primary_key": "id", "pagination": OFFSET})
     assert isinstance(reading.error, ConfigError)
@@ -349,7 +349,7 @@ class _Full:
             raise MemoryError
 
     def changed(self) -> None:
-        """Nobody else reads."""
+        """Does nothing: there is no other reader."""
 
 
 def test_a_page_that_cannot_be_passed_on_ends_its_slice(api: Api) -> None:
@@ -520,7 +520,7 @@ def test_a_template_may_ask_whether_there_is_a_token(api: Api) -> None:
 
 @pytest.mark.parametrize("workers", [1, 8])
 def test_a_total_is_held_against_what_came_and_not_against_a_guess(api: Api, workers: int) -> None:
-    """Pages of different sizes, asked for ahead: the total is reached only when 68 rows have come."""
+    """With pages of different sizes requested in advance, the total is reached only after 68 rows."""
     sizes = [10, 10, 4, 4, 10, 10, 10, 10]
 
     @api.get("/items")

@@ -56,7 +56,7 @@ def api() -> Iterator[Api]:
 
 
 def config(api: Api) -> dict[str, Any]:
-    """One stream."""
+    """A config with one stream."""
     return {"url_base": api.url, "endpoints": [{"name": "rows", "path": "/rows"}]}
 
 
@@ -69,7 +69,7 @@ def plain(message: AirbyteMessage) -> dict[str, Any]:
 
 
 def timeless(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What was said of each stream, without times, logs (the CDK has its own way for them), and states but the last."""
+    """Returns each stream's messages, without times, logs (the CDK formats them itself) and earlier states."""
     for message in messages:
         for body in message.values():
             if isinstance(body, dict):
@@ -136,7 +136,7 @@ def test_check_and_discover(api: Api) -> None:
 
 
 def test_an_incomplete_read_raises_at_its_end(api: Api) -> None:
-    """Everything that can be said is said before the CDK is told that it failed."""
+    """All messages are emitted before the CDK gets the error."""
     api.get("/rows")(lambda _: {"nothing": 1})
     chosen = ConfiguredAirbyteCatalogSerializer.load(catalog(rows="full_refresh"))
     messages: list[AirbyteMessage] = []

@@ -230,7 +230,7 @@ def test_a_group_that_is_left_alone_is_unset(name: str) -> None:
 
 
 def test_a_filled_form_is_a_config() -> None:
-    """What the form gives passes the platform's check and ours."""
+    """A filled form passes the platform's validation and ours."""
     jsonschema.validate(FILLED, FORM)
     loaded = loading.load(FILLED)
     _, issues, more = loaded.streams
@@ -242,7 +242,7 @@ def test_a_filled_form_is_a_config() -> None:
 
 
 def test_defaults_are_valid() -> None:
-    """What the form fills in by itself is what the schema allows."""
+    """The form's defaults are valid by the schema."""
     for path, schema in ALL.items():
         if "default" in schema:
             jsonschema.validate(schema["default"], schema)

@@ -1,4 +1,4 @@
-"""What is too much for memory is on disk, and comes back as it was."""
+"""Rows beyond the memory limit go to disk, and are read back unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def everything(spool: Spool) -> list[bytes]:
 
 @given(st.lists(st.lists(st.binary(max_size=200_000), max_size=4), max_size=4))
 def test_rows_come_back_in_order(pages: list[list[bytes]]) -> None:
-    """Whatever they hold, and in however many pieces they are read."""
+    """For any rows, read in any number of pieces."""
     spool = Spool()
     for page in pages:
         spool.add(page)
@@ -31,7 +31,7 @@ def test_rows_come_back_in_order(pages: list[list[bytes]]) -> None:
 
 
 def test_it_is_read_while_it_grows() -> None:
-    """By several threads at once, each from the beginning."""
+    """Several threads read it at once, each from the beginning."""
     spool = Spool()
     expected = [b"%d" % n for n in range(3000)]
     found: list[list[bytes]] = [[], [], []]

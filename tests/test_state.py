@@ -1,4 +1,4 @@
-"""State moves only forward, survives a round trip, and what is none is refused by name."""
+"""The state only moves forward, survives a round trip, and an invalid one is rejected by name."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ def test_a_dump_does_not_change_any_more() -> None:
 
 
 def test_loading_does_not_hold_on_to_what_was_loaded() -> None:
-    """The caller's state stays as it was given."""
+    """The caller's state is unchanged."""
     given_ = {"version": 2, "cursors": {"p": "2024-01-01"}}
     state.load("s", given_).set("p", "2024-01-02", [])
     assert given_ == {"version": 2, "cursors": {"p": "2024-01-01"}}
 
 
 def test_the_state_of_an_earlier_version_is_read() -> None:
-    """What 0.1 wrote goes on as if this version had written it."""
+    """A state of version 0.1 continues as if this version had written it."""
     old = {"version": 1, "cursors": {"p": "2024-01-01"}, "completed_at": "2024-06-01T12:00:00Z"}
     assert state.load("s", old).dump() == {**old, "version": 2}
 
@@ -121,7 +121,7 @@ def test_names_become_short_without_being_lost(steps: list[int], readable: int) 
 
 
 def test_unknown_keys_are_ignored() -> None:
-    """What a later version of the connector adds does not break an earlier one."""
+    """Fields of a later version do not break an earlier one."""
     assert state.load("s", {"version": 2, "cursor": "2024-01-01", "added": [1]}).dump() == {
         "version": 2,
         "cursor": "2024-01-01",
@@ -142,7 +142,7 @@ def test_unknown_keys_are_ignored() -> None:
     ],
 )
 def test_what_is_no_state(value: dict[str, Any], said: str) -> None:
-    """It is named, with the stream; guessing would lose data."""
+    """The error names the stream; guessing would lose data."""
     with pytest.raises(ConfigError) as caught:
         state.load("orders", value)
     assert str(caught.value).startswith("Stream orders: the state ")
@@ -165,6 +165,6 @@ def test_a_large_state_is_not_told_in_full() -> None:
     ],
 )
 def test_garbage_in_a_moment_is_an_error_that_says_so(value: dict[str, Any]) -> None:
-    """A state that somebody has edited is refused as such, and ends in no traceback."""
+    """An edited state is rejected as such, without a traceback."""
     with pytest.raises(ConfigError, match="is not one of this connector"):
         state.load("s", value)

@@ -49,7 +49,7 @@ def test_states(value: Any, expected: dict[str, Any]) -> None:
 
 
 def test_states_of_the_cdk() -> None:
-    """What the CDK's own models write is read."""
+    """States written by the CDK's models are read."""
     written = AirbyteStateMessageSerializer.dump(
         AirbyteStateMessage(
             type=AirbyteStateType.STREAM,
@@ -77,7 +77,7 @@ def test_states_of_the_cdk() -> None:
     ],
 )
 def test_what_is_no_state(value: Any) -> None:
-    """It is shown, with what a state looks like."""
+    """The error shows it, and what a state looks like."""
     with pytest.raises(ConfigError, match=r"^The state .* is not an Airbyte stream state .*stream_descriptor"):
         state_file.load(value)
 

@@ -1,4 +1,4 @@
-"""What is written arrives whole, whatever stdout is and whoever stops; a reader that goes away is noticed at once."""
+"""Output arrives complete for any kind of stdout and any stop; a closed reader is noticed at once."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def started(folder: Path, api: Api, program: Sequence[str], env: dict[str, str])
 
 
 def fill(pipe: int) -> None:
-    """Wait until a pipe takes no more, because its writer wrote more than it holds."""
+    """Wait until a pipe is full, because its writer wrote more than it holds."""
     held = before = -1
     while held < 1 << 15 or held != before:
         time.sleep(0.03)
@@ -72,7 +72,7 @@ def fill(pipe: int) -> None:
 
 
 def rest(process: subprocess.Popen[bytes], read: bytes) -> Run:
-    """The whole run of a process of which something has been read, checked."""
+    """The whole run of a process whose output was partly read, checked."""
     done = collect(process, 60)
     done.stdout = read + done.stdout
     check(done, "read", CATALOG)
@@ -101,7 +101,7 @@ def test_a_process_that_is_stopped_and_continued_loses_nothing(
 def test_a_signal_in_the_middle_of_a_write_cuts_no_line(
     program: Sequence[str], env: dict[str, str], api: Api, tmp_path: Path
 ) -> None:
-    """What was printed of the table is its beginning, the lines are whole, and the status is there."""
+    """The printed records are the first of the table, all lines are complete, and the status follows."""
     process = started(tmp_path, api, program, env)
     assert process.stdout
     fill(process.stdout.fileno())
@@ -115,7 +115,7 @@ def test_a_signal_in_the_middle_of_a_write_cuts_no_line(
 
 
 class Short(io.RawIOBase):
-    """A file that takes as many bytes at a time as it is told, or none for now."""
+    """A file that accepts a scripted number of bytes at a time, or none for now."""
 
     def __init__(self, takes: Sequence[int | None]) -> None:
         self.read_end, self.end = os.pipe()
@@ -123,15 +123,15 @@ class Short(io.RawIOBase):
         self.taken = b""
 
     def writable(self) -> bool:
-        """So it is."""
+        """True: the stream can be written."""
         return True
 
     def fileno(self) -> int:
-        """A pipe that can be written to, so that nobody waits for it."""
+        """A pipe that is writable, so that nothing waits for it."""
         return self.end
 
     def write(self, block: Any) -> int | None:
-        """Take what is told, then all."""
+        """Accept the scripted numbers of bytes, then all."""
         most = self.takes.pop(0) if self.takes else len(block)
         self.taken += b"" if most is None else bytes(block[:most])
         return None if most is None else min(most, len(block))
@@ -156,7 +156,7 @@ def test_every_write_is_complete(blocks: list[bytes], takes: list[int | None], b
 
 @pytest.mark.parametrize("buffering", [-1, 0])
 def test_a_pipe_that_somebody_made_non_blocking_gets_everything(buffering: int) -> None:
-    """Who shares the pipe may change it at any time; a full one is waited for."""
+    """Another process may make the shared pipe non-blocking; the writer waits while it is full."""
     read, write = os.pipe()
     block = b"".join(b"%d\n" % n for n in range(100_000))
     with os.fdopen(read, "rb") as reader, os.fdopen(write, "wb", buffering) as output:
@@ -188,7 +188,7 @@ def test_a_write_that_nobody_reads_to_its_end_is_an_error(buffering: int) -> Non
 
 
 def test_the_writer_says_when_nobody_reads_any_more() -> None:
-    """Without a write, and not before; a file that is no pipe has no reader who could go away."""
+    """Without a write, and not too early; a file that is not a pipe has no reader to lose."""
     gone = Event()
     read, write = os.pipe()
     with os.fdopen(write, "wb") as output:
@@ -207,7 +207,7 @@ SILENT = Answer("", delay=50)
 @pytest.mark.parametrize("command", ["check", "discover", "read"])
 @pytest.mark.parametrize(("answer", "seconds"), [(LIMITED, 2), (SILENT, 6)], ids=["rate limit", "no answer"])
 def test_a_reader_that_goes_away_ends_a_wait(command: str, answer: Answer, seconds: float, tmp_path: Path) -> None:
-    """Nobody waits for a rate limit of which nobody will hear; a request under way has a few seconds."""
+    """Waits for a rate limit end at once; a running request has a few seconds."""
     with Api() as api:
         api.get("/rows")(lambda _: answer)
         files = {"catalog": CATALOG} if command == "read" else {}

@@ -44,7 +44,7 @@ PAGING = {
 @pytest.mark.parametrize("count", [0, 1, 3, 6, 7])
 @pytest.mark.parametrize("kind", sorted(PAGING))
 def test_every_row_arrives_once_and_in_order(api: Api, kind: str, count: int) -> None:
-    """Whatever the paging, with pages that are empty, full and half full."""
+    """With every pagination, and with empty, full and half-full pages."""
     rows = numbered(count)
 
     @api.get("/items")
@@ -184,7 +184,7 @@ def test_the_state_is_the_newest_cursor_as_the_api_wrote_it(api: Api) -> None:
 
 
 def test_the_next_read_begins_where_the_state_is(api: Api) -> None:
-    """The start is asked for inclusively, so that ties on the cursor are not lost."""
+    """The start is inclusive, so that ties on the cursor are not lost."""
     api.get("/items")(lambda call: [{"id": 2, "at": call.arg("since")}])
     reading = Reading(api.url, {"incremental": SINCE}, saved={"version": 2, "cursor": "2024-01-03T01:00:00+02:00"})
     assert api.requests[0].arg("since") == "2024-01-03T01:00:00+02:00"
@@ -204,7 +204,7 @@ def test_a_full_refresh_asks_for_everything_whatever_the_state(api: Api) -> None
 
 
 def test_the_state_never_goes_into_the_future(api: Api) -> None:
-    """A row dated 2099 is emitted, told of, and does not hide what comes until then."""
+    """A row dated 2099 is emitted and logged, and does not hide rows until then."""
     api.get("/items")(lambda _: [{"at": "2099-01-01T00:00:01Z"}, {"at": "2024-01-01T00:00:00Z"}])
     reading = Reading(api.url, {"incremental": SINCE})
     assert reading.covered == [{"version": 2, "cursor": "2024-06-01T12:00:00Z"}]
@@ -230,7 +230,7 @@ def test_rows_without_a_cursor_are_emitted_and_counted(api: Api, caplog: pytest.
 
 
 def test_what_is_told_of_unreadable_cursors_is_bounded(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """What a later page shows is told too, until five values are, each cut to a few words."""
+    """Later pages may add examples, up to five values, each cut to a few words."""
     pages = [[{"at": None}] * 2, [{"at": None}, {"at": "soon" * 50}], [{"at": f"t{n}"} for n in range(9)], []]
     api.get("/items")(lambda call: pages[call.number])
     with caplog.at_level(logging.WARNING):
@@ -265,7 +265,7 @@ def test_a_child_is_read_once_for_each_parent(api: Api) -> None:
     "name", ["a b", "a/b", "../x", "é☃", "a?b#c", "%2e%2e", "a%2Fb", "//127.0.0.2/x", "+", "a;b=c"]
 )
 def test_an_id_is_one_segment_of_the_path(api: Api, name: str) -> None:
-    """Whatever a parent is called, its name neither ends the path nor climbs it."""
+    """A parent's id neither ends the path nor leaves its folder."""
     api.get("/repos")(lambda _: [{"name": name}])
     api.get("/repos/{name}/items")(lambda call: [{"of": call.path_params["name"]}])
     assert Reading(api.url, PARENTS, CHILD).records == [{"of": name}]
@@ -281,7 +281,7 @@ def test_an_id_that_cannot_stand_in_a_path_is_an_error(api: Api, name: Any) -> N
 
 
 def test_ids_keep_their_digits(api: Api) -> None:
-    """What looks like a number may be an id: 1.10 is not 1.1."""
+    """An id may look like a number: 1.10 is not 1.1."""
     api.get("/repos")(
         lambda _: '[{"name": 1.10}, {"name": 123456789012345678901234567890}, {"name": 0.10000000000000001}]'
     )
@@ -291,7 +291,7 @@ def test_ids_keep_their_digits(api: Api) -> None:
 
 
 def test_parent_fields_are_copied_with_all_their_digits(api: Api) -> None:
-    """Copies stand at the record's end; the record's own bytes stay as they came."""
+    """Copies are at the record's end; its own bytes are unchanged."""
     api.get("/repos")(lambda _: '[{"name": "a", "owner": {"id": 1.12345678901234567890123}, "big": 9007199254740993}]')
     api.get("/repos/a/items")(lambda _: '[{"x" : 1.10}, {}, { }]')
     copies = {"repo": "name", "owner_id": "owner.id", "big": "big", "nothing": "owner.x.y"}

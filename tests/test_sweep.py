@@ -1,4 +1,4 @@
-"""Rows that are gone are told, those that live never, whatever happens meanwhile."""
+"""Deleted rows are reported, existing rows never, whatever happens during a sweep."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MODES = ["server_filter", "client_filter", "windows"]
 
 
 def view(records: Iterable[Mapping[str, Any]], cursor: str = "at") -> dict[int, Any]:
-    """What a destination shows: of each key the record with the largest cursor, the last of several, unless deleted."""
+    """Returns the rows that a destination shows: for each key the record with the largest cursor, unless deleted."""
     best: dict[int, tuple[Any, Any]] = {}
     for record in records:
         before, moment = best.get(record["id"]), datetimes.parse(record[cursor])
@@ -65,7 +65,7 @@ class Warehouse:
         self.state: dict[str, Any] = {}
 
     def sync(self, *, whole: bool = True) -> None:
-        """One sync, a day after the last."""
+        """Runs one sync, a day after the last."""
         self.shop.clock += DAY
         session = Connector().session(self.config)
         session.now = lambda: self.shop.clock
@@ -82,14 +82,14 @@ class Warehouse:
 
 
 def logs(messages: Iterable[Mapping[str, Any]]) -> str:
-    """What the log says."""
+    """Returns the log messages."""
     return "\n".join(message["log"]["message"] for message in messages if message["type"] == "LOG")
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("pagination", PAGINATION)
 def test_the_destination_shows_the_table(pagination: str, mode: str, api: Api) -> None:
-    """After two sweeps that found the table as it is, a destination shows just its rows; before that it lacks none."""
+    """After two sweeps of an unchanged table, a destination shows exactly its rows; before that, it lacks none."""
     shop = Shop(7)
     shop.serve(api)
     house = Warehouse(shop, api, pagination, mode)
@@ -127,7 +127,7 @@ def test_killed_anywhere_it_tells_the_same(pagination: str, mode: str, api: Api)
 
 @pytest.mark.parametrize("pagination", [name for name in PAGINATION if name != "page_number"])
 def test_rows_that_come_and_go_meanwhile_are_not_told_while_they_live(pagination: str, api: Api) -> None:
-    """The table changes before each answer: whatever a sweep sees of it, no row that is there is told as gone."""
+    """The table changes before each response: no existing row is reported as deleted, whatever a sweep sees."""
     for seed in range(3):
         shop = Shop(seed, count=40)
         shop.serve(api, restless=True)
@@ -188,7 +188,7 @@ class Copy:
         self.messages: list[dict[str, Any]] = []
 
     def sync(self, mode: str = "incremental") -> list[int]:
-        """A sync on the next day; the ids told as gone."""
+        """Runs a sync on the next day, and returns the ids reported as deleted."""
         self.day += 1
         self._told.buffer.clear()
         session = Connector().session(self.config)
@@ -205,7 +205,7 @@ class Copy:
 
     @property
     def logs(self) -> str:
-        """What the log says."""
+        """Returns the log messages."""
         return "\n".join([logs(self.messages), *(record.getMessage() for record in self._told.buffer)])
 
     @property
@@ -223,7 +223,7 @@ def synced(api: Api, **endpoint: Any) -> tuple[Table, Copy]:
 
 
 def test_a_row_is_gone_when_two_sweeps_did_not_have_it(api: Api) -> None:
-    """One sweep only suspects; the record has the key, the time of the second sweep, and a cursor that wins."""
+    """One sweep is no proof. The delete record has the key, the time of the second sweep, and a winning cursor."""
     table, copy = synced(api)
     del table.rows[3], table.rows[8]
     assert copy.sync() == []
@@ -248,7 +248,7 @@ def test_the_first_sync_needs_no_sweep(api: Api) -> None:
 
 
 def test_a_sweep_asks_for_what_it_is_told(api: Api) -> None:
-    """Parameters and path of its own, without those that are emptied; what it gets is not emitted."""
+    """It has its own parameters and path, without emptied ones; its records are not emitted."""
     asked: list[Any] = []
 
     @api.get("/keys")
@@ -278,7 +278,7 @@ def test_a_sweep_asks_for_what_it_is_told(api: Api) -> None:
     ids=["500", "403", "no key", "no records", "ignored"],
 )
 def test_a_sweep_that_is_not_complete_counts_for_nothing(page: str, instead: Answer, said: str, api: Api) -> None:
-    """The stream is complete all the same, the log says why, and the next sync tries again."""
+    """The stream is still complete, the log says why, and the next sync tries again."""
     table, copy = synced(api, errors=[{"status": 404, "action": "ignore"}])
     copy.sync()
     del table.rows[1]
@@ -294,14 +294,14 @@ def test_a_sweep_that_is_not_complete_counts_for_nothing(page: str, instead: Ans
 
 
 def test_keys_count_in_the_queue() -> None:
-    """What a sweep hands on has a size, so that it waits for a slow reader as records do."""
+    """Batches of a sweep have a size, so they wait for a slow reader as records do."""
     read = StreamRun(ConfiguredStream("items", incremental=True), lambda _: None, None, 1)
     item = OutputBlock(read, moved=Swept([b"[%d]" % number for number in range(1000)]))
     assert item.size > 30_000
 
 
 def test_a_sweep_beside_signs_of_more_counts_for_nothing(api: Api) -> None:
-    """Where the API counts more rows than a sweep has met, nothing is said of those that it did not meet."""
+    """If the API counts more rows than a sweep found, no row is reported as deleted."""
     rows, total = [{"id": number, "at": "2024-01-01T00:00:00Z"} for number in range(5)], 5
     api.get("/items")(lambda _: {"data": rows, "total": total})
     copy = Copy(api, pagination={"type": "cursor", "cursor_path": "next", "cursor_param": "after"})
@@ -319,7 +319,7 @@ def test_a_sweep_beside_signs_of_more_counts_for_nothing(api: Api) -> None:
     ids=["of", "time", "keys", "missing", "cursor"],
 )
 def test_a_state_that_cannot_be_read_is_an_error(rows: dict[str, Any], api: Api) -> None:
-    """It names the stream and shows the state, as for any other garbage."""
+    """The error names the stream and shows the state, as for any other invalid state."""
     _, copy = synced(api)
     copy.state["items"]["rows"].update(rows)
     copy.sync()
@@ -352,7 +352,7 @@ def test_a_row_hidden_by_a_shift_is_not_told(api: Api) -> None:
 
 
 def test_a_row_that_comes_back_is_alive(api: Api) -> None:
-    """Whether a read delivers it again or a sweep meets it; and its next end is told anew."""
+    """A read delivers it or a sweep finds it; if it is deleted again, that is reported again."""
     table, copy = synced(api)
     gone, changed = table.rows.pop(3), table.rows.pop(4)
     copy.sync()
@@ -371,7 +371,7 @@ def test_a_row_that_comes_back_is_alive(api: Api) -> None:
 
 @pytest.mark.parametrize("left", [0, 4])
 def test_more_than_half_is_never_believed(left: int, api: Api) -> None:
-    """An API that hides rows answers as one that has lost them, today and tomorrow: a warning, and nothing is told."""
+    """An API that hides rows looks like one that lost them, today and tomorrow: a warning, and no deletions."""
     table, copy = synced(api)
     rows = dict(table.rows)
     table.rows = dict(list(rows.items())[:left])
@@ -399,7 +399,7 @@ def test_a_read_that_fails_tells_nothing(api: Api) -> None:
 
 
 def test_switched_on_later_it_learns_first(api: Api) -> None:
-    """What was delivered before is not known: the first sweep finds out what there is, and tells of it from then on."""
+    """Rows delivered before are unknown: the first sweep learns them, and deletions are reported from then on."""
     table, copy = synced(api, deletions=None)
     del table.rows[1]
     copy.endpoint["deletions"] = {"every": "P1D"}
@@ -421,7 +421,7 @@ def test_another_key_begins_anew(api: Api) -> None:
 
 
 def test_a_full_refresh_has_no_sweep(api: Api) -> None:
-    """It gives all rows anyway, and keeps no keys."""
+    """A full refresh reads all rows anyway, and keeps no keys."""
     table, copy = synced(api)
     table.asked.clear()
     copy.sync("full_refresh")
@@ -430,7 +430,7 @@ def test_a_full_refresh_has_no_sweep(api: Api) -> None:
 
 
 def test_too_many_rows_are_not_followed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the largest number nothing is told, each sync warns, and no sweep costs anything."""
+    """Above the limit no deletion is reported, each sync warns, and no sweep is sent."""
     monkeypatch.setattr(known_rows, "LARGEST", 9)
     table, copy = synced(api)
     assert "more than 9 rows" in copy.logs
@@ -556,7 +556,7 @@ def test_a_key_is_used_again_by_an_api_of_local_times(api: Api) -> None:
 
 
 def test_partitions_share_their_keys_and_vanish_with_them(api: Api) -> None:
-    """A row that moves to another partition is there; those of a partition that is gone are gone."""
+    """A row that moves to another partition exists; rows of a deleted partition are deleted."""
     lists = {"a": [1, 2, 3, 4], "b": [5], "c": [6]}
     api.get("/lists")(lambda _: [{"name": name} for name in lists])
     at = "2024-01-01T00:00:00Z"
@@ -621,7 +621,7 @@ def test_a_clock_that_was_put_back(api: Api) -> None:
 
 
 def test_killed_while_it_tells_a_row_that_was_met_is_clear(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the second sweep did meet is suspected no more, also where its other rows are not all told yet."""
+    """A row that the second sweep found is no longer suspected, even if not all deletions are reported yet."""
     monkeypatch.setattr(known_rows, "_AT_ONCE", 1)
     table, copy = synced(api)
     hidden = table.rows.pop(10)

@@ -39,7 +39,7 @@ STEPS = st.one_of(
         [ConfigError("c"), TransientError("t"), ZeroDivisionError(), Stopped(), MemoryError(), SystemExit()]
     ),
 )
-"""What a scripted stream does: a page of so many records, an error."""
+"""An action of a scripted stream: a page of so many records, or an error."""
 NOW = datetime(2024, 6, 1, 12, tzinfo=timezone.utc)
 
 
@@ -97,7 +97,7 @@ def sync(
     mask: Callable[[str], str] = lambda text: text,
     pause: float = 0.0,
 ) -> Sync:
-    """Make a sync of scripted streams; None stands for a stream that there is not."""
+    """Make a sync of scripted streams; None stands for a missing stream."""
 
     def make(name: str) -> Stream | None:
         steps = streams[name]
@@ -195,7 +195,7 @@ def test_a_stream_that_waits_says_so() -> None:
     ids=repr,
 )
 def test_an_error_makes_its_stream_incomplete_and_no_other(error: BaseException, failure: list[str]) -> None:
-    """The trace says whose turn it is and which stream it is; the good stream beside it comes to its end."""
+    """The trace says who has to act and names the stream; the good stream completes."""
     running = sync({"bad": [1, error], "good": [1]}, workers=1)
     messages = lines(running.run())
     assert of(messages, "bad") == ["STARTED", "RUNNING", "RECORD", "STATE", *failure, "INCOMPLETE"]
@@ -232,7 +232,7 @@ def test_a_slice_that_fails_while_another_is_planned_ends_no_plan() -> None:
 
 
 def test_an_unknown_stream_is_an_error_of_its_own() -> None:
-    """A stream of the catalog that the config does not have is said to be missing."""
+    """A stream of the catalog that the config lacks is reported as missing."""
     messages = lines(sync({"gone": None}).run())
     assert of(messages, "gone") == ["STARTED", "config_error", "INCOMPLETE"]
     assert "is in the catalog but not in the config" in messages[1]["trace"]["error"]["message"]
@@ -271,7 +271,7 @@ def test_a_reader_that_goes_away_is_not_told_that_all_is_well() -> None:
 
 
 def test_an_error_of_the_sync_itself_owes_statuses_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if no thread can be started, each stream has its terminal status."""
+    """Even if no thread can be started, each stream gets its terminal status."""
 
     def no_thread(_: object) -> None:
         raise RuntimeError("can't start new thread")
@@ -291,7 +291,7 @@ def test_secrets_are_masked_in_errors_of_any_kind() -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.none() | st.lists(STEPS, max_size=6), max_size=5), st.integers(1, 4))
 def test_the_protocol_holds_whatever_streams_do(scripts: list[Any], workers: int) -> None:
-    """One STARTED, RUNNING before the first record, one terminal status at the end, counts that add up."""
+    """One STARTED, RUNNING before the first record, one terminal status at the end, correct counts."""
     streams = {f"stream-{number}": steps for number, steps in enumerate(scripts)}
     running = sync(streams, workers=workers)
     messages = lines(running.run())

@@ -1,4 +1,4 @@
-"""Templates fill holes with data as it stands, cannot break out, and never fill one with nothing."""
+"""Templates insert data unchanged, cannot break out, and never insert an empty value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONTEXT: dict[str, Any] = {
 
 
 def refused(text: str, **options: bool) -> str:
-    """What is said of a template that cannot be filled."""
+    """Returns the error of a template that cannot be rendered."""
     with pytest.raises(ConfigError) as caught:
         templates.render(text, CONTEXT, **options)
     assert "zq7" not in str(caught.value)
@@ -32,7 +32,7 @@ def refused(text: str, **options: bool) -> str:
 
 @given(st.text(st.characters(exclude_characters="{}")))
 def test_text_without_braces_is_unchanged(text: str) -> None:
-    """Whatever it holds, line breaks included."""
+    """Any such text, with line breaks too."""
     assert templates.render(text, {}) == path_templates.render(text, {}) == text
     assert (templates.names(text), templates.references(text)) == (frozenset(), frozenset())
     templates.check(text)
@@ -113,7 +113,7 @@ def test_data_arrives_as_it_is(value: str) -> None:
     ],
 )
 def test_a_hole_that_cannot_be_filled(text: str, said: str) -> None:
-    """Nothing, null or a Python object is never sent; the config's values are not told."""
+    """An empty value, null or a Python object is never sent; the error shows no value of the config."""
     assert said in refused(text)
 
 
@@ -209,13 +209,13 @@ def test_what_a_template_reads(text: str, names: set[str], references: set[tuple
     [("repos", "repos"), ("my-stream", "my_stream"), ("a.b c", "a_b_c"), ("größe", "größe"), ("v2/x", "v2_x")],
 )
 def test_the_name_of_a_stream_in_templates(name: str, variable: str) -> None:
-    """What is no letter, digit or underscore becomes an underscore."""
+    """Every character that is not a letter, digit or underscore becomes an underscore."""
     assert templates.variable(name) == variable
 
 
 @given(st.text(string.printable))
 def test_any_text_is_filled_or_refused(text: str) -> None:
-    """Nothing but our own errors comes out of it."""
+    """It raises only the connector's own errors."""
     try:
         templates.check(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a read asks for, emits and keeps is the same on hosts in any time zone, on the days when clocks change too."""
+"""Requests, records and states are the same on hosts in any time zone, and when clocks change."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CONFIG: dict[str, Any] = {
 
 
 def seen(folder: Path, zone: str, states: list[dict[str, Any]]) -> tuple[list[str], list[Any], dict[str, Any]]:
-    """What a host in a zone asks for, its records, and the last state of each stream."""
+    """Returns the requests of a host in a zone, its records, and the last state of each stream."""
     with Api() as api:
         for name, (values, _) in STREAMS.items():
             answer(api, name, values)

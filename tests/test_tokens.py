@@ -1,4 +1,4 @@
-"""Tokens are shared, renewed in time, and asked for once."""
+"""Tokens are shared, renewed in time, and requested once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_token_is_renewed_ahead_of_its_end(life: float) -> None:
 
 
 def test_a_token_is_renewed_when_its_time_comes(api: TokenApi) -> None:
-    """Not before nine tenths of its life, and without a request that is refused."""
+    """Not before nine tenths of its lifetime, and without a rejected request."""
     with Session(api.oauth()) as session:
         for later in (0, 3239, 2, 3239, 2):
             session.clock.now += later
@@ -100,7 +100,7 @@ def test_threads_share_one_token(api: TokenApi) -> None:
     ("answer", "kind"), [(Answer({}, 500, delay=0.3), TransientError), (Answer({}, 400, delay=0.3), ConfigError)]
 )
 def test_threads_share_one_failure(api: TokenApi, answer: Answer, kind: type[SourceError]) -> None:
-    """Who waited for a token that did not come gets the same error, and does not ask again."""
+    """Threads that waited for the token get the same error, and do not request it again."""
     api.post("/token")(lambda _: answer)
     raw = api.oauth() | {"retry": {"max_attempts": 1}}
     with Session(raw) as session, ThreadPoolExecutor(8) as pool:
@@ -119,7 +119,7 @@ def test_threads_share_one_failure(api: TokenApi, answer: Answer, kind: type[Sou
 
 
 def test_after_a_passing_failure_it_is_asked_for_again(api: TokenApi) -> None:
-    """A later request has a chance of its own."""
+    """A later request tries again."""
     api.post("/token")(lambda call: Answer({}, 500) if call.number == 0 else api.give(call))
     with Session(api.oauth() | {"retry": {"max_attempts": 1}}) as session:
         with pytest.raises(TransientError):
@@ -128,7 +128,7 @@ def test_after_a_passing_failure_it_is_asked_for_again(api: TokenApi) -> None:
 
 
 def test_minted_tokens_are_masked(api: TokenApi) -> None:
-    """A token is a secret from the moment it is there, before a request could fail with it."""
+    """A token is masked from the moment it arrives, before a request could fail with it."""
 
     @api.get("/x")
     def x(call: Call) -> JSON:
@@ -170,7 +170,7 @@ def test_expiry(value: Any, headers: dict[str, str], life: float) -> None:
 
 @pytest.mark.parametrize("value", ["", "soon", [1], {}, True, "1e999", "nan", "2023-11-14T22:13:00Z", NOW - 1])
 def test_expiry_that_is_none(value: Any) -> None:
-    """What cannot be a time, or is past, is an error."""
+    """An invalid or past time is an error."""
     with pytest.raises(ConfigError):
         TokenAnswer(Response(200, {}, msgspec.json.encode({"ends": value}), "")).life(("ends",), 7.0, NOW)
 

@@ -47,25 +47,25 @@ def tombstone(incremental: Any, newest: str | None, key: bytes = b"[7]", **endpo
     ],
 )
 def test_its_cursor_is_the_largest(given: dict[str, Any], newest: str | None, value: Any) -> None:
-    """As records write it: the moment of the sweep, or what any row had if that is more or local; numbers the last."""
+    """In the records' format: the time of the sweep, or the newest row's value if larger; for numbers, the latter."""
     assert tombstone({"cursor_field": "at", **given}, newest) == {"id": 7, "at": value}
 
 
 def test_without_a_field_it_has_none() -> None:
-    """A token is in no record, and a number of which none was ever seen is not invented."""
+    """A token is not in records, and a number is not invented if none was ever seen."""
     assert tombstone({"type": "token", "token_path": "next", "start_param": "t"}, "token") == {"id": 7}
     assert tombstone({"type": "integer", "cursor_field": "n"}, None) == {"id": 7}
 
 
 def test_the_key_is_the_rows_own() -> None:
-    """Also where the cursor is the key, or lies in the same object; every digit of it."""
+    """Even if the cursor is the key or lies in the same object; every digit is kept."""
     assert tombstone({"type": "integer", "cursor_field": "id"}, "9") == {"id": 7}
     made = tombstone({"cursor_field": "a.at"}, None, b'["x\\ty",1.50]', primary_key=["a.id", "n"], filter="record.zzz")
     assert made == {"a": {"at": "2024-06-01T12:30:15.250000Z", "id": "x\ty"}, "n": 1.5}
 
 
 def test_it_has_the_names_and_kinds_of_records() -> None:
-    """What changes the shape of records changes it too."""
+    """Options that change the shape of records also change delete records."""
     shape: dict[str, Any] = {"snake_case": True, "flatten": True, "cast": {"a_changed_at": "date"}}
     made = tombstone({"cursor_field": "a.changedAt"}, None, primary_key="a_id", **shape)
     assert made == {"a_id": 7, "a_changed_at": "2024-06-01"}

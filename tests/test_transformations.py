@@ -37,7 +37,7 @@ def reshaped(record: Any, **options: Any) -> Any:
     ],
 )
 def test_remove_fields(paths: Any, expected: Any) -> None:
-    """Where a path leads is left out; where it leads to nothing, nothing happens."""
+    """The value at a path is removed; a path without a value has no effect."""
     assert reshaped(ROW, remove_fields=paths) == expected
 
 
@@ -135,7 +135,7 @@ def test_two_fields_in_one_place_are_an_error(record: Any, options: Any, message
 
 
 def test_where_a_field_stands_afterwards() -> None:
-    """The destination has to be told the new name of the cursor."""
+    """The destination needs the new name of the cursor."""
     reshaping = Reshaping.model_validate(
         {"rename_fields": {"m.at": "m.changedAt"}, "flatten": True, "snake_case": True}
     )

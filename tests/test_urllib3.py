@@ -36,7 +36,7 @@ def test_private_methods_are_what_we_call(owner: type[Any], name: str, parameter
 
 @pytest.mark.parametrize("manager", [PoolManager(), ProxyManager("http://proxy.example.com:3128")])
 def test_managers_make_the_connections_that_they_are_given(manager: PoolManager) -> None:
-    """The guard of addresses and the deadline of heads stand in the classes that a manager makes."""
+    """The address guard and the head deadline are in the connection classes that a manager creates."""
     moved = f"urllib3 {version('urllib3')}: managers no longer make %s; http/adapter.py replaces it"
     for scheme, pool in (("http", HTTPConnectionPool), ("https", HTTPSConnectionPool)):
         own: Any = type("Pool", (pool,), {"ConnectionCls": type("Connection", (pool.ConnectionCls,), {})})

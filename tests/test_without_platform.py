@@ -50,7 +50,7 @@ def config(api: Api) -> dict[str, Any]:
 
 
 def wrong(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command with wrong arguments prints for people."""
+    """Returns what a command with wrong arguments prints."""
     assert (done.returncode, done.stdout) == (2, "")
     return done.stderr
 
@@ -153,7 +153,7 @@ def test_a_kept_state_is_the_start_of_the_next_read(api: Api, tmp_path: Path) ->
 
 
 def test_a_kept_state_covers_what_a_failed_read_delivered(api: Api, tmp_path: Path) -> None:
-    """A read that fails half way leaves a state from which the next one goes on, without a row lost or repeated."""
+    """A read that fails half way leaves a state from which the next one resumes, without a lost or repeated row."""
     path = tmp_path / "kept.json"
     path.write_text("[]")
     path.chmod(0o640)
@@ -175,7 +175,7 @@ def test_a_kept_state_covers_what_a_failed_read_delivered(api: Api, tmp_path: Pa
 
 
 def test_a_state_that_cannot_be_kept_stops_the_read(api: Api, tmp_path: Path) -> None:
-    """That is said before anything is read."""
+    """The error comes before anything is read."""
     done = run(tmp_path, "read", "--keep-state", str(tmp_path / "missing" / "kept.json"), config=config(api))
     assert done.code == 1
     assert "`--keep-state` cannot write" in done.errors[0]["message"]
@@ -226,7 +226,7 @@ def test_it_tells_its_version() -> None:
 
 @pytest.mark.parametrize(("path", "code"), [("rows", 0), ("gone", 1)])
 def test_check_may_tell_by_its_exit_code(path: str, code: int, api: Api, tmp_path: Path) -> None:
-    """With `--exit-code` a failed check exits with 1, also if the config itself is wrong; without, with 0."""
+    """With `--exit-code` a failed check exits with 1, even if the config is invalid; without it, with 0."""
     given = config(api)
     given["endpoints"][0]["path"] = path
     assert run(tmp_path, "check", "--exit-code", config=given).code == code

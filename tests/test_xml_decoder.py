@@ -1,4 +1,4 @@
-"""XML is read as the JSON value that it stands for, in one way, whole, and without what could grow without bound."""
+"""XML is read as one JSON value, complete, and without unbounded expansion."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_records(api: Api) -> None:
 
 
 def test_changes_apply(api: Api) -> None:
-    """What is done to records of JSON is done to these."""
+    """Options for records apply to XML records as to JSON records."""
     api.get("/orders")(lambda _: Answer(FEED, headers=XML))
     options: dict[str, Any] = {
         "remove_fields": ["note", "line"],
@@ -117,7 +117,7 @@ def rows_of_the_docs() -> list[tuple[str, str, str]]:
 
 
 def test_the_docs_examples() -> None:
-    """What docs/records.md shows is what is read."""
+    """The examples in docs/records.md are true."""
     rows = rows_of_the_docs()
     assert len(rows) == 6
     for text, name, value in rows:
@@ -180,7 +180,7 @@ def test_nothing_is_lost(tree: Any) -> None:
     ],
 )
 def test_charsets(body: bytes) -> None:
-    """By the byte order mark or the XML declaration."""
+    """From the byte order mark or the XML declaration."""
     assert decoded(body) == {"a": "é"}
 
 

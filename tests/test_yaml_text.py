@@ -60,7 +60,7 @@ def test_scalars(text: str, value: object) -> None:
 
 
 def test_keys_are_text() -> None:
-    """As in JSON, whatever they look like."""
+    """Keys are texts, as in JSON, whatever they look like."""
     assert yaml_text.load("{1: a, true: b, null: c, 2024-01-01: d, no: e, 1.50: f}") == {
         "1": "a", "true": "b", "null": "c", "2024-01-01": "d", "no": "e", "1.50": "f",
     }  # fmt: skip
@@ -123,13 +123,13 @@ def test_errors_say_where_and_not_what(text: str, place: str) -> None:
 
 @given(st.text("a:-?[]{},#&*!|>'\"%@` \n\t1.\\"))
 def test_any_text_is_a_value_or_a_value_error(text: str) -> None:
-    """Nothing else comes out."""
+    """It raises nothing else."""
     with suppress(ValueError):
         yaml_text.load(text)
 
 
 def test_aliases_stand_for_what_they_name() -> None:
-    """A part that is written once may stand in many places, as the whole or merged with more."""
+    """A part written once may occur in many places, as the whole or merged with more."""
     text = "a: &a {x: 1, y: [1, 2]}\nb: *a\nc: {<<: *a, z: 3}\nd: [*a, *a]"
     value = {"x": 1, "y": [1, 2]}
     assert yaml_text.load(text) == {"a": value, "b": value, "c": {**value, "z": 3}, "d": [value, value]}
@@ -148,6 +148,6 @@ def test_aliases_stand_for_what_they_name() -> None:
     ],
 )
 def test_aliases_without_end_are_refused_while_they_are_read(text: str, problem: str) -> None:
-    """A few lines that stand for millions of values, or for themselves, are an error that names the aliases."""
+    """A few lines that expand to millions of values, or refer to themselves, are an error that names the aliases."""
     with pytest.raises(ValueError, match=problem):
         yaml_text.load(text)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sample:
-    """One look."""
+    """One measurement."""
 
     megabytes: float
     """Resident."""

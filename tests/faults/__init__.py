@@ -1,1 +1,1 @@
-"""What APIs, networks, users and attackers do to a connector, a row each, and what must be seen of it then."""
+"""Faults of APIs, networks, users and attackers, a row each, with the required behaviour of the connector."""

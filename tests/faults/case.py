@@ -96,7 +96,7 @@ class Case:
     truth: dict[str, list[JSON]] = field(default_factory=dict)
     """The API's table for each stream."""
     seen: str = ""
-    """What the last run showed, in a few words."""
+    """The result of the last run, in a few words."""
 
     def __post_init__(self) -> None:
         self.healed = False
@@ -104,7 +104,7 @@ class Case:
 
     @property
     def ours(self) -> bool:
-        """Whether it is our own connector."""
+        """True for our own connector."""
         return self.subject.name == "ours"
 
     def __enter__(self) -> Self:
@@ -117,7 +117,7 @@ class Case:
         self.other.stop()
 
     def seconds(self, wild: float, scaled: float) -> float:
-        """How long a fault lasts."""
+        """Seconds that a fault lasts."""
         return wild if self.full_time else scaled
 
     def serve(self, table: list[JSON], fault: Fault | None = None, *, name: str = "rows", size: int = 5) -> None:
@@ -216,7 +216,7 @@ class Case:
         return done
 
     def _told(self, done: Run, command: str) -> str:
-        """What a run showed."""
+        """Returns the result of a run."""
         if done.killed:
             return f"still running after {done.seconds:.0f} s"
         words = []
@@ -239,7 +239,7 @@ class Case:
                 assert not missing, f"{len(missing)} rows are missing: {list(missing)[:2]}"
 
     def verify(self) -> None:
-        """What holds of a whole play: R, H and W."""
+        """Checks that hold for every case: R, H and W."""
         assert self.api.errors == []
         assert self.other_allowed or not self.other.requests, "another origin was asked"
         assert len(self.api.requests) <= self.most_requests, f"{len(self.api.requests)} requests"
@@ -281,7 +281,7 @@ class Case:
 
 
 def _between(cursor: str | None, since: str, until: str) -> bool:
-    """Whether a row is asked for; both ends are inclusive, and rows without a cursor always come."""
+    """True if a row is in the requested interval; both ends are inclusive, and rows without a cursor always match."""
     return not cursor or (
         (not since or _moment(cursor) >= _moment(since)) and (not until or _moment(cursor) <= _moment(until))
     )

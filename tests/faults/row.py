@@ -17,9 +17,9 @@ class Row:
 
     id: str
     fault: str
-    """What the server, the user or the machine does."""
+    """The fault: an action of the server, the user or the machine."""
     expect: str
-    """What must be seen of the connector."""
+    """The required behaviour of the connector."""
     play: Callable[[Case], None]
     waits_for: str = ""
     """What is missing in the connector; as long as it is, the row must fail."""

@@ -24,7 +24,7 @@ def _marks(row: Row) -> list[pytest.MarkDecorator]:
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.id, marks=_marks(row)) for row in ROWS])
 def test_row(row: Row, tmp_path: Path) -> None:
-    """What must be seen is seen, and every oracle holds."""
+    """The connector behaves as required, and every oracle agrees."""
     with Case(OURS, tmp_path) as case:
         row.play(case)
         case.verify()
