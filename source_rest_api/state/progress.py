@@ -16,7 +16,7 @@ from source_rest_api.state import adjacent_slices, state
 from source_rest_api.state.state import Reading, RowsState, SliceState, StreamState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from source_rest_api.cursors.cursors import Cursor, CursorValue
