@@ -168,3 +168,13 @@ def test_a_key_in_another_encoding(encoding: str, key: str) -> None:
     ) as caught:
         load(raw(TokenApi(), key=key, key_encoding=encoding))
     assert key not in f"{caught.value}{caught.value.detail}"
+
+
+def test_claims_keep_their_types(api: TokenApi) -> None:
+    """A claim may be a number, a boolean, a list or an object."""
+    claims = {"admin": True, "level": 3, "roles": ["a", "b"], "of": {"id": 7}}
+    with Session(raw(api, claims=claims)) as session:
+        session.get("/y")
+    token = api.requests[-1].headers["Authorization"].removeprefix("Bearer ")
+    found = jwt.decode(token, SHARED, algorithms=["HS256"], options={"verify_exp": False})
+    assert {name: found[name] for name in claims} == claims

@@ -47,7 +47,7 @@ def exchange(api: Api, **more: Any) -> tuple[Call, Call]:
     """Log in and ask for something; gives both requests."""
     with Session(raw(api, **more)) as session:
         session.get()
-    login, call = api.requests
+    *_, login, call = api.requests
     return login, call
 
 
@@ -248,3 +248,12 @@ def test_every_kind_of_sign_in_has_one_budget(api: Api, authentication: dict[str
     with Session(config) as session, pytest.raises(SourceError):
         session.get()
     assert [call.path for call in api.requests] == ["/login"] * 3
+
+
+def test_a_login_keeps_the_types_of_its_fields(api: Api) -> None:
+    """In JSON a number is a number; in a query it is its text."""
+    fields = {"user": "{{ username }}", "password": "{{ password }}", "remember": True, "tenant": 12, "ttl": 1.5}
+    login, _ = exchange(api, fields=fields)
+    assert login.json() == {**fields, "user": "ada", "password": "pass-secret"}
+    login = exchange(api, fields=[{"name": "remember", "value": True}], http_method="GET")[0]
+    assert login.query == {"remember": ["true"]}

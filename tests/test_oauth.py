@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -280,7 +281,10 @@ def test_the_config_file_is_changed_only_when_asked(api: TokenApi, tmp_path: Pat
         ({"grant_type": "refresh_token", "client_secret": "s"}, "`refresh_token` is missing"),
         ({"client_secret": ""}, "`client_secret` is missing"),
         ({"client_secret": "s", "fields": {"a": "{{ token }}"}}, "reads `token`"),
-        ({"client_secret": "s", "fields": {"a": ["b", "c"]}}, "a single text"),
+        ({"client_secret": "s", "headers": {"a": ["b", "c"]}}, "a single text"),
+        ({"client_secret": "s", "fields": {"a": {"b": 1}}}, "`fields.a` is an object.*`body_format: json`"),
+        ({"client_secret": "s", "fields": {"a": [{"b": "{{ nobody }}"}]}, "body_format": "json"}, "reads `nobody`"),
+        ({"client_secret": "s", "fields": {"a": "{{ config"}}, "template error"),
         ({"client_secret": "s", "place": {"in": "cookie", "name": "a b"}}, "`name`"),
     ],
 )
@@ -305,3 +309,43 @@ def test_a_token_that_is_not_in_json(api: TokenApi, body: str, kind: str, path: 
     with Session(api.oauth(**({} if path is None else {"token_path": path}))) as session:
         session.get("/y")
     assert api.requests[-1].headers["Authorization"] == "Bearer T-secret"
+
+
+FIELDS = {"expires": 3600, "rate": 0.5, "remember": True, "never": False, "none": None, "scopes": ["a", 2], "of.id": 7}
+
+
+def test_fields_keep_their_types_in_json(api: TokenApi) -> None:
+    """Numbers, booleans, nulls and lists are what they are, and so is the value of a template."""
+    fields = {
+        **FIELDS,
+        "account": "{{ config.max_concurrency }}",
+        "text": "n{{ config.max_concurrency }}",
+        "id": "{{ '007' }}",
+    }
+    with Session({**api.oauth(body_format="json", fields=fields), "max_concurrency": 12}) as session:
+        session.get()
+    sent = api.asked()[0].json()
+    assert {
+        name: value for name, value in sent.items() if name not in {"client_id", "client_secret", "grant_type"}
+    } == {
+        **{name: value for name, value in FIELDS.items() if name != "of.id"},
+        "of": {"id": 7},
+        "account": 12,
+        "text": "n12",
+        "id": "007",
+    }
+
+
+def test_fields_of_a_form_are_written_as_in_json(api: TokenApi) -> None:
+    """A form has only text: `true`, not `True`; each value of a list by itself, and nothing for null."""
+    with Session(api.oauth(fields=FIELDS)) as session:
+        session.get()
+    assert parse_qsl(api.asked()[0].body.decode())[3:] == [
+        ("expires", "3600"),
+        ("rate", "0.5"),
+        ("remember", "true"),
+        ("never", "false"),
+        ("scopes", "a"),
+        ("scopes", "2"),
+        ("of.id", "7"),
+    ]

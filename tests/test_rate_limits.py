@@ -145,6 +145,28 @@ def test_how_long_a_limit_lasts(headers: dict[str, str], seconds: float | None) 
     assert rate_limits.wait(CaseInsensitiveDict(headers), clock) == seconds
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "2", "RateLimit-Limit": "2"}, 2.1),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(EPOCH + 10), "Date": NOW}, 10.5),
+        ({"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": f"{EPOCH + 60}000", "Date": NOW}, 61),
+        ({"RateLimit": '"default";r=0;t=30'}, 31),
+        ({"RateLimit": '"burst";r=9;t=2, "daily";r=0;t=40000'}, 40_001),
+        ({"RateLimit-Remaining": "1", "RateLimit-Reset": "2"}, None),
+        ({"RateLimit-Remaining": "0"}, None),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "0"}, None),
+        ({"RateLimit-Reset": "50"}, None),
+        ({"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "3600"}, None),
+        ({"X-RateLimit-Limit": "-1", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "3600"}, None),
+        ({"Retry-After": "3"}, None),
+    ],
+)
+def test_a_quota_that_is_used_up(headers: dict[str, str], seconds: float | None) -> None:
+    """No request is left, and the headers say until when."""
+    assert rate_limits.pause(CaseInsensitiveDict(headers), clock) == seconds
+
+
 @given(ODD | st.text('0123456789rt=remainingreset;," ').map(str), ODD)
 def test_any_head_is_understood_or_left_out(value: str, date: str) -> None:
     """Any rate-limit headers give numbers within their bounds, or nothing."""

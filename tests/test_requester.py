@@ -239,6 +239,32 @@ def test_what_one_is_told_holds_for_the_endpoint(api: Api) -> None:
     assert order == [("other endpoint", 0.0), ("same endpoint", 30.0), ("first", 30.0)]
 
 
+def test_a_quota_that_a_success_has_used_up_is_waited_for(api: Api) -> None:
+    """The next request of the endpoint waits for the reset, other endpoints do not, and who waits is told once."""
+    counted = {"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Reset": "40"}
+    api.get("/e")(lambda _: Answer(OK, headers=counted))
+    api.get("/f")(lambda _: OK)
+    clock = Clock()
+    told: list[tuple[str, float]] = []
+    with requester(api.url, clock) as asking:
+        asking.on_limit = lambda endpoint, seconds: told.append((endpoint, seconds))
+        for name in ("e", "f"):
+            asking.fetch(Request("GET", f"{api.url}/{name}", endpoint=name), lambda _: None)
+        assert (clock.now, told) == (0.0, [])
+        asking.fetch(Request("GET", f"{api.url}/e", endpoint="e"), lambda _: None)
+    assert (clock.now, told) == (41.0, [("e", 41.0)])
+
+
+def test_a_quota_beyond_the_budget_is_left_to_the_api(api: Api) -> None:
+    """What one success says is no reason to fail: the API may accept the next request all the same."""
+    api.get("/e")(lambda _: Answer(OK, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "86400"}))
+    clock = Clock()
+    with requester(api.url, clock) as asking:
+        for _ in range(3):
+            asking.fetch(Request("GET", f"{api.url}/e"), lambda _: None)
+    assert clock.waits == []
+
+
 def test_time_of_others_is_not_taken_from_patience(api: Api) -> None:
     """Waits for the rate or for a permit do not reduce the time for retries."""
     api.get("/e")(failing(*[Answer(status=500)] * 4))

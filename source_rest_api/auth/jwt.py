@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from source_rest_api.auth import token_request
+from source_rest_api.auth import token_fields, token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
 from source_rest_api.auth.credentials import check_names
 from source_rest_api.auth.token_answer import WHOLE_BODY
+from source_rest_api.auth.token_fields import TokenFields
 from source_rest_api.auth.token_request import TokenRequest
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, NamedTexts, Path, SecretLines, Text
@@ -28,7 +29,7 @@ def _asserted(signed: str) -> dict[str, str]:
     return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}
 
 
-_ASSERTION: NamedTexts = {**_asserted("{{ jwt }}")}
+_ASSERTION: TokenFields = {**_asserted("{{ jwt }}")}
 """The default templates. They are rendered without Jinja, so that most configs never import Jinja."""
 
 
@@ -53,13 +54,13 @@ class Jwt(Model):
     """Subject of the token, sent as claim `sub`."""
     audience: str | None = None
     """Recipient of the token, sent as claim `aud`; often the token URL."""
-    claims: NamedTexts = {}
+    claims: TokenFields = {}
     """Further claims, such as `scope`. Templates read `config` and `secrets`."""
     lifetime: PositiveFloat = 1200
     """Seconds that the token is valid, sent as claim `exp`."""
     token_url: Text | None = None
     """URL that exchanges the JWT for an access token. Templates read `config` and `secrets`."""
-    fields: NamedTexts = Field(default=_ASSERTION, validate_default=False)
+    fields: TokenFields = Field(default=_ASSERTION, validate_default=False)
     """Fields of the token request. Templates read `jwt`, `config` and `secrets`. By default the fields of RFC 7523,
     section 2.1."""
     headers: NamedTexts = {}
@@ -88,7 +89,7 @@ class Jwt(Model):
         context = {**desk.context, "jwt": signed}
         request = TokenRequest(
             templates.render(self.token_url, context),
-            _asserted(signed) if self.fields == _ASSERTION else token_request.filled(self.fields, context),
+            _asserted(signed) if self.fields == _ASSERTION else token_fields.filled(self.fields, context),
             token_request.filled(self.headers, context),
             answers_json=self.token_path != WHOLE_BODY,
         )
@@ -101,7 +102,7 @@ class Jwt(Model):
         now = int(desk.time())
         named = {"iss": self.issuer, "sub": self.subject, "aud": self.audience}
         claims: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
-        claims |= token_request.filled(self.claims, desk.context)
+        claims |= token_fields.filled(self.claims, desk.context)
         return self._sign({**claims, "iat": now, "exp": now + int(self.lifetime)})
 
     def _sign(self, claims: dict[str, Any]) -> str:
@@ -130,9 +131,10 @@ class Jwt(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        token_request.check(self.claims)
+        token_fields.check(self.claims)
         if self.fields != _ASSERTION:
-            token_request.check(self.fields, "jwt")
+            token_fields.check(self.fields, "jwt")
+            token_fields.check_flat(self.fields)
         token_request.check(self.headers, "jwt")
         check_names(self.token_url or "")
         try:

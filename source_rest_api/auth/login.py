@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, PositiveFloat, model_validator
 
-from source_rest_api.auth import token_request
+from source_rest_api.auth import token_fields, token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
 from source_rest_api.auth.credentials import check_names
 from source_rest_api.auth.token_answer import WHOLE_BODY
+from source_rest_api.auth.token_fields import TokenFields
 from source_rest_api.auth.token_request import BodyFormat, TokenRequest
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, NamedTexts, Path, Secret, Text
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
     from source_rest_api.http.credentials import Credentials
 
 
-def _check_fields(fields: NamedTexts) -> NamedTexts:
-    token_request.check(fields, "username", "password")
+def _check_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    token_fields.check(fields, "username", "password")
     return fields
+
+
+def _check_headers(headers: NamedTexts) -> NamedTexts:
+    token_request.check(headers, "username", "password")
+    return headers
 
 
 class Login(Model):
@@ -41,14 +47,14 @@ class Login(Model):
     """The password, or the key that the login requires."""
     http_method: Literal["POST", "PUT", "GET"] = "POST"
     """Method of the login request."""
-    fields: Annotated[NamedTexts, AfterValidator(_check_fields)] | None = None
-    """Fields of the login request. Templates read `username`, `password`, `config` and `secrets`. By default the two
-    fields `username` and `password`; none with `basic`."""
+    fields: Annotated[TokenFields, AfterValidator(_check_fields)] | None = None
+    """Fields of the login request. Templates read `username`, `password`, `config` and `secrets`. In JSON, numbers and
+    booleans keep their types. By default the two fields `username` and `password`; none with `basic`."""
     body_format: BodyFormat = "json"
     """Format of the body. In JSON, dots in field names lead into inner objects. With GET, fields go into the query."""
     basic: bool = False
     """Send user name and password in `Authorization: Basic`."""
-    headers: Annotated[NamedTexts, AfterValidator(_check_fields)] = {}
+    headers: Annotated[NamedTexts, AfterValidator(_check_headers)] = {}
     """Further headers of the login request. Templates read `username`, `password`, `config` and `secrets`."""
     token_path: Path | None = None
     """Path of the token in the login response, such as `data.token`. `$` is the whole response, as plain text."""
@@ -78,7 +84,7 @@ class Login(Model):
         secret = self.password.get_secret_value()
         context = {**desk.context, "username": self.username, "password": secret}
         if self.fields is not None:
-            fields = token_request.filled(self.fields, context)
+            fields = token_fields.filled(self.fields, context)
         else:
             fields = {} if self.basic else {"username": self.username, "password": secret}
         request = TokenRequest(
@@ -120,4 +126,6 @@ class Login(Model):
         if [self.token_path, self.token_header, self.token_cookie].count(None) != 2:  # noqa: PLR2004 -- all but one
             raise ValueError("set exactly one of `token_path`, `token_header` and `token_cookie`")
         check_names(self.login_url)
+        if self.body_format == "form" or self.http_method == "GET":
+            token_fields.check_flat(self.fields or {})
         return self

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import PositiveFloat, SecretStr, model_validator
 
-from source_rest_api.auth import token_request
+from source_rest_api.auth import token_fields, token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
 from source_rest_api.auth.credentials import check_names
 from source_rest_api.auth.token_answer import WHOLE_BODY
+from source_rest_api.auth.token_fields import TokenFields
 from source_rest_api.auth.token_request import BodyFormat, TokenRequest
 from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, NamedTexts, Path, Secret, Text
@@ -43,8 +44,9 @@ class OAuth2(Model):
     """Place of the ID and secret: the body, or `Authorization: Basic` (not URL-encoded, as most APIs expect)."""
     body_format: BodyFormat = "form"
     """Format of the token request's body. In JSON, dots in field names lead into inner objects."""
-    fields: NamedTexts = {}
-    """Further fields of the token request, such as `audience`. Templates read `config` and `secrets`."""
+    fields: TokenFields = {}
+    """Further fields of the token request, such as `audience`. Templates read `config` and `secrets`. In JSON, numbers
+    and booleans keep their types."""
     headers: NamedTexts = {}
     """Further headers of the token request. Templates read `config` and `secrets`."""
     token_path: Path = ("access_token",)
@@ -81,7 +83,9 @@ class OAuth2(Model):
         if not self.refreshes and not self.client_secret.get_secret_value():
             raise ValueError("`client_secret` is missing; set it, or set `refresh_token`")
         check_names(self.token_url)
-        token_request.check(self.fields)
+        token_fields.check(self.fields)
+        if self.body_format == "form":
+            token_fields.check_flat(self.fields)
         token_request.check(self.headers)
         return self
 
@@ -125,7 +129,7 @@ class _Grant:
         context = self._desk.context
         return TokenRequest(
             templates.render(oauth.token_url, context),
-            {**own, **token_request.filled(oauth.fields, context)},
+            {**own, **token_fields.filled(oauth.fields, context)},
             token_request.filled(oauth.headers, context),
             (oauth.client_id, secret) if oauth.credentials_in == "basic" else None,
             oauth.body_format,

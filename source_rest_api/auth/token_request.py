@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from source_rest_api.auth import token_answer
+from source_rest_api.auth import token_answer, token_fields
 from source_rest_api.auth.credentials import check_names
 from source_rest_api.auth.token_answer import TokenAnswer
 from source_rest_api.errors import ConfigError, SourceError, TransientError
@@ -50,7 +50,7 @@ class TokenRequest:
     """A token request; calling it puts its fields and secrets on the bare request."""
 
     url: str
-    fields: Mapping[str, str] = field(repr=False)
+    fields: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     basic: tuple[str, str] | None = field(default=None, repr=False)
     """User name and password of `Authorization: Basic`."""
@@ -65,12 +65,12 @@ class TokenRequest:
         if self.basic is not None:
             request.headers["Authorization"] = f"Basic {basic(*self.basic)}"
         if self.method == "GET":
-            request.prepare_url(request.url, self.fields)
+            request.prepare_url(request.url, token_fields.pairs(self.fields))
         elif self.body_format == "json":
             request.prepare_body(self._json.encode(), None)
             request.headers["Content-Type"] = "application/json"
         else:
-            request.prepare_body(list(self.fields.items()), None)
+            request.prepare_body(token_fields.pairs(self.fields), None)
         return request
 
     @property
@@ -130,7 +130,7 @@ def basic(username: str, password: str) -> str:
 
 
 def check(named: Mapping[str, str | list[str]], *own: str) -> None:
-    """Raise ValueError if a field or header has several values, or its template reads an unknown name."""
+    """Raise ValueError if a header has several values, or its template reads an unknown name."""
     for name, text in named.items():
         if not isinstance(text, str):
             raise ValueError(f"`{name}` must be a single text, not a list")  # noqa: TRY004 -- pydantic wants a ValueError
@@ -138,7 +138,7 @@ def check(named: Mapping[str, str | list[str]], *own: str) -> None:
 
 
 def filled(named: Mapping[str, str | list[str]], context: Mapping[str, Any]) -> dict[str, str]:
-    """Return fields or headers with their templates rendered."""
+    """Return headers with their templates rendered."""
     return {name: templates.render(str(text), context) for name, text in named.items()}
 
 

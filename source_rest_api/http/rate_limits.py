@@ -21,6 +21,7 @@ LONGEST = 1e9
 _AFTER = ("Retry-After", "X-Retry-After")
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset", "X-RateLimit-Reset-After")
 _REMAINING = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
+_LIMITS = ("RateLimit-Limit", "X-RateLimit-Limit", "X-Rate-Limit-Limit")
 _WORDS = re.compile(r"rate.?limit|too.?many.?requests|throttl|slow.?down", re.IGNORECASE)
 _DIGITS = 18
 """Maximum digits of a request count. More digits are not a count, and `int` would take long to parse them."""
@@ -68,6 +69,18 @@ def allowance(headers: Mapping[str, str], clock: Callable[[], float] = time.time
     count = _first(headers, _REMAINING)
     remaining = int(count) if count.isascii() and count.isdecimal() and len(count) <= _DIGITS else None
     return Allowance(remaining, until(_first(headers, _RESETS), headers, clock))
+
+
+def pause(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
+    """Return the seconds until the next request, if a success has used up the quota; None if it has not.
+
+    A limit of 0 means that there is none. Servers round the time to whole seconds, so a twentieth is added, a second at
+    most.
+    """
+    remaining, reset = allowance(headers, clock)
+    if remaining != 0 or not reset or _first(headers, _LIMITS) in {"0", "-1"}:
+        return None
+    return reset + min(max(reset / 20, 0.1), 1.0)
 
 
 def until(text: str, headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:

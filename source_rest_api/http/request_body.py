@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
-def _check_templates(value: Any) -> Any:
-    for text in _texts(value):
+def check_templates(value: Any) -> Any:
+    """Return a JSON value; raise ValueError if a text in it is not a valid template."""
+    for text in texts_in(value):
         templates.check(text)
     return value
 
@@ -36,7 +37,7 @@ class JsonBody(Model):
     """A JSON body. Texts in it may be templates; a text that is only `{{ ... }}` is replaced by the value itself."""
 
     type: Literal["json"] = "json"
-    value: Annotated[Json, AfterValidator(_check_templates)]
+    value: Annotated[Json, AfterValidator(check_templates)]
     """The body: any JSON value, or JSON as text."""
 
     has_fields: ClassVar[bool] = True
@@ -44,7 +45,7 @@ class JsonBody(Model):
     @property
     def texts(self) -> list[str]:
         """All texts in the body, to find the names that their templates read."""
-        return list(_texts(self.value))
+        return list(texts_in(self.value))
 
     def render(self, context: Mapping[str, Any]) -> Payload:
         """Return the payload, with all templates rendered."""
@@ -97,7 +98,7 @@ class GraphqlBody(Model):
     type: Literal["graphql"] = "graphql"
     query: Text
     """The query. It may be a template, but variables are the safer way to pass values."""
-    variables: Annotated[Json, AfterValidator(_check_object), AfterValidator(_check_templates)] = {}
+    variables: Annotated[Json, AfterValidator(_check_object), AfterValidator(check_templates)] = {}
     """The variables: a JSON object, or JSON as text. Texts in it may be templates."""
 
     has_fields: ClassVar[bool] = True
@@ -105,7 +106,7 @@ class GraphqlBody(Model):
     @property
     def texts(self) -> list[str]:
         """All texts in the body, to find the names that their templates read."""
-        return [self.query, *_texts(self.variables)]
+        return [self.query, *texts_in(self.variables)]
 
     def render(self, context: Mapping[str, Any]) -> Payload:
         """Return the payload, with all templates rendered."""
@@ -116,15 +117,16 @@ class GraphqlBody(Model):
 Body: TypeAlias = Annotated[JsonBody | FormBody | TextBody | GraphqlBody, Field(discriminator="type")]
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield all texts in a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for inner in value.values():
-            yield from _texts(inner)
+            yield from texts_in(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from texts_in(inner)
 
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -138,7 +140,7 @@ class JsonPayload(Struct, frozen=True):
     """Keys below which fields are added (`variables` in GraphQL); by default at the top level."""
     content_type: str = "application/json"
 
-    def with_field(self, name: str, value: int | str | JsonValue) -> JsonPayload:
+    def with_field(self, name: str, value: Any) -> JsonPayload:
         """Return a copy with a field added or replaced; dots in the name lead into inner objects.
 
         Raises:
@@ -225,7 +227,7 @@ def not_text(name: str) -> ConfigError:
     )
 
 
-def _placed(value: Any, path: Sequence[str], leaf: int | str | Raw, name: str) -> Any:
+def _placed(value: Any, path: Sequence[str], leaf: Any, name: str) -> Any:
     """Return a value with `leaf` placed at a path. Only null is replaced by an object; other values would be lost."""
     if not path:
         return leaf

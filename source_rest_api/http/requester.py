@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
-from source_rest_api.http import connection_errors
+from source_rest_api.http import connection_errors, rate_limits
 from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.concurrency import Pace
 from source_rest_api.http.credentials import Static, answer_of
@@ -89,6 +89,8 @@ class Requester:
         Call it without holding any lock of this package, because it takes the lock of the worker pool."""
         self._policies = settings.policies
         self._ignored: set[tuple[str, int]] = set()
+        self._used_up: set[str] = set()
+        """Endpoints whose quota is used up, as long as nobody waits for that."""
         self.sender = Sender(
             settings,
             credentials if isinstance(credentials, PerEndpoint) else PerEndpoint(credentials or Static(_nothing)),
@@ -168,6 +170,9 @@ class Requester:
     def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> None:
         """Wait until the endpoint's rate limit has ended and the request pace allows another request."""
         while (seconds := self._gates.wait(endpoint)) > 0:
+            if endpoint in self._used_up:
+                self._used_up.discard(endpoint)
+                self.on_limit(endpoint, seconds)
             with stats.waiting("for rate limits", self._clock):
                 patience.waited(limited=self._pause(seconds))
         if (seconds := self._pace.wait()) > 0:
@@ -221,6 +226,15 @@ class Requester:
                 )
         return judged
 
+    def _heed_quota(self, endpoint: str, response: Response) -> None:
+        """Make the endpoint's next requests wait if this one was the last that the API allows for now.
+
+        A quota that lasts longer than a request may wait is left to the API: it may not refuse.
+        """
+        seconds = rate_limits.pause(response.headers)
+        if seconds is not None and seconds <= self.retry.rate_limit_seconds and self._gates.close(endpoint, seconds):
+            self._used_up.add(endpoint)
+
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
         return verdict.retry and (verdict.refused or self.retry.post or request.method in _IDEMPOTENT)
 
@@ -238,7 +252,10 @@ class Requester:
         try:
             response = self.sender.send(request, streamed=streamed)
             judged = self._judged(request, response)
-            return judged if isinstance(judged, Verdict) else _Success(read(judged))
+            if isinstance(judged, Verdict):
+                return judged
+            self._heed_quota(request.endpoint, judged)
+            return _Success(read(judged))
         except RateLimitedError as error:
             again = not error.is_exhausted  # a request for a token had its own retries
             return Verdict(error, retry=again, limited=True, refused=True)
