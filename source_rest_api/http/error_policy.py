@@ -20,7 +20,10 @@ _EXPECTED = "; if this response is expected, add a rule with `action: ignore` to
 PROXY_CREDENTIALS = "set them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
 """Advice for the user if a proxy requires authentication."""
 _ADVICE = {
-    HTTPStatus.NOT_MODIFIED: "Nothing changed: remove `If-None-Match` and `If-Modified-Since` from `headers`",
+    HTTPStatus.NOT_MODIFIED: "The API sends only what changed: remove `If-None-Match` and `If-Modified-Since` from "
+    "`headers`, or have `incremental` fill them, such as `{type: token, token_header: ETag, start_param: "
+    "If-None-Match, in: header}`. If the request has neither, a cache responded: set `Cache-Control: no-cache` in "
+    "`headers`",
     HTTPStatus.UNAUTHORIZED: "Check the credentials in `authentication`",
     HTTPStatus.FORBIDDEN: f"The credentials in `authentication` lack permission{_EXPECTED}",
     HTTPStatus.NOT_FOUND: f"Check `url_base` and the endpoint's `path`{_EXPECTED}",

@@ -222,10 +222,17 @@ class ErrorPolicy:
         rule = self.rule(RuleInput(response)) if self._rules else None
         return rule is not None and rule.action == "refresh_token"
 
-    def judge(self, response: Response) -> Verdict | Response:
-        """Return the response to read, or the verdict on a failure."""
+    def judge(self, response: Response, *, conditional: bool = False) -> Verdict | Response:
+        """Return the response to read, or the verdict on a failure.
+
+        Args:
+            response: The response.
+            conditional: True if 304 means that nothing changed since an earlier sync.
+        """
         answer = RuleInput(response)
         rule = self.rule(answer) if self._rules else None
+        if rule is None and conditional and response.status == HTTPStatus.NOT_MODIFIED:
+            return replace(response, last_reason="nothing changed (HTTP 304)")
         usual = self._usual(response)
         if rule is None:
             return usual or error_policy.judge_part(response) or response

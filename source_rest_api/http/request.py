@@ -55,6 +55,8 @@ class Request(Struct, frozen=True):
     body: Payload | None = None
     endpoint: str = ""
     """Name of the endpoint; requests to the same endpoint share its rate limit gate and error rules."""
+    is_conditional: bool = False
+    """True if it asks for what changed since an earlier sync, so that a 304 says that nothing did."""
     from_record: bool = False
     """True if a record gave the whole URL. Its query may be a signature, so it is never shown."""
 

@@ -214,7 +214,7 @@ class Requester:
 
     def _judged(self, request: Request, response: Response) -> Verdict | Response:
         """Return the response to read, or the verdict on a failure; warn once of each ignored error."""
-        judged = self._policies.of(request.endpoint).judge(response)
+        judged = self._policies.of(request.endpoint).judge(response, conditional=request.is_conditional)
         if isinstance(judged, Response) and judged.is_ignored:
             seen = (request.endpoint, response.status)
             if seen not in self._ignored:

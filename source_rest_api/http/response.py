@@ -41,13 +41,13 @@ class Response(Struct, frozen=True):
     is_accepted: bool = False
     """True if an error rule accepts the response, whatever its status or body says."""
     last_reason: str = ""
-    """The error rule that makes this the last page, as a text; empty if none does."""
+    """Why this is the last page: an error rule, or a 304. Empty if it need not be."""
     is_ignored: bool = False
     """True if an error rule ignores this error."""
 
     @property
     def is_empty(self) -> bool:
-        """True if it has no records, whatever its body: a 204, or an error that an error rule makes the last page."""
+        """True if it has no records, whatever its body: a 204, a 304, or an error that a rule makes the last page."""
         return self.status == HTTPStatus.NO_CONTENT or (bool(self.last_reason) and not self.is_accepted)
 
     @property

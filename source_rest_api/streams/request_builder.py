@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from source_rest_api.auth.credentials import has_answer
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from source_rest_api.cursors.cursors import Slice
     from source_rest_api.pagination.page import Position
     from source_rest_api.streams.batch import Partition
+
+
+_CONDITIONS = frozenset({"if-modified-since", "if-none-match"})
 
 
 class RequestBuilder:
@@ -81,7 +86,14 @@ class RequestBuilder:
         templated = self._templated and position is not None and self._writes_token(names, position, request)
         if self._endpoint.incremental is not None and not self._is_further:
             request = self._endpoint.incremental.place(request, interval)
+            if interval.start is not None and position == self._paginator.first():
+                request = replace(request, is_conditional=self._is_conditional(request))
         return self._paginator.place(request, position, templated=templated)
+
+    def _is_conditional(self, request: Request) -> bool:
+        """True if a header that the state or a template fills asks for changes only (RFC 9110, section 13.1)."""
+        filled = (name for name in request.headers if templates.has_holes(str(self._headers.get(name, "{{"))))
+        return any(name.lower() in _CONDITIONS for name in filled)
 
     def _writes_token(self, names: Mapping[str, Any], position: Position, request: Request) -> bool:
         """True if a template inserts the position into the request, rather than only testing for it.
