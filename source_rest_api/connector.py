@@ -20,6 +20,7 @@ from source_rest_api.errors import ConfigError, InternalError
 from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.credentials import answer_of
 from source_rest_api.http.per_endpoint import PerEndpoint
+from source_rest_api.http.request_log import RequestLog
 from source_rest_api.http.requester import Requester
 from source_rest_api.protocol import catalog, messages
 from source_rest_api.protocol.messages import Messages
@@ -30,7 +31,7 @@ from source_rest_api.sync.sync import Sync
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from source_rest_api.auth.credentials import TokenExchange
     from source_rest_api.config.endpoint import Endpoint
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.retry import Retry
     from source_rest_api.http.transport import TransportName
     from source_rest_api.model import Model
+    from source_rest_api.sync.trial import Trial
 
 _HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
 """Upper limits of the retry settings in check and discover, because a user is waiting for them."""
@@ -136,6 +138,8 @@ class Session:
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
         """True if the last read reached the end of every stream, or the last check found no error."""
+        self.runs: Sequence[StreamRun] = ()
+        """The streams of the last read."""
         self.now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
         """Returns the current time, up to which a sync reads."""
         self.pause = 0.5
@@ -185,6 +189,24 @@ class Session:
             descriptions = list(pool.map(discovery.Description.of, filter(None, made)))
         yield messages.catalog(discovery.entries(descriptions))
 
+    def trials(self, names: Sequence[str], limit: int) -> Iterator[Trial]:
+        """Reads the first records of streams, one stream after another, and yields what came and what it took.
+
+        Args:
+            names: The streams; if empty, all.
+            limit: Number of records of each stream.
+
+        Raises:
+            ConfigError: There is no stream of such a name.
+        """
+        from source_rest_api.sync import trial  # noqa: PLC0415 -- keeps the start of a read fast
+
+        chosen = catalog.chosen(self.config.streams, names)
+        log = RequestLog(keep=True)
+        with self._requester(_hasty(self.config.retry), log=log) as requester:
+            for stream in filter(None, map(self._streams(requester), chosen)):
+                yield trial.run(stream, log, limit)
+
     def read(self, configured: Any, states: Mapping[str, Mapping[str, Any]]) -> Iterator[bytes]:
         """Yields the STATUS, RECORD, STATE and ERROR messages of the configured streams, and sets `complete`.
 
@@ -197,10 +219,10 @@ class Session:
         permits = Permits(workers)
         with self._requester(self.config.retry, permits) as requester:
             make = self._streams(requester, schemas)
-            reads = [
+            self.runs = [
                 StreamRun(each, make, self._offer.state(each.name, states.get(each.name)), workers) for each in chosen
             ]
-            sync = Sync(reads, self._out, permits, workers, self._stop, self.now, self.pause)
+            sync = Sync(self.runs, self._out, permits, workers, self._stop, self.now, self.pause)
             requester.on_limit = sync.limited
             try:
                 yield from sync.run()
@@ -219,10 +241,11 @@ class Session:
         """Returns names of endpoints in the order of the config."""
         return [endpoint.name for endpoint in self.config.streams if endpoint.name in names]
 
-    def _requester(self, retry: Retry, permits: Permits | None = None) -> Requester:
+    def _requester(self, retry: Retry, permits: Permits | None = None, log: RequestLog | None = None) -> Requester:
         config = self.config
         own = {each.name: self._home(each.url_base, each.name) for each in config.streams if each.url_base}
-        settings = replace(config.http(self._home(config.url_base), own), retry=retry, transport=self._transport)
+        http = config.http(self._home(config.url_base), own)
+        settings = replace(http, retry=retry, transport=self._transport, log=log or RequestLog())
         if self._credentials is None:
             self._credentials = self._started(token_exchange(settings, self._stop))
         return Requester(settings, self._stop, credentials=self._credentials, permits=permits)

@@ -80,19 +80,20 @@ class _Wait:
         self.seconds = 0.0
         self._lock = lock
         self._clock = clock
-        self._waiting = 0
+        self.waiting = 0
+        """The number of threads that wait now."""
         self._since = 0.0
 
     def __enter__(self) -> None:
         with self._lock:
-            if not self._waiting:
+            if not self.waiting:
                 self._since = self._clock()
-            self._waiting += 1
+            self.waiting += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            self._waiting -= 1
-            if not self._waiting:
+            self.waiting -= 1
+            if not self.waiting:
                 self.seconds += self._clock() - self._since
 
 
@@ -163,6 +164,12 @@ class ReadStats:
     def ends(self) -> dict[str, int]:
         """Number of slices that ended, by the reason of the end."""
         return dict(self._ends)
+
+    @property
+    def waits(self) -> list[str]:
+        """What threads wait for now."""
+        with self._lock:
+            return [why for why, wait in self._waits.items() if wait.waiting]
 
     def summary(self, seconds: float, *, complete: bool = True) -> str:
         """Returns the closing line."""

@@ -76,7 +76,7 @@ def test_streams_are_chosen_by_name(api: Api, tmp_path: Path) -> None:
     asked = len(api.requests)
     done = run(tmp_path, "read", "--streams", "tags, rowz", config=config(api))
     assert done.code == 1
-    assert [error["message"] for error in done.errors] == ["`--streams`: unknown stream `rowz`, did you mean `rows`?"]
+    assert [error["message"] for error in done.errors] == ["Unknown stream `rowz`, did you mean `rows`?"]
     assert len(api.requests) == asked
 
 

@@ -18,7 +18,9 @@ _COMMANDS = {
     "check": "test every endpoint of the config",
     "discover": "print the catalog of streams with their schemas",
     "read": "print the records of the configured streams, or of all streams",
+    "try": "show the first records of streams as tables, with their schemas and each request",
 }
+_CONFIG = "path to the config, JSON or YAML; `-` reads it from stdin"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -44,12 +46,15 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     commands["new"].add_argument("--folder", default=".", help="parent folder")
     commands["import"].add_argument("manifest", help="path to the manifest.yaml of a low-code connector")
     commands["import"].add_argument("--folder", required=True, help="the folder to write, such as source-acme")
-    for name in ("spec", "check", "discover", "read"):
+    for name in ("spec", "check", "discover", "read", "try"):
         commands[name].add_argument("--manifest-path", help="path to the manifest.yaml of a low-code connector to run")
-    for name in ("check", "discover", "read"):
-        commands[name].add_argument(
-            "--config", required=True, help="path to the config, JSON or YAML; `-` reads it from stdin"
-        )
+    commands["try"].add_argument("config", help=_CONFIG)
+    commands["try"].add_argument("streams", nargs="*", metavar="stream", help="names of streams; by default all")
+    commands["try"].add_argument("--limit", type=_positive, default=20, help="records of each stream; by default 20")
+    commands["try"].add_argument("--json", action="store_true", help="print a JSON document in place of tables")
+    for name in ("check", "discover", "read", "try"):
+        if name != "try":
+            commands[name].add_argument("--config", required=True, help=_CONFIG)
         commands[name].add_argument(
             "--update-config", action="store_true", help="save new refresh tokens to the config file (JSON only)"
         )
@@ -75,3 +80,10 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number

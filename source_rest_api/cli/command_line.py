@@ -8,8 +8,10 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import sys
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from source_rest_api.cli import input_file
 from source_rest_api.cli.arguments import parse
 from source_rest_api.cli.ending import Ending
 from source_rest_api.cli.kept_state import KeptState
+from source_rest_api.cli.stderr_log import StderrLog
 from source_rest_api.config import config_updates, environment, masking
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, Stopped, TransientError, as_source_error
@@ -27,9 +30,11 @@ from source_rest_api.protocol.messages import LogHandler, Messages, Writer
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from threading import Event
 
     from source_rest_api.connector import Session
+    from source_rest_api.sync.trial import Trial
 
 _LOG = logging.getLogger("airbyte")
 INJECTED = "__injected_declarative_manifest"
@@ -58,7 +63,10 @@ def run(connector: Connector, arguments: Sequence[str], *, may_be_manifest: bool
     writer = Writer(sys.stdout.buffer)
     ending = Ending()
     writer.watch(ending.reader_gone)
-    _log_through(LogHandler(writer, Messages(masking.Mask(()))), debug=options.debug)
+    plain = masking.Mask(())
+    _log_through(
+        StderrLog(plain) if options.command == "try" else LogHandler(writer, Messages(plain)), debug=options.debug
+    )
     try:
         code = _Command(connector, options, writer, ending.stop, may_be_manifest).run()
     except OSError:
@@ -125,6 +133,8 @@ class _Command:
             return self._checked(False)
         if self._options.command == "discover":
             return self._write(session.discover())
+        if self._options.command == "try":
+            return self._try(session)
         return self._read(session)
 
     def _session(self) -> Session:
@@ -140,7 +150,10 @@ class _Command:
         session = self._chosen(raw).session(raw, self._stop, pass_on, secrets=secrets)
         _collect_garbage()
         self._messages = Messages(session.mask)
-        _log_through(LogHandler(self._writer, self._messages), debug=self._options.debug)
+        _log_through(
+            StderrLog(session.mask) if self._options.command == "try" else LogHandler(self._writer, self._messages),
+            debug=self._options.debug,
+        )
         return session
 
     def _chosen(self, config: Any) -> Connector:
@@ -154,6 +167,25 @@ class _Command:
         if path or not injected:
             return ManifestConnector.at(Path(path) if path else IN_IMAGE)
         return ManifestConnector(config[INJECTED])
+
+    def _try(self, session: Session) -> int:
+        """Shows the trials, each as it ends; `--json` prints one document at the end."""
+        from source_rest_api.cli import trial_report  # noqa: PLC0415 -- the platform never calls it
+
+        options = self._options
+        trials = session.trials(options.streams, options.limit)
+        if options.json:
+            done = list(trials)
+            documents = [trial_report.document(trial, session.mask) for trial in done]
+            return self._write([messages.line({"streams": documents})]) or _failures(done)
+        terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if terminal else None
+        done = []
+        for trial in trials:
+            done.append(trial)
+            shown = trial_report.text(trial, session.mask, width, styled=terminal)
+            self._writer.write(("\n" * (len(done) > 1) + shown).encode("utf-8", "backslashreplace"))
+        return _failures(done)
 
     def _checked(self, succeeded: bool) -> int:
         return int(self._options.exit_code and not succeeded)
@@ -174,16 +206,25 @@ class _Command:
         saved = {} if kept is None else kept.states
         if options.state:
             saved = state_file.load(input_file.load_states(options.state))
-        try:
-            for block in session.read(self._configured, {} if options.full_refresh else saved):
-                self._reading = True
-                self._writer.write(block)
+        with self._display(session):
+            try:
+                for block in session.read(self._configured, {} if options.full_refresh else saved):
+                    self._reading = True
+                    self._writer.write(block)
+                    if kept is not None:
+                        kept.note(block)
+            finally:
                 if kept is not None:
-                    kept.note(block)
-        finally:
-            if kept is not None:
-                kept.save()
+                    kept.save()
         return 0 if session.complete else 1
+
+    def _display(self, session: Session) -> AbstractContextManager[object]:
+        """Returns the progress display, if somebody watches stderr and stdout goes elsewhere."""
+        if not sys.stderr.isatty() or sys.stdout.isatty():
+            return nullcontext()
+        from source_rest_api.cli.progress_display import ProgressDisplay  # noqa: PLC0415 -- for terminals only
+
+        return ProgressDisplay(lambda: session.runs)
 
     def _write(self, blocks: Iterator[bytes] | list[bytes]) -> int:
         for block in blocks:
@@ -191,6 +232,9 @@ class _Command:
         return 0
 
     def _failed(self, error: SourceError, trace: str) -> int:
+        if self._options.command == "try":
+            _LOG.error("%s", error)
+            return 1
         self._writer.write(self._messages.error(error, stack_trace=trace if isinstance(error, InternalError) else ""))
         for name in self._unread():
             self._writer.write(messages.stream_status(name, "INCOMPLETE"))
@@ -208,6 +252,11 @@ class _Command:
             return []
 
 
+def _failures(trials: list[Trial]) -> int:
+    """Returns the exit code of `try`."""
+    return int(any(trial.problem is not None for trial in trials))
+
+
 def _collect_garbage() -> None:
     """Re-enables the garbage collector that `main.py` switched off; start-up objects are frozen out of it."""
     if not gc.isenabled():
@@ -215,7 +264,7 @@ def _collect_garbage() -> None:
         gc.enable()
 
 
-def _log_through(handler: LogHandler, *, debug: bool) -> None:
+def _log_through(handler: logging.Handler, *, debug: bool) -> None:
     """Writes all log records as LOG messages; from libraries only warnings and errors."""
     debug = debug or os.environ.get("LOG_LEVEL", "").lower() == "debug"
     logging.getLogger().handlers = [handler]

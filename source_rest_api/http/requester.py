@@ -78,6 +78,7 @@ class Requester:
         bodies: BodyReader | None = None,
     ) -> None:
         self.retry = settings.retry
+        self.log = settings.log
         self._stop = stop or Event()
         self._clock = clock
         self._jitter = jitter

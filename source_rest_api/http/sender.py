@@ -66,6 +66,7 @@ class Sender:
     ) -> None:
         self.connections = HttpClient(settings, clock)
         self.origins = settings.origins
+        self._log = settings.log
         self.credentials = credentials
         self._request_timeout = settings.request_timeout
         self._bodies = bodies
@@ -123,9 +124,14 @@ class Sender:
         if streamed and answer.ok and answer.status not in _REDIRECTS:
             chunks = compression.plain(self._bodies.chunks(answer), answer.headers.get("Content-Encoding", ""))
             url, largest = str(prepared.url), self._bodies.largest
-            return Response(answer.status, answer.headers, b"", url, chunks, answer.close, largest)
+            response = Response(answer.status, answer.headers, b"", url, chunks, answer.close, largest)
+            self._log.answered(request, response, self._clock() - began, streamed=True)
+            return response
         with answer:
-            return Response(answer.status, answer.headers, self._bodies.whole(answer, deadline), str(prepared.url))
+            body = self._bodies.whole(answer, deadline)
+        response = Response(answer.status, answer.headers, body, str(prepared.url))
+        self._log.answered(request, response, self._clock() - began, streamed=False)
+        return response
 
     def prepared(self, request: Request) -> PreparedRequest:
         """Return the request as it will be sent, but without credentials.

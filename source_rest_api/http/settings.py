@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
+
+from source_rest_api.http.request_log import RequestLog
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -35,5 +37,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     """Maximum number of requests started per second; None for no limit."""
     tls: Tls | None
     proxy_url: SecretStr | None
+    log: RequestLog = field(default_factory=RequestLog)
+    """Notes each request."""
     transport: TransportName = "own"
     """The transport that sends requests. No other setting influences this choice."""

@@ -62,13 +62,29 @@ def load(value: Any) -> list[ConfiguredStream]:
     ]
 
 
-def of_all(endpoints: Iterable[Endpoint], names: Collection[str] = (), *, full_refresh: bool = False) -> dict[str, Any]:
+def of_all(endpoints: Iterable[Endpoint], names: Collection[str] = ()) -> dict[str, Any]:
     """Returns a configured catalog of the endpoints themselves, for a read without a catalog.
 
     Args:
         endpoints: The endpoints of the config. Each is read incrementally if it has a cursor.
         names: The streams to read; if empty, all.
-        full_refresh: Read all records instead.
+
+    Raises:
+        ConfigError: There is no stream of such a name.
+    """
+    return {
+        "streams": [
+            {
+                "stream": {"name": name, "json_schema": endpoint.json_schema or {}},
+                "sync_mode": "incremental" if endpoint.incremental else "full_refresh",
+            }
+            for name, endpoint in chosen(endpoints, names).items()
+        ]
+    }
+
+
+def chosen(endpoints: Iterable[Endpoint], names: Collection[str]) -> dict[str, Endpoint]:
+    """Returns the endpoints of these names, or all if there are none.
 
     Raises:
         ConfigError: There is no stream of such a name.
@@ -76,16 +92,8 @@ def of_all(endpoints: Iterable[Endpoint], names: Collection[str] = (), *, full_r
     known = {endpoint.name: endpoint for endpoint in endpoints}
     for name in names:
         if name not in known:
-            raise ConfigError(f"`--streams`: unknown stream `{name}`{validation.did_you_mean(name, list(known))}")
-    return {
-        "streams": [
-            {
-                "stream": {"name": name, "json_schema": known[name].json_schema or {}},
-                "sync_mode": "incremental" if known[name].incremental and not full_refresh else "full_refresh",
-            }
-            for name in dict.fromkeys(names or known)
-        ]
-    }
+            raise ConfigError(f"Unknown stream `{name}`{validation.did_you_mean(name, list(known))}")
+    return {name: known[name] for name in names or known}
 
 
 def stream(endpoint: Endpoint, json_schema: dict[str, Any]) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class EndpointReader:
         self.clock = ServerClock(endpoint.name, now)
         self.pages = PageSource(endpoint, self.paginator, requests, requester, self.stats, self.clock)
         self.emission = RecordEmitter(endpoint, config.limits, requests, self.stats)
+        self._log = requester.log
         self._limits = config.limits
         self._mask = mask
         stop_when: str | None = getattr(self.paginator, "stop_when", None)
@@ -92,8 +93,11 @@ class EndpointReader:
         with self.place(page):
             following = page.last_of_all or self.paginator.next(page)
             if isinstance(following, End) and following.beyond is not None and says_more(page, following) is not None:
-                return following.beyond
-            return following
+                following = following.beyond
+        if self._log.keep and page.last:
+            then = f"ends: {following.reason}" if isinstance(following, End) else f"goes on at {following}"
+            self._log.paged(page.request, len(page), then)
+        return following
 
     def end(self, page: Page, end: End) -> End:
         """Note the end of a slice.

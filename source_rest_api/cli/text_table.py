@@ -1,0 +1,78 @@
+"""Plain-text tables for people, without control characters and no wider than the terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from source_rest_api.formats.excerpt import CUT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_GAP = "  "
+_WIDEST = 40
+"""Columns of the widest cell."""
+
+
+def table(names: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """Returns the lines of a table. Columns that do not fit are named below it.
+
+    Args:
+        names: Names of the columns.
+        rows: The cells of each row, as many as there are columns.
+        width: Columns of the terminal; None if all fit.
+    """
+    columns = [[cut(cell, _WIDEST) for cell in column] for column in zip(names, *rows, strict=True)]
+    fitting = _fitting([max(map(_width, column)) for column in columns], width)
+    widths = [max(map(_width, column)) for column in columns[:fitting]]
+    ruled = [[head, "-" * size, *cells] for (head, *cells), size in zip(columns, widths, strict=False)]
+    lines = [_line(cells, widths) for cells in zip(*ruled, strict=True)]
+    hidden = ", ".join(map(_shown, names[fitting:]))
+    return [*lines, *([f"{CUT} and the columns {hidden}"] if hidden else [])]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns rows of text with their columns aligned, without names and as wide as need be."""
+    shown = [[_shown(cell) for cell in row] for row in rows]
+    return [_line(row, [max(map(_width, column)) for column in zip(*shown, strict=True)]) for row in shown]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell + " " * (size - _width(cell)) for cell, size in zip(cells, widths, strict=True)]
+    return _GAP.join(padded).rstrip()
+
+
+def _fitting(widths: Sequence[int], width: int | None) -> int:
+    """Returns the number of columns that fit; the first one always does."""
+    used = -len(_GAP)
+    for number, size in enumerate(widths):
+        used += size + len(_GAP)
+        if number and width is not None and used > width:
+            return number
+    return len(widths)
+
+
+def cut(text: str, widest: int) -> str:
+    """Returns a text without control characters, cut to a number of columns."""
+    text = _shown(text)
+    if _width(text) <= widest:
+        return text
+    while _width(text) >= widest:
+        text = text[: max(len(text) - (_width(text) - widest) // 2 - 1, 0)]
+    return text + CUT
+
+
+def _shown(text: str) -> str:
+    """Replaces what would move the cursor or change colors: the API is not the user."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _width(text: str) -> int:
+    """Returns the columns that a text takes: two for wide characters (Unicode, annex 11), none for marks."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )

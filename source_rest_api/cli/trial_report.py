@@ -1,0 +1,105 @@
+"""Shows the trial of a stream: to people as text, to machines as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.cli.text_table import aligned, table
+from source_rest_api.formats import raw_json
+from source_rest_api.plurals import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from msgspec import Raw
+
+    from source_rest_api.http.request_log import Exchange
+    from source_rest_api.sync.trial import Trial
+
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+
+
+def document(trial: Trial, mask: Callable[[str], str]) -> dict[str, Any]:
+    """Returns a trial as JSON data. The records are as the API sent them."""
+    return {
+        "stream": trial.stream,
+        "records": trial.records,
+        "json_schema": trial.json_schema,
+        "requests": [_request(exchange, mask) for exchange in trial.requests],
+        "seconds": round(trial.seconds, 3),
+        "ended": trial.ended,
+        "error": None if trial.problem is None else mask(str(trial.problem)),
+    }
+
+
+def _request(exchange: Exchange, mask: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "endpoint": exchange.endpoint,
+        "method": exchange.method,
+        "url": mask(exchange.url),
+        "status": exchange.status,
+        "ms": round(exchange.seconds * 1000, 1),
+        "bytes": exchange.size,
+        "records": exchange.records,
+        "paging": mask(exchange.then),
+    }
+
+
+def text(trial: Trial, mask: Callable[[str], str], width: int | None, *, styled: bool = False) -> str:
+    """Returns a trial as text.
+
+    Args:
+        trial: The trial.
+        mask: Masks secrets.
+        width: Columns of the terminal; None if it is no terminal, so that nothing is left out.
+        styled: True to set headings in bold type.
+    """
+    bold, plain = (_BOLD, _PLAIN) if styled else ("", "")
+    sent = counted(len(trial.requests), "request")
+    head = f"{counted(len(trial.records), 'record')} ({trial.ended}), {sent}, {trial.seconds:.1f} s"
+    parts = [f"{bold}{trial.stream}{plain}: {head}"]
+    if trial.records:
+        names = list(dict.fromkeys(name for record in trial.records for name in raw_json.fields(record)))
+        parts.append("\n".join(table(names, [_cells(record, names) for record in trial.records], width)))
+        parts.append("\n".join([f"{bold}Schema{plain}", *aligned(list(_fields(trial.json_schema)))]))
+    if trial.requests:
+        parts.append("\n".join([f"{bold}Requests{plain}", *aligned([_row(each, mask) for each in trial.requests])]))
+    if trial.problem is not None:
+        parts.append(f"{bold}Error{plain}\n{mask(str(trial.problem))}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells(record: Raw, names: list[str]) -> list[str]:
+    fields = raw_json.fields(record)
+    return [_cell(fields[name]) if name in fields else "" for name in names]
+
+
+def _cell(value: Raw) -> str:
+    text = raw_json.text(value) if raw_json.kind(value) == "string" else None
+    return bytes(value).decode() if text is None else text
+
+
+def _row(exchange: Exchange, mask: Callable[[str], str]) -> list[str]:
+    return [
+        f"{exchange.method} {mask(exchange.url)}",
+        str(exchange.status),
+        f"{exchange.seconds * 1000:.0f} ms",
+        "" if exchange.size is None else f"{exchange.size:,} bytes",
+        "" if exchange.records is None else counted(exchange.records, "record"),
+        mask(exchange.then),
+    ]
+
+
+def _fields(schema: dict[str, Any], name: str = "") -> Iterator[list[str]]:
+    """Yields name and type of each field, nested ones with dots."""
+    for key, field in schema.get("properties", {}).items():
+        yield [f"{name}{key}", _type(field)]
+        yield from _fields(field, f"{name}{key}.")
+
+
+def _type(field: dict[str, Any]) -> str:
+    kinds = " or ".join(kind for kind in field["type"] if kind != "null")
+    items = f" of {_type(field['items'])}" if "items" in field else ""
+    values = field.get("additionalProperties")
+    values = f" of {_type(values)} by key" if isinstance(values, dict) else ""
+    return f"{kinds}{items}{values}{', ' + field['format'] if 'format' in field else ''}"
