@@ -81,7 +81,7 @@ def test_declared_charset(api: Api) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"id,n\n1,a\n2\n", r"Row 2 \(line 3\) has 1 values for 2 columns"),
+        (b"id,n\n1,a\n2\n", r"Row 2 \(line 3\) has 1 value for 2 columns"),
         (b'id,n\n"1\n,",a\n2,b,c\n', r"Row 2 \(line 4\) has 3 values"),
         (b"", "is empty, without a header"),
         (b"id,id\n", "two columns have the name `id`"),
@@ -140,10 +140,10 @@ def test_lines_around_a_table(api: Api, body: bytes, settings: Any) -> None:
     [
         (REPORT, {}, r"Row 1 \(line 2\).*set `decoder.skip_to_column`|cannot be read at line"),
         (b"Report\n\nid,n\n1,a\n", {}, r"Row 1 \(line 3\) has 2 values for 1 columns.*`decoder.skip_to_column`"),
-        (b"Report\nid,n\n1,a\n", {"columns": ["x", "y"]}, "has 1 columns, but.*`decoder.skip_to_column`"),
-        (b"id,n\n1,a\nTotal\n", {}, r"Row 2 \(line 3\) has 1 values.*`decoder.skip_rows`"),
-        (b"a\nb\nid,n\n1,a\n2\n", {"skip_to_column": "id"}, r"Row 2 \(line 5\) has 1 values"),
-        (b"a\nb\nid,n\n1,a\n2\n", {"skip_lines": 2}, r"Row 2 \(line 5\) has 1 values"),
+        (b"Report\nid,n\n1,a\n", {"columns": ["x", "y"]}, "has 1 column, but.*`decoder.skip_to_column`"),
+        (b"id,n\n1,a\nTotal\n", {}, r"Row 2 \(line 3\) has 1 value.*`decoder.skip_rows`"),
+        (b"a\nb\nid,n\n1,a\n2\n", {"skip_to_column": "id"}, r"Row 2 \(line 5\) has 1 value"),
+        (b"a\nb\nid,n\n1,a\n2\n", {"skip_lines": 2}, r"Row 2 \(line 5\) has 1 value"),
         (b"a\nid,n\n1,a\n", {"skip_to_column": "ID"}, "No line has the column `ID`"),
         (b"a\n", {"skip_lines": 3}, "is empty, without a header"),
         (b"1,2\n", {"header": False, "columns": ["a", "b"], "skip_to_column": "a"}, "`skip_to_column` is a name in"),

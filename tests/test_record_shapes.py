@@ -220,7 +220,7 @@ def test_a_row_with_the_names_and_no_other() -> None:
     """There are no records, with or without the names."""
     assert select([["id"]], columns_path="0") == []
     assert select([], columns_path="0") == []
-    with pytest.raises(ConfigError, match="Row 1 of the page has 1 values"):
+    with pytest.raises(ConfigError, match="Row 1 of the page has 1 value,"):
         select([["id", "n"], [1]], columns_path="0")
 
 
@@ -259,7 +259,7 @@ def test_arrays_that_cannot_be_zipped(body: Any, settings: Any, message: str) ->
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"columns": ["id", "n"], "rows": [[1, 2], [1]]}, "Row 1 of the page has 1 values, but there are 2 columns"),
+        ({"columns": ["id", "n"], "rows": [[1, 2], [1]]}, "Row 1 of the page has 1 value, but expected 2 columns"),
         ({"columns": ["id"], "rows": [A]}, "is of type object, but"),
         ({"columns": ["id", "id"], "rows": []}, "no list of distinct column names"),
         ({"columns": [1], "rows": []}, "no list of distinct column names"),

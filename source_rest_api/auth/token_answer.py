@@ -13,6 +13,7 @@ from msgspec import Raw
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.formats import raw_json
 from source_rest_api.http import server_time
+from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,8 +130,8 @@ class TokenAnswer:
         if not value or value == "null" or body[:1] == b"<" or "\n" in value:
             kind = self.response.content_type or "no content type"
             raise ConfigError(
-                f"The token response is not a token alone ({kind}, {len(body)} bytes): check the token's URL and "
-                "`token_path`."
+                f"The token response is not a token alone ({kind}, {counted(len(body), 'byte')}). Check the token's "
+                "URL and `token_path`."
             )
         return value
 
@@ -155,7 +156,7 @@ def json_of(response: Response) -> Raw:
         kind = response.content_type or "no content type"
         size = len(response.body)
         html = response.body.lstrip()[:1] == b"<"
-        message = f"The token response is not JSON (HTTP {response.status}, {kind}, {size} bytes)"
+        message = f"The token response is not JSON (HTTP {response.status}, {kind}, {counted(size, 'byte')})"
         if html:
             raise ConfigError(f"{message}, but an HTML page: check the token's URL.", error.detail) from None
         raise BrokenAnswerError(f"{message}.", error.detail) from None

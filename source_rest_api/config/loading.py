@@ -13,6 +13,7 @@ from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model
+from source_rest_api.plurals import counted
 from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD
 
@@ -75,7 +76,7 @@ def checked(config: Config) -> Config:
 
 
 def _wrong(problems: list[str]) -> ConfigError:
-    count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
+    count = "an error" if len(problems) == 1 else counted(len(problems), "error")
     return ConfigError("\n".join([f"The config has {count}:", *(f"- {problem}" for problem in problems)]))
 
 

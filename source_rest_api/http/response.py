@@ -13,6 +13,7 @@ from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError, Sou
 from source_rest_api.formats import raw_json
 from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.http import api_reason
+from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -118,7 +119,7 @@ def describe(response: Response) -> str:
         return f"HTTP {response.status}, empty body"
     kind = response.content_type or "no content type"
     said = excerpt(_reason(response), LONGEST) or excerpt(_text(response.body[:_STEP], response))
-    return f"HTTP {response.status}, {kind}, {len(response.body)} bytes: {said}"
+    return f"HTTP {response.status}, {kind}, {counted(len(response.body), 'byte')}: {said}"
 
 
 def _reason(response: Response) -> str:

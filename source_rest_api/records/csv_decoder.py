@@ -15,6 +15,7 @@ from msgspec import Raw
 from pydantic import AfterValidator, NonNegativeInt, model_validator
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError
+from source_rest_api.plurals import counted
 from source_rest_api.records.line_decoders import HTML, Lines, batches
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ class Csv(Lines):
             for number, row in enumerate(table.rows(), 1):
                 if len(row) != len(names):
                     raise ConfigError(
-                        f"Row {number} (line {table.line}) has {len(row)} values for {len(names)} columns. Check "
-                        f"`decoder` (`delimiter`, `quote`, `header`). {_SKIP}"
+                        f"Row {number} (line {table.line}) has {counted(len(row), 'value')} for "
+                        f"{counted(len(names), 'column')}. Check `decoder` (`delimiter`, `quote`, `header`). {_SKIP}"
                     )
                 yield Raw(msgspec.json.encode(dict(zip(names, row, strict=True))))
         except csv.Error as error:
@@ -109,7 +110,8 @@ class Csv(Lines):
             return row
         if len(row) != len(self.columns):
             raise ConfigError(
-                f"The table has {len(row)} columns, but `decoder.columns` has {len(self.columns)} names. Correct "
+                f"The table has {counted(len(row), 'column')}, but `decoder.columns` has "
+                f"{counted(len(self.columns), 'name')}. Correct "
                 f"it. {_SKIP}"
             )
         return self.columns

@@ -10,6 +10,7 @@ from msgspec import Raw
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import paging_names, raw_json
 from source_rest_api.model import Model, NamedPaths, Path
+from source_rest_api.plurals import counted
 from source_rest_api.records import json_texts
 
 if TYPE_CHECKING:
@@ -127,9 +128,13 @@ def row(values: Raw, names: list[str], index: int) -> Raw:
     cells = raw_json.items(values)
     if raw_json.kind(values) != "array" or len(cells) != len(names):
         found = (
-            f"has {len(cells)} values" if raw_json.kind(values) == "array" else f"is of type {raw_json.kind(values)}"
+            f"has {counted(len(cells), 'value')}"
+            if raw_json.kind(values) == "array"
+            else f"is of type {raw_json.kind(values)}"
         )
-        raise ConfigError(f"Row {index} of the page {found}, but there are {len(names)} columns. Check `columns_path`.")
+        raise ConfigError(
+            f"Row {index} of the page {found}, but expected {counted(len(names), 'column')}. Check `columns_path`."
+        )
     return Raw(_encode(dict(zip(names, cells, strict=True))))
 
 

@@ -14,6 +14,7 @@ from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, 
 from source_rest_api.http import compression
 from source_rest_api.http.response import Response
 from source_rest_api.model import Model
+from source_rest_api.plurals import counted
 from source_rest_api.records.csv_decoder import Csv
 from source_rest_api.records.decoders import Json, WholeBody
 from source_rest_api.records.line_decoders import Jsonl
@@ -63,7 +64,7 @@ class Zip(Model):
         """
         with TemporaryFile() as file:
             size = _spool(response.chunks, file)
-            what = f"{response.content_type or 'no content type'}, {size} bytes"
+            what = f"{response.content_type or 'no content type'}, {counted(size, 'byte')}"
             with _sound(what):
                 archive = zipfile.ZipFile(file)
             yield from self._records(_Archive(archive, size, response.largest, what), select)

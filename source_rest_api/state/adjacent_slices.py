@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def merged(entries: Iterable[SliceState], cursor: Cursor | None) -> list[SliceState]:
-    """Returns the slices in order; adjacent ones that are done are one."""
+    """Returns the slices in order; adjacent ones that are done are merged."""
     found: list[SliceState] = []
     for entry in sorted(entries, key=lambda entry: _order(entry, cursor)):
         last = found[-1] if found else None

@@ -1,7 +1,7 @@
-"""How far the parents of a stream were read, in the state of the stream itself.
+"""The positions of a stream's parents, in the state of the stream itself.
 
-A parent's position here is older than that in the parent's own state, or the same: it moves when a sync of the children
-has come to its end. Until then the state says for which versions of parents they are done.
+A parent's position here is at most as new as in the parent's own state: it moves only when a sync of the children is
+complete. Until then, the state lists the versions of parents whose children are done.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class ParentPositions:
     """The positions from which the parents of a stream are read.
 
     Args:
-        since: By the name of each parent: its state when the last sync of the children began.
-        fingerprint: Digest of what decides which parents there are.
+        since: The state of each parent when the last sync of the children began, by the parent's name.
+        fingerprint: Digest of the settings that decide which parents there are.
 
     Attributes:
-        since: The same; parents that are not in it are read from their beginning.
-        reached: Where this sync has come to, once all parents have been read.
+        since: The same. A parent without an entry is read from its start.
+        reached: The states of the parents after this sync, set once all parents are read.
     """
 
     def __init__(self, since: Mapping[str, dict[str, Any]], fingerprint: str) -> None:
@@ -35,10 +35,10 @@ class ParentPositions:
 
     @classmethod
     def of(cls, saved: ParentsState | None, fingerprint: str) -> Self:
-        """The positions of a state; without those of another fingerprint, so that parents are read from the start."""
+        """Returns the positions in a state; none if the fingerprint has changed, so parents are read from the start."""
         same = saved is not None and saved.of == fingerprint
         return cls(saved.reached if saved is not None and same else {}, fingerprint)
 
     def dump(self) -> ParentsState:
-        """The positions after the children of all parents have been delivered."""
+        """Returns the positions for the state, once the children of all parents are delivered."""
         return ParentsState(self._fingerprint, self.reached)

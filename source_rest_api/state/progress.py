@@ -52,7 +52,7 @@ class _Partition:
 
 
 class Coverage(NamedTuple):
-    """What a state covers once the read is complete."""
+    """The coverage of a state, once the read is complete."""
 
     start: str | None = None
     """The start that the cursors cover; None if nothing lies before them."""
@@ -72,7 +72,7 @@ class Progress:
         fingerprint: Digest of the settings that saved positions depend on.
         began: When the read began.
         known_rows: The rows that the destination has, if deletions are detected.
-        coverage: What the state covers once the read is complete.
+        coverage: The coverage of the state, once the read is complete.
         lag: Gives by how much the API's clock is behind, as far as it is known.
 
     Attributes:
@@ -119,7 +119,7 @@ class Progress:
         return self._changed or (self._known_rows is not None and self._known_rows.changed)
 
     def is_done(self, partition: str) -> bool:
-        """True if an earlier run completed the partition, for this version of its parent if only changed ones count."""
+        """True if an earlier run completed the partition; with `only_changed_parents`, for the parent's current version."""
         return partition in self._done or digests.digest(partition) in self._done
 
     @property

@@ -48,7 +48,7 @@ class Planned(Struct, frozen=True):
     partition: str
     slices: int
     done_as: str | None = None
-    """The name under which it is noted as done, if its cursor alone does not tell: it holds its parent's version."""
+    """The partition's name in the list of done ones, with its parent's version; None if the cursor is enough."""
 
 
 class Swept(Struct, frozen=True):

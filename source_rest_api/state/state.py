@@ -91,12 +91,12 @@ class RowsState(msgspec.Struct, omit_defaults=True):
 
 
 class ParentsState(msgspec.Struct):
-    """How far the parents were read whose children are all delivered, where only changed parents are read for."""
+    """The positions of the parents whose children are all delivered, for `only_changed_parents`."""
 
     of: str
-    """Digest of what decides which parents there are."""
+    """Digest of the settings that decide which parents there are."""
     reached: dict[str, dict[str, Any]]
-    """By the name of each parent: a state as the parent itself has one."""
+    """A state for each parent, by its name, like the parent's own state."""
 
 
 class StreamState(msgspec.Struct, omit_defaults=True):

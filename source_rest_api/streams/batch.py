@@ -43,7 +43,7 @@ class Partition(Struct, frozen=True):
     copies: Mapping[str, Any] = {}
     """Fields to add to each record."""
     version: str = ""
-    """Digest of the parents' records with all their fields: another one is a change of a parent."""
+    """Digest of the parents' records with all their fields; it changes with the parents."""
 
     @property
     def in_version(self) -> str:

@@ -1,4 +1,4 @@
-"""Watches bodies for what nobody can prove: where an unframed body ends, and lists that a record has in part."""
+"""Warns about bodies that may be incomplete: bodies without a declared end, and truncated lists inside records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HAS_NEXT_PAGE = re.compile(rb'"(\w+)"\s*:\s*\{[^{}]*"hasNextPage"\s*:\s*true')
 
 
 class BodyWatch:
-    """Warns once of each kind of doubt about the bodies of a stream.
+    """Warns once about each kind of doubt, for one stream.
 
     Args:
         endpoint: The stream's endpoint.
@@ -35,10 +35,10 @@ class BodyWatch:
         self._told: set[str] = set()
 
     def frame(self, response: Response, *, required: bool) -> None:
-        """Checks a body with one record per line, whose syntax does not prove its end.
+        """Checks the end of a body with one record per line, whose syntax does not prove it.
 
         Raises:
-            ConfigError: Nothing else proves it, and the config requires it.
+            ConfigError: Nothing proves the end, and the config requires a proof.
         """
         if response.is_framed:
             return
@@ -52,7 +52,7 @@ class BodyWatch:
             _LOG.warning("Stream %s: %s `decoder.require_frame: true` refuses such responses.", self._name, doubt)
 
     def lists(self, records: Iterable[Raw]) -> None:
-        """Warns of GraphQL records that are emitted with a part of a list."""
+        """Warns about GraphQL records that contain only a part of a list."""
         if not self._has_connections or "lists" in self._told:
             return
         if any(map(_HAS_NEXT_PAGE.search, records)) and self._is_new("lists"):

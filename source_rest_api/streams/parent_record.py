@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode
-"""Writes Python values, and undecoded parts as they are."""
+"""Encodes Python values; `Raw` parts stay unchanged."""
 
 
 class ParentRow(NamedTuple):
-    """A parent's record with those above it."""
+    """A parent's record, with its own parents' records."""
 
     records: dict[str, Any]
-    """By their names in templates; only the fields that templates and copies of the config use."""
+    """The records by their names in templates, with only the fields that templates and `include_from_parent` use."""
     version: str
-    """Digest of the whole record and of those above it."""
+    """Digest of the whole record and its parents' records."""
 
     def pack(self) -> bytes:
-        """The row as bytes."""
+        """Returns the row as bytes."""
         return self.version.encode() + b" " + encode(self.records)
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
-        """The row of these bytes. Decimals keep their digits: what looks like a number may be an id."""
+        """Returns the row in these bytes. Decimals keep all digits, because an id may look like a number."""
         version, _, records = packed.partition(b" ")
         return cls(_decode(records), version.decode())
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.parents")
 _OF_RECORDS = frozenset({"boundary", "boundaries", "completed_at", "start"})
-"""Keys of a state that are no position."""
+"""Keys of a state that are not positions."""
 
 
 class Readable(Protocol):
@@ -42,10 +42,10 @@ class Readable(Protocol):
     now: Callable[[], datetime]
 
     def progress(self, saved: Mapping[str, Any] | None, *, incremental: bool) -> Progress:
-        """Returns the progress of a read that goes on from a state."""
+        """Returns the progress of a read that continues from a state."""
 
     def to_read(self, progress: Progress) -> Iterator[Partition]:
-        """Yields its partitions; of one that is read only for changed parents, those of such parents."""
+        """Yields the partitions to read; with `only_changed_parents`, only those of changed parents."""
 
     def intervals(self, partition: Partition, saved: CursorValue | None) -> Sequence[Slice]:
         """Returns the intervals of a partition to read one by one, from a saved cursor or as in a first sync."""
@@ -76,7 +76,7 @@ class Parents:
 
         Args:
             endpoint: The stream.
-            saved: The state after which to read; without one, everything is read.
+            saved: The state to continue from; None to read everything.
 
         Raises:
             SourceError: Reading the stream failed. All callers get the same error.
@@ -84,10 +84,10 @@ class Parents:
         return map(ParentRow.unpack, self._read(endpoint, saved))
 
     def reached(self, endpoint: Endpoint, saved: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The state of a stream after all its rows, which are read first.
+        """Reads all rows of a stream, and returns the state after them.
 
         Raises:
-            SourceError: As `rows`.
+            SourceError: Like `rows`.
         """
         read = self._read(endpoint, saved)
         read.finish()
@@ -113,14 +113,14 @@ class Parents:
         return stream_references.reached_from(self._config, endpoint)
 
     def stats_above(self, endpoint: Endpoint) -> dict[str, ReadStats]:
-        """Returns the statistics of the reads of all records of the parents so far, by stream name."""
+        """Returns the statistics of the full reads of the parents so far, by stream name."""
         names = [other.name for other in self.above(endpoint)]
         return {name: self._stats[name] for name in names if name in self._stats}
 
     def _pages(
         self, endpoint: Endpoint, saved: Mapping[str, Any] | None, reached: dict[str, Any]
     ) -> Iterator[list[bytes]]:
-        """Yields a stream's rows, page by page, and at the end fills in its state."""
+        """Yields a stream's rows, page by page, and fills `reached` with its state at the end."""
         began = time.monotonic()
         stream = self._make_stream(endpoint, self)
         if saved is None:
@@ -144,25 +144,25 @@ class Parents:
         _LOG.info("Stream %s, as a parent: %s.", endpoint.name, summary)
 
     def _salt(self, endpoint: Endpoint) -> str:
-        """Returns what tells runs apart: by a token, a record may have changed that looks the same."""
+        """Returns a salt for versions: with a token cursor, an equal record may still have changed children."""
         cursor = endpoint.incremental
         return self._run if cursor is not None and cursor.cursor_field is None else ""
 
 
 def _batches(endpoint: Endpoint, stream: Readable, partition: Partition, progress: Progress) -> Iterator[Batch]:
-    """Yields a partition's records: those after its saved cursor, or all, even from before the start date."""
+    """Yields a partition's records: those after its saved cursor, or all, even those before the start date."""
     cursor = progress.saved(partition.key)
     intervals = [Slice()] if cursor is None and not _needs_bounds(endpoint) else stream.intervals(partition, cursor)
     for interval in intervals:
         for batch in stream.batches(partition, interval):
             yield batch
-            assert isinstance(batch.moved, PageProgress)  # noqa: S101 -- only sweeps have another
+            assert isinstance(batch.moved, PageProgress)  # noqa: S101 -- only sweeps have other events
             progress.advance(batch.moved)
     progress.plan(Planned(partition.key, len(intervals)))
 
 
 def _position(progress: Progress) -> dict[str, Any]:
-    """Returns a state that asks for the records at the cursor again: their children may have changed since."""
+    """Returns a state that makes the next read include the records at the cursor, whose children may have changed."""
     return {name: value for name, value in progress.dump().items() if name not in _OF_RECORDS}
 
 
@@ -184,7 +184,7 @@ class _SharedRead:
 
     def __init__(self, pages: Iterator[list[bytes]], reached: dict[str, Any]) -> None:
         self.reached = reached
-        """The stream's state; filled in once all pages have been read."""
+        """The stream's state, filled in once all pages are read."""
         self._pages = pages
         self._rows = Spool()
         self._asking = Lock()
@@ -198,7 +198,7 @@ class _SharedRead:
             yield from rows
 
     def finish(self) -> None:
-        """Ask for all pages."""
+        """Request all remaining pages."""
         with self._asking:
             while not self._ended:
                 self._ask()

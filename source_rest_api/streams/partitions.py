@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.partitions")
 _ABSENT = object()
 _ROOT = ParentRow({}, "")
-"""The row above a stream that has no parent."""
+"""The row for a stream without parents."""
 _Since: TypeAlias = "Mapping[str, dict[str, Any]]"
-"""The states after which streams are read, by name."""
+"""The states from which streams continue, by name."""
 _Value: TypeAlias = tuple[Any, str]
-"""A value of a list, and the version of the record that it comes from."""
+"""A list value, and the version of the record that it comes from."""
 
 
 class Partitions:
@@ -73,17 +73,17 @@ class Partitions:
         return self._each({}, lambda _: False)
 
     def changed(self, parents: ParentPositions, is_done: Callable[[str], bool]) -> Iterator[Partition]:
-        """Each partition of the parents that are new or changed, once.
+        """Yields each partition of new or changed parents once.
 
-        All parents are read before the first of them, so that none of them changes unnoticed while its children are
+        All parents are read before the first partition, so that no parent changes unnoticed while its children are
         read.
 
         Args:
-            parents: Where to begin; it learns where they end.
-            is_done: Tells whether the partition has been read for this version of its parent.
+            parents: The positions to continue from; this method sets `reached`.
+            is_done: True for a partition that was read for this version of its parent.
 
         Raises:
-            SourceError: As without `changed`.
+            SourceError: Reading a parent failed, or a template failed.
         """
         for supplier in self._suppliers:
             parents.reached[supplier.name] = self._parents.reached(supplier, parents.since.get(supplier.name))
@@ -148,7 +148,7 @@ class Partitions:
     def _values(self, of: PartitionValues, records: Mapping[str, Any], since: _Since) -> Iterator[_Value]:
         """Yields the values of a list, or batches of them if `batch` is set.
 
-        A batch has another version in each run: some of its values may have changed.
+        A batch has a new version in each run, because some of its values may have changed.
         """
         if of.batch is None:
             yield from self._singles(of, records, since)

@@ -52,9 +52,9 @@ class CursorBoundary:
 
 
 class SharedBorders:
-    """The records at the borders between the slices of a partition, which the API may return for both neighbours.
+    """The records at the borders between slices of a partition, which the API may return for both neighbours.
 
-    Whichever slice delivers one first is the one that would bring it again after a crash.
+    Only the slice that delivers a record first delivers it. After a crash, that slice also delivers it again.
     """
 
     def __init__(self) -> None:

@@ -164,7 +164,7 @@ class Stream:
     def to_read(self, progress: Progress) -> Iterator[Partition]:
         """Yields the partitions that a sync reads: all, or those of new and changed parents.
 
-        Without a cursor, each version of a parent is a partition of its own, because a position inside one version is
+        Without a cursor, each version of a parent is a separate partition, because a position inside one version is
         useless for the next.
         """
         if progress.parents is None:
@@ -222,7 +222,7 @@ class Stream:
         return self._partitions.missing_copies(partition)
 
     def intervals(self, partition: Partition, saved: CursorValue | None) -> list[Slice]:
-        """Returns the slices of a partition from a saved cursor on; without one, as in a first sync."""
+        """Returns the slices of a partition from a saved cursor on; without one, those of a first sync."""
         whole = self._whole(saved, self.now(), partition)
         return [task.interval for task in resume.tasks(whole, (), self.endpoint.incremental)]
 
