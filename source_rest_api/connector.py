@@ -92,23 +92,6 @@ class Connector:
         return Session(api, raw_config, stop or Event(), [*masking.secrets_of(own), *secrets], pass_on, transport)
 
 
-class Offer(Struct, frozen=True):
-    """Which endpoints of a config a connector offers, if not all: the others are only read for these."""
-
-    streams: frozenset[str]
-    """Names of the streams that `discover` lists."""
-    checked: frozenset[str]
-    """Names of the streams that `check` asks."""
-    missing: Mapping[str, str] = {}
-    """Why further streams cannot be read, by name."""
-    moved: Callable[[str, Mapping[str, Any]], dict[str, Any]] | None = None
-    """Converts the state of a stream, if another connector saved it."""
-
-    def state(self, name: str, saved: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """Returns the state of a stream as this connector has it."""
-        return saved if saved is None or self.moved is None else self.moved(name, saved)
-
-
 class Session:
     """A connector with a valid config.
 
@@ -179,7 +162,8 @@ class Session:
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
 
-        from source_rest_api.sync import discovery  # noqa: PLC0415 -- keeps the start of a read fast
+        from source_rest_api.sync.offer import Offer
+from source_rest_api.sync import discovery  # noqa: PLC0415 -- keeps the start of a read fast
 
         with (
             self._requester(_hasty(self.config.retry)) as requester,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from source_rest_api.config import loading
 from source_rest_api.config.config import Config
-from source_rest_api.connector import Connector, Offer, Session
+from source_rest_api.connector import Connector, Session
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import document, spec, states
 from source_rest_api.manifest.translation import translated
+from source_rest_api.sync.offer import Offer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -119,7 +119,7 @@ class Progress:
         return self._changed or (self._known_rows is not None and self._known_rows.changed)
 
     def is_done(self, partition: str) -> bool:
-        """True if an earlier run completed the partition; with `only_changed_parents`, for the parent's current version."""
+        """True if an earlier run completed the partition: with `only_changed_parents`, of this parent version."""
         return partition in self._done or digests.digest(partition) in self._done
 
     @property
