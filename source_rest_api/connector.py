@@ -6,7 +6,6 @@ from datetime import datetime, timezone
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from source_rest_api.auth import credentials
@@ -26,6 +25,7 @@ from source_rest_api.protocol import catalog, messages
 from source_rest_api.protocol.messages import Messages
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.stream import Stream
+from source_rest_api.sync.offer import Offer
 from source_rest_api.sync.stream_read import StreamRun
 from source_rest_api.sync.sync import Sync
 from source_rest_api.templates import templates
@@ -162,8 +162,7 @@ class Session:
         """
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
 
-        from source_rest_api.sync.offer import Offer
-from source_rest_api.sync import discovery  # noqa: PLC0415 -- keeps the start of a read fast
+        from source_rest_api.sync import discovery  # noqa: PLC0415 -- keeps the start of a read fast
 
         with (
             self._requester(_hasty(self.config.retry)) as requester,
