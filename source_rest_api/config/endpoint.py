@@ -241,15 +241,7 @@ class Endpoint(Model):
         other = self.further_request
         if other is None:
             return None
-        update: dict[str, Any] = {
-            "http_method": other.http_method or self.http_method,
-            "path": self.path if other.path is None else other.path,
-            "params": other.params,
-            "headers": {**self.headers, **other.headers},
-            "body": other.body,
-            "further_request": None,
-        }
-        return self.model_copy(update=update)
+        return self.model_copy(update=other.settings(self.http_method, self.path, self.headers))
 
     @property
     def texts(self) -> list[str]:

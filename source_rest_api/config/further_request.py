@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from source_rest_api.http.request import Method
 from source_rest_api.http.request_body import Body
 from source_rest_api.model import Model, NamedTexts, Text, texts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class FurtherRequest(Model):
@@ -25,6 +30,17 @@ class FurtherRequest(Model):
     """Headers, in addition to those of the endpoint."""
     body: Body | None = None
     """Request body."""
+
+    def settings(self, http_method: Method, path: str, headers: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the settings of the endpoint with this request in place of its own: method, path and headers."""
+        return {
+            "http_method": self.http_method or http_method,
+            "path": path if self.path is None else self.path,
+            "params": self.params,
+            "headers": {**headers, **self.headers},
+            "body": self.body,
+            "further_request": None,
+        }
 
     @property
     def texts(self) -> list[str]:
