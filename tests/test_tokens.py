@@ -119,11 +119,12 @@ def test_threads_share_one_failure(api: TokenApi, answer: Answer, kind: type[Sou
 
 
 def test_after_a_passing_failure_it_is_asked_for_again(api: TokenApi) -> None:
-    """A later request has a chance of its own."""
+    """A request that comes a minute later has a chance of its own."""
     api.post("/token")(lambda call: Answer({}, 500) if call.number == 0 else api.give(call))
     with Session(api.oauth() | {"retry": {"max_attempts": 1}}) as session:
         with pytest.raises(TransientError):
             session.get()
+        session.clock.now += 61
         assert session.get() == b"[]"
 
 
