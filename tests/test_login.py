@@ -257,3 +257,14 @@ def test_a_login_keeps_the_types_of_its_fields(api: Api) -> None:
     assert login.json() == {**fields, "user": "ada", "password": "pass-secret"}
     login = exchange(api, fields=[{"name": "remember", "value": True}], http_method="GET")[0]
     assert login.query == {"remember": ["true"]}
+
+
+def test_a_login_that_failed_rests_for_a_minute(api: Api) -> None:
+    """Streams that begin soon after get the same error, without a login; later ones log in again."""
+    api.post("/login")(lambda _: Answer({}, 500))
+    with Session({**raw(api), "retry": {"max_attempts": 2}}) as session:
+        for seconds, logins in ((0, 2), (30, 2), (29, 2), (2, 4)):
+            session.clock.now += seconds
+            with pytest.raises(SourceError, match="HTTP 500"):
+                session.get()
+            assert len(api.requests) == logins

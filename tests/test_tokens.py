@@ -124,6 +124,7 @@ def test_after_a_passing_failure_it_is_asked_for_again(api: TokenApi) -> None:
     with Session(api.oauth() | {"retry": {"max_attempts": 1}}) as session:
         with pytest.raises(TransientError):
             session.get()
+        session.clock.now += 61
         assert session.get() == b"[]"
 
 

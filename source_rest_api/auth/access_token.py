@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from source_rest_api.http.credentials import Auth
     from source_rest_api.http.response import Response
 
+_REST = 60.0
+"""Seconds between the last retry of a token request and the first try for another stream."""
+
 
 class TokenLocation(Model):
     """The place of the token in a request; by default `Authorization: Bearer <token>`."""
@@ -98,6 +101,7 @@ class SharedToken:
         self._lock = Lock()
         self._held: _CurrentToken | None = None
         self._failure: SourceError | None = None
+        self._failed = 0.0
         self._attempts = 0
 
     def answer(self) -> Mapping[str, Any]:
@@ -125,17 +129,23 @@ class SharedToken:
         with self._lock:
             if self._held is not None and self._held is not old and self._is_fresh(self._held):
                 return self._held
-            if self._failure is not None and (attempts != self._attempts or isinstance(self._failure, ConfigError)):
-                raise self._failure.copy()
+            failure = self._failure
+            if failure is not None and (attempts != self._attempts or self._lasts(failure)):
+                raise failure.copy()
             try:
                 self._held = self._new()
                 self._failure = None
             except SourceError as error:
                 self._failure = error.copy()
+                self._failed = self._desk.clock()
                 raise
             finally:
                 self._attempts += 1
             return self._held
+
+    def _lasts(self, failure: SourceError) -> bool:
+        """Return True if it is in vain to ask again, or too soon: many failures in a row may lock an account."""
+        return isinstance(failure, ConfigError) or (failure.is_exhausted and self._desk.clock() < self._failed + _REST)
 
     def _new(self) -> _CurrentToken:
         started = self._desk.clock()
