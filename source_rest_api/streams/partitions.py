@@ -175,15 +175,9 @@ class Partitions:
             yield given, ""
             return
         source = self._sources[given]
-<<<<<<< HEAD
         for above in [_ROOT] if source is None else self._parents.rows(source, since.get(source.name)):
             value = templates.evaluate(given, {"config": self._raw_config, **records, **above.records})
             if value is None or value is BLANK:
-=======
-        for above in [{}] if source is None else self._parents.records(source):
-            value = templates.evaluate(given, {"config": self._raw_config, **records, **above})
-            if value is None or value is BLANK:
->>>>>>> 9b5f53a (Parameters: null and a missing else are left out, a list is several values)
                 raise ConfigError(
                     f"The template `{given}` in `partitions` returned null. If that means no values, add `or []`."
                 ).at(f"Stream {self._endpoint.name}")

@@ -1,14 +1,7 @@
-<<<<<<< HEAD
-"""Optional values: drops a value that has none.
-
-That is one whose template reads the next page token and gives null, as on the first page; and one that is a single
-`{{ … if … }}` without `else` whose condition is false.
-=======
 """Optional values: drops a value of a request if its template has none.
 
 In parameters, headers and form fields null is no value. In JSON it is one, unless the template reads the next page
 token, which is null on the first page. An `if` without `else` whose condition is false has none anywhere.
->>>>>>> 9b5f53a (Parameters: null and a missing else are left out, a list is several values)
 """
 
 from __future__ import annotations
@@ -78,14 +71,7 @@ def _filled(text: str, context: Mapping[str, Any], fill: Callable[[str, Mapping[
         if reads:
             return BLANK
         raise
-<<<<<<< HEAD
-    except scalars.NoElseError:
-        if templates.expression(text) is not None:
-            return BLANK
-        raise
-=======
     if filled == "" and "{%" in text:
         return BLANK
->>>>>>> 9b5f53a (Parameters: null and a missing else are left out, a list is several values)
     absent = filled is None or (context.get(templates.TOKEN) is None and is_null_text(filled, text))
     return BLANK if reads and absent else filled
