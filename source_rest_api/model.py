@@ -104,13 +104,13 @@ def _check_template(value: object) -> object:
 
 
 def _texts(value: object) -> object:
-    """Validates one text, or a list of texts for the same name."""
-    texts = [_text(item) for item in (value if isinstance(value, list) else [value])]
+    """Validates one text, or a list of texts for the same name. Null is no text."""
+    texts = [_text(item) for item in (value if isinstance(value, list) else [value]) if item is not None]
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("must be text, a number, true, false, or a list of these")
     for text in texts:
         _check_template(text)
-    return texts if isinstance(value, list) else texts[0]
+    return texts if isinstance(value, list) or not texts else texts[0]
 
 
 def _segments(value: object) -> object:

@@ -182,7 +182,6 @@ def test_values_of_parameters() -> None:
         ([{"name": "a", "valeu": "hush"}], "entry 0 must be an object with `name` and `value`"),
         ([{"name": ["hush"], "value": 1}], "entry 0: `name` must be text"),
         ([{"name": "hush"}, {"name": "hush"}], "entry 1 repeats the name of an earlier entry"),
-        ({"a": None}, "must be text, a number, true, false, or a list of these"),
         ({"a": {"b": "hush"}}, "must be text, a number, true, false, or a list of these"),
         ({"a": ["x", ["hush"]]}, "must be text, a number, true, false, or a list of these"),
         ({"a": ["{{ hush"]}, "template error in line 1"),

@@ -118,7 +118,7 @@ def test_a_missing_setting_may_have_a_default(api: Api, template: str) -> None:
     assert api.requests[0].query == {"region": ["eu"]}
 
 
-@pytest.mark.parametrize("template", ["{{ config['region'] }}", "{{ config.get('region') }}"])
+@pytest.mark.parametrize("template", ["{{ config['region'] }}", "{{ config.region ~ '' }}"])
 def test_a_missing_setting_is_an_error_that_names_it(api: Api, template: str) -> None:
     """No substitute is sent."""
     with pytest.raises(ConfigError, match="region"):

@@ -13,7 +13,7 @@ from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.formats.link_header import find_links
 from source_rest_api.model import Text
 from source_rest_api.pagination.page import End, plain
-from source_rest_api.templates import optional_values, record_templates, scalars, templates
+from source_rest_api.templates import record_templates, scalars, templates
 from source_rest_api.templates.optional_values import is_null_text
 from source_rest_api.templates.record_templates import RecordContext, RecordTemplate
 
@@ -95,8 +95,8 @@ def position(text: str, page: Page, page_size: int | None, setting: str) -> Next
         ConfigError: The expression fails.
     """
     found = _template(text).value(_context(text, page, page_size))
-    if found is False or found in (optional_values.BLANK, None, "", [], {}) or is_null_text(found, text):
-        said = found is optional_values.BLANK and not reads_nothing(text, page)
+    if found is False or found in (scalars.BLANK, None, "", [], {}) or is_null_text(found, text):
+        said = found is scalars.BLANK and not reads_nothing(text, page)
         return End(f"`{setting}` gives no value", said=said)
     if isinstance(found, list | dict):
         return JsonValue.of(found)

@@ -14,8 +14,8 @@ from source_rest_api.formats import raw_json
 from source_rest_api.records import tree as record_tree
 from source_rest_api.records.casts import Casts
 from source_rest_api.templates import record_templates
-from source_rest_api.templates.optional_values import BLANK
 from source_rest_api.templates.record_templates import RecordContext, RecordTemplate
+from source_rest_api.templates.scalars import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,6 +17,7 @@ from source_rest_api.streams.batch import Partition
 from source_rest_api.streams.parent_record import ParentRow
 from source_rest_api.streams.spool import Seen
 from source_rest_api.templates import templates
+from source_rest_api.templates.scalars import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -176,7 +177,7 @@ class Partitions:
         source = self._sources[given]
         for above in [_ROOT] if source is None else self._parents.rows(source, since.get(source.name)):
             value = templates.evaluate(given, {"config": self._raw_config, **records, **above.records})
-            if value is None:
+            if value is None or value is BLANK:
                 raise ConfigError(
                     f"The template `{given}` in `partitions` returned null. If that means no values, add `or []`."
                 ).at(f"Stream {self._endpoint.name}")

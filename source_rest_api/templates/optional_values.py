@@ -1,34 +1,45 @@
-"""Optional values: drops a value that has none.
+"""Optional values: drops a value of a request if its template has none.
 
-That is one whose template reads the next page token and gives null, as on the first page; and one that is a single
-`{{ … if … }}` without `else` whose condition is false.
+In parameters, headers and form fields null is no value. In JSON it is one, unless the template reads the next page
+token, which is null on the first page. An `if` without `else` whose condition is false has none anywhere.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.templates import scalars, templates
+from source_rest_api.templates import templates
+from source_rest_api.templates.scalars import BLANK, NullError, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class _Blank:
-    """The marker of a value to drop."""
-
-
-BLANK = _Blank()
-
-
 def named(texts: Mapping[str, str | list[str]], context: Mapping[str, Any]) -> dict[str, str | list[str]]:
     """Fills the templates of parameters, headers or form fields.
 
+    A value that is null is left out. A list stands for several values.
+
     Raises:
-        ConfigError: A template cannot be filled.
+        ConfigError: A template cannot be filled, or gives an object.
     """
-    filled = {name: tree(given, context, templates.render) for name, given in texts.items()}
-    return {name: value for name, value in filled.items() if value is not BLANK}
+    filled = {name: tree(given, context, _as_texts) for name, given in texts.items()}
+    values = {name: _flat(value) for name, value in filled.items() if value is not BLANK}
+    return {name: value for name, value in values.items() if value != []}
+
+
+def _as_texts(text: str, context: Mapping[str, Any]) -> Any:
+    found = templates.evaluate(text, context)
+    if found is None or found is BLANK:
+        return BLANK
+    with templates.Filling(text):
+        return [as_text(item) for item in found if item is not None] if isinstance(found, list) else as_text(found)
+
+
+def _flat(value: str | list[str | list[str]]) -> str | list[str]:
+    if isinstance(value, str):
+        return value
+    return [text for item in value for text in ([item] if isinstance(item, str) else item)]
 
 
 def tree(value: Any, context: Mapping[str, Any], fill: Callable[[str, Mapping[str, Any]], Any]) -> Any:
@@ -56,13 +67,11 @@ def _filled(text: str, context: Mapping[str, Any], fill: Callable[[str, Mapping[
     reads = templates.TOKEN in templates.names(text)
     try:
         filled = fill(text, context)
-    except scalars.NullError:
+    except NullError:
         if reads:
             return BLANK
         raise
-    except scalars.NoElseError:
-        if templates.expression(text) is not None:
-            return BLANK
-        raise
+    if filled == "" and "{%" in text:
+        return BLANK
     absent = filled is None or (context.get(templates.TOKEN) is None and is_null_text(filled, text))
     return BLANK if reads and absent else filled

@@ -11,9 +11,8 @@ from jinja2.exceptions import SecurityError
 from msgspec import Raw
 
 from source_rest_api.templates.functions import FILTERS, FUNCTIONS, tojson
-from source_rest_api.templates.optional_values import BLANK
 from source_rest_api.templates.sandbox import Sandbox, StrictMissing, furnish
-from source_rest_api.templates.scalars import as_text
+from source_rest_api.templates.scalars import BLANK, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,16 +1,20 @@
-"""The text of a scalar, as a template inserts it."""
+"""The values of templates: the text of a scalar, and the absence of a value."""
 
 from __future__ import annotations
 
 from source_rest_api.errors import ConfigError
 
 
+class _Blank:
+    """The marker of a value to drop."""
+
+
+BLANK = _Blank()
+"""What an `{{ … if … }}` without `else` returns if its condition is false."""
+
+
 class NullError(ConfigError):
     """An expression inside a text is null."""
-
-
-class NoElseError(ConfigError):
-    """The condition of an `{{ … if … }}` without `else` is false."""
 
 
 def as_text(value: object) -> str:
@@ -21,6 +25,6 @@ def as_text(value: object) -> str:
     if isinstance(value, dict | list | tuple) or callable(value):
         kind = type(value).__name__
         if kind == "Undefined":  # Jinja's own, which only this gives here
-            raise NoElseError("its condition is false, and it has no `else`")
+            raise ConfigError("its condition is false, and it has no `else`")
         raise ConfigError(f"it returned a {kind} where text was expected; convert it with `join` or `tojson`")
     return text.lower() if isinstance(value, bool) else text

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.templates.scalars import as_text
+from source_rest_api.templates.scalars import BLANK, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -113,14 +113,19 @@ def render(text: str, context: Mapping[str, Any]) -> str:
 def evaluate(text: str, context: Mapping[str, Any]) -> Any:
     """Fills a template. If it is a single expression, returns its value, so that a number stays a number.
 
+    An `{{ … if … }}` without `else` returns `BLANK` if its condition is false.
+
     Raises:
         ConfigError: See `render`.
     """
     source = expression(text)
     if source is None:
         return render(text, context)
+    from jinja2 import Undefined  # noqa: PLC0415
+
     with Filling(text):
-        return _json(_expression(source)(context))
+        found = _expression(source)(context)
+        return BLANK if type(found) is Undefined else _json(found)
 
 
 @cache
