@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, W
 from typing_extensions import get_protocol_members
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import json_text
+from source_rest_api.formats import json_text, raw_json
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _texts(value: object) -> object:
 
 
 def _segments(value: object) -> object:
-    keys = value.split(".") if isinstance(value, str) else value
+    keys = raw_json.keys(value) if isinstance(value, str) else value
     if not isinstance(keys, list | tuple) or not keys or not all(isinstance(key, str) and key for key in keys):
         raise ValueError("must be keys separated by dots, such as `data.items`, or a list of keys")
     return tuple(keys)
@@ -209,7 +209,7 @@ SecretLines: TypeAlias = Annotated[SecretStr, Field(json_schema_extra={"airbyte_
 Path: TypeAlias = Annotated[
     tuple[str, ...], BeforeValidator(_segments), WithJsonSchema({"type": "string"}, mode="validation")
 ]
-"""Keys from the outside in, written with dots (`data.items`), or as a list if a key contains a dot."""
+"""Keys from the outside in, written with dots (`data.items`). A dot within a key is `\\.`; or write a list of keys."""
 
 PathTemplate: TypeAlias = Annotated[
     tuple[str, ...], BeforeValidator(_template_segments), WithJsonSchema({"type": "string"}, mode="validation")
@@ -244,6 +244,9 @@ NamedSecrets: TypeAlias = Annotated[
 
 NamedPaths: TypeAlias = Annotated[dict[str, str], BeforeValidator(_mapping), _named("Path")]
 """Paths of values by their new field names: a mapping, or an array of `{name, value}`."""
+
+Replacements: TypeAlias = Annotated[dict[str, str], BeforeValidator(_mapping), _named("Replacement")]
+"""Texts and their replacements: a mapping, or an array of `{name, value}`."""
 
 NamedJson: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping), _named("Value")]
 """Values of any type by name: a mapping, or an array of `{name, value}`."""

@@ -28,6 +28,7 @@ from source_rest_api.model import (
     Paths,
     PathTemplate,
     PathTemplates,
+    Replacements,
     Text,
     filled_path,
     own,
@@ -41,7 +42,7 @@ from source_rest_api.records.options import Condition, RecordOptions, Values
 from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
 from source_rest_api.records.shapes import Explode
-from source_rest_api.records.transformations import FlattenOption, NewNames, Reshaping
+from source_rest_api.records.transformations import FlattenOption, NewNames, RemovedPaths, Reshaping
 from source_rest_api.records.zip_decoder import Decoder
 from source_rest_api.templates import templates
 from source_rest_api.unset import UnsetBranch
@@ -137,22 +138,35 @@ class Endpoint(Model):
     parent needs `incremental`. Set this only if a change of a child also changes its parent's cursor field."""
     filter: Condition | None = None
     """Emit only records for which this expression is true, such as `record.state == 'open'`."""
-    remove_fields: Paths = ()
-    """Fields to remove, such as `owner.email`. `*` is every item of an array or every field of an object."""
+    remove_fields: RemovedPaths = ()
+    """Fields to remove, such as `owner.email`. `*` is every item of an array or every field of an object, and `**` any
+    number of levels: `**.email` removes `email` everywhere."""
+    remove_when: Condition | None = None
+    """Remove a field in `remove_fields` only if this expression is true of its `value`, such as `value == ''`."""
     rename_fields: NewNames = {}
     """Fields to rename or move: the path as the API sends it, and the new path."""
+    unwrap: Path | None = None
+    """Path of an object in the record, such as `node`. It becomes the record, and all fields outside it are removed. A
+    record without it stays as it is."""
     flatten: FlattenOption = None
     """Move the fields of nested objects up into the record. In a file, `true` flattens all objects."""
+    replace_in_names: Replacements = {}
+    """Texts to replace in all field names, at every depth: the text, and its replacement."""
+    lower_case: bool = False
+    """Convert the field names of the record to lower case. Names inside objects stay."""
     snake_case: bool = False
     """Convert all field names to `snake_case`, at every depth."""
     add_fields: Values = {}
     """Fields to add or replace: the name (dots reach into objects), and a value or a template, such as
     `{{ record.owner.login }}`."""
     cast: Kinds = {}
-    """Fields to cast: the path after all changes above, and `string`, `integer`, `number`, `boolean`, `json`,
-    `date` or `date-time`. For dates and times in another format, give the format, such as `%d.%m.%Y` or `%ms`."""
+    """Fields to cast: the path after all changes above, and `string`, `integer`, `number`, `boolean`, `array`,
+    `json`, `date` or `date-time`. For dates and times in another format, give the format, such as `%d.%m.%Y` or
+    `%ms`."""
     cast_all: bool = False
     """Cast all values to their types in `schema`."""
+    drop_nulls: bool = False
+    """Remove fields that are null after all changes above, in objects inside the record too."""
     filter_after: Condition | None = None
     """Like `filter`, but applied to the record after all changes above."""
     json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
@@ -167,7 +181,10 @@ class Endpoint(Model):
                 "settings that select records"
             )
         if self.incremental and self.incremental.cursor_field and self.cursor_place is None:
-            raise ValueError("`remove_fields` removes `incremental.cursor_field`, which the destination needs; keep it")
+            option = "remove_fields" if self.unwrap is None else "unwrap"
+            raise ValueError(f"`{option}` removes `incremental.cursor_field`, which the destination needs; keep it")
+        if self.remove_when is not None and not self.remove_fields:
+            raise ValueError("`remove_when` is a condition of `remove_fields`: name fields there, such as `*`")
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`: set it, or list the fields in `cast`")
         return self
@@ -199,9 +216,11 @@ class Endpoint(Model):
         return RecordOptions(
             filter=self.filter,
             reshaping=Reshaping.model_construct(**{name: getattr(self, name) for name in Reshaping.model_fields}),
+            remove_when=self.remove_when,
             add_fields=self.add_fields,
             cast=self.cast,
             schema=self.json_schema if self.cast_all else None,
+            drop_nulls=self.drop_nulls,
             filter_after=self.filter_after,
         )
 

@@ -8,7 +8,7 @@ from source_rest_api.auth import credentials
 from source_rest_api.config import stream_references, sweep_endpoint, validation
 from source_rest_api.model import texts_of
 from source_rest_api.templates import templates
-from source_rest_api.templates.record_templates import RECORD
+from source_rest_api.templates.record_templates import RECORD, VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,6 +31,7 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
     of_records = {RECORD, *templates.BUILT_IN_NAMES, *lists} - {templates.TOKEN}
     family = {other.variable for other in stream_references.family_of(config, endpoint)}
     yield from _unknown(endpoint.record_options.texts, of_records | family)
+    yield from _unknown([endpoint.remove_when or ""], {VALUE, "config"})
     if endpoint in stream_references.reached_from(config, endpoint):
         yield "its templates make it a parent of itself; remove the template that closes the cycle"
         return

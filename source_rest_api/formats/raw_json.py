@@ -29,9 +29,21 @@ _KINDS: dict[str, Kind] = {
 _NOTHING = frozenset({b"null", b"false", b'""', b"0"})
 WILDCARD = "*"
 """The key in a path that matches every item or field."""
+ANY_DEPTH = "**"
+"""The key in a path of fields to remove that matches any number of levels."""
 _INDEX = re.compile(r"-?\d{1,9}", re.ASCII)
 _LONGEST_COUNT = 18
 """Upper limit of the digits of a count."""
+
+
+_DOT = re.compile(r"(?<!\\)\.")
+
+
+def keys(path: str) -> tuple[str, ...]:
+    r"""Splits a path at its dots. A dot within a key is written `\.`."""
+    if "\\" not in path:
+        return tuple(path.split("."))
+    return tuple(key.replace("\\.", ".") for key in _DOT.split(path))
 
 
 def kind(raw: Raw) -> Kind:

@@ -42,7 +42,7 @@ class UncastError(ValueError):
 
 
 def cast(value: Raw, kind: str) -> Raw:
-    """Casts a value to `kind`. Null stays null; an empty text becomes null, unless `kind` is string.
+    """Casts a value to `kind`. Null stays null; an empty text becomes null, unless `kind` is string or array.
 
     Raises:
         UncastError: The value cannot be cast to `kind`.
@@ -50,6 +50,8 @@ def cast(value: Raw, kind: str) -> Raw:
     what = raw_json.kind(value)
     if kind == "string":
         return value if what in {"string", "null"} else tree.raw(bytes(value).decode())
+    if kind == "array":
+        return value if what in {"array", "null"} else Raw(b"[" + bytes(value) + b"]")
     if kind == "json" and what in {"array", "object"}:
         return value
     text = bytes(value).decode() if what == "boolean" else (raw_json.text(value) or "").strip()
@@ -141,10 +143,10 @@ def _by_format(text: str, form: str) -> Raw:
 
 def _check_kinds(kinds: dict[str, str]) -> dict[str, str]:
     for path, kind in kinds.items():
-        if kind not in {*_CASTS, "string"} and "%" not in kind:
+        if kind not in {*_CASTS, "array", "string"} and "%" not in kind:
             raise ValueError(
-                f"`{path}` has an unknown type: use string, integer, number, boolean, json, date or date-time, or the "
-                "format of its dates, such as `%d.%m.%Y` or `%ms`"
+                f"`{path}` has an unknown type: use string, integer, number, boolean, array, json, date or "
+                "date-time, or the format of its dates, such as `%d.%m.%Y` or `%ms`"
             )
     return kinds
 
@@ -166,7 +168,7 @@ class Casts:
         self, kinds: Mapping[str, str], schema: Mapping[str, Any] | None, failed: Callable[[str, str, Raw], None]
     ) -> None:
         self._kinds = {
-            tuple(path.split(".")): kind for path, kind in {**dict(_kinds_of(schema or {}, ())), **kinds}.items()
+            raw_json.keys(path): kind for path, kind in {**dict(_kinds_of(schema or {}, ())), **kinds}.items()
         }
         self._failed = failed
 
@@ -194,6 +196,7 @@ def _kinds_of(schema: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tupl
         for name, inner in schema.get("properties", {}).items():
             yield from _kinds_of(inner, (*path, name))
     elif kind == "array" and isinstance(schema.get("items"), dict):
+        yield ".".join(path), "array"
         yield from _kinds_of(schema["items"], (*path, raw_json.WILDCARD))
     elif kind == "string" and schema.get("airbyte_type") != "timestamp_without_timezone":
         form = schema.get("format")

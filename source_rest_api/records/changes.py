@@ -1,8 +1,8 @@
 """Filters and changes the records of an endpoint, compiled once per stream.
 
-The order is fixed: `filter`, `remove_fields`, `rename_fields`, `flatten`, `snake_case`, `include_from_parent`,
-`add_fields`, `cast`, `filter_after`. Templates read the record as the API sent it; `filter_after` reads the record as
-it is emitted. Values that no change touches keep their exact bytes.
+The order is fixed: `filter`, `remove_fields`, `rename_fields`, `unwrap`, `flatten`, `replace_in_names`, `lower_case`,
+`snake_case`, `include_from_parent`, `add_fields`, `cast`, `drop_nulls`, `filter_after`. Templates read the record as
+the API sent it; `filter_after` reads the record as it is emitted. Values that no change touches keep their exact bytes.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ class RecordChanges:
     def __init__(self, stream: str, options: RecordOptions, stats: ReadStats) -> None:
         self._stream = stream
         self._stats = stats
-        self._reshape = options.reshaping.apply if options.reshaping else None
-        self._added = [(tuple(name.split(".")), _filled(given)) for name, given in options.add_fields.items()]
+        self._reshaping = options.reshaping
+        self._removes = None if options.remove_when is None else RecordTemplate(options.remove_when)
+        self._drop_nulls = options.drop_nulls
+        self._added = [(raw_json.keys(name), _filled(given)) for name, given in options.add_fields.items()]
         self._casts = Casts(options.cast, options.schema, self._uncast)
         self._told: set[str] = set()
         self._filter = None if options.filter is None else RecordTemplate(options.filter)
@@ -80,7 +82,7 @@ class RecordChanges:
             if self._filter is not None and not self._filter.holds(context):
                 return None
             added = [(path, fill(context)) for path, fill in self._added]
-        tree = None if self._reshape is None else self._reshape(raw_json.fields(record))
+        tree = self._reshaped(record, surroundings) if self._reshaping else None
         if copy is not None:
             record, tree = copy(record if tree is None else record_tree.raw(tree)), None
         if added or self._casts:
@@ -89,12 +91,23 @@ class RecordChanges:
                 if value is not BLANK:
                     record_tree.put(tree, path, value, "add_fields")
             self._casts.apply(tree)
+        if self._drop_nulls:
+            tree = record_tree.without_nulls(record if tree is None else tree)
         emitted = record if tree is None else record_tree.raw(tree)
         if self._filter_after is not None and not self._filter_after.holds(
             surroundings.around(self._peek_after(emitted))
         ):
             return None
         return emitted
+
+    def _reshaped(self, record: Raw, surroundings: RecordContext) -> dict[str, Any]:
+        removes = self._removes
+        if removes is None:
+            return self._reshaping.apply(raw_json.fields(record))
+        return self._reshaping.apply(
+            raw_json.fields(record),
+            lambda value: removes.holds(surroundings.beside(record_templates.decode(record_tree.raw(value)))),
+        )
 
     def _uncast(self, path: str, kind: str, value: Raw) -> None:
         self._stats.add(uncast=1)

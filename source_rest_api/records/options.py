@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import AfterValidator, BeforeValidator
 
+from source_rest_api.formats import raw_json
 from source_rest_api.model import NamedJson, Text
 from source_rest_api.records.transformations import Reshaping
 from source_rest_api.templates import templates
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def _check_values(values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
-        if not all(name.split(".")):
+        if not all(raw_json.keys(name)):
             raise ValueError(f"`{name}` must be a field name, or field names separated by dots")
         if isinstance(value, dict | list):
             raise ValueError(f"`{name}` must be text, a number, true, false or null; else use a template")  # noqa: TRY004 -- pydantic wants a ValueError
@@ -40,13 +41,17 @@ class RecordOptions(Struct, frozen=True):
     filter: str | None = None
     """Condition on the record as the API sent it."""
     reshaping: Reshaping = Reshaping()
-    """Fields to remove, rename, flatten or convert to snake case."""
+    """Fields to remove, rename, unwrap or flatten, and changes of their names."""
+    remove_when: str | None = None
+    """Condition on the `value` of each field to remove."""
     add_fields: Mapping[str, Any] = {}
     """Values or templates to set, by path."""
     cast: Mapping[str, str] = {}
     """Types of values, by path."""
     schema: Mapping[str, Any] | None = None
     """JSON schema with the types that all values are cast to."""
+    drop_nulls: bool = False
+    """True to remove null fields at the end."""
     filter_after: str | None = None
     """Condition on the record after all changes."""
 
@@ -61,4 +66,5 @@ class RecordOptions(Struct, frozen=True):
 
     def without_templates(self) -> RecordOptions:
         """Returns the options without templates, for records that the API did not send, such as delete records."""
-        return replace(self, filter=None, filter_after=None, add_fields={})
+        kept = self.reshaping.model_copy(update={"remove_fields": ()}) if self.remove_when else self.reshaping
+        return replace(self, filter=None, filter_after=None, add_fields={}, remove_when=None, reshaping=kept)

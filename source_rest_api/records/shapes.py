@@ -52,7 +52,7 @@ class Explode(Model):
 
     def kept(self, record: Raw) -> dict[str, Raw]:
         """Returns the fields of the record to copy into its items; null for absent fields."""
-        return {name: raw_json.find(record, path.split(".")) or Raw(b"null") for name, path in self.keep.items()}
+        return {name: raw_json.find(record, raw_json.keys(path)) or Raw(b"null") for name, path in self.keep.items()}
 
 
 def refuse_cut(record: Raw, path: Path) -> None:

@@ -1,27 +1,22 @@
-"""Changes of a record's shape: removes, renames and flattens fields, and converts names to snake case.
+"""Changes of a record's shape: removes, renames, unwraps and flattens fields, and changes their names.
 
 The changes apply in this order, whatever the order in the config. Two fields with the same new name are an error.
 """
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, PositiveInt, model_validator
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
-from source_rest_api.model import Model, NamedPaths, Path, Paths
-from source_rest_api.records import tree
+from source_rest_api.model import Model, NamedPaths, Path, Paths, Replacements
+from source_rest_api.records import field_names, tree
 from source_rest_api.unset import UnsetBranch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_WORD = re.compile(r"[^\W_]+")
-_BORDER = re.compile(r"(?<=[^\W_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+    from collections.abc import Callable, Iterator
 
 
 def _ends_in_a_name(paths: Paths) -> Paths:
@@ -30,13 +25,23 @@ def _ends_in_a_name(paths: Paths) -> Paths:
     return paths
 
 
+def _with_one_depth(paths: Paths) -> Paths:
+    if any(path[-1] == raw_json.ANY_DEPTH or path.count(raw_json.ANY_DEPTH) > 1 for path in paths):
+        raise ValueError("may have `**` once, and must end in a field name or `*`")
+    return paths
+
+
 def _without_wildcards(names: dict[str, str]) -> dict[str, str]:
-    if any("*" in path.split(".") or "" in path.split(".") for path in (*names, *names.values())):
+    paths = [raw_json.keys(path) for path in (*names, *names.values())]
+    if any({"", raw_json.WILDCARD, raw_json.ANY_DEPTH} & {*path} for path in paths):
         raise ValueError("must map one path to another, such as `owner.login` to `owner`, without `*`")
     if len(set(names.values())) < len(names):
         raise ValueError("gives two fields the same name; choose another for one")
     return names
 
+
+RemovedPaths: TypeAlias = Annotated[Paths, AfterValidator(_with_one_depth)]
+"""Paths of fields to remove; `**` is any number of levels."""
 
 NewNames: TypeAlias = Annotated[NamedPaths, AfterValidator(_without_wildcards)]
 """New paths of fields, by old path."""
@@ -54,6 +59,14 @@ class Flatten(Model):
     """True if new names begin with the name of the object. If false, `owner.login` becomes `login`."""
     depth: PositiveInt | None = None
     """Number of levels to flatten; by default all."""
+    keep: bool = False
+    """True to keep the objects in `paths` too, beside the fields that were in them."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Flatten:
+        if self.keep and not self.paths:
+            raise ValueError("`keep` is for the objects in `paths`: name them")
+        return self
 
     def apply(self, record: dict[str, Any]) -> None:
         """Flattens a record in place.
@@ -72,6 +85,8 @@ class Flatten(Model):
         fields = list(holder.items())
         holder.clear()
         for name, value in fields:
+            if self.keep and name == only:
+                holder[name] = value
             for new, inner in self._leaves(name, value, 0) if only in {None, name} else [(name, value)]:
                 if new in holder:
                     raise ConfigError(
@@ -106,27 +121,51 @@ FlattenOption: TypeAlias = Annotated[
 class Reshaping(Model):
     """All changes of a record's shape."""
 
-    remove_fields: Paths = ()
+    remove_fields: RemovedPaths = ()
     rename_fields: NewNames = {}  # noqa: RUF012 -- pydantic copies defaults
+    unwrap: Path | None = None
     flatten: FlattenOption = None
+    replace_in_names: Replacements = {}  # noqa: RUF012 -- pydantic copies defaults
+    lower_case: bool = False
     snake_case: bool = False
 
     def __bool__(self) -> bool:
         return self != Reshaping()
 
-    def apply(self, record: dict[str, Any]) -> dict[str, Any]:
+    def apply(self, record: dict[str, Any], removes: Callable[[Any], bool] = lambda _: True) -> dict[str, Any]:
         """Returns the fields of the record in its new shape.
+
+        Args:
+            record: The fields of the record, which change.
+            removes: True for values that `remove_fields` removes.
 
         Raises:
             ConfigError: Two fields would get the same path.
         """
         for path in self.remove_fields:
             for holder, key in reversed(list(tree.places(record, path))):
-                del holder[key]
+                if removes(holder[key]):
+                    del holder[key]
         self._rename(record)
+        if self.unwrap is not None:
+            inner = tree.find(record, self.unwrap)
+            record = inner if isinstance(inner, dict) else record
         if self.flatten is not None:
             self.flatten.apply(record)
-        return _in_snake_case(record) if self.snake_case else record
+        return self._renamed(record)
+
+    def _renamed(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Returns the fields with names changed by rule."""
+        if self.replace_in_names:
+            record = field_names.changed(record, self._replaced, "replace_in_names")
+        if self.lower_case:
+            record = field_names.changed(record, str.lower, "lower_case", deep=False)
+        return field_names.changed(record, field_names.snake_case, "snake_case") if self.snake_case else record
+
+    def _replaced(self, name: str) -> str:
+        for old, new in self.replace_in_names.items():
+            name = name.replace(old, new)
+        return name
 
     def place(self, path: Path) -> Path | None:
         """Returns the path of a field after the changes; None if the field is removed."""
@@ -134,15 +173,17 @@ class Reshaping(Model):
         record: Any = mark
         for key in reversed(path):
             record = {key: record}
+        if self.unwrap is not None and tree.find(record, self.unwrap) is None:
+            tree.put(record, self.unwrap, {}, "unwrap")
         return _find(self.apply(record), mark)
 
     def _rename(self, record: dict[str, Any]) -> None:
         found = []
         for old, new in self.rename_fields.items():
-            for holder, key in list(tree.places(record, tuple(old.split(".")))):
+            for holder, key in list(tree.places(record, raw_json.keys(old))):
                 found.append((new, holder.pop(key)))
         for new, value in found:
-            path = tuple(new.split("."))
+            path = raw_json.keys(new)
             if next(tree.places(record, path), None) is not None:
                 raise ConfigError(f"`rename_fields` would overwrite the record's field `{new}`. Choose another name.")
             tree.put(record, path, value, "rename_fields")
@@ -156,28 +197,3 @@ def _find(value: Any, mark: object) -> Path | None:
         if rest is not None:
             return (key, *rest)
     return None
-
-
-def _in_snake_case(value: Any) -> Any:
-    value = tree.opened(value)
-    if isinstance(value, list):
-        return [_in_snake_case(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    renamed: dict[str, Any] = {}
-    for name, inner in value.items():
-        new = snake_case(name)
-        if new in renamed:
-            raise ConfigError(f"`snake_case` would give two fields the name `{new}`. Rename one with `rename_fields`.")
-        renamed[new] = _in_snake_case(inner)
-    return renamed
-
-
-@lru_cache(maxsize=10_000)
-def snake_case(name: str) -> str:
-    """Converts `createdAt`, `CreatedAt` or `Created at` to `created_at`, and keeps a leading underscore.
-
-    A name without letters and digits stays unchanged.
-    """
-    words = [word for part in _WORD.findall(name) for word in _BORDER.split(part)]
-    return ("_" * name.startswith("_") + "_".join(words).lower()) if words else name

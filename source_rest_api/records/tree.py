@@ -55,8 +55,15 @@ def find(value: Any, path: Sequence[str], absent: Any = None) -> Any:
 def places(holder: Any, path: Path) -> Iterator[tuple[Any, Any]]:
     """Yields the ends of a path, each as an object or array and the key or index in it. Opens the values on the way.
 
-    Follows a path by the rules of `find`; `*` is every field or item. Absent values are skipped.
+    Follows a path by the rules of `find`; `*` is every field or item, and `**` any number of levels. Absent values are
+    skipped.
     """
+    if path[0] == raw_json.ANY_DEPTH:
+        yield from places(holder, path[1:])
+        for key, _ in keys_at(holder, (raw_json.WILDCARD,)):
+            holder[key] = opened(holder[key])
+            yield from places(holder[key], path)
+        return
     for key, rest in keys_at(holder, path):
         if not rest:
             yield holder, key
@@ -73,6 +80,20 @@ def keys_at(holder: Any, path: Path) -> Iterator[tuple[Any, Path]]:
         yield found[0], tuple(found[1])
 
 
+def without_nulls(value: Any) -> Any:
+    """Returns a value without the fields that are null, in the objects inside it too."""
+    value = opened(value)
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: without_nulls(inner) for name, inner in value.items() if not _is_null(inner)}
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or (isinstance(value, Raw) and raw_json.kind(value) == "null")
+
+
 def put(record: dict[str, Any], path: Path, value: Any, setting: str) -> None:
     """Sets the value at a path, where `find` finds it. Creates objects on the way that are absent or null.
 
@@ -83,7 +104,7 @@ def put(record: dict[str, Any], path: Path, value: Any, setting: str) -> None:
     key, rest = raw_json.step(holder, path) or (path[0], path[1:])
     while rest:
         inner = opened(holder.get(key) if isinstance(holder, dict) else holder[key])
-        if inner is None or (isinstance(inner, Raw) and raw_json.kind(inner) == "null"):
+        if _is_null(inner):
             inner = {}
         holder[key] = inner
         found = raw_json.step(inner, rest)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RECORD = "record"
 """The name of the record in templates."""
+VALUE = "value"
+"""The name of one value of a record in templates."""
 
 
 _typed_dict: Any = TypedDict
@@ -45,6 +47,13 @@ def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, 
     return msgspec.json.Decoder(kind, float_hook=ExactNumber).decode
 
 
+def decode(value: Raw) -> Any:
+    """Decodes a whole value for templates."""
+    from source_rest_api.templates.record_sandbox import ExactNumber  # noqa: PLC0415 -- as above
+
+    return msgspec.json.Decoder(float_hook=ExactNumber).decode(value)
+
+
 class RecordContext:
     """The template context that all records of a page share: config, partition and interval.
 
@@ -65,6 +74,11 @@ class RecordContext:
     def around(self, record: dict[str, Any]) -> Context:
         """Returns the context for one record."""
         self._context.vars[RECORD] = record
+        return self._context
+
+    def beside(self, value: Any) -> Context:
+        """Returns the context for one value of a record."""
+        self._context.vars[VALUE] = value
         return self._context
 
 
