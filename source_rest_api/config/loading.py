@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from source_rest_api.config import changed_parents, template_checks, validation
+from source_rest_api.config import changed_parents, request_checks, template_checks, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
@@ -95,7 +95,7 @@ def _cross_check(config: Config) -> Iterator[str]:
             yield f"{place}: its name in templates is the same as that of `{other}`; rename one"
         if endpoint.variable in {*templates.BUILT_IN_NAMES, RECORD}:
             yield f"{place}: this name is reserved in templates; rename the endpoint"
-        yield from (f"{place}: {problem}" for problem in endpoint.problems(config.pagination))
+        yield from (f"{place}: {problem}" for problem in request_checks.problems(endpoint, config.pagination))
         yield from (f"{place}: {problem}" for problem in template_checks.problems_of_deletions(config, endpoint))
         yield from (f"{place}: {problem}" for problem in template_checks.problems(config, endpoint))
         yield from (f"{place}: {problem}" for problem in changed_parents.problems(config, endpoint))
