@@ -298,6 +298,7 @@ def test_cast_all(api: Api) -> None:
         ({"add_fields": {"a": "{{ record. }}"}}, "add_fields: template error"),
         ({"path": "x/{{ record.id }}"}, "unknown name `record`"),
         ({"name": "record"}, "this name is reserved"),
+        ({"remove_fields": "a.**"}, "may have `**` once"),
         ({"remove_when": "value == ''"}, "`remove_when` is a condition of `remove_fields`"),
         ({"remove_fields": "*", "remove_when": "record.a"}, "reads the unknown name `record`"),
         ({"unwrap": "node", "incremental": {"cursor_field": "at"}}, "`unwrap` removes `incremental.cursor_field`"),

@@ -18,7 +18,7 @@ from source_rest_api.cursors.contract import CursorProtocol
 from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.request import Method
-from source_rest_api.http.request_body import Body, GraphqlBody
+from source_rest_api.http.request_body import Body
 from source_rest_api.model import Json as JsonText
 from source_rest_api.model import (
     Model,
@@ -34,7 +34,7 @@ from source_rest_api.model import (
     own,
     texts_of,
 )
-from source_rest_api.pagination.paginator import Paginator, PaginatorProtocol
+from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
 from source_rest_api.records.decoders import Json
@@ -42,13 +42,13 @@ from source_rest_api.records.options import Condition, RecordOptions, Values
 from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
 from source_rest_api.records.shapes import Explode
-from source_rest_api.records.transformations import FlattenOption, NewNames, Reshaping
+from source_rest_api.records.transformations import FlattenOption, NewNames, RemovedPaths, Reshaping
 from source_rest_api.records.zip_decoder import Decoder
 from source_rest_api.templates import templates
 from source_rest_api.unset import UnsetBranch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
 _DECISIVE = ("path", "http_method", "params", "body", "selector", "partitions", "filter", "filter_after")
@@ -138,7 +138,7 @@ class Endpoint(Model):
     parent needs `incremental`. Set this only if a change of a child also changes its parent's cursor field."""
     filter: Condition | None = None
     """Emit only records for which this expression is true, such as `record.state == 'open'`."""
-    remove_fields: Paths = ()
+    remove_fields: RemovedPaths = ()
     """Fields to remove, such as `owner.email`. `*` is every item of an array or every field of an object, and `**` any
     number of levels: `**.email` removes `email` everywhere."""
     remove_when: Condition | None = None
@@ -276,23 +276,3 @@ class Endpoint(Model):
             field = spelled(cursor.cursor_field, schema, self.record_options.reshaping.place)
             update["incremental"] = cursor.model_copy(update={"cursor_field": field})
         return self.model_copy(update=update)
-
-    def problems(self, default: Pagination) -> Iterator[str]:
-        """Yields the contradictions between method, body and pagination; `default` is that of all endpoints."""
-        if self.http_method == "GET" and isinstance(self.body, GraphqlBody):
-            yield "http_method: a GraphQL body needs `http_method: POST`"
-        keys = {key for path in (self.records_path or (), *self.records_paths) for key in path}
-        for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
-            yield f"records_path: its template reads `{name}`, but may read only `config`"
-        paging = self.pagination or default
-        if not isinstance(paging, Paginator):
-            return
-        if paging.result_cap is not None and not (self.incremental and self.incremental.in_order):
-            yield "pagination.result_cap: needs `incremental` with `sorted: true`, to continue from the newest value"
-        if not paging.in_body:
-            return
-        paged = self.further or self
-        if paged.http_method == "GET" and paged.body is None:
-            yield "pagination.in: a GET request has no body; set `http_method: POST`, or `in: query`"
-        if paged.body is not None and not paged.body.has_fields:
-            yield "pagination.in: a text body has no fields; write `{{ next_page_token }}` where the token goes"

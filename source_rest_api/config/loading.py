@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from source_rest_api.config import changed_parents, template_checks, validation
+from source_rest_api.config import changed_parents, request_checks, template_checks, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
@@ -102,7 +102,7 @@ def _cross_check(config: Config) -> Iterator[str]:
 def problems_of(config: Config, endpoint: Endpoint) -> list[str]:
     """Returns the errors between an endpoint and the rest of its config."""
     problems = [
-        *endpoint.problems(config.pagination),
+        *request_checks.problems(endpoint, config.pagination),
         *template_checks.problems_of_deletions(config, endpoint),
         *template_checks.problems(config, endpoint),
         *changed_parents.problems(config, endpoint),

@@ -40,6 +40,9 @@ def _without_wildcards(names: dict[str, str]) -> dict[str, str]:
     return names
 
 
+RemovedPaths: TypeAlias = Annotated[Paths, AfterValidator(_with_one_depth)]
+"""Paths of fields to remove; `**` is any number of levels."""
+
 NewNames: TypeAlias = Annotated[NamedPaths, AfterValidator(_without_wildcards)]
 """New paths of fields, by old path."""
 
@@ -118,7 +121,7 @@ FlattenOption: TypeAlias = Annotated[
 class Reshaping(Model):
     """All changes of a record's shape."""
 
-    remove_fields: Annotated[Paths, AfterValidator(_with_one_depth)] = ()
+    remove_fields: RemovedPaths = ()
     rename_fields: NewNames = {}  # noqa: RUF012 -- pydantic copies defaults
     unwrap: Path | None = None
     flatten: FlattenOption = None

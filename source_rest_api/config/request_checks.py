@@ -1,0 +1,36 @@
+"""Checks that the method, the body and the pagination of an endpoint fit together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from source_rest_api.http.request_body import GraphqlBody
+from source_rest_api.pagination.paginator import Paginator
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from source_rest_api.config.endpoint import Endpoint
+    from source_rest_api.pagination.paginators import Pagination
+
+
+def problems(endpoint: Endpoint, default: Pagination) -> Iterator[str]:
+    """Yields the errors in an endpoint's method, body and pagination; `default` is the pagination of all endpoints."""
+    if endpoint.http_method == "GET" and isinstance(endpoint.body, GraphqlBody):
+        yield "http_method: a GraphQL body needs `http_method: POST`"
+    keys = {key for path in (endpoint.records_path or (), *endpoint.records_paths) for key in path}
+    for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
+        yield f"records_path: its template reads `{name}`, but may read only `config`"
+    paging = endpoint.pagination or default
+    if not isinstance(paging, Paginator):
+        return
+    if paging.result_cap is not None and not (endpoint.incremental and endpoint.incremental.in_order):
+        yield "pagination.result_cap: needs `incremental` with `sorted: true`, to continue from the newest value"
+    if not paging.in_body:
+        return
+    paged = endpoint.further or endpoint
+    if paged.http_method == "GET" and paged.body is None:
+        yield "pagination.in: a GET request has no body; set `http_method: POST`, or `in: query`"
+    if paged.body is not None and not paged.body.has_fields:
+        yield "pagination.in: a text body has no fields; write `{{ next_page_token }}` where the token goes"
