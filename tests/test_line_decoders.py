@@ -139,7 +139,7 @@ def test_lines_around_a_table(api: Api, body: bytes, settings: Any) -> None:
     ("body", "settings", "message"),
     [
         (REPORT, {}, r"Row 1 \(line 2\).*set `decoder.skip_to_column`|cannot be read at line"),
-        (b"Report\n\nid,n\n1,a\n", {}, r"Row 1 \(line 3\) has 2 values for 1 columns.*`decoder.skip_to_column`"),
+        (b"Report\n\nid,n\n1,a\n", {}, r"Row 1 \(line 3\) has 2 values for 1 column.*`decoder.skip_to_column`"),
         (b"Report\nid,n\n1,a\n", {"columns": ["x", "y"]}, "has 1 column, but.*`decoder.skip_to_column`"),
         (b"id,n\n1,a\nTotal\n", {}, r"Row 2 \(line 3\) has 1 value.*`decoder.skip_rows`"),
         (b"a\nb\nid,n\n1,a\n2\n", {"skip_to_column": "id"}, r"Row 2 \(line 5\) has 1 value"),
