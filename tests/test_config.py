@@ -176,7 +176,7 @@ def test_a_config_is_an_object(raw: Any) -> None:
         ({"pagination": {"type": "offset", "limit": 0}}, "pagination.limit: input should be greater than 0"),
         ({"retry": {"max_attemps": 5}}, "retry.max_attemps: unknown key, did you mean `max_attempts`?"),
         ({"retry": 5}, "retry: must be an object"),
-        ({"params": {"cursor": None}}, "params.cursor: must be text, a number, true, false, or a list of these"),
+        ({"params": {"cursor": {}}}, "params.cursor: must be text, a number, true, false, or a list of these"),
         ({"params": "a=1"}, "params: must be an object"),
         ({"params": {"a": "{{ 1 | nofilter }}"}}, "params.a: template error in line 1: No filter named 'nofilter'."),
         ({"params": {"a": "{{ confg.b }}"}},
