@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from source_rest_api.cursors.field_reader import FieldDecoder
 from source_rest_api.errors import ErrorContext
 from source_rest_api.formats import raw_json
 from source_rest_api.pagination.end_check import check_end, says_more
@@ -74,6 +76,7 @@ class EndpointReader:
         self._log = requester.log
         self._limits = config.limits
         self._mask = mask
+        self._keys = FieldDecoder(endpoint.primary_key[0], int | str) if len(endpoint.primary_key) == 1 else None
         stop_when: str | None = getattr(self.paginator, "stop_when", None)
         self._marks = frozenset(record_templates.fields([stop_when], "last_record") or ()) if stop_when else frozenset()
 
@@ -146,6 +149,20 @@ class EndpointReader:
             return bytes(record)
         fields = {name: value for name, value in raw_json.fields(record).items() if name not in self._marks}
         return self.identity(record) + b"\0" + msgspec.json.encode(fields)
+
+    @property
+    def key_hashes(self) -> Callable[[list[Raw]], list[int]] | None:
+        """Returns hashes of the primary keys of records; None if the stream has no primary key."""
+        return self._key_hashes if self.endpoint.primary_key else None
+
+    def _key_hashes(self, records: list[Raw]) -> list[int]:
+        values: list[Any] = []
+        if self._keys is not None:
+            with suppress(msgspec.ValidationError):
+                values = self._keys.values(records)
+        if not values or None in values:
+            values = [self.identity(record).strip(b"\0") or bytes(record) for record in records]
+        return list(map(hash, values))
 
     def may_keep(self, position: Position) -> bool:
         """True if a position may be saved in the state, because it contains no secret."""

@@ -59,8 +59,8 @@ class PageSequence:
         self._ask = ask
         self.drift = RowDrift(reader, ask)
         self._guard = reader.loop_guard()
-        keyed, before = bool(reader.endpoint.primary_key), 0 if saved is None else saved.records
-        self._rows = RowCount(reader.paginator, keyed=keyed, before=before, resumes=saved is not None)
+        before = 0 if saved is None else saved.records
+        self._rows = RowCount(reader.paginator, hashes=reader.key_hashes, before=before, resumes=saved is not None)
         self._fresh = 0
         self._total_reached = False
         if saved is not None:

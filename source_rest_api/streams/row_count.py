@@ -9,6 +9,10 @@ from msgspec.structs import replace
 from source_rest_api.pagination.signs import total_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msgspec import Raw
+
     from source_rest_api.pagination.page import Page
     from source_rest_api.pagination.paginators import Pagination
 
@@ -22,19 +26,27 @@ class RowCount:
     """The number of distinct rows of a slice so far.
 
     Duplicates hide missing rows: without a stable order, an API may return 600 rows with 20 duplicates for a total of
-    600. If rows have a key and the API gives a total, this class recognizes duplicates by their hashes. Another pass
-    over the pages may then find the missing rows.
+    600. If rows have a key and the API gives a total, this class recognizes duplicates by their keys, because a row
+    that changed during the read comes twice with different content. Another pass may then find the missing rows.
 
     Args:
         paginator: Reads totals.
-        keyed: True if the stream has a primary key. Without one, equal rows may be different ones.
+        hashes: Returns a hash of the primary key of each record; None if the stream has no primary key. Without one,
+            equal rows may be different ones.
         before: Number of rows that an earlier run delivered, without those of the first page of this run.
         resumes: True if an earlier run began the slice.
     """
 
-    def __init__(self, paginator: Pagination, *, keyed: bool, before: int = 0, resumes: bool = False) -> None:
+    def __init__(
+        self,
+        paginator: Pagination,
+        *,
+        hashes: Callable[[list[Raw]], list[int]] | None,
+        before: int = 0,
+        resumes: bool = False,
+    ) -> None:
         self._paginator = paginator
-        self._keyed = keyed and paginator.shifts is not None
+        self._hashes = None if paginator.shifts is None else hashes
         self._is_whole = not resumes
         self._resumes = resumes
         self._seen: set[int] = set()
@@ -65,8 +77,8 @@ class RowCount:
         if self._resumes:  # the page begins with rows that the earlier run delivered but did not count
             self._resumes = False
             self._count += len(page.records)
-        elif self._keyed and total is not None and len(self._seen) < _MOST:
-            new = self._unseen(new)
+        elif self._hashes is not None and total is not None and len(self._seen) < _MOST:
+            new = self._unseen(new, self._hashes(new.records))
         else:
             self._is_whole = self._is_whole and not page.records
             self._count += len(new.records)
@@ -100,8 +112,7 @@ class RowCount:
         self._before_pass = self._count
         return True
 
-    def _unseen(self, new: Page) -> Page:
-        hashes = list(map(hash, map(bytes, new.records)))
+    def _unseen(self, new: Page, hashes: list[int]) -> Page:
         if self._passes > 1:
             rows = [row for row, hashed in zip(new.records, hashes, strict=True) if hashed not in self._seen]
             new = replace(new, records=rows, earlier=new.earlier + len(new.records) - len(rows))
