@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from itertools import chain, pairwise
 from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from requests import Request
 from urllib3 import exceptions as wire
 
+from source_rest_api.config.loading import load
 from source_rest_api.errors import BrokenAnswerError, SourceError, TransientError
 from source_rest_api.http import http1
-from source_rest_api.http.transport import TransportError
+from source_rest_api.http.client import HttpClient
+from source_rest_api.http.connection_pool import ConnectionPool
+from source_rest_api.http.transport import TransportError, UnansweredError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -336,3 +342,91 @@ def test_a_body_arrives_whole_however_it_is_cut(parts: list[bytes], chunked: boo
 def test_any_bytes_mean_the_same_however_they_are_cut(tail: bytes, start: bytes, cuts: list[int]) -> None:
     """And nothing but the errors that are documented comes out."""
     assert received(start + tail, cuts) == received(start + tail, [])
+
+
+@contextmanager
+def kept_connection() -> Iterator[tuple[ConnectionPool, socket.socket, socket.socket]]:
+    """A pool with one free connection over TCP, the listening socket, and the other side of the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = load({"url_base": url(listening), "endpoints": [{"name": "e", "path": "e"}]})
+        client = HttpClient(config.http(url(listening)), monotonic)
+        assert isinstance(client.transport, ConnectionPool)
+        far = serving(client.transport, listening)
+        yield client.transport, listening, far
+        client.transport.close()
+        far.close()
+
+
+def url(listening: socket.socket) -> str:
+    """The origin of a listening socket."""
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def asked(pool: ConnectionPool, listening: socket.socket, method: str) -> bytes:
+    """Send a request, and give the body of its answer."""
+    with pool.send(Request(method, f"{url(listening)}/e", data=b"x").prepare(), trusted=True) as answer:
+        return b"".join(answer.chunks)
+
+
+def serving(pool: ConnectionPool, listening: socket.socket, method: str = "GET") -> socket.socket:
+    """Send a request, answer it on a new connection, and give the other side of that."""
+    with ThreadPoolExecutor(1) as executor:
+        asking = executor.submit(asked, pool, listening, method)
+        listening.settimeout(5)
+        far, _ = listening.accept()
+        far.recv(1 << 16)
+        far.sendall(OK + b"Content-Length: 2\r\n\r\nok")
+        assert asking.result() == b"ok"
+    return far
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_kept_connection_that_closed_just_now_costs_nothing(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server closed it, and the client did not see that in time: the request has not arrived, and is sent again."""
+    with kept_connection() as (pool, listening, far):
+        far.close()
+        monkeypatch.setattr(http1.Connection, "is_open", True)
+        serving(pool, listening, method).close()
+
+
+@pytest.mark.parametrize(("method", "again"), [("GET", True), ("QUERY", True), ("DELETE", True), ("POST", False)])
+def test_a_kept_connection_that_closes_on_a_request(method: str, again: bool) -> None:
+    """The server has taken the request: only what may be repeated is sent again."""
+    with kept_connection() as (pool, listening, far), ThreadPoolExecutor(1) as executor:
+        asking = executor.submit(asked, pool, listening, method)
+        assert b"/e" in far.recv(1 << 16)
+        far.close()
+        if again:
+            new, _ = listening.accept()
+            with new:
+                assert method.encode() in new.recv(1 << 16)
+                new.sendall(OK + b"Content-Length: 2\r\n\r\nok")
+                assert asking.result() == b"ok"
+        else:
+            with pytest.raises(TransportError):
+                asking.result()
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 ", OK, OK + b"Content-Length: 2\r\n\r\no"])
+def test_an_answer_that_has_begun_is_not_asked_for_again_here(said: bytes) -> None:
+    """That is for the retries, with their budget."""
+    with kept_connection() as (pool, listening, far), ThreadPoolExecutor(1) as executor:
+        asking = executor.submit(asked, pool, listening, "GET")
+        far.recv(1 << 16)
+        far.sendall(said)
+        far.close()
+        with pytest.raises(TransportError):
+            asking.result()
+
+
+def test_a_new_connection_that_closes_is_a_failure() -> None:
+    """What has never served a request is no kept connection."""
+    with kept_connection() as (pool, listening, far), ThreadPoolExecutor(1) as executor:
+        far.close()
+        asking = executor.submit(asked, pool, listening, "GET")
+        new, _ = listening.accept()
+        new.recv(1 << 16)
+        new.close()
+        with pytest.raises(TransportError) as caught:
+            asking.result()
+        assert not isinstance(caught.value, UnansweredError)

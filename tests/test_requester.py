@@ -656,3 +656,42 @@ def test_basic_credentials_are_sent_at_every_attempt(api: Api) -> None:
     assert fetch(api, authentication={"type": "basic", "username": "u", "password": "p"}) == OK
     expected = "Basic " + base64.b64encode(b"u:p").decode()
     assert [call.headers["Authorization"] for call in api.requests] == [expected] * 3
+
+
+@pytest.mark.parametrize(
+    ("authentication", "asked", "advice"),
+    [
+        ({"type": "none"}, "Basic realm=a", "carried no credentials of `authentication`: set it, .*asks for `Basic`."),
+        ({"type": "none"}, "", "carried no credentials of `authentication`: set it, or correct the key in `headers`"),
+        ({"type": "bearer", "token": "t"}, "", "Check the credentials in `authentication`."),
+        (
+            {"type": "bearer", "token": "t"},
+            'Negotiate, Basic realm="a"',
+            "`authentication`; the API asks for `Negotiate`.",
+        ),
+        (
+            {"type": "api_key", "api_key": "k", "in": "query", "name": "k"},
+            "Bearer",
+            "Check .*; the API asks for `Bearer`.",
+        ),
+    ],
+)
+def test_the_advice_on_a_401_fits_what_was_sent(
+    api: Api, authentication: dict[str, Any], asked: str, advice: str
+) -> None:
+    """Who sent nothing is told so, and what the API asks for is named."""
+    api.get("/e")(lambda _: Answer({}, 401, {"WWW-Authenticate": asked} if asked else {}))
+    with pytest.raises(ConfigError, match=advice):
+        fetch(api, authentication=authentication)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_the_advice_for_an_origin_without_credentials(api: Api, status: int) -> None:
+    """Its origin is allowed, but receives nothing of the config: that is what to change."""
+    with Api() as other:
+        other.get("/file")(lambda _: Answer({}, status))
+        api.get("/e")(lambda _: Answer(b"", 302, {"Location": f"{other.url}/file"}))
+        with pytest.raises(
+            ConfigError, match=r"carried no credentials.*`credentials: true` for it in `allowed_origins`"
+        ):
+            fetch(api, allowed_origins=[other.url], authentication={"type": "bearer", "token": "t"})

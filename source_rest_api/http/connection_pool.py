@@ -9,7 +9,8 @@ from urllib3 import exceptions as wire
 from source_rest_api.http import http1, http1_head
 from source_rest_api.http.adapter import BoundedAdapter
 from source_rest_api.http.origins import Origin
-from source_rest_api.http.transport import as_transport_errors
+from source_rest_api.http.request import IDEMPOTENT
+from source_rest_api.http.transport import UnansweredError, as_transport_errors
 
 if TYPE_CHECKING:
     import socket
@@ -85,7 +86,11 @@ class ConnectionPool:
         """The pools; those of connections that may send the client certificate are apart."""
 
     def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
-        """Send a request on a free or a new connection, and return the response when its head has arrived."""
+        """Send a request on a free or a new connection, and return the response when its head has arrived.
+
+        Servers close connections that nobody uses, at any moment. Then a request is sent again on a new connection, if
+        it has not arrived or may be repeated (RFC 9112, section 9.3.1).
+        """
         url, method = str(prepared.url), str(prepared.method)
         with as_transport_errors:
             origin = Origin.of(url)
@@ -96,11 +101,15 @@ class ConnectionPool:
             host = () if "Host" in prepared.headers else (("Host", route.host),)
             headers = (*host, *route.proxy_headers, *prepared.headers.items())
             written = http1_head.written(method, target, headers, prepared.body)
-            connection = route.take()
-            if connection is None:
-                sock = _connected(route, *self._timeouts)
-                connection = http1.Connection(sock, self._seconds, self._clock, route.give_back)
-            return connection.ask(written, method)
+            kept = route.take()
+            if kept is not None:
+                try:
+                    return kept.ask(written, method)
+                except UnansweredError as error:
+                    if error.arrived and method not in IDEMPOTENT:
+                        raise
+            sock = _connected(route, *self._timeouts)
+            return http1.Connection(sock, self._seconds, self._clock, route.give_back).ask(written, method)
 
     def _found(self, place: tuple[Origin, bool], prepared: PreparedRequest, options: ConnectionOptions) -> OriginPool:
         verify, cert = options["verify"], options["cert"]

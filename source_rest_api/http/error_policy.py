@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -75,11 +76,21 @@ def judge(response: Response) -> Verdict | None:
     if status in _RETRIED:
         return Verdict(TransientError(message), retry=True, wait=wait, refused=True)
     advice = _ADVICE.get(HTTPStatus(status) if status in set(HTTPStatus) else HTTPStatus.IM_A_TEAPOT)
+    if status == HTTPStatus.UNAUTHORIZED:
+        advice = f"{response.unsigned or advice}{_wanted(response)}"
+    if status == HTTPStatus.FORBIDDEN and response.unsigned:
+        advice = f"{response.unsigned}{_EXPECTED}"
     if status == HTTPStatus.NOT_FOUND and "%2F" in urlsplit(response.url).path.upper():
         advice = f"{_SLASH}. {advice}"
     error = ConfigError(f"{message} {advice}." if advice else message)
     error.status = status
     return Verdict(error, faults_request=status in _FAULTS_REQUEST)
+
+
+def _wanted(response: Response) -> str:
+    """Return the scheme of the credentials that a 401 asks for (RFC 9110, section 11.6.1), as the end of a sentence."""
+    scheme = re.match(r"[A-Za-z][\w-]{0,30}(?=\s|,|$)", response.headers.get("WWW-Authenticate", "").strip())
+    return f"; the API asks for `{scheme[0]}`" if scheme else ""
 
 
 def _sentence(text: str) -> str:

@@ -7,8 +7,10 @@ per request, and that of `http.client`, costs more than everything else that a p
 from __future__ import annotations
 
 import re
+import socket
 from functools import partial
 from http import HTTPStatus
+from sys import byteorder
 from typing import TYPE_CHECKING
 
 from urllib3 import exceptions as wire
@@ -16,11 +18,10 @@ from urllib3.util.wait import wait_for_read
 
 from source_rest_api.errors import TransientError
 from source_rest_api.http.http1_head import parsed
-from source_rest_api.http.transport import RawResponse, as_transport_errors
+from source_rest_api.http.transport import RawResponse, TransportError, UnansweredError, as_transport_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from socket import socket
 
     from source_rest_api.http.http1_head import Head
 
@@ -30,6 +31,9 @@ _LONGEST_HEAD = 1 << 18
 """Maximum bytes of a head, or of a line between chunks. Servers send at most 64 kB; the bound protects the memory."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?\r?", re.DOTALL)
+_TCP_INFO = getattr(socket, "TCP_INFO", None)
+_BYTES_ACKED = 120
+"""Offset of `tcpi_bytes_acked` in Linux's `struct tcp_info`."""
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
@@ -44,7 +48,7 @@ class Connection:
     """
 
     def __init__(
-        self, sock: socket, seconds: float, clock: Callable[[], float], free: Callable[[Connection], None]
+        self, sock: socket.socket, seconds: float, clock: Callable[[], float], free: Callable[[Connection], None]
     ) -> None:
         self._sock = sock
         self._seconds = seconds
@@ -53,6 +57,7 @@ class Connection:
         self._came = b""
         self._at = 0
         self._body_under_way: Iterator[bytes] | None = None
+        self._has_served = False
 
     @property
     def is_open(self) -> bool:
@@ -79,15 +84,21 @@ class Connection:
         Raises:
             TransientError: The head did not arrive in time.
             BrokenAnswerError: The head does not say clearly where the body ends.
+            UnansweredError: The server had closed the connection, which has served requests before.
             TransportError: There is no response.
         """
+        acknowledged = _acknowledged(self._sock) if self._has_served else None
         try:
             with as_transport_errors:
                 self._send(request)
                 head = self._head(self._clock() + self._seconds)
                 body = self._body_under_way = self._body(head, method)
-        except BaseException:
+        except BaseException as error:
+            unanswered = self._has_served and not self._came and _is_closed(error)
+            arrived = acknowledged is None or acknowledged != _acknowledged(self._sock)
             self.close()
+            if unanswered:
+                raise UnansweredError(arrived=arrived) from error.__cause__
             raise
         return RawResponse(head.status, head.headers, body, partial(self._abandon, body), head.cookies)
 
@@ -167,6 +178,7 @@ class Connection:
         if keeps and self._at == len(self._came):
             self._came, self._at = b"", 0
             self._body_under_way = None
+            self._has_served = True
             self._free(self)
         else:
             self.close()
@@ -202,6 +214,24 @@ class Connection:
         if said is None:
             raise wire.IncompleteRead(0, 0)
         return int(said[1], 16)
+
+
+def _is_closed(error: BaseException) -> bool:
+    return isinstance(error, TransportError) and isinstance(error.__cause__, wire.ProtocolError)
+
+
+def _acknowledged(sock: socket.socket) -> int | None:
+    """Return the bytes that the peer's TCP has confirmed (RFC 9293, section 3.8); None if the system does not tell.
+
+    If a request adds nothing to them, the connection was closed before the request arrived.
+    """
+    if _TCP_INFO is None:
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _BYTES_ACKED + 8)
+    except OSError:
+        return None
+    return int.from_bytes(info[_BYTES_ACKED:], byteorder) if len(info) == _BYTES_ACKED + 8 else None
 
 
 def _lost(error: OSError) -> wire.HTTPError:

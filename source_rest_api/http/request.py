@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ParamValue: TypeAlias = str | list[str]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "QUERY", "REPORT", "SEARCH"})
 """Methods that only read (RFC 9110, section 9.2.1, and the IANA registry of methods)."""
+IDEMPOTENT = SAFE | {"PUT", "DELETE"}
+"""Methods of requests that may be sent twice (RFC 9110, section 9.2.2)."""
 _NOT_SENT = frozenset({"CONNECT", "TRACE"})
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
 

@@ -21,7 +21,7 @@ from source_rest_api.http.credentials import Static, answer_of
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.per_endpoint import PerEndpoint
 from source_rest_api.http.rate_limits import RateLimitGates
-from source_rest_api.http.request import SAFE
+from source_rest_api.http.request import IDEMPOTENT
 from source_rest_api.http.response import Response, describe
 from source_rest_api.http.retry import RetryBudget
 from source_rest_api.http.sender import Sender
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from source_rest_api.http.settings import HttpSettings
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
-_IDEMPOTENT = SAFE | {"PUT", "DELETE"}
 
 _PARAMETERS = "parameters come from `params`, `body`, `pagination` and `incremental`"
 _CENTURY = 3e9
@@ -237,7 +236,7 @@ class Requester:
             self._used_up.add(endpoint)
 
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
-        return verdict.retry and (verdict.refused or self.retry.post or request.method in _IDEMPOTENT)
+        return verdict.retry and (verdict.refused or self.retry.post or request.method in IDEMPOTENT)
 
     def _attempt(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
         began = self._clock()

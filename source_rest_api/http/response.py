@@ -45,6 +45,8 @@ class Response(Struct, frozen=True):
     """Why this is the last page: an error rule, or a 304. Empty if it need not be."""
     is_ignored: bool = False
     """True if an error rule ignores this error."""
+    unsigned: str = ""
+    """What to change if the response rejects a request that carried no credentials. Empty if it carried some."""
 
     @property
     def is_empty(self) -> bool:

@@ -42,6 +42,13 @@ _REDIRECTS = frozenset(
     }
 )
 
+_NOT_TRUSTED = (
+    "The request carried no credentials: if you trust this origin, set `credentials: true` for it in `allowed_origins`"
+)
+_NO_CREDENTIALS = (
+    "The request carried no credentials of `authentication`: set it, or correct the key in `headers` or `params`"
+)
+
 
 class Sender:
     """One API's connections and credentials, shared by all threads.
@@ -100,12 +107,15 @@ class Sender:
         if not self._origins_trust(request, prepared):
             alone = self.prepared(_alone(request, prepared))
             alone.headers.pop("Cookie", None)
-            return self._exchange(request, alone, None, streamed)
+            return replace(self._exchange(request, alone, None, streamed), unsigned=_NOT_TRUSTED)
         credentials = self.credentials.of(request.endpoint)
         auth = credentials.current()
         response = self._exchange(request, prepared, auth, streamed)
         if self._refuses(request, response) and credentials.renew(auth, response):
-            response = self._exchange(request, self.prepared(request), credentials.current(), streamed)
+            prepared = self.prepared(request)
+            response = self._exchange(request, prepared, credentials.current(), streamed)
+        if response.status == HTTPStatus.UNAUTHORIZED and _is_same(prepared, self.prepared(request)):
+            return replace(response, unsigned=_NO_CREDENTIALS)
         return response
 
     def _exchange(self, request: Request, prepared: PreparedRequest, auth: Auth | None, streamed: bool) -> Response:
@@ -158,6 +168,12 @@ class Sender:
         Checks the prepared URL, not the request's: URL parsers disagree on odd URLs, and only this one is sent.
         """
         return self.origins.of(request.endpoint).trusts(Origin.of(prepared.url))
+
+
+def _is_same(sent: PreparedRequest, bare: PreparedRequest) -> bool:
+    """Return True if an authenticator changed nothing in a request."""
+    headers = [{**each.headers, "Content-Length": None} for each in (sent, bare)]
+    return headers[0] == headers[1] and (sent.url, sent.body) == (bare.url, bare.body)
 
 
 class _AsHttp:

@@ -25,6 +25,15 @@ class TransportError(Exception):
     """A request could not be sent, or its response is incomplete. `__cause__` is the error of urllib3 or `requests`."""
 
 
+class UnansweredError(TransportError):
+    """The server closed a kept connection without a byte of the response, which it may do at any time."""
+
+    def __init__(self, *, arrived: bool) -> None:
+        super().__init__()
+        self.arrived = arrived
+        """True if the server may have received the request."""
+
+
 class _TransportErrors:
     """Turns the errors of urllib3 and `requests` into `TransportError`s."""
 
