@@ -78,6 +78,7 @@ def test_unknown_names() -> None:
     [
         ({"path": "/x", "partitions": {"v": ["a"]}}, "partitions.v: no template reads it; write `{{ v }}`"),
         ({"path": "/{{ a }}", "partitions": {"a": ["a"]}}, "partitions.a: this name is reserved, or already"),
+        ({"path": "/{{ max }}", "partitions": {"max": ["a"]}}, "partitions.max: this name is reserved"),
         ({"path": "/{{ config }}", "partitions": {"config": ["a"]}}, "partitions.config: this name is reserved"),
         ({"path": "/{{ c.id }}/{{ w }}", "partitions": {"w": ["a"]}}, "partitions.w: this name is reserved, or"),
         (

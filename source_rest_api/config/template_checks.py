@@ -32,6 +32,12 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
     family = {other.variable for other in stream_references.family_of(config, endpoint)}
     yield from _unknown(endpoint.record_options.texts, of_records | family)
     yield from _unknown([endpoint.remove_when or ""], {VALUE, "config"})
+    texts = [
+        *endpoint.texts,
+        *endpoint.record_options.texts,
+        *(text for of in endpoint.partitions for text in of.texts),
+    ]
+    yield from _functions(texts, {*config.by_variable, *lists})
     if endpoint in stream_references.reached_from(config, endpoint):
         yield "its templates make it a parent of itself; remove the template that closes the cycle"
         return
@@ -88,7 +94,7 @@ def problems_of_deletions(config: Config, endpoint: Endpoint) -> Iterator[str]:
 def _problems_of_list(
     config: Config, endpoint: Endpoint, of: PartitionValues, taken: AbstractSet[str], known: AbstractSet[str]
 ) -> Iterator[str]:
-    if of.name in taken:
+    if of.name in taken or of.name in templates.function_names():
         yield "this name is reserved, or already names a stream or a list of an ancestor stream; choose another"
     copies = stream_references.copies(config, endpoint).values()
     references = [*stream_references.read_by_templates(config, endpoint), *copies]
@@ -132,6 +138,13 @@ def _answer(authenticator: SessionAuthenticator | RequestAuthenticator) -> froze
 def _unknown(texts: Iterable[str], known: AbstractSet[str]) -> Iterator[str]:
     for name in sorted(_names(texts) - known):
         yield f"a template reads the unknown name `{name}`{validation.did_you_mean(name, sorted(known))}"
+
+
+def _functions(texts: Iterable[str], named: AbstractSet[str]) -> Iterator[str]:
+    """Yields the functions that templates take for a stream or a list, which a function hides."""
+    for name in sorted({name for text in texts for name in templates.functions_as_values(text)}):
+        advice = f"rename what is called `{name}`" if name in named else f"call it: `{name}(…)`"
+        yield f"a template reads `{name}`, which is a function of templates; {advice}"
 
 
 def _names(texts: Iterable[str]) -> set[str]:

@@ -125,13 +125,14 @@ class RequestBuilder:
         """Returns the names that templates read, apart from the position."""
         cursor = self._endpoint.incremental
         times = {} if cursor is None else cursor.times(interval)
+        hidden = templates.function_names() & partition.records.keys() if partition.records else ()
         return {
             **self._shared,
             **({} if self._answer is None else {templates.ANSWER: self._answer(self._endpoint.name)}),
             "stream_interval": times,
             "stream_partition": partition.records,
             "stream_slice": {**partition.records, **times},
-            **partition.records,
+            **{name: value for name, value in partition.records.items() if name not in hidden},
         }
 
 

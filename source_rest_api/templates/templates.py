@@ -98,6 +98,20 @@ def function_names() -> frozenset[str]:
     return frozenset(_environment().globals)
 
 
+@cache
+def functions_as_values(text: str) -> frozenset[str]:
+    """Returns the functions that a template reads without calling them: `{{ duration.id }}` means something else."""
+    if not has_holes(text):
+        return frozenset()
+    from jinja2 import nodes  # noqa: PLC0415
+
+    tree = _parse(text)
+    called = {id(call.node) for call in tree.find_all(nodes.Call)}
+    own = frozenset(node.name for node in tree.find_all(nodes.Name) if node.ctx == "store")
+    read = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load" and id(node) not in called}
+    return frozenset(read) & function_names() - own
+
+
 def render(text: str, context: Mapping[str, Any]) -> str:
     """Fills a template.
 
