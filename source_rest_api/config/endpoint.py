@@ -136,6 +136,9 @@ class Endpoint(Model):
     only_changed_parents: bool = False
     """In incremental syncs, request the stream only for parent records that are new or changed since the last sync. The
     parent needs `incremental`. Set this only if a change of a child also changes its parent's cursor field."""
+    embedded_path: Path | None = None
+    """Path of the same list in the parent's record, such as `lines.data`. If the record has the whole list, its items
+    are the records, and no request is sent. If a field beside it shows that it goes on, the list is requested."""
     filter: Condition | None = None
     """Emit only records for which this expression is true, such as `record.state == 'open'`."""
     remove_fields: RemovedPaths = ()

@@ -90,6 +90,8 @@ def fields_for_children(config: Config, endpoint: Endpoint) -> frozenset[str] | 
         if endpoint not in reached_from(config, child):
             continue
         copied = {(path[0], *keys) for path in copies(config, child).values() for keys in raw_json.cuts(path[1:])}
+        if child.embedded_path is not None and parent_of(config, child) is endpoint:
+            return None  # signs that the list goes on may be anywhere beside it
         listed = references([text for of in child.partitions for text in of.texts])
         for reference in read_by_templates(config, child) | listed | copied:
             if reference[0] != endpoint.variable:

@@ -57,6 +57,11 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
         yield from (f"partitions.{of.name}: {problem}" for problem in found)
         known.add(of.name)
     yield from _problems_of_copies(config, endpoint)
+    if endpoint.embedded_path is not None:
+        if stream_references.parent_of(config, endpoint) is None:
+            yield "embedded_path: needs a parent: read another stream in a template, such as `{{ parent.id }}`"
+        if endpoint.incremental is not None:
+            yield "embedded_path: the list in the parent's record is not limited by `incremental`; remove one of them"
 
 
 def problems_of_defaults(config: Config) -> Iterator[str]:

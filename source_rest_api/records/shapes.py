@@ -66,23 +66,43 @@ def refuse_cut(record: Raw, path: Path) -> None:
     Raises:
         ConfigError: A list is truncated.
     """
+    for place, sign in _signs_of_more(record, path):
+        raise ConfigError(
+            f"A record has only a part of the list `{'.'.join(place)}`: its field `{'.'.join(sign)}` shows that there "
+            "are more items. Read the list as a separate child stream of these records, with its URL as `path`; "
+            "`embedded_path` there saves the requests for lists that are whole."
+        )
+
+
+def whole_list(record: Raw, path: Path) -> list[Raw] | None:
+    """Returns the items of a list in a record; None if it is absent, null, or truncated as `refuse_cut` tells."""
+    if next(_signs_of_more(record, path), None) is not None:
+        return None
+    found: list[Raw] = []
+    for _, value in raw_json.matches(record, path):
+        kind = None if value is None else raw_json.kind(value)
+        if value is None or kind not in {"array", "object"}:
+            return None
+        found += raw_json.items(value) if kind == "array" else [value]
+    return found
+
+
+def _signs_of_more(record: Raw, path: Path) -> Iterator[tuple[Path, Path]]:
+    """Yields the path of each truncated list, and that of the field that shows it."""
     ends = [index for index, key in enumerate(path) if index and key == raw_json.WILDCARD]
     for end in (*ends, len(path)):
         for place, value in raw_json.matches(record, path[:end]):
             if place and value is not None and raw_json.kind(value) == "array":
-                _refuse_cut(record, place, len(raw_json.items(value)))
+                sign = _sign_of_more(record, place, len(raw_json.items(value)))
+                if sign is not None:
+                    yield place, (*place[:-1], sign)
 
 
-def _refuse_cut(record: Raw, place: Path, length: int) -> None:
+def _sign_of_more(record: Raw, place: Path, length: int) -> str | None:
     holder = raw_json.find(record, place[:-1])
     is_record = len(place) == 1
     sign = paging_names.more_beside(raw_json.fields(holder) if holder else {}, length, is_record=is_record)
-    if sign is not None and not (is_record and sign in _RECORD_FLAGS):
-        where = ".".join((*place[:-1], sign))
-        raise ConfigError(
-            f"A record has only a part of the list `{'.'.join(place)}`: its field `{where}` shows that there are "
-            "more items. Read the list as a separate child stream of these records, with its URL as `path`."
-        )
+    return None if is_record and sign in _RECORD_FLAGS else sign
 
 
 def add_fields(record: Raw, extra: Mapping[str, Raw], setting: str) -> Raw:

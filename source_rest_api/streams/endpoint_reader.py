@@ -15,6 +15,7 @@ from source_rest_api.pagination.end_check import check_end, says_more
 from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.signs import find_sign
 from source_rest_api.read_stats import ReadStats
+from source_rest_api.streams.embedded_list import EmbeddedList
 from source_rest_api.streams.emission import RecordEmitter
 from source_rest_api.streams.loop_guard import LoopGuard
 from source_rest_api.streams.page_source import PageSource
@@ -71,7 +72,8 @@ class EndpointReader:
         self.stats = ReadStats()
         self.paginator = endpoint.pagination or config.pagination
         self.clock = ServerClock(endpoint.name, now)
-        self.pages = PageSource(endpoint, self.paginator, requests, requester, self.stats, self.clock)
+        embedded = EmbeddedList(config, endpoint)
+        self.pages = PageSource(endpoint, self.paginator, requests, requester, self.stats, self.clock, embedded)
         self.emission = RecordEmitter(endpoint, config.limits, requests, self.stats)
         self._log = requester.log
         self._limits = config.limits

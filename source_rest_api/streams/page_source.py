@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from source_rest_api.read_stats import ReadStats
     from source_rest_api.records.decoders import StreamedDecoder
     from source_rest_api.streams.batch import Partition
+    from source_rest_api.streams.embedded_list import EmbeddedList
     from source_rest_api.streams.request_builder import RequestBuilder
     from source_rest_api.streams.server_clock import ServerClock
 
@@ -43,7 +44,10 @@ class PageSource:
         requester: Requester,
         stats: ReadStats,
         clock: ServerClock,
+        embedded: EmbeddedList,
     ) -> None:
+        self._embedded = embedded
+        self._first = paginator.first
         self._clock = clock
         self._watch = BodyWatch(endpoint)
         self._name = endpoint.name
@@ -75,6 +79,11 @@ class PageSource:
         with ErrorContext(self._name):
             request = self._requests.build(partition, interval, position)
         with ErrorContext(self._name, request, f"page {number}"):
+            if number == 1 and position == self._first():
+                page = self._embedded.page(partition, request, position)
+                if page is not None:
+                    yield page
+                    return
             decoder = self._decoder
             if isinstance(decoder, WholeBody):
 
