@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest.interpolation import UNKNOWN
+from source_rest_api.manifest import interpolation
+from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -119,8 +120,15 @@ def _listed(router: Component, family: Family, scope: Scope) -> Partitioning:
     name = family.list_name(field)
     option = router.get("request_option")
     options = [(option, name)] if option else []
-    texts = [each if isinstance(each, int | float) and not isinstance(each, bool) else str(each) for each in values]
-    return Partitioning({field: name}, {name: {"values": texts}}, options, None, {field: name})
+    return Partitioning({field: name}, {name: {"values": list(map(_item, values))}}, options, None, {field: name})
+
+
+def _item(value: Any) -> int | float | str:
+    """Returns a value of a list: a text of digits is a number wherever a template of the CDK inserts it alone."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    known = interpolation.literal(str(value))
+    return known if isinstance(known, int) and str(known) == value else str(value)
 
 
 def _below(config: Component, family: Family, scope: Scope) -> Partitioning:
