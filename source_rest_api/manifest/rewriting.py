@@ -52,15 +52,19 @@ class Rewriter(NodeTransformer):
         self._names = names
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 -- Jinja's name
+        """Replaces a name."""
         return self._replaced(node)
 
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802
+        """Replaces a key after a dot."""
         return self._replaced(node)
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        """Replaces a key in brackets."""
         return self._replaced(node)
 
     def visit_Test(self, node: nodes.Test) -> Any:  # noqa: N802
+        """Replaces `is defined`, where that is known."""
         if node.name in {"defined", "undefined"}:
             root, steps = references.split(node.node)
             values = self._names.values
@@ -69,6 +73,7 @@ class Rewriter(NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node: nodes.Call) -> Any:  # noqa: N802
+        """Replaces `.get`, and what else is called."""
         if references.got(node) is not None:
             return self._replaced(node)
         if isinstance(node.node, nodes.Getattr):  # a method

@@ -44,8 +44,10 @@ def ours(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Rea
 
 def cdk(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Reading:
     """Reads all streams of a manifest by the CDK."""
-    from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer  # noqa: PLC0415 -- its import takes seconds
-    from airbyte_cdk.models import AirbyteStateMessageSerializer  # noqa: PLC0415
+    from airbyte_cdk.models import (  # noqa: PLC0415 -- its import takes seconds
+        AirbyteStateMessageSerializer,
+        ConfiguredAirbyteCatalogSerializer,
+    )
     from airbyte_cdk.sources.declarative.concurrent_declarative_source import (  # noqa: PLC0415
         ConcurrentDeclarativeSource,
     )
