@@ -147,7 +147,7 @@ class _Family:
         """Returns the config of all streams that have an equivalent."""
         for name in self._parents:
             _bind(self._made[name].endpoint)
-        config, made = _common(list(self._made.values()), self.blocked)
+        config, made = _common(list(self._made.values()))
         config["name"] = str((manifest.get("metadata") or {}).get("name") or "Airbyte manifest")
         config |= _budget(manifest)
         endpoints = _valid(config, made, self.blocked)
@@ -177,27 +177,26 @@ def _bind(endpoint: dict[str, Any]) -> None:
             cursor.setdefault("mode", "server_filter")
 
 
-def _common(made: list[Translated], blocked: dict[str, str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Returns the config without endpoints, and the endpoints that agree with it in their authentication."""
+def _common(made: list[Translated]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Returns the config without endpoints, and the endpoints with what differs from it."""
     if not made:
         return {"url_base": "https://nothing.invalid"}, []
     auths = Counter(json.dumps(each.authentication, sort_keys=True) for each in made)
     auth = json.loads(auths.most_common(1)[0][0])
-    kept = []
+    origins = Counter(_origin(each.endpoint["path"]) for each in made)
+    bases = {origin: _base(made, origin) for origin in origins}
+    common = bases[origins.most_common(1)[0][0]]
+    endpoints = []
     for each in made:
-        if each.authentication == auth:
-            kept.append(each.endpoint)
-        else:
-            blocked[each.endpoint["name"]] = "retriever.requester.authenticator: it differs from that of other streams"
-    origins = Counter(_origin(each["path"]) for each in kept)
-    origin = origins.most_common(1)[0][0]
-    base = _base([each["path"] for each in kept if _origin(each["path"]) == origin], origin)
-    endpoints = [
-        {**each, "path": each["path"][len(base) :].lstrip("/")} if _origin(each["path"]) == origin else each
-        for each in kept
-    ]
-    others = [{"origin": other, "credentials": True} for other in origins if other != origin]
-    return {"url_base": base, "authentication": auth, **({"allowed_origins": others} if others else {})}, endpoints
+        url = each.endpoint["path"]
+        base = bases[_origin(url)]
+        endpoint = {**each.endpoint, "path": url[len(base) :].lstrip("/")}
+        if base != common:
+            endpoint["url_base"] = base
+        if each.authentication != auth:
+            endpoint["authentication"] = each.authentication
+        endpoints.append(endpoint)
+    return {"url_base": common, "authentication": auth}, endpoints
 
 
 def _origin(url: str) -> str:
@@ -205,8 +204,9 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _base(urls: list[str], origin: str) -> str:
-    """Returns the longest beginning, in whole segments, that all URLs share."""
+def _base(made: list[Translated], origin: str) -> str:
+    """Returns the longest beginning, in whole segments, that all URLs of an origin share."""
+    urls = [each.endpoint["path"] for each in made if _origin(each.endpoint["path"]) == origin]
     split = [url[len(origin) :].partition("{")[0].partition("?")[0].split("/")[1:-1] for url in urls]
     shared = []
     for parts in zip(*split, strict=False):

@@ -65,7 +65,7 @@ def cdk(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Read
     begun = len(api.requests)
     source = ConcurrentDeclarativeSource(catalog=chosen, config=config, state=states, source_config=manifest)
     output = read(source, config, chosen, states)
-    return _read(list(map(_plain, output._messages)), api, begun)  # noqa: SLF001 -- all messages
+    return _read(list(map(_plain, output._messages)), api, begun)
 
 
 def _plain(message: Any) -> Any:

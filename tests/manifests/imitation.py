@@ -38,7 +38,7 @@ def _window(call: Call) -> list[Row]:
     return rows
 
 
-def imitation() -> Api:  # noqa: C901, PLR0915 -- one route after the other
+def imitation() -> Api:  # noqa: PLR0915 -- one route after the other
     """Returns the API, which is not started yet."""
     api = Api()
 

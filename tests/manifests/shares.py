@@ -86,4 +86,4 @@ def of(folder: Path) -> Shares:
 
 
 if __name__ == "__main__":
-    print("\n".join(of(Path(sys.argv[1])).lines()))
+    print("\n".join(of(Path(sys.argv[1])).lines()))  # noqa: T201 -- a command
