@@ -45,9 +45,11 @@ def increment(cursor: Component, endpoint: dict[str, Any], scope: Scope) -> None
     if make is None:
         raise ConfigError(f"`{cursor.get('class_name') or cursor.get('type')}` has no equivalent here")
     settings = make(cursor, scope)
+    settings["only_first_page"] = cursor.get("only_first_page")
     for option, name in _OPTIONS:
         if cursor.get(option):
             _place(cursor[option], name, settings, endpoint, scope)
+    del settings["only_first_page"]
     endpoint["incremental"] = _fitting(settings, endpoint, cursor, scope)
 
 
@@ -55,7 +57,10 @@ def _place(option: Component, name: str, settings: dict[str, Any], endpoint: dic
     """Names the parameter of a bound, or writes a template where the parameters of both are in different places."""
     place = {"params": "query", "headers": "header"}.get(requester.PLACES.get(str(option.get("inject_into")), ""))
     path = requester.field_path(option, scope)
-    if place and settings.get("in", place) == place and len(path) == 1:
+    if settings.get("only_first_page"):
+        template = f"{{{{ {START} if not next_page_token }}}}"
+        requester.inject(endpoint, option, template, scope)
+    elif place and settings.get("in", place) == place and len(path) == 1:
         settings[name], settings["in"] = path[0], place
     else:
         bound = START if name == "start_param" else END

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import interpolation
+from source_rest_api.manifest import interpolation, references
 from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
@@ -30,6 +30,11 @@ class Parent(NamedTuple):
     def variable(self) -> str:
         """Its name in templates."""
         return templates.variable(self.name)
+
+    @property
+    def line(self) -> frozenset[str]:
+        """Its variable, and those of the streams above it."""
+        return frozenset({self.variable, *_roots(self.slice)})
 
 
 class Family(Protocol):
@@ -59,6 +64,8 @@ class Partitioning(NamedTuple):
     """The variable of the parent that templates have to read."""
     fields: dict[str, str] = {}  # noqa: RUF012
     """The expressions that tell partitions apart, by the CDK's names, for states."""
+    line: frozenset[str] = frozenset()
+    """The variables of the parent and of the streams above it."""
 
 
 def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Partitioning:
@@ -76,9 +83,27 @@ def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Part
     routers = router if isinstance(router, list) else [router] if router else []
     whole = Partitioning()
     for each in routers:
-        only_lists = as_lists or whole.parent is not None
+        only_lists = as_lists or not _is_in_line(each, whole, family)
         whole = _combined(whole, _divided(each, family, scope.of(each), as_lists=only_lists))
     return whole
+
+
+def _is_in_line(router: Component, whole: Partitioning, family: Family) -> bool:
+    """True if a router's parent is above or below the parents so far, so that one of its records has one of theirs."""
+    configs = router.get("parent_stream_configs") or []
+    if not whole.line or router.get("type") != "SubstreamPartitionRouter" or len(configs) != 1:
+        return not whole.line
+    line = family.parent(configs[0]["stream"]).line
+    return line <= whole.line or whole.line <= line
+
+
+def _roots(tree: Any) -> Iterator[str]:
+    """Yields the names that the expressions of a `stream_slice` read."""
+    for inner in tree.values():
+        if isinstance(inner, dict):
+            yield from _roots(inner)
+        elif not inner.startswith(UNKNOWN):
+            yield references.reference(inner)[0]
 
 
 def _combined(one: Partitioning, other: Partitioning) -> Partitioning:
@@ -88,6 +113,7 @@ def _combined(one: Partitioning, other: Partitioning) -> Partitioning:
         [*one.options, *other.options],
         one.parent or other.parent,
         {**one.fields, **other.fields},
+        one.line | other.line,
     )
 
 
@@ -143,7 +169,9 @@ def _below(config: Component, family: Family, scope: Scope) -> Partitioning:
         "parent_slice": parent.slice,
         "extra_fields": {".".join(path): reference(parent.variable, path) for path in paths},
     }
-    return Partitioning(inner, {}, [(option, expression)] if option else [], parent.variable, {field: expression})
+    return Partitioning(
+        inner, {}, [(option, expression)] if option else [], parent.variable, {field: expression}, parent.line
+    )
 
 
 def _values_of_parent(

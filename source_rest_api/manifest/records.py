@@ -33,6 +33,8 @@ def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
         endpoint["records_paths"] = [_path(each, scope.of(each)) or ["$"] for each in inner]
     elif extractor.get("type") == "DpathExtractor":
         endpoint["records_path"] = _path(extractor, scope) or ["$"]
+        if extractor.get("records_key_field"):
+            endpoint["records_key_field"] = extractor["records_key_field"]
         if extractor.get("record_expander"):
             endpoint["explode"] = _expanded(extractor["record_expander"], scope)
     else:
@@ -162,6 +164,10 @@ class Transformations:
             if when is not None:
                 self._endpoint["remove_when"] = when
 
+    def _cast(self, transformation: Component) -> None:
+        if transformation["fields"]:
+            self._endpoint.setdefault("cast", {}).update(transformation["fields"])
+
     def _snake(self, _: Component) -> None:
         self._rename("snake_case", "KeysToSnakeCase", camel_case_to_snake_case)
 
@@ -203,6 +209,7 @@ class Transformations:
 
     _KINDS: dict[str, Callable[[Transformations, Component], None]] = {  # noqa: RUF012 -- never changed
         "AddFields": _add,
+        "Cast": _cast,
         "DpathFlattenFields": _flatten_at,
         "KeysReplace": _replace,
         "KeysToLower": _lower,

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from jinja2 import Undefined, nodes
 from jinja2.exceptions import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.templates import sandbox
+from source_rest_api.templates.functions import FILTERS, FUNCTIONS
 
 
 class Step(NamedTuple):
@@ -21,9 +22,13 @@ class Step(NamedTuple):
 
 
 @cache
-def environment() -> sandbox.Sandbox:
+def environment() -> ImmutableSandboxedEnvironment:
     """Returns Jinja with the functions of this connector, and with the CDK's meaning of a missing key."""
-    return sandbox.furnish(sandbox.Sandbox(undefined=Undefined))
+    made = ImmutableSandboxedEnvironment(undefined=Undefined)
+    made.globals.clear()
+    made.globals.update(FUNCTIONS)
+    made.filters.update(FILTERS)
+    return made
 
 
 def parsed(text: str) -> nodes.Template:

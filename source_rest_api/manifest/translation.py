@@ -13,7 +13,7 @@ from source_rest_api.config import loading, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import cursors, document
+from source_rest_api.manifest import cursors, document, recipes
 from source_rest_api.manifest.interpolation import Scope
 from source_rest_api.manifest.partitions import Parent
 from source_rest_api.manifest.stream import Translated, translate
@@ -55,6 +55,7 @@ def translated(manifest: Component, config: Mapping[str, Any], folder: Path | No
         ConfigError: The manifest itself is not valid.
     """
     whole = document.resolved(manifest)
+    whole["streams"] = recipes.applied(whole.get("streams") or [], config)
     family = _Family(whole, Scope(config), folder)
     for stream in family.declared:
         family.offer(stream)

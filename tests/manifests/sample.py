@@ -51,7 +51,7 @@ def _listed(form: dict[str, Any], name: str) -> list[Any]:
 
 def _text(form: dict[str, Any], name: str) -> str:
     examples = form.get("examples")
-    if isinstance(examples, list) and examples and isinstance(examples[0], str):
+    if isinstance(examples, list) and examples and isinstance(examples[0], str) and "%" not in examples[0]:
         return examples[0]
     if form.get("format") == "date":
         return _DATE
