@@ -134,6 +134,20 @@ def _empty_dates(_component: Component, _config: Mapping[str, Any], schema: Mapp
     return {"type": "AddFields", "fields": fields}
 
 
+def _no_dashes(_component: Component, _config: Mapping[str, Any], schema: Mapping[str, Any]) -> Component:
+    """Metrics without a value, which the API writes as a dash, become null."""
+    metrics = ((schema.get("properties") or {}).get("metrics") or {}).get("properties") or {}
+    fields = [
+        {
+            "type": "AddedFieldDefinition",
+            "path": ["metrics", name],
+            "value": f"{{{{ none if record['metrics'][{name!r}] == '-' }}}}",
+        }
+        for name in metrics
+    ]
+    return {"type": "AddFields", "fields": fields}
+
+
 def _dates(component: Component, _config: Mapping[str, Any], schema: Mapping[str, Any]) -> Component:
     """Dates of any form become RFC 3339."""
     paths = [".".join(field["path"]) for field in component.get("fields") or []]
@@ -197,6 +211,7 @@ _RECIPES: dict[str, Recipe] = {
     "RechargeDateTimeBasedCursor": _only_first,
     "SingleAdvertiserIdPerPartition": _from_config_or_parent,
     "SurveyIdPartitionRouter": _from_config_or_parent,
+    "TransformEmptyMetrics": _no_dashes,
     "TransformDatetimesToRFC3339": _dates,
 }
 """The recipes by the last part of `class_name`."""

@@ -161,17 +161,45 @@ def _is_defined(value: Any, steps: list[Step]) -> bool:
     return True
 
 
-def joined(body: list[nodes.Node]) -> nodes.Expr:
-    """Returns statements that print something as one expression."""
+class _Inliner(NodeTransformer):
+    """Replaces the names that a template sets by what they are set to."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, nodes.Expr] = {}
+
+    def set(self, assigned: nodes.Assign) -> None:
+        """Notes an assignment.
+
+        Raises:
+            ConfigError: It sets several names at once.
+        """
+        if not isinstance(assigned.target, nodes.Name):
+            raise ConfigError("its template sets several names at once where an expression is needed")
+        self._values[assigned.target.name] = self.visit(assigned.node)
+
+    def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 -- Jinja's name
+        """Replaces a name."""
+        return self._values.get(node.name, node)
+
+
+def joined(body: list[nodes.Node], inliner: _Inliner | None = None) -> nodes.Expr:
+    """Returns statements that print something as one expression.
+
+    Raises:
+        ConfigError: No expression can stand for them.
+    """
+    inliner = inliner or _Inliner()
     parts: list[nodes.Expr] = []
     for node in body:
         if isinstance(node, nodes.Output):
-            parts += [_shown(part) for part in node.nodes]
+            parts += [_shown(inliner.visit(part)) for part in node.nodes]
+        elif isinstance(node, nodes.Assign):
+            inliner.set(node)
         elif isinstance(node, nodes.If):
-            otherwise = joined(node.else_)
+            otherwise = joined(node.else_, inliner)
             for other in reversed(node.elif_):
-                otherwise = nodes.CondExpr(other.test, joined(other.body), otherwise)
-            parts.append(nodes.CondExpr(node.test, joined(node.body), otherwise))
+                otherwise = nodes.CondExpr(inliner.visit(other.test), joined(other.body, inliner), otherwise)
+            parts.append(nodes.CondExpr(inliner.visit(node.test), joined(node.body, inliner), otherwise))
         else:
             raise ConfigError(f"its template has a `{type(node).__name__.lower()}` where an expression is needed")
     parts = [part for part in parts if not (isinstance(part, nodes.Const) and part.value == "")]

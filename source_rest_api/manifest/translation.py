@@ -21,12 +21,13 @@ from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from source_rest_api.manifest.document import Component
 
 _SCHEMES = ("http://", "https://")
+_FALSE = (None, "", False, "False", "false")
 _NOT_COMPARED = {"name", "schema"}
 
 
@@ -68,7 +69,7 @@ class _Family:
     def __init__(self, manifest: Component, scope: Scope, folder: Path | None) -> None:
         self._scope = scope
         self._folder = folder
-        self.declared: list[Component] = [each for each in manifest.get("streams") or [] if isinstance(each, dict)]
+        self.declared = list(_declared(manifest.get("streams") or [], scope))
         self._names = {templates.variable(self._name(each)) for each in self.declared}
         self._made: dict[str, Translated] = {}
         """All endpoints by name, in the order of their making: parents before their children."""
@@ -156,6 +157,15 @@ class _Family:
         names = {endpoint["name"] for endpoint in endpoints}
         offered = [name for name in self._offered if name in names]
         return Translation(config, offered, self.blocked, self._made)
+
+
+def _declared(streams: list[Any], scope: Scope) -> Iterator[Component]:
+    """Yields the streams of a manifest, and of its conditional streams those whose condition holds."""
+    for stream in streams:
+        if stream.get("type") != "ConditionalStreams":
+            yield stream
+        elif scope.of(stream).known(stream.get("condition"), "`condition`") not in _FALSE:
+            yield from _declared(stream.get("streams") or [], scope)
 
 
 def _without_schema(stream: Component) -> str:
