@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Page as Page
     from source_rest_api.pagination.page import Position as Position
     from source_rest_api.pagination.paginator import Paginator as Paginator
+    from source_rest_api.source import ManifestSource as ManifestSource
     from source_rest_api.source import SourceRestApi as SourceRestApi
 
 _MODULES = {
@@ -48,6 +49,7 @@ _MODULES = {
     "Endpoint": "config.endpoint",
     "Jwt": "auth.jwt",
     "Login": "auth.login",
+    "ManifestSource": "source",
     "Model": "model",
     "Next": "pagination.page",
     "OAuth2": "auth.oauth",

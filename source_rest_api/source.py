@@ -7,7 +7,8 @@ The messages are the lines of `connector.py`, parsed by the CDK's own serializer
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from airbyte_cdk.config_observation import emit_configuration_as_airbyte_control_message
 from airbyte_cdk.models import (
@@ -27,6 +28,7 @@ from airbyte_cdk.utils import AirbyteTracedException
 
 from source_rest_api.connector import Connector
 from source_rest_api.errors import SourceError
+from source_rest_api.manifest.connector import ManifestConnector
 from source_rest_api.protocol import state_file
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 class SourceRestApi(Source):
     """Any REST API as an Airbyte source."""
 
-    connector: ClassVar[Connector] = Connector()
+    connector: Connector = Connector()
     check_config_against_spec = False
     """False, because the config model checks more than the spec can, and reports all errors at once."""
 
@@ -87,6 +89,34 @@ class SourceRestApi(Source):
                 message="Not all streams were read to the end. See the errors of the streams.",
                 failure_type=FailureType.transient_error,
             )
+
+
+class ManifestSource(SourceRestApi):
+    """A low-code manifest as an Airbyte source, in place of the CDK's `YamlDeclarativeSource`.
+
+    Args:
+        path_to_yaml: Path of the manifest.
+        catalog: Not used: `read` is given the catalog.
+        config: Not used: each command is given the config.
+        state: Not used: `read` is given the state.
+        debug: Not used.
+        config_path: Not used.
+
+    Raises:
+        AirbyteTracedException: The manifest cannot be read.
+    """
+
+    def __init__(
+        self,
+        path_to_yaml: str | Path,
+        catalog: ConfiguredAirbyteCatalog | None = None,  # noqa: ARG002 -- the CDK's constructor
+        config: Mapping[str, Any] | None = None,  # noqa: ARG002
+        state: list[AirbyteStateMessage] | None = None,  # noqa: ARG002
+        debug: bool = False,  # noqa: ARG002
+        config_path: str | None = None,  # noqa: ARG002
+    ) -> None:
+        with _CdkErrors():
+            self.connector = ManifestConnector.at(Path(path_to_yaml))
 
 
 def _pass_on(config: dict[str, Any]) -> None:

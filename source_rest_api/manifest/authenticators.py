@@ -95,7 +95,8 @@ def _oauth(component: Component, scope: Scope) -> dict[str, Any]:
     is_plain = is_plain and len(names) > 1
     if is_plain and (secrets["refresh_token"] if grant == "refresh_token" else secrets["client_secret"]):
         fields = {name: value for name, value in fields.items() if name not in {*_NAMES.values()}}
-        return {"type": "oauth2", "token_url": url, "grant_type": grant, **secrets, "fields": fields, **common}
+        place = {"credentials_in": component.get("credentials_in") or "body"}
+        return {"type": "oauth2", "token_url": url, "grant_type": grant, **secrets, **place, "fields": fields, **common}
     own = {str(component.get(f"{name}_name") or name): secrets[name] for name in names if secrets[name]}
     own[_known(component, "grant_type_name", scope) or "grant_type"] = grant
     return {"type": "login", "login_url": url, "password": "", "fields": {**fields, **own}, **common}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from source_rest_api.sync.offer import Offer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from source_rest_api.http.transport import TransportName
     from source_rest_api.manifest.document import Component

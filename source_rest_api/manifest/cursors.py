@@ -9,13 +9,17 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import date_formats, datetimes
 from source_rest_api.manifest import interpolation, requester
 from source_rest_api.manifest.paginator import texts_in
-from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
 
 START, END = "stream_interval.start_time", "stream_interval.end_time"
+_OPTIONS = (
+    ("start_time_option", "start_param"),
+    ("start_value_option", "start_param"),
+    ("end_time_option", "end_param"),
+)
 _NOW = re.compile(r"\{\{\s*(now_utc|today_utc)\(\)(\.(strftime|isoformat)\([^()]*\))?\s*\}\}")
 _MINMAX_FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
 _DAY_UNITS = {"day", "month", "year"}
@@ -41,9 +45,11 @@ def increment(cursor: Component, endpoint: dict[str, Any], scope: Scope) -> None
     if make is None:
         raise ConfigError(f"`{cursor.get('class_name') or cursor.get('type')}` has no equivalent here")
     settings = make(cursor, scope)
-    for option, name in (("start_time_option", "start_param"), ("end_time_option", "end_param")):
+    settings["only_first_page"] = cursor.get("only_first_page")
+    for option, name in _OPTIONS:
         if cursor.get(option):
             _place(cursor[option], name, settings, endpoint, scope)
+    del settings["only_first_page"]
     endpoint["incremental"] = _fitting(settings, endpoint, cursor, scope)
 
 
@@ -51,7 +57,10 @@ def _place(option: Component, name: str, settings: dict[str, Any], endpoint: dic
     """Names the parameter of a bound, or writes a template where the parameters of both are in different places."""
     place = {"params": "query", "headers": "header"}.get(requester.PLACES.get(str(option.get("inject_into")), ""))
     path = requester.field_path(option, scope)
-    if place and settings.get("in", place) == place and len(path) == 1:
+    if settings.get("only_first_page"):
+        template = f"{{{{ {START} if not next_page_token }}}}"
+        requester.inject(endpoint, option, template, scope)
+    elif place and settings.get("in", place) == place and len(path) == 1:
         settings[name], settings["in"] = path[0], place
     else:
         bound = START if name == "start_param" else END
@@ -67,24 +76,14 @@ def _numbered(bound: str, settings: dict[str, Any]) -> str:
 def _fitting(settings: dict[str, Any], endpoint: dict[str, Any], cursor: Component, scope: Scope) -> dict[str, Any]:
     """Drops the settings that need a bound which the request does not send."""
     texts = " ".join(texts_in({key: value for key, value in endpoint.items() if key != "name"}))
-    templated_start, templated_end = START in texts, END in texts
-    starts = "start_param" in settings or templated_start
-    ends = "end_param" in settings or templated_end
-    if not ends:
-        settings = {
-            name: value for name, value in settings.items() if name not in {"step", "end_date", "end", "end_inclusive"}
-        }
+    if "end_param" not in settings and END not in texts:
+        needed = {"step", "end_date", "end", "end_inclusive"}
+        settings = {name: value for name, value in settings.items() if name not in needed}
     if scope.value(cursor.get("is_data_feed")) is True:
-        mode = "newest_first"
-    elif scope.value(cursor.get("is_client_side_incremental")) is True:
-        mode = "client_filter"
-    else:
-        mode = "server_filter"
-    return {
-        **settings,
-        **({"mode": mode} if mode != "server_filter" or "start_param" not in settings else {}),
-        **({} if starts or ends else {}),
-    }
+        return {**settings, "mode": "newest_first"}
+    if scope.value(cursor.get("is_client_side_incremental")) is True:
+        return {**settings, "mode": "client_filter"}
+    return settings if "start_param" in settings else {**settings, "mode": "server_filter"}
 
 
 def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
@@ -150,9 +149,8 @@ def _moment(given: Any, form: str, scope: Scope) -> str | None:
     text = limits.get("datetime")
     forms = [scope.value(limits.get("datetime_format")) or form, form, _MINMAX_FORMAT]
     bounds = {name: limits.get(name) for name in ("min_datetime", "max_datetime") if limits.get(name)}
-    if not bounds and isinstance(text, str):
-        if not scope.is_known(text) or (interpolation.is_volatile(text) and _gives_iso(text, scope)):
-            return str(scope.value(text))
+    if not bounds and isinstance(text, str) and _is_template(text, scope):
+        return str(scope.value(text))
     moment = _parsed(text, forms, scope)
     lowest, highest = (_parsed(bounds.get(name), forms, scope) for name in ("min_datetime", "max_datetime"))
     moment = max(filter(None, (moment, lowest)), default=None)
@@ -160,12 +158,17 @@ def _moment(given: Any, form: str, scope: Scope) -> str | None:
     return None if moment is None else datetimes.write(moment)
 
 
-def _gives_iso(text: str, scope: Scope) -> bool:
+def _is_template(text: str, scope: Scope) -> bool:
+    """True if a moment stays a template: it reads a parent's record, or the clock and gives ISO 8601."""
+    if not scope.is_known(text):
+        return True
+    if not interpolation.is_volatile(text):
+        return False
     try:
-        datetimes.parse(str(scope.known(text, "")))
+        datetimes.parse(str(scope.known(text, "the start or the end")))
     except ValueError:
         return False
-    return not templates.has_holes(text) or "strftime" in text or "day_delta" not in text
+    return True
 
 
 def _parsed(text: Any, forms: list[str], scope: Scope) -> Any:

@@ -54,11 +54,12 @@ def load(text: str) -> Component:
     import yaml  # noqa: PLC0415 -- a manifest from the cache needs none; start-up counts
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        yaml_implicit_resolvers = {
-            first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
+        pass
 
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     try:
         loaded = yaml.load(text, Loader=Loader)  # noqa: S506 -- it is a safe loader
     except yaml.YAMLError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import interpolation, requester
+from source_rest_api.manifest import references, requester
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> No
     if size is not None:
         sized = _option(paginator, "page_size_option", endpoint)
         if sized:
-            requester.inject(endpoint, sized, str(size), scope.of(sized))
+            is_json = sized.get("inject_into") == "body_json"
+            requester.inject(endpoint, sized, size if is_json else str(size), scope.of(sized))
         if settings["type"] in {"page_number", "offset"}:
             settings |= {"stop_on_short_page": True, _size_name(settings): size}
     endpoint["pagination"] = settings
@@ -140,14 +141,14 @@ def _follows(option: Component | None) -> bool:
 
 
 def _token(value: str) -> dict[str, Any]:
-    path = interpolation.path(value, "response")
+    path = references.path(value, "response")
     return {"cursor": value} if path is None else {"cursor_path": path}
 
 
 def _link(value: str) -> dict[str, Any]:
-    if interpolation.path(value, "headers") in _LINK:
+    if references.path(value, "headers") in _LINK:
         return {"type": "link_header"}
-    path = interpolation.path(value, "response")
+    path = references.path(value, "response")
     return {"type": "next_url", **({"next_url": value} if path is None else {"next_url_path": path})}
 
 

@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest.interpolation import UNKNOWN
+from source_rest_api.manifest import interpolation, references
+from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
@@ -29,6 +30,11 @@ class Parent(NamedTuple):
     def variable(self) -> str:
         """Its name in templates."""
         return templates.variable(self.name)
+
+    @property
+    def line(self) -> frozenset[str]:
+        """Its variable, and those of the streams above it."""
+        return frozenset({self.variable, *_roots(self.slice)})
 
 
 class Family(Protocol):
@@ -58,6 +64,8 @@ class Partitioning(NamedTuple):
     """The variable of the parent that templates have to read."""
     fields: dict[str, str] = {}  # noqa: RUF012
     """The expressions that tell partitions apart, by the CDK's names, for states."""
+    line: frozenset[str] = frozenset()
+    """The variables of the parent and of the streams above it."""
 
 
 def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Partitioning:
@@ -75,9 +83,27 @@ def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Part
     routers = router if isinstance(router, list) else [router] if router else []
     whole = Partitioning()
     for each in routers:
-        only_lists = as_lists or whole.parent is not None
+        only_lists = as_lists or not _is_in_line(each, whole, family)
         whole = _combined(whole, _divided(each, family, scope.of(each), as_lists=only_lists))
     return whole
+
+
+def _is_in_line(router: Component, whole: Partitioning, family: Family) -> bool:
+    """True if a router's parent is above or below the parents so far, so that one of its records has one of theirs."""
+    configs = router.get("parent_stream_configs") or []
+    if not whole.line or router.get("type") != "SubstreamPartitionRouter" or len(configs) != 1:
+        return not whole.line
+    line = family.parent(configs[0]["stream"]).line
+    return line <= whole.line or whole.line <= line
+
+
+def _roots(tree: Any) -> Iterator[str]:
+    """Yields the names that the expressions of a `stream_slice` read."""
+    for inner in tree.values():
+        if isinstance(inner, dict):
+            yield from _roots(inner)
+        elif not inner.startswith(UNKNOWN):
+            yield references.reference(inner)[0]
 
 
 def _combined(one: Partitioning, other: Partitioning) -> Partitioning:
@@ -87,6 +113,7 @@ def _combined(one: Partitioning, other: Partitioning) -> Partitioning:
         [*one.options, *other.options],
         one.parent or other.parent,
         {**one.fields, **other.fields},
+        one.line | other.line,
     )
 
 
@@ -119,8 +146,15 @@ def _listed(router: Component, family: Family, scope: Scope) -> Partitioning:
     name = family.list_name(field)
     option = router.get("request_option")
     options = [(option, name)] if option else []
-    texts = [each if isinstance(each, int | float) and not isinstance(each, bool) else str(each) for each in values]
-    return Partitioning({field: name}, {name: {"values": texts}}, options, None, {field: name})
+    return Partitioning({field: name}, {name: {"values": list(map(_item, values))}}, options, None, {field: name})
+
+
+def _item(value: Any) -> int | float | str:
+    """Returns a value of a list: a text of digits is a number wherever a template of the CDK inserts it alone."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    known = interpolation.literal(str(value))
+    return known if isinstance(known, int) and str(known) == value else str(value)
 
 
 def _below(config: Component, family: Family, scope: Scope) -> Partitioning:
@@ -135,7 +169,9 @@ def _below(config: Component, family: Family, scope: Scope) -> Partitioning:
         "parent_slice": parent.slice,
         "extra_fields": {".".join(path): reference(parent.variable, path) for path in paths},
     }
-    return Partitioning(inner, {}, [(option, expression)] if option else [], parent.variable, {field: expression})
+    return Partitioning(
+        inner, {}, [(option, expression)] if option else [], parent.variable, {field: expression}, parent.line
+    )
 
 
 def _values_of_parent(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
@@ -32,6 +33,8 @@ def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
         endpoint["records_paths"] = [_path(each, scope.of(each)) or ["$"] for each in inner]
     elif extractor.get("type") == "DpathExtractor":
         endpoint["records_path"] = _path(extractor, scope) or ["$"]
+        if extractor.get("records_key_field"):
+            endpoint["records_key_field"] = extractor["records_key_field"]
         if extractor.get("record_expander"):
             endpoint["explode"] = _expanded(extractor["record_expander"], scope)
     else:
@@ -148,36 +151,81 @@ class Transformations:
         return f"{{{{ {inner} }}}}"
 
     def _remove(self, transformation: Component) -> None:
-        if transformation.get("condition"):
-            raise ConfigError("`RemoveFields` with a `condition` has no equivalent here")
-        for given in transformation.get("field_pointers") or []:
-            pointer = [self._scope.text(key) for key in given]
-            if "**" in pointer or pointer[-1] == "*":
-                raise ConfigError(f"`RemoveFields` of `{'/'.join(pointer)}` has no equivalent here")
-            if self._endpoint.get("add_fields", {}).pop(".".join(pointer), None) is None:
-                self._endpoint.setdefault("remove_fields", []).append(pointer)
+        pointers = [[self._scope.text(key) for key in given] for given in transformation.get("field_pointers") or []]
+        condition = transformation.get("condition")
+        when = _of_value(self._scope.expression(condition)) if condition else None
+        if "remove_fields" in self._endpoint and when != self._endpoint.get("remove_when"):
+            raise ConfigError("`RemoveFields` with different conditions have no equivalent here")
+        for pointer in pointers:
+            added = self._endpoint.get("add_fields", {})
+            if when is None and added.pop(".".join(pointer), None) is not None:
+                continue
+            self._endpoint.setdefault("remove_fields", []).append(_without_last_wildcards(pointer))
+            if when is not None:
+                self._endpoint["remove_when"] = when
+
+    def _cast(self, transformation: Component) -> None:
+        if transformation["fields"]:
+            self._endpoint.setdefault("cast", {}).update(transformation["fields"])
 
     def _snake(self, _: Component) -> None:
+        self._rename("snake_case", "KeysToSnakeCase", camel_case_to_snake_case)
+
+    def _lower(self, _: Component) -> None:
+        self._rename("lower_case", "KeysToLower", str.lower)
+
+    def _rename(self, option: str, kind: str, change: Callable[[str], str]) -> None:
         added = self._endpoint.get("add_fields")
         if added:
-            self._endpoint["add_fields"] = {camel_case_to_snake_case(name): value for name, value in added.items()}
-        self._endpoint["snake_case"] = True
-        self._renamed = "KeysToSnakeCase"
+            self._endpoint["add_fields"] = {change(name): value for name, value in added.items()}
+        self._endpoint[option] = True
+        self._renamed = kind
+
+    def _replace(self, transformation: Component) -> None:
+        old, new = (self._scope.text(transformation.get(name)) for name in ("old", "new"))
+        if self._endpoint.get("add_fields"):
+            raise ConfigError("`KeysReplace` after `AddFields` has no equivalent here")
+        self._endpoint.setdefault("replace_in_names", {})[old] = new
+        self._renamed = "KeysReplace"
 
     def _flatten_at(self, transformation: Component) -> None:
         path = [self._scope.text(key) for key in transformation.get("field_path") or []]
-        if not transformation.get("delete_origin_value") or transformation.get("replace_record"):
-            raise ConfigError("`DpathFlattenFields` that keeps the object, or drops the rest, has no equivalent here")
         if transformation.get("key_transformation") or "*" in path:
             raise ConfigError("`DpathFlattenFields` with other names has no equivalent here")
-        if self._endpoint.get("flatten"):
+        if self._endpoint.get("flatten") or self._endpoint.get("unwrap"):
             raise ConfigError("several `DpathFlattenFields` have no equivalent here")
-        self._endpoint["flatten"] = {"paths": [path], "prefix": False, "depth": 1}
+        if transformation.get("replace_record"):
+            self._endpoint["unwrap"] = path
+        else:
+            keep = {} if transformation.get("delete_origin_value") else {"keep": True}
+            self._endpoint["flatten"] = {"type": "objects", "paths": [path], "prefix": False, "depth": 1, **keep}
         self._renamed = "DpathFlattenFields"
+
+    def _flatten(self, _: Component) -> None:
+        if self._endpoint.get("flatten") or self._endpoint.get("add_fields"):
+            raise ConfigError("`FlattenFields` after another change has no equivalent here")
+        self._endpoint["flatten"] = {"type": "objects", "prefix": False}
+        self._renamed = "FlattenFields"
 
     _KINDS: dict[str, Callable[[Transformations, Component], None]] = {  # noqa: RUF012 -- never changed
         "AddFields": _add,
+        "Cast": _cast,
         "DpathFlattenFields": _flatten_at,
+        "KeysReplace": _replace,
+        "KeysToLower": _lower,
         "KeysToSnakeCase": _snake,
+        "FlattenFields": _flatten,
         "RemoveFields": _remove,
     }
+
+
+def _of_value(condition: str) -> str:
+    """Returns a condition on the CDK's `property` as one on `value`."""
+    return re.sub(r"\bproperty\b", "value", condition)
+
+
+def _without_last_wildcards(pointer: list[str]) -> list[str]:
+    """Returns the path of the fields that a pointer removes; `*` at its end is every field of an object."""
+    if pointer[-1] == "*":
+        raise ConfigError(f"`RemoveFields` of `{'/'.join(pointer)}` has no equivalent here")
+    return pointer

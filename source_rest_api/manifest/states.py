@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.formats import datetimes
-from source_rest_api.manifest import interpolation
+from source_rest_api.manifest import references
 from source_rest_api.state import moved_state, state
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _values(partition: Mapping[str, Any], tree: Any) -> Iterator[tuple[tuple[str
             if isinstance(tree.get(key), dict):
                 yield from _values(value or {}, tree[key])
         elif isinstance(tree.get(key), str):
-            yield interpolation.reference(tree[key]), value
+            yield references.reference(tree[key]), value
 
 
 def _reached(slices: list[dict[str, Any]], cursor: dict[str, Any]) -> str | None:

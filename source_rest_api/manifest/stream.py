@@ -91,8 +91,8 @@ class _Translation:
         self._at("retriever.requester", lambda: self._request(requests, divided, scope.of(requests)))
         selector = retriever.get("record_selector") or {}
         self._at("retriever.record_selector", lambda: records.select(selector, self._endpoint, scope.of(selector)))
+        self._at("retriever.decoder", lambda: self._decode(retriever.get("decoder")))
         self._transform(selector, scope)
-        self._at("retriever.decoder", lambda: self._set("decoder", decoders.decoded(retriever.get("decoder"))))
         paging = retriever.get("paginator") or {"type": "NoPagination"}
         added = self._added
         self._at(
@@ -123,6 +123,8 @@ class _Translation:
             self._endpoint[name] = value
 
     def _retriever(self) -> Component:
+        if self._stream.get("type") == "StateDelegatingStream":
+            self._stream = {**self._stream["full_refresh_stream"], "name": self._endpoint["name"]}
         if self._stream.get("type") != "DeclarativeStream":
             raise ConfigError(f"`{self._stream.get('type')}` has no equivalent here")
         retriever: Component = self._stream.get("retriever") or {}
@@ -145,6 +147,18 @@ class _Translation:
         rules = self._at("error_handler", lambda: errors.rules(requests.get("error_handler"), scope))
         if rules:
             endpoint["errors"] = rules
+
+    def _decode(self, decoder: Component | None) -> None:
+        """Sets the decoder. One that gives records leaves nothing to select, but each may hold the record at a path."""
+        made = decoders.decoded(decoder)
+        if made is None:
+            return
+        self._endpoint["decoder"] = made
+        if made["type"] in {"jsonl", "csv", "zip"}:
+            self._endpoint.pop("allow_missing_records", None)
+            path = self._endpoint.pop("records_path", ["$"])
+            if path != ["$"]:
+                self._endpoint["unwrap"] = path
 
     def _transform(self, selector: Component, scope: Scope) -> None:
         given = selector.get("record_filter")

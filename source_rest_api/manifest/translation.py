@@ -13,7 +13,7 @@ from source_rest_api.config import loading, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import cursors, document
+from source_rest_api.manifest import cursors, document, recipes
 from source_rest_api.manifest.interpolation import Scope
 from source_rest_api.manifest.partitions import Parent
 from source_rest_api.manifest.stream import Translated, translate
@@ -21,12 +21,13 @@ from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from source_rest_api.manifest.document import Component
 
 _SCHEMES = ("http://", "https://")
+_FALSE = (None, "", False, "False", "false")
 _NOT_COMPARED = {"name", "schema"}
 
 
@@ -55,6 +56,7 @@ def translated(manifest: Component, config: Mapping[str, Any], folder: Path | No
         ConfigError: The manifest itself is not valid.
     """
     whole = document.resolved(manifest)
+    whole["streams"] = recipes.applied(whole.get("streams") or [], config)
     family = _Family(whole, Scope(config), folder)
     for stream in family.declared:
         family.offer(stream)
@@ -67,7 +69,7 @@ class _Family:
     def __init__(self, manifest: Component, scope: Scope, folder: Path | None) -> None:
         self._scope = scope
         self._folder = folder
-        self.declared: list[Component] = [each for each in manifest.get("streams") or [] if isinstance(each, dict)]
+        self.declared = list(_declared(manifest.get("streams") or [], scope))
         self._names = {templates.variable(self._name(each)) for each in self.declared}
         self._made: dict[str, Translated] = {}
         """All endpoints by name, in the order of their making: parents before their children."""
@@ -147,7 +149,7 @@ class _Family:
         """Returns the config of all streams that have an equivalent."""
         for name in self._parents:
             _bind(self._made[name].endpoint)
-        config, made = _common(list(self._made.values()), self.blocked)
+        config, made = _common(list(self._made.values()))
         config["name"] = str((manifest.get("metadata") or {}).get("name") or "Airbyte manifest")
         config |= _budget(manifest)
         endpoints = _valid(config, made, self.blocked)
@@ -155,6 +157,15 @@ class _Family:
         names = {endpoint["name"] for endpoint in endpoints}
         offered = [name for name in self._offered if name in names]
         return Translation(config, offered, self.blocked, self._made)
+
+
+def _declared(streams: list[Any], scope: Scope) -> Iterator[Component]:
+    """Yields the streams of a manifest, and of its conditional streams those whose condition holds."""
+    for stream in streams:
+        if stream.get("type") != "ConditionalStreams":
+            yield stream
+        elif scope.of(stream).known(stream.get("condition"), "`condition`") not in _FALSE:
+            yield from _declared(stream.get("streams") or [], scope)
 
 
 def _without_schema(stream: Component) -> str:
@@ -177,27 +188,26 @@ def _bind(endpoint: dict[str, Any]) -> None:
             cursor.setdefault("mode", "server_filter")
 
 
-def _common(made: list[Translated], blocked: dict[str, str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Returns the config without endpoints, and the endpoints that agree with it in their authentication."""
+def _common(made: list[Translated]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Returns the config without endpoints, and the endpoints with what differs from it."""
     if not made:
         return {"url_base": "https://nothing.invalid"}, []
     auths = Counter(json.dumps(each.authentication, sort_keys=True) for each in made)
     auth = json.loads(auths.most_common(1)[0][0])
-    kept = []
+    origins = Counter(_origin(each.endpoint["path"]) for each in made)
+    bases = {origin: _base(made, origin) for origin in origins}
+    common = bases[origins.most_common(1)[0][0]]
+    endpoints = []
     for each in made:
-        if each.authentication == auth:
-            kept.append(each.endpoint)
-        else:
-            blocked[each.endpoint["name"]] = "retriever.requester.authenticator: it differs from that of other streams"
-    origins = Counter(_origin(each["path"]) for each in kept)
-    origin = origins.most_common(1)[0][0]
-    base = _base([each["path"] for each in kept if _origin(each["path"]) == origin], origin)
-    endpoints = [
-        {**each, "path": each["path"][len(base) :].lstrip("/")} if _origin(each["path"]) == origin else each
-        for each in kept
-    ]
-    others = [{"origin": other, "credentials": True} for other in origins if other != origin]
-    return {"url_base": base, "authentication": auth, **({"allowed_origins": others} if others else {})}, endpoints
+        url = each.endpoint["path"]
+        base = bases[_origin(url)]
+        endpoint = {**each.endpoint, "path": url[len(base) :].lstrip("/")}
+        if base != common:
+            endpoint["url_base"] = base
+        if each.authentication != auth:
+            endpoint["authentication"] = each.authentication
+        endpoints.append(endpoint)
+    return {"url_base": common, "authentication": auth}, endpoints
 
 
 def _origin(url: str) -> str:
@@ -205,8 +215,9 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _base(urls: list[str], origin: str) -> str:
-    """Returns the longest beginning, in whole segments, that all URLs share."""
+def _base(made: list[Translated], origin: str) -> str:
+    """Returns the longest beginning, in whole segments, that all URLs of an origin share."""
+    urls = [each.endpoint["path"] for each in made if _origin(each.endpoint["path"]) == origin]
     split = [url[len(origin) :].partition("{")[0].partition("?")[0].split("/")[1:-1] for url in urls]
     shared = []
     for parts in zip(*split, strict=False):

@@ -133,17 +133,10 @@ class Progress:
         return self._state.start
 
     def saved(self, partition: str, records: Mapping[str, Any] | None = None) -> CursorValue | None:
-        """Returns the saved cursor of a partition.
-
-        Args:
-            partition: The key of the partition.
-            records: Its records, by which a state that was moved here knows it.
-        """
+        """Returns the saved cursor of a partition, by its key, or by its records in a state that was moved here."""
         text = self._state.get(partition)
-        if text is None and self._cursor is not None and self._state.moved is not None:
-            text = self._state.moved.find(records or {})
-            if text is not None:
-                self._state.set(partition, text, [])
+        if text is None and self._cursor is not None:
+            text = self._state.adopt(partition, records or {})
         return None if self._cursor is None or text is None else self._cursor.mark(text)
 
     def known(self, partition: str) -> frozenset[str]:

@@ -127,6 +127,13 @@ class StreamState(msgspec.Struct, omit_defaults=True):
             return self.cursor
         return self.cursors.get(partition) or self.cursors.get(digest(partition))
 
+    def adopt(self, partition: str, records: Mapping[str, Any]) -> str | None:
+        """Returns the cursor that another connector saved for a partition, which becomes an entry of its own."""
+        text = None if self.moved is None else self.moved.find(records)
+        if text is not None:
+            self.set(partition, text, [])
+        return text
+
     @property
     def is_new(self) -> bool:
         """True before the first sync has read anything."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+_KEY = re.compile(r"""config(?:\.get\(|\[)\\?['"](\w+)|config\.(\w+)""")
 _DATE = "2024-01-01"
 _WORDS = {"url": "https://api.example.com", "domain": "example.com", "host": "example.com"}
 
@@ -16,13 +18,20 @@ def config(form: Any, name: str = "") -> Any:
         return form["const"]
     if form.get("enum"):
         return form["default"] if form.get("default") in form["enum"] else form["enum"][0]
-    if form.get("default") not in (None, "", [], {}):
-        return form["default"]
+    default = form.get("default")
+    if default not in (None, "", [], {}) and not (isinstance(default, dict) and "properties" in default):
+        return default
     for branches in (form.get("oneOf"), form.get("anyOf")):
         if branches:
             chosen = config(branches[0], name)
             return {**_fields(form), **chosen} if isinstance(chosen, dict) else chosen
     return _by_type(form, name)
+
+
+def of_text(text: str) -> dict[str, Any]:
+    """Returns a config for a manifest without a form: the keys that its templates read."""
+    keys = {name for found in _KEY.findall(text) for name in found if name}
+    return {key: _text({}, key) for key in keys - {"get"}}
 
 
 def _fields(form: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +60,7 @@ def _listed(form: dict[str, Any], name: str) -> list[Any]:
 
 def _text(form: dict[str, Any], name: str) -> str:
     examples = form.get("examples")
-    if isinstance(examples, list) and examples and isinstance(examples[0], str):
+    if isinstance(examples, list) and examples and isinstance(examples[0], str) and "%" not in examples[0]:
         return examples[0]
     if form.get("format") == "date":
         return _DATE

@@ -40,10 +40,12 @@ class Shares:
 
     def count(self, path: Path) -> None:
         """Adds a manifest."""
-        manifest = document.load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        manifest = document.load(text)
+        config = sample.config(spec.form(manifest)) or sample.of_text(text)
         self.connectors += 1
         try:
-            made = translated(manifest, sample.config(spec.form(manifest)))
+            made = translated(manifest, config)
         except ConfigError as error:
             self._block(path.stem, str(error).replace("\n", " "), len(manifest.get("streams") or [1]))
             return
@@ -86,4 +88,4 @@ def of(folder: Path) -> Shares:
 
 
 if __name__ == "__main__":
-    print("\n".join(of(Path(sys.argv[1])).lines()))
+    print("\n".join(of(Path(sys.argv[1])).lines()))  # noqa: T201 -- a command

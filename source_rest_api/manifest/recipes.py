@@ -1,0 +1,217 @@
+"""Classes that well-known manifests bring along in Python, as components that do the same.
+
+A class is known by its name alone: its code is never run. To add one, write a function from its component to the
+component that stands for it, and name it in `_RECIPES`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from source_rest_api.manifest.document import Component
+
+_NO_DATES = ["0000-00-00", "0000-00-00 00:00:00"]
+
+
+def applied(value: Any, config: Mapping[str, Any] | None, schema: Mapping[str, Any] | None = None) -> Any:
+    """Returns a part of a manifest with all classes replaced that have a recipe.
+
+    Args:
+        value: The part.
+        config: The config of the user.
+        schema: The schema of the stream around it.
+    """
+    if isinstance(value, list):
+        return [applied(item, config, schema) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") == "InlineSchemaLoader":
+        return value
+    schema = _schema(value) or schema
+    made = {name: applied(inner, config, schema) for name, inner in value.items()}
+    return made if "class_name" not in made else _standard(made, config or {}, schema or {})
+
+
+def _schema(component: Component) -> Mapping[str, Any] | None:
+    """Returns the schema in the loader of a stream."""
+    loader = component.get("schema_loader")
+    loader = loader[0] if isinstance(loader, list) and loader else loader
+    schema = loader.get("schema") if isinstance(loader, dict) else None
+    return schema if isinstance(schema, dict) else None
+
+
+def _standard(component: Component, config: Mapping[str, Any], schema: Mapping[str, Any]) -> Component:
+    name = str(component["class_name"]).rpartition(".")[2]
+    recipe = _RECIPES.get(name) or _by_fields(component)
+    if recipe is None:
+        return component
+    return recipe({key: value for key, value in component.items() if key != "class_name"}, config, schema)
+
+
+def _by_fields(component: Component) -> Recipe | None:
+    """Returns the recipe of a class by its fields, where a wrong guess shows at once: the API refuses the request."""
+    if component.get("token_refresh_endpoint") and component.get("client_id"):
+        return _oauth
+    if component.get("type") == "CustomErrorHandler":
+        return _as("DefaultErrorHandler")
+    if component.get("type") == "CustomSchemaLoader":
+        return lambda _component, _config, _schema: {"type": "DynamicSchemaLoader"}
+    if component.get("type") == "CustomAuthenticator" and len(list(_choices(component))) > 1:
+        return _chosen
+    return None
+
+
+def _as(kind: str) -> Recipe:
+    return lambda component, _config, _schema: {**component, "type": kind}
+
+
+def _oauth(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    return {**component, "type": "OAuthAuthenticator"}
+
+
+def _basic_oauth(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """OAuth whose client shows its ID and secret in `Authorization: Basic`."""
+    return {**component, "type": "OAuthAuthenticator", "credentials_in": "basic"}
+
+
+def _choices(component: Component) -> Iterator[tuple[str, Component]]:
+    for name, value in component.items():
+        if isinstance(value, dict) and str(value.get("type", "")).endswith("Authenticator"):
+            yield name, value
+
+
+def _chosen(component: Component, config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """The authenticator for the kind of credentials in the config, which their branch of the form names."""
+    given = config.get("credentials")
+    kinds = [str(value) for value in given.values()] if isinstance(given, dict) else []
+    wants_oauth = any(kind.startswith("oauth") for kind in kinds)
+    found = dict(_choices(component))
+    for name, value in found.items():
+        if name.startswith("legacy") != (not kinds):
+            continue
+        if name.startswith("oauth") == wants_oauth:
+            return value
+    return next(iter(found.values()))
+
+
+def _object_values(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """The values of an object, each with its key in a field."""
+    return {**component, "type": "DpathExtractor", "records_key_field": component.get("inject_key_as_field")}
+
+
+def _from_config_or_parent(component: Component, config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """The IDs that the config names; without any, those of the parent's records."""
+    parameters = component.get("$parameters") or {}
+    [parent, *_] = component.get("parent_stream_configs") or [{}]
+    paths = component.get("path_in_config") or parameters.get("path_in_config") or [[f"{parent['partition_field']}s"]]
+    for path in paths:
+        found: Any = config
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found:
+            return {
+                "type": "ListPartitionRouter",
+                "values": [str(each) for each in (found if isinstance(found, list) else [found])],
+                "cursor_field": parent["partition_field"],
+                "request_option": parent.get("request_option"),
+                "$parameters": parameters,
+            }
+    return {**component, "type": "SubstreamPartitionRouter"}
+
+
+def _empty_dates(_component: Component, _config: Mapping[str, Any], schema: Mapping[str, Any]) -> Component:
+    """Dates that a database writes for none become null."""
+    dates = [name for name, of in (schema.get("properties") or {}).items() if str(of.get("format")).startswith("date")]
+    fields = [
+        {"type": "AddedFieldDefinition", "path": [name], "value": f"{{{{ none if record[{name!r}] in {_NO_DATES} }}}}"}
+        for name in dates
+    ]
+    return {"type": "AddFields", "fields": fields}
+
+
+def _no_dashes(_component: Component, _config: Mapping[str, Any], schema: Mapping[str, Any]) -> Component:
+    """Metrics without a value, which the API writes as a dash, become null."""
+    metrics = ((schema.get("properties") or {}).get("metrics") or {}).get("properties") or {}
+    fields = [
+        {
+            "type": "AddedFieldDefinition",
+            "path": ["metrics", name],
+            "value": f"{{{{ none if record['metrics'][{name!r}] == '-' }}}}",
+        }
+        for name in metrics
+    ]
+    return {"type": "AddFields", "fields": fields}
+
+
+def _dates(component: Component, _config: Mapping[str, Any], schema: Mapping[str, Any]) -> Component:
+    """Dates of any form become RFC 3339."""
+    paths = [".".join(field["path"]) for field in component.get("fields") or []]
+    if not paths:
+        properties = schema.get("properties") or {}
+        paths = [name for name, of in properties.items() if of.get("format") == "date-time"]
+    return {"type": "Cast", "fields": dict.fromkeys(paths, "date-time")}
+
+
+def _all_fields(component: Component, _config: Mapping[str, Any], schema: Mapping[str, Any]) -> Component:
+    """A requester that asks for all fields of the schema, in `opt_fields`."""
+    if not schema:
+        raise ConfigError("`AsanaHttpRequester` needs the schema of its stream in the manifest")
+    names = ",".join(_paths(schema.get("properties") or {}))
+    given = component.get("request_parameters") or {}
+    return {**component, "type": "HttpRequester", "request_parameters": {**given, "opt_fields": names}}
+
+
+def _paths(properties: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, of in properties.items():
+        items = of.get("items")
+        inner = of.get("properties") or (items.get("properties") if isinstance(items, dict) else None)
+        if inner:
+            yield from _paths(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _without_joining(component: Component, config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """The retriever of channels; here it does not join them."""
+    if config.get("join_channels"):
+        raise ConfigError("`join_channels` has no equivalent here: let the bot join the channels, and switch it off")
+    return {**component, "type": "SimpleRetriever"}
+
+
+def _only_first(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """A cursor whose start goes into the request of the first page only."""
+    return {**component, "type": "DatetimeBasedCursor", "only_first_page": True}
+
+
+def _no_filter(_component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """A filter of records that came before: the destination, or the cursor, knows them."""
+    return {}
+
+
+if TYPE_CHECKING:
+    Recipe = Callable[[Component, Mapping[str, Any], Mapping[str, Any]], Component]
+
+_RECIPES: dict[str, Recipe] = {
+    "AsanaHttpRequester": _all_fields,
+    "ChannelsRetriever": _without_joining,
+    "CommerceToolsOauth2Authenticator": _basic_oauth,
+    "CustomFieldTransformation": _empty_dates,
+    "CustomOauth2Authenticator": _basic_oauth,
+    "DateTimeTransformer": _dates,
+    "DuplicatedRecordsFilter": _no_filter,
+    "NotionDataFeedFilter": _no_filter,
+    "ObjectDpathExtractor": _object_values,
+    "PayPalOauth2Authenticator": _basic_oauth,
+    "PinterestOauthAuthenticator": _basic_oauth,
+    "RechargeDateTimeBasedCursor": _only_first,
+    "SingleAdvertiserIdPerPartition": _from_config_or_parent,
+    "SurveyIdPartitionRouter": _from_config_or_parent,
+    "TransformEmptyMetrics": _no_dashes,
+    "TransformDatetimesToRFC3339": _dates,
+}
+"""The recipes by the last part of `class_name`."""
