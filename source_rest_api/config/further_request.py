@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from source_rest_api.http.request import Method
-from source_rest_api.http.request_body import Body
+from source_rest_api.http.request_body import OptionalBody
 from source_rest_api.model import Model, NamedTexts, Text, texts_of
 
 
@@ -23,7 +23,7 @@ class FurtherRequest(Model):
     """Query parameters, in addition to those of all endpoints."""
     headers: NamedTexts = {}
     """Headers, in addition to those of the endpoint."""
-    body: Body | None = None
+    body: OptionalBody = None
     """Request body."""
 
     @property
