@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
+_EMPTY: tuple[object, ...] = (None, [], {}, "", {"type": "none"})
+"""Values of a field that is not set; the last one is that of an optional union."""
+
 
 def group(value: object) -> object:
-    """Returns a group of fields unchanged, or None if all of them are empty."""
-    empty = isinstance(value, dict) and all(inner in (None, [], {}, "") for inner in value.values())
+    """Returns a group of fields unchanged, or None if all of them are empty or not set."""
+    empty = isinstance(value, dict) and all(inner in _EMPTY for inner in value.values())
     return None if empty else value
 
 

@@ -18,7 +18,7 @@ from source_rest_api.cursors.contract import CursorProtocol
 from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.request import Method
-from source_rest_api.http.request_body import Body
+from source_rest_api.http.request_body import OptionalBody
 from source_rest_api.model import Json as JsonText
 from source_rest_api.model import (
     Model,
@@ -81,7 +81,7 @@ class Endpoint(Model):
     """Query parameters, in addition to those of all endpoints."""
     headers: NamedTexts = {}
     """Headers, in addition to those of all endpoints."""
-    body: Annotated[Body | None, UnsetBranch("none", "No body", "The requests have no body.")] = None
+    body: OptionalBody = None
     """Request body."""
     decoder: Decoder = Json()
     """Format of the response body."""

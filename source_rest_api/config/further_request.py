@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.http.request import Method
-from source_rest_api.http.request_body import Body
+from source_rest_api.http.request_body import OptionalBody
 from source_rest_api.model import Model, NamedTexts, Text, texts_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class FurtherRequest(Model):
     """Query parameters, in addition to those of all endpoints."""
     headers: NamedTexts = {}
     """Headers, in addition to those of the endpoint."""
-    body: Body | None = None
+    body: OptionalBody = None
     """Request body."""
 
     def settings(self, http_method: Method, path: str, headers: Mapping[str, Any]) -> dict[str, Any]:

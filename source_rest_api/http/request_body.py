@@ -15,6 +15,7 @@ from source_rest_api.formats import raw_json
 from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.model import Json, Model, NamedTexts, Text, texts_of
 from source_rest_api.templates import optional_values, templates
+from source_rest_api.unset import UnsetBranch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -115,6 +116,7 @@ class GraphqlBody(Model):
 
 
 Body: TypeAlias = Annotated[JsonBody | FormBody | TextBody | GraphqlBody, Field(discriminator="type")]
+OptionalBody: TypeAlias = Annotated[Body | None, UnsetBranch("none", "No body", "The requests have no body.")]
 
 
 def texts_in(value: Any) -> Iterator[str]:
