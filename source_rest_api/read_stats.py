@@ -68,6 +68,7 @@ class Counts(TypedDict, total=False):
     ignored: float
     old: float
     unmet: float
+    shifted: float
     keyless: float
     sweeps: float
     followed: float

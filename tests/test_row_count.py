@@ -77,3 +77,28 @@ def test_hashes_are_those_of_the_keys(api: Api) -> None:
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 4
     assert RowCount(reader.paginator, hashes=reader.key_hashes).found_all is False
+
+
+@pytest.mark.parametrize(
+    ("order", "told"), [("at", True), ("-at", False), ("id", False)], ids=["oldest first", "newest first", "by key"]
+)
+@pytest.mark.parametrize("changes", [True, False])
+def test_changes_by_page_number_without_a_total_are_told(
+    api: Api, caplog: pytest.LogCaptureFixture, order: str, told: bool, changes: bool
+) -> None:
+    """Only where rows that change move behind the others do unread rows move to pages that have been read."""
+    table = {number: f"2024-01-01T00:{number:02}:00Z" for number in range(25)}
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        page = int(call.arg("page", "1"))
+        if page == 2 and changes:
+            table[0] = "2024-07-01T00:00:00Z"
+        rows = [{"id": number, "at": at} for number, at in table.items()]
+        rows.sort(key=lambda row: str(row["at"]) if "at" in order else f"{row['id']:03}", reverse=order == "-at")
+        return rows[10 * (page - 1) : 10 * page]
+
+    endpoint = {"primary_key": "id", "incremental": {"cursor_field": "at", "start_param": "since"}}
+    with caplog.at_level(logging.WARNING):
+        Reading(api.url, endpoint, pagination={"type": "page_number", "page_size": 10})
+    assert ("rows changed while their pages were read by number" in caplog.text) == (told and changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +25,6 @@ from source_rest_api.templates import record_templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from msgspec import Raw
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from source_rest_api.cursors.cursors import PageCursors, Slice
     from source_rest_api.http.requester import Requester
     from source_rest_api.streams.request_builder import RequestBuilder
-    from source_rest_api.streams.slice_checks import CursorBoundary
+    from source_rest_api.streams.slice_checks import CursorBoundary, OrderCheck
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.endpoint_reader")
 _FORMAT_ADVICE = " If its dates are not ISO 8601, set `incremental.record_format`."
@@ -71,6 +71,7 @@ class EndpointReader:
         self.endpoint = endpoint
         self.stats = ReadStats()
         self.paginator = endpoint.pagination or config.pagination
+        self._began = now()
         self.clock = ServerClock(endpoint.name, now)
         embedded = EmbeddedList(config, endpoint)
         self.pages = PageSource(endpoint, self.paginator, requests, requester, self.stats, self.clock, embedded)
@@ -177,21 +178,38 @@ class EndpointReader:
         field = None if incremental is None else incremental.cursor_field
         return field is not None and ".".join(field) in self.endpoint.add_fields
 
-    def note_boundary(self, boundary: CursorBoundary, *, empty: bool) -> None:
-        """Logs once that the API did not return the records at the saved cursor again.
+    def note_slice(self, page: Page, interval: Slice, known: CursorBoundary | None, order: OrderCheck) -> None:
+        """Logs, once per stream, what the end of a slice shows about the filter and the paging.
 
         Args:
-            boundary: The saved cursor value and its records.
-            empty: True if the API returned no record at all. Otherwise the records may have changed in the meantime.
+            page: The last page.
+            interval: The interval of the slice.
+            known: The saved cursor, whose records were requested again.
+            order: The order in which the records came.
         """
-        if self.stats.add(unmet=1) == 1:
+        if page.last_of_all:
+            return
+        if known is not None and known.is_missing_from(interval) and self.stats.add(unmet=1) == 1:
             _LOG.log(
-                logging.WARNING if empty else logging.INFO,
+                # Records at the cursor may have changed since, unless no record at all came.
+                logging.INFO if page.number > 1 or len(page) else logging.WARNING,
                 "Stream %s: the API did not return the records at the saved cursor `%s` again. If it returns only "
                 "later ones, set `start_exclusive: true`; otherwise records that share a cursor value may be missing.",
                 self.name,
-                boundary.mark.text,
+                known.mark.text,
             )
+        if page.number > 1 and self._may_have_shifted(page, order) and self.stats.add(shifted=1) == 1:
+            _LOG.warning(
+                "Stream %s: rows changed while their pages were read by number, oldest change first, and the API gives "
+                "no total. So rows that moved to an earlier page may be missing until they change again. Sort by a "
+                "field that never changes (`params`), or set `overlap: true` in `pagination`.",
+                self.name,
+            )
+
+    def _may_have_shifted(self, page: Page, order: OrderCheck) -> bool:
+        by_number = self.paginator.shifts == "page" and not self.overlaps and page.least_total is None
+        newest = None if order.newest is None else order.newest.value
+        return by_number and order.rises and isinstance(newest, datetime) and newest > self._began
 
     def observe(self, page: Page, interval: Slice) -> PageCursors | None:
         """Reads the cursor values of a page, and logs a warning about unreadable ones."""

@@ -103,7 +103,10 @@ class OrderCheck:
 
     def __init__(self) -> None:
         self.newest: CursorValue | None = None
-        """The largest cursor value so far; set only if the config declares that records come oldest first."""
+        """The largest cursor value so far, while records come oldest first."""
+        self.rises = True
+        """True if records have come oldest first so far, as far as the ends of pages show."""
+        self._last: Any = None
 
     def step_back(self) -> None:
         """Note that pages are read again because rows shifted, so the next records may be earlier ones."""
@@ -114,6 +117,9 @@ class OrderCheck:
         Raises:
             ConfigError: Its records are not in the declared order.
         """
+        ends = [value for value in (self._last, *seen.values[:1], *seen.values[-1:]) if value is not None]
+        self.rises = self.rises and ends == sorted(ends)
+        self._last, self.newest = (ends or [None])[-1], seen.newest or self.newest
 
 
 class OldestFirst(OrderCheck):

@@ -212,8 +212,8 @@ class SliceReader:
             seen = reader.observe(replace(continued, records=fitted.records), interval)
         reader.stats.add(pages=not page.earlier, records=len(new))
         done = isinstance(following, End) and not following.capped
-        if done and known is not None and not page.last_of_all and known.is_missing_from(interval):
-            reader.note_boundary(known, empty=page.number == 1 and not len(page))
+        if done:
+            reader.note_slice(page, interval, known, self._order)
         moved = PageProgress(
             self._partition.key,
             interval,
