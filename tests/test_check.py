@@ -67,7 +67,7 @@ def test_one_page_of_each_endpoint_is_asked_for(api: Api) -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (Answer({"message": "bad key"}, 401), "Check the credentials in `authentication`"),
+        (Answer({"message": "bad key"}, 401), "The request carried no credentials of `authentication`: set it"),
         (Answer("forbidden", 403), "lack permission"),
         (Answer("not here", 404), "Check `url_base` and the endpoint's `path`"),
         (Answer("<html><form>login</form>", headers={"Content-Type": "text/html"}), "HTML login page"),

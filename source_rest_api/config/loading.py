@@ -103,6 +103,7 @@ def problems_of(config: Config, endpoint: Endpoint) -> list[str]:
     """Returns the errors between an endpoint and the rest of its config."""
     problems = [
         *request_checks.problems(endpoint, config.pagination),
+        *request_checks.problems_of_url(config, endpoint),
         *template_checks.problems_of_deletions(config, endpoint),
         *template_checks.problems(config, endpoint),
         *changed_parents.problems(config, endpoint),

@@ -11,6 +11,7 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.pagination.paginators import Pagination
 
@@ -34,3 +35,13 @@ def problems(endpoint: Endpoint, default: Pagination) -> Iterator[str]:
         yield "pagination.in: a GET request has no body; set `http_method: POST`, or `in: query`"
     if paged.body is not None and not paged.body.has_fields:
         yield "pagination.in: a text body has no fields; write `{{ next_page_token }}` where the token goes"
+
+
+def problems_of_url(config: Config, endpoint: Endpoint) -> Iterator[str]:
+    """Yields an error if an endpoint's own base URL would send the credentials of an https API without TLS."""
+    secure, plain = config.url_base.lower().startswith("https:"), (endpoint.url_base or "").lower().startswith("http:")
+    if secure and plain and endpoint.authentication is None:
+        yield (
+            "url_base: the API's credentials would leave TLS; use https here too, or set the endpoint's "
+            "`authentication`, such as `{type: none}`"
+        )
