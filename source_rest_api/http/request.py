@@ -123,7 +123,7 @@ def _without_beginning(form: str, cut: re.Match[str]) -> str:
     """Returns a text that ends at a cut without the beginning of a value that ends there."""
     shown = cut[1]
     begun = next((size for size in range(len(form), 3, -1) if shown.endswith(form[:size])), 0)
-    return f"{shown[: len(shown) - begun]}{_HIDDEN}{CUT}" if begun else cut[0]
+    return shown[: len(shown) - begun] + _HIDDEN + CUT if begun else cut[0]
 
 
 def _quoted(text: str) -> str:
