@@ -113,7 +113,7 @@ def test_the_token_goes_nowhere_else(api: TokenApi, instance: Api) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ({}, "has no attribute 'instance_url'"),
+        ({}, "has no `instance_url`"),
         ({"instance_url": None}, "null"),
         ({"instance_url": "nowhere"}, "URL is not valid"),
     ],

@@ -88,8 +88,9 @@ def test_the_error_names_the_parameter_that_the_api_ignores(settings: dict[str, 
     """It also says which setting to check."""
     guard = LoopGuard(PAGINATOR.validate_python(settings), Limits())
     guard.check(page(1, {"id": 1}, {"id": 2}))
+    asked = Request("GET", "u", {"p": "2", "offset": "2", "cursor": "x", "after": "2"})
     with pytest.raises(RepeatedPageError, match=advice):
-        guard.check(page(2, {"id": 1}, {"id": 2}))
+        guard.check(replace(page(2, {"id": 1}, {"id": 2}), request=asked))
 
 
 @pytest.mark.parametrize(

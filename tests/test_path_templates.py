@@ -204,6 +204,23 @@ def test_a_signature_is_never_shown(api: Api, files: Api, status: int, caplog: p
     assert "s3cr3t" not in f"{reading.error} {reading.error and reading.error.detail} {caplog.text}"
 
 
+@pytest.mark.parametrize("before", range(150, 210, 7))
+def test_the_beginning_of_a_signature_is_not_shown_either(api: Api, files: Api, before: int) -> None:
+    """Where the quoted response is cut."""
+    files.get("/f/1.json")(lambda _: Answer(f"<Error>{'x' * before}s3cr3t-sign%2Bature%3D</Error>", 403))
+    reading = signed(api, files, allowed_origins=[files.url])
+    assert "HTTP 403" in str(reading.error)
+    assert "s3cr" not in f"{reading.error} {reading.error and reading.error.detail}"
+
+
+def test_parameters_that_would_break_a_signature_are_refused(api: Api, files: Api) -> None:
+    """The error says how to leave out those of all endpoints."""
+    files.get("/f/1.json")(lambda _: [{"id": 1}])
+    reading = signed(api, files, allowed_origins=[files.url], params={"lang": "en"})
+    assert "each parameter of `params` to `[]`" in str(reading.error)
+    assert files.requests == []
+
+
 def test_an_encoded_slash_that_leads_nowhere_is_explained(api: Api) -> None:
     """The error says what keeps it a slash."""
     api.get("/accounts")(lambda _: [{"name": "accounts/100"}])

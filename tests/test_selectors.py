@@ -241,7 +241,7 @@ def test_a_path_may_be_a_template(api: Api, option: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("{{ config.nothing }}", "'dict object' has no attribute 'nothing'"),
+        ("{{ config.nothing }}", "the config has no `nothing`"),
         ("{{ '' }}", "does not give a path: it must be keys"),
         ("data.{{ 'a..b' }}", "does not give a path"),
         ("{{ items.x }}", "records_path: its template reads `items`, but may read only `config`"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit, urlunsplit
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BeforeValidator
 
-from source_rest_api.formats.excerpt import LONGEST, excerpt
+from source_rest_api.formats.excerpt import CUT, LONGEST, excerpt
 from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.http.request_body import JsonPayload, not_text
 
@@ -43,6 +44,7 @@ _PLAIN = "/:,@$[]"
 _HIDDEN = "****"
 _SHORTEST_SIGN = 6
 """Characters of the shortest value that may grant access: shorter ones are ordinary words and numbers."""
+_BEFORE_CUT = re.compile(rf"([^{CUT}]*){CUT}")
 _VALUE = 60
 """Characters of a parameter's value that an error shows."""
 
@@ -104,6 +106,7 @@ class Request(Struct, frozen=True):
         for form in sorted(forms, key=len, reverse=True):
             if len(form) >= _SHORTEST_SIGN:
                 text = text.replace(form, _HIDDEN)
+                text = _BEFORE_CUT.sub(partial(_without_beginning, form), text)
         return text
 
     def __str__(self) -> str:
@@ -114,6 +117,13 @@ class Request(Struct, frozen=True):
 
 def _several(values: ParamValue) -> list[str]:
     return [values] if isinstance(values, str) else values
+
+
+def _without_beginning(form: str, cut: re.Match[str]) -> str:
+    """Returns a text that ends at a cut without the beginning of a value that ends there."""
+    shown = cut[1]
+    begun = next((size for size in range(len(form), 3, -1) if shown.endswith(form[:size])), 0)
+    return shown[: len(shown) - begun] + _HIDDEN + CUT if begun else cut[0]
 
 
 def _quoted(text: str) -> str:

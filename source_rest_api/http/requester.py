@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
@@ -42,6 +43,15 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 
 _PARAMETERS = "parameters come from `params`, `body`, `pagination` and `incremental`"
+_LIMITED_PAST = re.compile(
+    r"retention|too (old|far back|far in the past)|(older|earlier) than \d|days ago|\b(last|past) \d+ (day|month|year)",
+    re.IGNORECASE,
+)
+"""Matches how APIs say that they keep rows for a limited time."""
+_BEGIN_LATER = (
+    "If the API keeps its rows for a limited time, set a later start: "
+    "`incremental: {start_date: \"{{ day_delta(-89, '%Y-%m-%d') }}\"}`. A state that is older is read from there."
+)
 _CENTURY = 3e9
 """Seconds. A longer rate limit would end at a date that `datetime` cannot express."""
 
@@ -199,6 +209,8 @@ class Requester:
             )
         if verdict.faults_request:
             error.message += f" The request sent {request.asked}; {_PARAMETERS}."
+            if _LIMITED_PAST.search(error.message):
+                error.message += f" {_BEGIN_LATER}"
         error.message += patience.history(self._clock())
         error.is_exhausted = True
         return error.at(str(request))

@@ -22,6 +22,12 @@ _PARAMETERS = ("page_param", "offset_param", "cursor_param", "param")
 """Settings of paginators that name the parameter for the position."""
 
 
+_BEYOND = (
+    "The pages before it differ, so the API returns its last page again. Set what says that it is the last: "
+    "`primary_key`, `pagination.total_path`, `more_path`, or `stop_when`."
+)
+
+
 class RepeatedPageError(ConfigError):
     """A page has only rows of an earlier page."""
 
@@ -96,22 +102,32 @@ class LoopGuard:
         return hash(b"".join(records))
 
 
-def repeated(page: Page, earlier: int, paginator: object) -> RepeatedPageError:
+def repeated(page: Page, earlier: int, paginator: object, since: int | None = None) -> RepeatedPageError:
     """Returns the error for a page without any new row.
 
     Args:
         page: The page.
         earlier: The number of the earlier page with the same rows.
         paginator: Its settings name the parameter that the API may ignore.
+        since: The number of the first page with these rows, if it is not the earlier one.
     """
-    name = next((name for name in _PARAMETERS if hasattr(paginator, name)), None)
-    advice = (
-        "The API's link to the next page leads to the same page. Check `pagination`."
-        if name is None
-        else f"The API seems to ignore `{getattr(paginator, name)}`. Check `pagination.{name}`."
-    )
     error = RepeatedPageError(
-        f"Page {page.number} repeats the records of page {earlier}, so paging does not advance. {advice}"
+        f"Page {page.number} repeats the records of page {earlier}, so paging does not advance. "
+        f"{_advice(page, since or earlier, paginator)}"
     )
     error.earlier = earlier
     return error
+
+
+def _advice(page: Page, since: int, paginator: object) -> str:
+    setting = next((name for name in _PARAMETERS if hasattr(paginator, name)), None)
+    if setting is None:
+        return "The API's link to the next page leads to the same page. Check `pagination`."
+    if since > 1:
+        return _BEYOND
+    name = str(getattr(paginator, setting))
+    request = page.request
+    sent = {*request.params, *request.headers, *(request.body.names if request.body else ())}
+    if name in sent or any(field.endswith(f".{name}") for field in sent):
+        return f"The API seems to ignore `{name}`. Check `pagination.{setting}`."
+    return f"The request did not have `{name}`. Check where the templates of the endpoint write `next_page_token`."

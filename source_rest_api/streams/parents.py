@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from difflib import get_close_matches
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -180,7 +182,17 @@ def _needs_bounds(endpoint: Endpoint) -> bool:
 def _only(record: Raw, fields: frozenset[str] | None) -> Any:
     if fields is None:
         return record
-    return {name: value for name, value in raw_json.fields(record).items() if name in fields}
+    own = raw_json.fields(record)
+    kept = {name: value for name, value in own.items() if name in fields}
+    for name in fields - own.keys():
+        kept |= {close: own[close] for close in _close(name, tuple(own))}
+    return kept
+
+
+@lru_cache(1000)
+def _close(name: str, known: tuple[str, ...]) -> list[str]:
+    """Returns the field that the user may have meant by a name that the record does not have, for the error."""
+    return get_close_matches(name, known, n=1)
 
 
 class _SharedRead:

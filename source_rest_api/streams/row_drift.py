@@ -191,7 +191,7 @@ class RowDrift:
             return False
         self._stale += 1
         if self._stale > 1:
-            raise repeated(page, page.number - 1, self._paginator)
+            raise repeated(page, page.number - 1, self._paginator, page.number - self._stale)
         self._reader.stats.add(withheld=len(page.records) - self._overlaps)
         self.moved = True
         return True

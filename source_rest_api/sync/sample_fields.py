@@ -48,9 +48,10 @@ def _missing(endpoint: Endpoint, records: Sequence[Raw]) -> Iterator[str]:
 
 
 def emitted_at(endpoint: Endpoint, path: Path) -> list[Path]:
-    """Returns the paths at which emitted records may have a field of the API's records."""
+    """Returns the paths at which emitted records may have a field, of the API's records or added."""
     places = [endpoint.record_options.reshaping.place(keys) for keys in raw_json.cuts(path)]
-    return [place for place in places if place is not None]
+    added = [path] if ".".join(path) in endpoint.add_fields else []
+    return [*(place for place in places if place is not None), *added]
 
 
 def _nobody_has(records: Sequence[Raw], paths: Sequence[Path]) -> bool:

@@ -8,6 +8,7 @@ from jinja2 import StrictUndefined
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from source_rest_api.templates import missing_keys
 from source_rest_api.templates.functions import FILTERS, FUNCTIONS
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ class StrictMissing(StrictUndefined):
 
     def __bool__(self) -> bool:  # type: ignore[override]
         return False
+
+    @property
+    def _undefined_message(self) -> str:
+        message = super()._undefined_message
+        name, owner = self._undefined_name, self._undefined_obj
+        known = filter(str.isidentifier, filter(_is_text, owner)) if isinstance(owner, dict) else ()
+        return message + missing_keys.hint(str(name), known)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -75,6 +83,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if (bits * abs(right) if operator == "**" else bits + right.bit_length()) > _LARGEST_NUMBER:
                 raise SecurityError("the number would be too large")
         return super().call_binop(context, operator, left, right)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def environment(finalize: Callable[[object], str]) -> Sandbox:

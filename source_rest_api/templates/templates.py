@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.templates import missing_keys
 from source_rest_api.templates.scalars import BLANK, as_text
 
 if TYPE_CHECKING:
@@ -29,11 +30,6 @@ ANSWER = "token"
 """The name of the token response, for configs that request a token."""
 BUILT_IN_NAMES = CONFIG_NAMES | {"stream_interval", "stream_partition", "stream_slice", TOKEN}
 """Names that request templates may read, in addition to functions and parent streams."""
-_INTERVALS = frozenset({"stream_interval", "stream_slice"})
-_NO_START = (
-    "has no value, because nothing says where the first sync begins: set `incremental` and `start_date` (or "
-    "`incremental.start`, if it counts), or give a default, such as `{}.start_time or '2024-01-01'`"
-)
 LARGEST_RESULT = 1_000_000
 """Maximum characters in the result of one template."""
 
@@ -212,18 +208,10 @@ class Filling:
         if isinstance(error, ConfigError):
             error.message = f"The template `{self._text}` cannot be filled: {error.message}."
         elif isinstance(error, TemplateError):
-            reason = _without_start(self._text, str(error.message)) or error.message
+            reason = missing_keys.reason(str(error.message), references(self._text))
             raise ConfigError(f"The template `{self._text}` cannot be filled: {reason}.") from None
         elif isinstance(error, _FAILURES):
             raise ConfigError(f"The template `{self._text}` cannot be filled ({type(error).__name__}).") from None
-
-
-def _without_start(text: str, message: str) -> str:
-    """The reason in the user's words, if a template reads where an interval begins and nothing says it."""
-    if not message.endswith("no attribute 'start_time'"):
-        return ""
-    read = {name for name, *keys in references(text) if keys[:1] == ["start_time"]} & _INTERVALS
-    return f"`{min(read)}.start_time` {_NO_START.format(min(read))}" if read else ""
 
 
 def _json(found: Any) -> Any:
