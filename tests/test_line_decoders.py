@@ -65,6 +65,7 @@ def read(api: Api, answer: Answer, attempts: int = 1, **decoder: Any) -> list[An
         (codecs.BOM_UTF16_LE + "id\né\n".encode("utf-16-le"), {}, [{"id": "é"}]),
         ("id\n€\n".encode("windows-1252"), {"encoding": "windows-1252"}, [{"id": "€"}]),
         (b"id\n", {}, []),
+        (b"id,n\n1,--\n,--x\n", {"null_values": ["--", ""]}, [{"id": "1", "n": None}, {"id": None, "n": "--x"}]),
     ],
 )
 def test_csv(api: Api, body: bytes, settings: Any, records: Any) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.read_stats import ReadStats
     from source_rest_api.records.options import RecordOptions
+    from source_rest_api.records.transformations import Reshaping
 
 _LOG = logging.getLogger("airbyte.source_rest_api.records.changes")
 
@@ -41,7 +42,7 @@ class RecordChanges:
     def __init__(self, stream: str, options: RecordOptions, stats: ReadStats) -> None:
         self._stream = stream
         self._stats = stats
-        self._reshaping = options.reshaping
+        self._reshaping = options.reshaping or None
         self._removes = None if options.remove_when is None else RecordTemplate(options.remove_when)
         self._drop_nulls = options.drop_nulls
         self._added = [(raw_json.keys(name), _filled(given)) for name, given in options.add_fields.items()]
@@ -82,7 +83,7 @@ class RecordChanges:
             if self._filter is not None and not self._filter.holds(context):
                 return None
             added = [(path, fill(context)) for path, fill in self._added]
-        tree = self._reshaped(record, surroundings) if self._reshaping else None
+        tree = None if self._reshaping is None else self._reshaped(self._reshaping, record, surroundings)
         if copy is not None:
             record, tree = copy(record if tree is None else record_tree.raw(tree)), None
         if added or self._casts:
@@ -100,11 +101,11 @@ class RecordChanges:
             return None
         return emitted
 
-    def _reshaped(self, record: Raw, surroundings: RecordContext) -> dict[str, Any]:
+    def _reshaped(self, reshaping: Reshaping, record: Raw, surroundings: RecordContext) -> dict[str, Any]:
         removes = self._removes
         if removes is None:
-            return self._reshaping.apply(raw_json.fields(record))
-        return self._reshaping.apply(
+            return reshaping.apply(raw_json.fields(record))
+        return reshaping.apply(
             raw_json.fields(record),
             lambda value: removes.holds(surroundings.beside(record_templates.decode(record_tree.raw(value)))),
         )

@@ -48,6 +48,8 @@ class Csv(Lines):
     columns: list[str] = []  # noqa: RUF012 -- pydantic copies defaults
     """Column names. They replace the names in the first row."""
 
+    null_values: list[str] = []  # noqa: RUF012 -- as above
+    """Values that become null, such as `--`. By default all values are texts, empty ones too."""
     skip_lines: NonNegativeInt = 0
     """Number of lines before the header to skip."""
     skip_to_column: str | None = None
@@ -83,6 +85,7 @@ class Csv(Lines):
 
     def _records(self, response: Response) -> Iterator[Raw]:
         csv.field_size_limit(_LONGEST_FIELD)
+        nulls = frozenset(self.null_values)
         table = _Table(self, (line.decode() + "\n" for line in self.lines(response)))
         try:
             names = self._names(table.header()) if self.header else self.columns
@@ -92,7 +95,8 @@ class Csv(Lines):
                         f"Row {number} (line {table.line}) has {counted(len(row), 'value')} for "
                         f"{counted(len(names), 'column')}. Check `decoder` (`delimiter`, `quote`, `header`). {_SKIP}"
                     )
-                yield Raw(msgspec.json.encode(dict(zip(names, row, strict=True))))
+                values = [None if value in nulls else value for value in row] if nulls else row
+                yield Raw(msgspec.json.encode(dict(zip(names, values, strict=True))))
         except csv.Error as error:
             raise BrokenAnswerError(
                 f"The table cannot be read at line {table.line} ({error}). If the error persists, check "
