@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _EXAMPLES = 5
 """Upper limit of the unreadable cursor values shown."""
 _EXTRAS = {
+    "passed_over": "{} parent records without a key passed over",
     "left_out": "{} of them filtered out",
     "told": "{} of them delete records",
     "unreadable": "{} without a readable cursor",
@@ -55,6 +56,7 @@ class Counts(TypedDict, total=False):
     bytes: float
     retries: float
     doubts: float
+    passed_over: float
     left_out: float
     told: float
     unreadable: float

@@ -84,6 +84,8 @@ class Forum:
     seed: int = 0
     restless: float = 0.0
     """The probability of a change before an answer."""
+    delay: float = 0
+    """Seconds before a text is answered."""
     threads: dict[int, dict[str, Any]] = field(default_factory=dict)
     asked: Counter[int] = field(default_factory=Counter)
     """How often the text of each thread was asked for."""
@@ -147,6 +149,7 @@ class Forum:
 
     def _text(self, number: int) -> dict[str, Any] | None:
         self._stir()
+        time.sleep(self.delay)
         self.asked[number] += 1
         thread = self.threads.get(number)
         return None if thread is None else dict(thread)
@@ -256,7 +259,7 @@ def test_killed_anywhere_nothing_is_lost(way: str, workers: int, api: Api) -> No
 @pytest.mark.parametrize("workers", [1, 8])
 def test_a_process_is_killed_half_way(workers: int, api: Api, tmp_path: Path) -> None:
     """The next one asks for what the first did not cover, and for parents that changed after their child was read."""
-    forum = Forum(300)
+    forum = Forum(300, delay=0.01 * workers)
     forum.serve(api)
     reader = Reader(forum, api.url, WAYS["texts"], workers)
     files = {"config": reader.config, "catalog": catalog(texts="incremental")}
@@ -286,6 +289,7 @@ def test_a_process_is_killed_half_way(workers: int, api: Api, tmp_path: Path) ->
     for number in changed:
         forum.touch(number)
     forum.asked.clear()
+    forum.delay = 0
     rest = run(tmp_path, "read", state=[state], **files)
     assert forum.asked == Counter(set(forum.threads) - covered | changed)
     reader.take(rest.data("texts"), rest.states[-1]["stream"]["stream_state"])

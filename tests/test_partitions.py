@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from source_rest_api.read_stats import ReadStats
 from source_rest_api.streams.batch import Partition
 from source_rest_api.streams.partitions import Partitions
 from tests.reading import Reading
@@ -26,7 +27,7 @@ def partition(path: str, records: dict[str, Any], **settings: Any) -> Partition:
     names = list(records)
     above = {name: "/" + "".join(f"{{{{ {other}.id }}}}" for other in names[:n]) for n, name in enumerate(names)}
     loaded = configured({"name": "x", "path": path, **settings}, **above)
-    return Partitions(loaded, loaded.by_variable["x"], {}, parents=None).partition(records)  # type: ignore[arg-type]
+    return Partitions(loaded, loaded.by_variable["x"], {}, None, ReadStats()).partition(records)  # type: ignore[arg-type]
 
 
 def key(path: str, **records: Any) -> str:
@@ -37,7 +38,7 @@ def key(path: str, **records: Any) -> str:
 def test_a_stream_without_parent_has_one_partition() -> None:
     """Its key is empty."""
     loaded = configured(a="/a")
-    only = Partitions(loaded, loaded.streams[0], {}, parents=None)  # type: ignore[arg-type]
+    only = Partitions(loaded, loaded.streams[0], {}, None, ReadStats())  # type: ignore[arg-type]
     assert list(only) == [Partition()] == [Partition({}, "", {})]
 
 
@@ -193,13 +194,13 @@ def test_a_list_inside_a_parents_record(api: Api) -> None:
 
 
 def test_null_is_no_list(api: Api) -> None:
-    """A field that is not there is not the same as no values: it may be misspelt."""
-    api.get("/repos")(lambda _: [{"id": None}])
-    reading = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.id }}"}})
-    assert "Stream items: The template `{{ repos.id }}` in `partitions` returned null. If" in str(reading.error)
+    """A null of the config is not the same as no values: it may be misspelt. So is a field that no record has."""
+    reading = Reading(api.url, {"path": "/{{ v }}", "partitions": {"v": "{{ config.get('v') }}"}})
+    assert "Stream items: The template `{{ config.get('v') }}` in `partitions` returned null. If" in str(reading.error)
+    api.get("/repos")(lambda _: [{"id": 1}])
     reading = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.idd }}"}})
-    assert "cannot be filled" in str(reading.error)
-    accepted = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.id or [] }}"}})
+    assert "No record of `repos` has the field `idd`" in str(reading.error)
+    accepted = Reading(api.url, REPOS, {"path": "/{{ v }}", "partitions": {"v": "{{ repos.idd or [] }}"}})
     assert (accepted.error, accepted.records) == (None, [])
 
 
@@ -283,7 +284,7 @@ def test_products_and_batches_are_those_of_mathematics(
         "two": {"values": [*two, f"{{{{ {json.dumps(ids)} }}}}"], **({"batch": batch} if batch else {})},
     }
     loaded = configured({"name": "x", "path": "/{{ one }}/{{ two }}", "partitions": listed})
-    made = list(Partitions(loaded, loaded.streams[0], {}, parents=None))  # type: ignore[arg-type]
+    made = list(Partitions(loaded, loaded.streams[0], {}, None, ReadStats()))  # type: ignore[arg-type]
     found = [
         (each.records["one"], item)
         for each in made

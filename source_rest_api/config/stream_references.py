@@ -45,6 +45,11 @@ def source_of(config: Config, endpoint: Endpoint, text: str) -> Endpoint | None:
     return _lowest(config, sources_named(config, endpoint, text))
 
 
+def sources(config: Config, endpoint: Endpoint) -> dict[str, Endpoint | None]:
+    """Returns for each text of an endpoint's `partitions` the stream that supplies its values, if one does."""
+    return {text: source_of(config, endpoint, text) for of in endpoint.partitions for text in of.texts}
+
+
 def sources_named(config: Config, endpoint: Endpoint, text: str) -> list[Endpoint]:
     """Returns the streams, outside the endpoint's family, that a text of its `partitions` names."""
     family = family_of(config, endpoint)
@@ -53,8 +58,7 @@ def sources_named(config: Config, endpoint: Endpoint, text: str) -> list[Endpoin
 
 def suppliers(config: Config, endpoint: Endpoint) -> list[Endpoint]:
     """Returns the streams whose records the partitions of an endpoint are made of: its parent, and those of lists."""
-    texts = [text for of in endpoint.partitions for text in of.texts]
-    found = [parent_of(config, endpoint), *(source_of(config, endpoint, text) for text in texts)]
+    found = [parent_of(config, endpoint), *sources(config, endpoint).values()]
     return list({supplier.name: supplier for supplier in found if supplier is not None}.values())
 
 

@@ -40,6 +40,10 @@ class ParentRow(NamedTuple):
         return cls(_decode(records), version.decode())
 
 
+ROOT = ParentRow({}, "")
+"""The row above a stream that has no parent."""
+
+
 class Copier:
     """Adds the same fields to records, and leaves the records' own bytes unchanged.
 

@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from source_rest_api.config import stream_references
 from source_rest_api.cursors.cursors import Slice
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.parents")
 _OF_RECORDS = frozenset({"boundary", "boundaries", "completed_at", "start"})
 """Keys of a state that are not positions."""
+
+
+Since: TypeAlias = "Mapping[str, dict[str, Any]]"
+"""The states after which streams are read, by name."""
 
 
 class Readable(Protocol):

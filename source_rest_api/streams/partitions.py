@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-import uuid
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from source_rest_api.config import stream_references
-from source_rest_api.errors import ConfigError
 from source_rest_api.formats import signed_urls
 from source_rest_api.records import tree
+from source_rest_api.streams import copied_fields
 from source_rest_api.streams.batch import Partition
-from source_rest_api.streams.parent_record import ParentRow
+from source_rest_api.streams.copied_fields import CopyCount
+from source_rest_api.streams.list_values import ListValues
+from source_rest_api.streams.parent_keys import KeyCount, ParentKeys
+from source_rest_api.streams.parent_record import ROOT
 from source_rest_api.streams.spool import Seen
-from source_rest_api.templates import templates
-from source_rest_api.templates.scalars import BLANK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
-    from source_rest_api.config.partition_values import PartitionValues
     from source_rest_api.config.stream_references import Reference
+    from source_rest_api.read_stats import ReadStats
     from source_rest_api.state.parent_positions import ParentPositions
-    from source_rest_api.streams.parents import Parents
-
-_LOG = logging.getLogger("airbyte.source_rest_api.streams.partitions")
-_ABSENT = object()
-_ROOT = ParentRow({}, "")
-"""The row for a stream without parents."""
-_Since: TypeAlias = "Mapping[str, dict[str, Any]]"
-"""The states from which streams continue, by name."""
-_Value: TypeAlias = tuple[Any, str]
-"""A list value, and the version of the record that it comes from."""
+    from source_rest_api.streams.parents import Parents, Since
 
 
 class Partitions:
@@ -47,23 +36,26 @@ class Partitions:
         endpoint: The endpoint to read.
         raw_config: The config as the user wrote it, for templates.
         parents: Reads the parent streams.
+        stats: Counts the parent records that are passed over.
     """
 
-    def __init__(self, config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any], parents: Parents) -> None:
+    def __init__(
+        self, config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any], parents: Parents, stats: ReadStats
+    ) -> None:
         self._endpoint = endpoint
         self._raw_config = raw_config
         self._parents = parents
         self._parent = stream_references.parent_of(config, endpoint)
         self._copies = stream_references.copies(config, endpoint)
-        texts = [text for of in endpoint.partitions for text in of.texts]
-        self._sources = {text: stream_references.source_of(config, endpoint, text) for text in texts}
         own = {of.name for of in endpoint.partitions}
         whole = {(name,) for name in own}
         read = stream_references.read_by_templates(config, endpoint)
         self._read = sorted(whole | {reference for reference in read if reference[0] not in own})
         self._told_apart_by = [(name, path) for name, path in self._copies.items() if path[0] not in own]
         self._suppliers = stream_references.suppliers(config, endpoint)
-        self._run = uuid.uuid4().hex
+        self._keys = ParentKeys(config, endpoint, raw_config)
+        self._stats = stats
+        self._sources = stream_references.sources(config, endpoint)
 
     def __iter__(self) -> Iterator[Partition]:
         """Yields each partition once.
@@ -90,20 +82,25 @@ class Partitions:
             parents.reached[supplier.name] = self._parents.reached(supplier, parents.since.get(supplier.name))
         yield from self._each(parents.since, is_done)
 
-    def _each(self, since: _Since, is_done: Callable[[str], bool]) -> Iterator[Partition]:
+    def _each(self, since: Since, is_done: Callable[[str], bool]) -> Iterator[Partition]:
         if self._parent is None and not self._endpoint.partitions:
             yield Partition()
             return
         seen = Seen()
-        unseen = dict.fromkeys(self._copies, False)
-        outer = [_ROOT] if self._parent is None else self._parents.rows(self._parent, since.get(self._parent.name))
+        copied = CopyCount(self._endpoint, self._copies, self._parents)
+        count = KeyCount(self._keys, self._parents, self._stats)
+        lists = ListValues(self._endpoint, self._sources, self._raw_config, self._parents, since, count)
+        outer = [ROOT] if self._parent is None else self._parents.rows(self._parent, since.get(self._parent.name))
         for row in outer:
-            for combined in self._product(row, self._endpoint.partitions, since):
+            if not count.allows(row.records):
+                continue
+            for combined in lists.combined(row):
                 partition = self.partition(combined.records, combined.version)
                 if not is_done(partition.in_version) and seen.add(partition.key):
-                    self._look(partition, unseen)
+                    copied.look(partition)
                     yield partition
-        self._warn_of_unseen(name for name, is_lacking in unseen.items() if is_lacking)
+        count.close(whole=not since)
+        copied.close()
 
     def partition(self, records: Mapping[str, Any], version: str = "") -> Partition:
         """Returns the partition for parent records, in this version, and list values."""
@@ -114,78 +111,7 @@ class Partitions:
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
         """Yields the names in `include_from_parent` whose field the parent's record lacks. A null field exists."""
-        for name, path in self._copies.items():
-            if tree.find(partition.records, path, _ABSENT) is _ABSENT:
-                yield name
-
-    def _look(self, partition: Partition, unseen: dict[str, bool]) -> None:
-        """Remove copies whose field exists from `unseen`; set the value to True if this record lacks the field."""
-        for name in list(unseen):
-            if any(tree.places(partition.records, self._copies[name])):
-                del unseen[name]
-            elif not unseen[name]:
-                unseen[name] = name in self.missing_copies(partition)
-
-    def _warn_of_unseen(self, unseen: Iterable[str]) -> None:
-        """Warn once per command, although a stream may be read several times: also as a parent, and in a sweep."""
-        for name in sorted(unseen):
-            if self._parents.is_new_warning(self._endpoint.name, name):
-                _LOG.warning(
-                    "Stream %s: `include_from_parent.%s` copies `%s`, which no record of the parent has, so the field "
-                    "is null in all records. Correct the path.",
-                    self._endpoint.name,
-                    name,
-                    self._endpoint.include_from_parent[name],
-                )
-
-    def _product(self, row: ParentRow, lists: Sequence[PartitionValues], since: _Since) -> Iterator[ParentRow]:
-        if not lists:
-            yield row
-            return
-        for value, version in self._values(lists[0], row.records, since):
-            combined = ParentRow({**row.records, lists[0].name: value}, row.version + version)
-            yield from self._product(combined, lists[1:], since)
-
-    def _values(self, of: PartitionValues, records: Mapping[str, Any], since: _Since) -> Iterator[_Value]:
-        """Yields the values of a list, or batches of them if `batch` is set.
-
-        A batch has a new version in each run, because some of its values may have changed.
-        """
-        if of.batch is None:
-            yield from self._singles(of, records, since)
-            return
-        seen = Seen()
-        distinct = (value for value, _ in self._singles(of, records, since) if seen.add(_text(value)))
-        while batch := list(islice(distinct, of.batch)):
-            yield batch, self._run
-
-    def _singles(self, of: PartitionValues, records: Mapping[str, Any], since: _Since) -> Iterator[_Value]:
-        for given in (of.values, of.otherwise):
-            found = False
-            for value in given:
-                for single in self._expanded(value, records, since):
-                    found = True
-                    yield single
-            if found:
-                return
-
-    def _expanded(self, given: Any, records: Mapping[str, Any], since: _Since) -> Iterator[_Value]:
-        """Yields the values of one entry of a list: the entry itself, or the results of its template."""
-        if not isinstance(given, str):
-            yield given, ""
-            return
-        source = self._sources[given]
-        for above in [_ROOT] if source is None else self._parents.rows(source, since.get(source.name)):
-            value = templates.evaluate(given, {"config": self._raw_config, **records, **above.records})
-            if value is None or value is BLANK:
-                raise ConfigError(
-                    f"The template `{given}` in `partitions` returned null. If that means no values, add `or []`."
-                ).at(f"Stream {self._endpoint.name}")
-            yield from ((single, above.version) for single in (value if isinstance(value, list) else [value]))
-
-
-def _text(value: Any) -> str:
-    return msgspec.json.encode(value, order="sorted").decode()
+        return copied_fields.missing(self._copies, partition.records)
 
 
 def _value(records: Mapping[str, Any], reference: Reference) -> Any:

@@ -78,7 +78,7 @@ class Stream:
 
         self._make = make
         self.parents = parents or Parents(config, make)
-        self._partitions = Partitions(config, endpoint, raw_config, self.parents)
+        self._partitions = Partitions(config, endpoint, raw_config, self.parents, self.stats)
 
     def beside(self, endpoint: Endpoint) -> Stream:
         """Returns the stream of another endpoint that shares the requester and the reads of parents."""
