@@ -74,7 +74,7 @@ class ListValues:
     def _values(self, of: PartitionValues, records: Mapping[str, Any]) -> Iterator[_Value]:
         """Yields the values of a list, or batches of them if `batch` is set.
 
-        A batch has another version in each run, because some of its values may have changed.
+        A batch has a new version in each run, because some of its values may have changed.
         """
         if of.batch is None:
             yield from self._singles(of, records)

@@ -11,6 +11,7 @@ from source_rest_api.config import stream_references
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import texts_of
 from source_rest_api.templates import templates
+from source_rest_api.templates.scalars import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +78,7 @@ class ParentKeys:
             value = templates.evaluate(text, {**self._shared, **records})
         except ConfigError:
             return next((gap for gap in gaps if gap.is_known), gaps[0])
-        return Lack(gaps[0].reference, is_known=True) if value is None else None
+        return Lack(gaps[0].reference, is_known=True) if value is None or value is BLANK else None
 
 
 class KeyCount:
