@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from source_rest_api.errors import SourceError as SourceError
     from source_rest_api.errors import TransientError as TransientError
     from source_rest_api.http.request import Request as Request
+    from source_rest_api.manifest.imported import ImportedConnector as ImportedConnector
     from source_rest_api.model import Model as Model
     from source_rest_api.model import Secret as Secret
     from source_rest_api.pagination.page import End as End
@@ -47,6 +48,7 @@ _MODULES = {
     "DatetimeText": "cursors.cursors",
     "End": "pagination.page",
     "Endpoint": "config.endpoint",
+    "ImportedConnector": "manifest.imported",
     "Jwt": "auth.jwt",
     "Login": "auth.login",
     "ManifestSource": "source",

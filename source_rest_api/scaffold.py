@@ -34,20 +34,24 @@ def create(name: str, parent: Path) -> list[Path]:
     folder = parent / name
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"The folder {folder} is not empty. Choose another name or `--folder`.")
-    names = {
+    own = {**names(name), "definition_id": str(uuid.uuid4())}
+    written = []
+    for source, path in _files(resources.files("source_rest_api") / "template"):
+        target = folder / Template(path.removesuffix(_SUFFIX).replace("package/", "$package/", 1)).substitute(own)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(Template(source.read_text(encoding="utf-8")).substitute(own), encoding="utf-8")
+        written.append(target)
+    return written
+
+
+def names(name: str) -> dict[str, str]:
+    """Returns what a connector of this name is called in its files."""
+    return {
         "name": name,
         "package": name.replace("-", "_"),
         "class_name": "".join(part.capitalize() for part in name.split("-")),
         "title": " ".join(part.capitalize() for part in name.split("-")[1:]),
-        "definition_id": str(uuid.uuid4()),
     }
-    written = []
-    for source, path in _files(resources.files("source_rest_api") / "template"):
-        target = folder / Template(path.removesuffix(_SUFFIX).replace("package/", "$package/", 1)).substitute(names)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(Template(source.read_text(encoding="utf-8")).substitute(names), encoding="utf-8")
-        written.append(target)
-    return written
 
 
 def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[Traversable, str]]:

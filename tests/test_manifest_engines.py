@@ -1,4 +1,4 @@
-"""Manifests of our own making, read by this connector and by the CDK from the same API: the same records, the same requests."""
+"""Manifests of our own making, read by this connector and by the CDK: the same records, for the same requests."""
 
 from __future__ import annotations
 

@@ -101,6 +101,8 @@ class _Command:
         try:
             if self._options.command == "new":
                 return self._new()
+            if self._options.command == "import":
+                return self._import()
             if self._options.command == "spec":
                 return self._write(self._chosen({}).spec())
             return self._with_config()
@@ -117,6 +119,17 @@ class _Command:
 
         for path in scaffold.create(self._options.name, Path(self._options.folder)):
             print(path, file=sys.stderr)  # noqa: T201 -- stdout is for messages only
+        return 0
+
+    def _import(self) -> int:
+        """Creates the folder of a custom connector from a manifest, and lists its files and the missing streams."""
+        from source_rest_api.manifest import importing  # noqa: PLC0415 -- the platform never calls it
+
+        written, missing = importing.create(Path(self._options.manifest), Path(self._options.folder))
+        for path in written:
+            print(path, file=sys.stderr)  # noqa: T201 -- stdout is for messages only
+        for name, reason in missing.items():
+            print(f"not imported: {name}: {reason}", file=sys.stderr)  # noqa: T201 -- as above
         return 0
 
     def _with_config(self) -> int:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
 from source_rest_api.manifest import requester
+from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,8 @@ _NAMES = {
     "grant_type_name": "grant_type",
     "refresh_token_name": "refresh_token",
 }
+SELECT = "select"
+"""The type of a choice that the config makes, until the config is known."""
 _GRANTS = {"client_credentials", "refresh_token"}
 
 
@@ -124,7 +127,7 @@ def _session(component: Component, scope: Scope) -> dict[str, Any]:
     settings["headers"] = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     settings["token_path"] = [scope.text(key) for key in component.get("session_token_path") or []]
     lifetime = scope.known(component.get("expiration_duration"), "`expiration_duration`")
-    if lifetime:
+    if lifetime and not templates.has_holes(str(lifetime)):
         settings["lifetime"] = datetimes.duration(str(lifetime)).total_seconds()
     return {**settings, **_place(component.get("request_authentication") or {}, scope)}
 
@@ -188,7 +191,7 @@ def _jwt(component: Component, scope: Scope) -> dict[str, Any]:
         "type": "jwt",
         "algorithm": str(component.get("algorithm")),
         "key": key,
-        "lifetime": float(scope.known(component.get("token_duration"), "`token_duration`") or 1200),
+        "lifetime": scope.known(component.get("token_duration"), "`token_duration`") or 1200,
         **({"key_id": kid} if kid else {}),
         **{ours: text for name, ours in named.items() if (text := scope.text(payload.get(name)))},
         "claims": claims,
@@ -201,10 +204,13 @@ def _jwt(component: Component, scope: Scope) -> dict[str, Any]:
 
 def _selected(component: Component, scope: Scope) -> dict[str, Any]:
     """Returns the authenticator that the config chooses."""
+    known = component.get("authenticators") or {}
+    if scope.config is None:
+        among = {name: authentication(of, scope) for name, of in known.items()}
+        return {"type": SELECT, "path": component.get("authenticator_selection_path"), "among": among}
     value: Any = scope.config
     for key in component.get("authenticator_selection_path") or []:
         value = value.get(key) if isinstance(value, dict) else None
-    known = component.get("authenticators") or {}
     if value not in known:
         path = ".".join(component.get("authenticator_selection_path") or [])
         raise ConfigError(f"the config chooses no authenticator: `{path}` must be one of {', '.join(map(str, known))}")

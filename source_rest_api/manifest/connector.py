@@ -47,13 +47,7 @@ class ManifestConnector(Connector):
         Raises:
             ConfigError: The file cannot be read, or is not a manifest.
         """
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise ConfigError(f"The manifest {path} cannot be read: {error.strerror}.") from None
-        except UnicodeDecodeError:
-            raise ConfigError(f"The manifest {path} is not UTF-8 text.") from None
-        return cls(document.load(text), path.parent)
+        return cls(document.read(path), path.parent)
 
     def specification(self) -> dict[str, Any]:
         """Returns the ConnectorSpecification of the manifest."""

@@ -9,6 +9,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import date_formats, datetimes
 from source_rest_api.manifest import interpolation, requester
 from source_rest_api.manifest.paginator import texts_in
+from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
@@ -107,7 +108,7 @@ def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
         settings["end_date"] = "{{ today_utc() }}"
     for name, given in (("step", "step"), ("lookback", "lookback_window")):
         length = scope.known(cursor.get(given), f"`{given}`")
-        if length and _is_length(str(length)):
+        if length and (templates.has_holes(str(length)) or _is_length(str(length))):
             settings[name] = length
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -151,11 +152,20 @@ def _moment(given: Any, form: str, scope: Scope) -> str | None:
     bounds = {name: limits.get(name) for name in ("min_datetime", "max_datetime") if limits.get(name)}
     if not bounds and isinstance(text, str) and _is_template(text, scope):
         return str(scope.value(text))
+    if scope.config is None and isinstance(text, str) and templates.has_holes(text):
+        return _from_config(text, bounds, forms, scope)
     moment = _parsed(text, forms, scope)
     lowest, highest = (_parsed(bounds.get(name), forms, scope) for name in ("min_datetime", "max_datetime"))
     moment = max(filter(None, (moment, lowest)), default=None)
     moment = min(filter(None, (moment, highest)), default=None)
     return None if moment is None else datetimes.write(moment)
+
+
+def _from_config(text: str, bounds: dict[str, Any], forms: list[str], scope: Scope) -> str:
+    """Returns a moment that the config says, where the config is not known yet."""
+    if bounds or not _is_iso(forms[0]):
+        raise ConfigError("a start that is computed from the config has no equivalent in a connector of one's own")
+    return str(scope.value(text))
 
 
 def _is_template(text: str, scope: Scope) -> bool:

@@ -8,6 +8,7 @@ from source_rest_api.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 Component: TypeAlias = dict[str, Any]
 """A component of a manifest: its `type`, its fields, and the `$parameters` that hold in it."""
@@ -43,6 +44,21 @@ _DEFAULT_TYPES = {
     "SubstreamPartitionRouter.parent_stream_configs": "ParentStreamConfig",
 }
 """The type of a component without one, by the type of the component around it and the field."""
+
+
+def read(path: Path) -> Component:
+    """Reads the manifest in a file.
+
+    Raises:
+        ConfigError: The file cannot be read, or is not a manifest.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"The manifest {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"The manifest {path} is not UTF-8 text.") from None
+    return load(text)
 
 
 def load(text: str) -> Component:

@@ -105,6 +105,8 @@ class Scope(NamedTuple):
         """
         if not isinstance(given, str) or not templates.has_holes(given):
             return given
+        if self.config is None and names(given) <= {*self.values, "config"}:
+            return self.value(given)
         if not self.is_known(given):
             raise ConfigError(
                 f"{what} reads `{min(names(given) - self.values.keys())}`, which is not known before the read"

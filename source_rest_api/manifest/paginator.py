@@ -59,10 +59,15 @@ def _size_name(settings: dict[str, Any]) -> str:
     return "limit" if settings["type"] == "offset" else "page_size"
 
 
-def _size(strategy: Component, scope: Scope) -> int | None:
+def number(value: Any) -> Any:
+    """Returns a value as an integer, and a template that gives one as it is."""
+    return value if isinstance(value, str) and templates.has_holes(value) else int(value)
+
+
+def _size(strategy: Component, scope: Scope) -> Any:
     size = scope.known(strategy.get("page_size"), "`page_size`")
     try:
-        return int(size) if size not in {None, ""} else None
+        return number(size) if size not in {None, ""} else None
     except (TypeError, ValueError):
         raise ConfigError(f"`page_size: {strategy.get('page_size')}` is not a number") from None
 
@@ -103,7 +108,7 @@ def _page(
 ) -> dict[str, Any] | None:
     settings = _counted("page_number", "page_param", strategy, option, scope, endpoint)
     first = scope.known(strategy.get("start_from_page"), "`start_from_page`")
-    return None if settings is None else {**settings, "first_page": int(first or 0)}
+    return None if settings is None else {**settings, "first_page": number(first or 0)}
 
 
 def _offset(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import interpolation, references
+from source_rest_api.manifest.paginator import number
 from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.templates import templates
 
@@ -132,7 +133,10 @@ def _divided(router: Component, family: Family, scope: Scope, *, as_lists: bool)
     if kind == "GroupingPartitionRouter":
         inner = router.get("underlying_partition_router") or {}
         part = _divided(inner, family, scope.of(inner), as_lists=True)
-        lists = {name: {**of, "batch": int(router["group_size"])} for name, of in part.lists.items()}
+        lists = {
+            name: {**of, "batch": number(scope.known(router["group_size"], "`group_size`"))}
+            for name, of in part.lists.items()
+        }
         return part._replace(lists=lists, options=[])
     raise ConfigError(f"`{router.get('class_name') or kind}` has no equivalent here")
 

@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from jinja2 import Undefined, nodes
-from jinja2.defaults import DEFAULT_FILTERS
 from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -28,7 +27,7 @@ def environment() -> ImmutableSandboxedEnvironment:
     made = ImmutableSandboxedEnvironment(undefined=Undefined)
     made.globals.clear()
     made.globals.update(FUNCTIONS)
-    made.filters.update({name: of for name, of in FILTERS.items() if name not in DEFAULT_FILTERS})
+    made.filters.update({name: of for name, of in FILTERS.items() if name not in made.filters})
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
 
+_HOLE = re.compile(r"\{[{%].*?[%}]\}")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 PLACES = {"request_parameter": "params", "header": "headers", "body_json": "json", "body_data": "form"}
 """Where a `RequestOption` puts its value, by `inject_into`."""
@@ -32,7 +34,8 @@ def url(requester: Component, scope: Scope) -> str:
         whole = f"{base.rstrip('/')}/{path.lstrip('/')}"
     if "//" not in whole and whole and not whole.startswith("{"):
         whole = f"https://{whole}"
-    host = whole.partition("://")[2].partition("/")[0]
+    host = _HOLE.sub("x", whole.replace("://", "//", 1)) if scope.config is None else whole.partition("://")[2]
+    host = host.partition("//")[2].partition("/")[0] if "//" in host else host.partition("/")[0]
     if templates.has_holes(host) or not host:
         raise ConfigError("the host of its URL is not known before the read")
     return whole

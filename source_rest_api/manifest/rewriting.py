@@ -51,15 +51,15 @@ class Rewriter(NodeTransformer):
     def __init__(self, names: Names) -> None:
         self._names = names
 
-    def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 -- Jinja's name
+    def visit_Name(self, node: nodes.Name) -> Any:  # noqa: N802 -- Jinja's name
         """Replaces a name."""
         return self._replaced(node)
 
-    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802
+    def visit_Getattr(self, node: nodes.Getattr) -> Any:  # noqa: N802
         """Replaces a key after a dot."""
         return self._replaced(node)
 
-    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+    def visit_Getitem(self, node: nodes.Getitem) -> Any:  # noqa: N802
         """Replaces a key in brackets."""
         return self._replaced(node)
 

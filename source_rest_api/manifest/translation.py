@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.manifest.document import Component
 
-_SCHEMES = ("http://", "https://")
+_ORIGIN = re.compile(r"(?:(?:\{\{.*?\}\}|[^/{])*?//)?(?:\{\{.*?\}\}|\{%.*?%\}|[^/{])*")
 _FALSE = (None, "", False, "False", "false")
 _NOT_COMPARED = {"name", "schema"}
 
@@ -44,20 +44,26 @@ class Translation(NamedTuple):
     """The streams by name, as far as they were translated."""
 
 
-def translated(manifest: Component, config: Mapping[str, Any], folder: Path | None = None) -> Translation:
+def translated(
+    manifest: Component,
+    config: Mapping[str, Any] | None,
+    folder: Path | None = None,
+    required: frozenset[str] = frozenset(),
+) -> Translation:
     """Returns a manifest as a config of this connector.
 
     Args:
         manifest: The manifest, as it was parsed.
-        config: The config of its user.
+        config: The config of its user; None to leave the templates that read it.
         folder: The folder of the manifest, for schemas in files.
+        required: Keys that every config has.
 
     Raises:
         ConfigError: The manifest itself is not valid.
     """
     whole = document.resolved(manifest)
     whole["streams"] = recipes.applied(whole.get("streams") or [], config)
-    family = _Family(whole, Scope(config), folder)
+    family = _Family(whole, Scope(config, required=required), folder)
     for stream in family.declared:
         family.offer(stream)
     return family.translation(whole)
@@ -152,7 +158,7 @@ class _Family:
         config, made = _common(list(self._made.values()))
         config["name"] = str((manifest.get("metadata") or {}).get("name") or "Airbyte manifest")
         config |= _budget(manifest)
-        endpoints = _valid(config, made, self.blocked)
+        endpoints = made if self._scope.config is None else _valid(config, made, self.blocked)
         config["endpoints"] = endpoints
         names = {endpoint["name"] for endpoint in endpoints}
         offered = [name for name in self._offered if name in names]
@@ -164,7 +170,7 @@ def _declared(streams: list[Any], scope: Scope) -> Iterator[Component]:
     for stream in streams:
         if stream.get("type") != "ConditionalStreams":
             yield stream
-        elif scope.of(stream).known(stream.get("condition"), "`condition`") not in _FALSE:
+        elif scope.config is None or scope.of(stream).known(stream.get("condition"), "`condition`") not in _FALSE:
             yield from _declared(stream.get("streams") or [], scope)
 
 
@@ -211,8 +217,9 @@ def _common(made: list[Translated]) -> tuple[dict[str, Any], list[dict[str, Any]
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url.partition("{")[0])
-    return f"{parts.scheme}://{parts.netloc}"
+    """Returns the scheme and the host of a URL, which may be templates."""
+    found = _ORIGIN.match(url)
+    return found.group() if found else url
 
 
 def _base(made: list[Translated], origin: str) -> str:

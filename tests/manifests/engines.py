@@ -65,7 +65,7 @@ def cdk(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Read
     begun = len(api.requests)
     source = ConcurrentDeclarativeSource(catalog=chosen, config=config, state=states, source_config=manifest)
     output = read(source, config, chosen, states)
-    return _read(list(map(_plain, output._messages)), api, begun)
+    return _read(list(map(_plain, output._messages or [])), api, begun)
 
 
 def _plain(message: Any) -> Any:
@@ -83,7 +83,7 @@ def _read(messages: list[Any], api: Api, begun: int) -> Reading:
     for message in messages:
         if message["type"] == "RECORD":
             record = message["record"]
-            found.records.setdefault(record["stream"], []).append(_text(record["data"]))
+            found.records.setdefault(record["stream"], []).append(text(record["data"]))
         elif message["type"] == "STATE":
             stream = message["state"]["stream"]
             found.states[stream["stream_descriptor"]["name"]] = stream.get("stream_state")
@@ -96,7 +96,7 @@ def _read(messages: list[Any], api: Api, begun: int) -> Reading:
     return found
 
 
-def _text(record: dict[str, Any]) -> str:
+def text(record: dict[str, Any]) -> str:
     """A record as text. What a template of the CDK does not find is an empty text, and here it is null."""
     return json.dumps({name: value for name, value in record.items() if value not in (None, "")}, sort_keys=True)
 

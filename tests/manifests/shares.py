@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import document, spec
+from source_rest_api.manifest import document, sample, spec
 from source_rest_api.manifest.translation import translated
-from tests.manifests import sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,0 +1,99 @@
+"""A connector of one's own that was made from a manifest: its files, and what their templates read of the config."""
+
+from __future__ import annotations
+
+import json
+from threading import Event
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from source_rest_api.config import loading
+from source_rest_api.connector import Connector, Session
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import yaml_text
+from source_rest_api.manifest import spec
+from source_rest_api.manifest.authenticators import SELECT
+from source_rest_api.manifest.interpolation import evaluated, is_volatile, names
+from source_rest_api.sync.offer import Offer
+from source_rest_api.templates import templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from source_rest_api.config.config import Config
+    from source_rest_api.http.transport import TransportName
+
+OWN = {"offered", "checked"}
+"""Keys of `api.yaml` that are not part of the config."""
+
+
+class ImportedConnector(Connector):
+    """A connector whose API stands in `api.yaml`, its streams in `endpoints.yaml`, and its form in `spec.json`."""
+
+    folder: ClassVar[Path]
+    """The folder of these files."""
+
+    def specification(self) -> dict[str, Any]:
+        """Returns the ConnectorSpecification."""
+        loaded: dict[str, Any] = json.loads((self.folder / "spec.json").read_text(encoding="utf-8"))
+        return loaded
+
+    def session(
+        self,
+        raw_config: Mapping[str, Any],
+        stop: Event | None = None,
+        pass_on: Callable[[dict[str, Any]], None] | None = None,
+        transport: TransportName = "own",
+        secrets: Iterable[str] = (),
+    ) -> Session:
+        """Returns a session with the config of a user.
+
+        Raises:
+            ConfigError: The config is not valid.
+        """
+        api = yaml_text.load((self.folder / "api.yaml").read_text(encoding="utf-8"))
+        endpoints = yaml_text.load((self.folder / "endpoints.yaml").read_text(encoding="utf-8"))
+        for endpoint in endpoints:
+            file = self.folder / "schemas" / f"{endpoint['name']}.json"
+            if file.exists():
+                endpoint["schema"] = json.loads(file.read_text(encoding="utf-8"))
+        known = {name: value for name, value in {**api, "endpoints": endpoints}.items() if name not in OWN}
+        config = loading.load(_filled(known, raw_config))
+        hidden = spec.secrets(self.specification()["connectionSpecification"], raw_config)
+        offer = Offer(frozenset(api["offered"]), frozenset(api["checked"]))
+        return Session(config, raw_config, stop or Event(), [*secrets, *hidden], pass_on, transport, offer)
+
+    def api(self, config: Any) -> Config:
+        """Not used: `session` reads the files."""
+        raise NotImplementedError
+
+
+def _filled(value: Any, config: Mapping[str, Any]) -> Any:
+    """Returns settings with the templates filled that read only the config; empty ones are left out."""
+    if isinstance(value, list):
+        return [each for item in value for each in _items(item, _filled(item, config))]
+    if isinstance(value, dict):
+        if value.get("type") == SELECT:
+            return _filled(_selected(value, config), config)
+        items = {name: inner if name == "schema" else _filled(inner, config) for name, inner in value.items()}
+        return {name: inner for name, inner in items.items() if inner is not None or value[name] is None}
+    if not isinstance(value, str) or not templates.has_holes(value) or is_volatile(value):
+        return value
+    return evaluated(value, {"config": config}) if names(value) <= {"config"} else value
+
+
+def _items(given: Any, filled: Any) -> list[Any]:
+    """Returns what an item of a list becomes: nothing, itself, or the items of the list that its template gives."""
+    if isinstance(given, str) and isinstance(filled, list):
+        return filled
+    return [] if filled is None and given is not None else [filled]
+
+
+def _selected(choice: dict[str, Any], config: Mapping[str, Any]) -> Any:
+    found: Any = config
+    for key in choice["path"]:
+        found = found.get(key) if isinstance(found, dict) else None
+    if found not in choice["among"]:
+        names_ = ", ".join(choice["among"])
+        raise ConfigError(f"`{'.'.join(choice['path'])}` must be one of {names_}.")
+    return choice["among"][found]
