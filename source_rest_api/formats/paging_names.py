@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api.formats import raw_json
 
@@ -69,21 +70,45 @@ def flags_not_last(form: str, value: Raw) -> bool:
     return LAST.fullmatch(form) is not None and bytes(value) in FALSE
 
 
-def more_in(fields: Mapping[str, Raw]) -> str | None:
-    """Returns the name of a field that signals more pages, such as `has_more`; None if there is none."""
-    for name, value in fields.items():
-        form = plain(name)
-        if flags_more(form, value) or flags_not_last(form, value) or (NEXT.fullmatch(form) and raw_json.text(value)):
-            return name
-    return None
-
-
 _HOLDER = re.compile(r"page|paging|pagination|page_?info|pager|cursors?", re.IGNORECASE)
 """Names of objects that hold signs of paging and nothing else."""
 _ENVELOPE = re.compile(rf"{_HOLDER.pattern}|_?meta(data)?|_?links|response_?metadata", re.IGNORECASE)
 """The same, if they stand beside a list in an object of its own, not beside it in a record."""
 _PLACE = re.compile(r"offset|start(at|index)?|skip|limit|maxresults|(per)?page(size|number|index)?|pagelen|count")
 """Names of fields that say which part of a list a page is."""
+
+
+class _Meaning(NamedTuple):
+    """What a field's name may mean beside a list."""
+
+    sign: bool
+    holder: bool
+    envelope: bool
+    place: bool
+    total: bool
+
+
+@lru_cache(maxsize=10_000)
+def _meaning(name: str) -> _Meaning:
+    form = plain(name)
+    return _Meaning(
+        sign=any(pattern.fullmatch(form) for pattern in (MORE, LAST, NEXT)),
+        holder=_HOLDER.fullmatch(name) is not None,
+        envelope=_ENVELOPE.fullmatch(name) is not None,
+        place=_PLACE.fullmatch(form) is not None,
+        total=TOTAL.fullmatch(form) is not None,
+    )
+
+
+def _sign_in(fields: Mapping[str, Raw]) -> str | None:
+    """Returns the name of a field that signals more pages, such as `has_more`; None if there is none."""
+    for name, value in fields.items():
+        if not _meaning(name).sign:
+            continue
+        form = plain(name)
+        if flags_more(form, value) or flags_not_last(form, value) or (NEXT.fullmatch(form) and raw_json.text(value)):
+            return name
+    return None
 
 
 def more_beside(fields: Mapping[str, Raw], length: int, *, is_record: bool) -> str | None:
@@ -94,21 +119,22 @@ def more_beside(fields: Mapping[str, Raw], length: int, *, is_record: bool) -> s
         length: The number of items in the list.
         is_record: True if the object is a record, whose other fields are data.
     """
-    sign = more_in(fields)
+    sign = _sign_in(fields)
     if sign is not None:
         return sign
-    holders = _HOLDER if is_record else _ENVELOPE
     for name, value in fields.items():
-        inner = more_in(raw_json.fields(value)) if holders.fullmatch(name) else None
+        meaning = _meaning(name)
+        inner = _sign_in(raw_json.fields(value)) if meaning.holder or (meaning.envelope and not is_record) else None
         if inner is not None:
             return f"{name}.{inner}"
-    if is_record:
-        return None
-    has_place = any(
-        _PLACE.fullmatch(plain(name)) and raw_json.count(value) is not None for name, value in fields.items()
-    )
+    return None if is_record else _total_beyond(fields, length)
+
+
+def _total_beyond(fields: Mapping[str, Raw], length: int) -> str | None:
+    """Returns the name of a total that is larger than a list. `total` alone may be an amount."""
+    has_place = any(_meaning(name).place and raw_json.count(value) is not None for name, value in fields.items())
     for name, value in fields.items():
-        form = plain(name)
-        if TOTAL.fullmatch(form) and (form != "total" or has_place) and (raw_json.count(value) or 0) > length:
+        is_total = _meaning(name).total and (has_place or plain(name) != "total")
+        if is_total and (raw_json.count(value) or 0) > length:
             return name
     return None

@@ -170,7 +170,7 @@ class RecordSelector(Model):
         return (WHOLE_BODY,) if self.records_key_field or self.zip_arrays else ()
 
     def _at(self, root: Raw, written: Path) -> Iterator[Raw]:
-        if raw_json.WILDCARD in written:
+        if raw_json.WILDCARD in written[:-1]:
             star = written.index(raw_json.WILDCARD) + 1
             for _, outer in raw_json.matches(root, written[:star]):
                 if outer is not None:

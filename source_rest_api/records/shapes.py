@@ -93,14 +93,15 @@ def _signs_of_more(record: Raw, path: Path) -> Iterator[tuple[Path, Path]]:
     for end in (*ends, len(path)):
         for place, value in raw_json.matches(record, path[:end]):
             if place and value is not None and raw_json.kind(value) == "array":
-                sign = _sign_of_more(record, place, len(raw_json.items(value)))
+                sign = _sign_of_more(record, place, value)
                 if sign is not None:
                     yield place, (*place[:-1], sign)
 
 
-def _sign_of_more(record: Raw, place: Path, length: int) -> str | None:
+def _sign_of_more(record: Raw, place: Path, value: Raw) -> str | None:
     holder = raw_json.find(record, place[:-1])
     is_record = len(place) == 1
+    length = 0 if is_record else len(raw_json.items(value))
     sign = paging_names.more_beside(raw_json.fields(holder) if holder else {}, length, is_record=is_record)
     return None if is_record and sign in _RECORD_FLAGS else sign
 
