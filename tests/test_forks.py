@@ -28,9 +28,9 @@ ENDPOINT = {"name": "rows", "path": "rows", "primary_key": "id", "pagination": {
 
 
 def shown(run: Run) -> tuple[int, list[str], bytes]:
-    """Exit code and lines, without what differs from run to run."""
+    """Exit code and lines, sorted, because threads log too, and without what differs from run to run."""
     timeless = re.sub(rb'"emitted_at":[\d.]+|[\d.]+ (ms|s)\b|"completed_at":"[^"]*"', b"", run.stdout)
-    return run.code, timeless.decode().splitlines(), run.stderr
+    return run.code, sorted(timeless.decode().splitlines()), run.stderr
 
 
 @pytest.mark.parametrize(
