@@ -227,11 +227,13 @@ def test_batches_of_a_parents_ids(api: Api) -> None:
     assert asked(api, REPOS, each) == [f"?r={n}&tags={tags}" for n in range(3) for tags in (f"{n}a{n}b", f"{n}c")]
 
 
-def test_a_batch_by_itself_is_a_repeated_parameter(api: Api) -> None:
-    """Where a text is needed, the separator must be configured."""
+def test_a_batch_is_several_values_of_a_parameter(api: Api) -> None:
+    """In a path there is no such thing: its separator must be configured."""
+    api.get("/items")(lambda _: [])
     listed = {"v": {"values": ["a", "b"], "batch": 2}}
-    assert asked(api, {"params": {"ids": "{{ v }}"}, "partitions": listed}) == ["?ids=a&ids=b"]
-    reading = Reading(api.url, {"path": "items/{{ v }}", "partitions": listed})
+    reading = Reading(api.url, {"params": {"ids": "{{ v }}"}, "partitions": listed})
+    assert (reading.error, api.requests[0].query) == (None, {"ids": ["a", "b"]})
+    reading = Reading(api.url, {"path": "{{ v }}", "partitions": listed})
     assert "it returned a list where text was expected; convert it with `join` or `tojson`" in str(reading.error)
 
 

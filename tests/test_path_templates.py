@@ -86,6 +86,8 @@ def test_the_path_around_is_kept() -> None:
         ("{{ sanitize_url(r.v) }}/x", "a%20b%2Fc%3Fd%23e%25/x"),
         ("{{ r.v | urlencode | replace('/', '%2F') }}", "a%20b%2Fc%3Fd%23e%25"),
         ("{{ sanitize_url(r.v) | lower }}", "a%20b%2fc%3fd%23e%25"),
+        ("{{ r.n | replace('/', '%2F') }}", "x%2Fy"),
+        ("{{ r.n.replace('/', '%2f') }}/z", "x%2fy/z"),
         ("{{ 'v1/' ~ sanitize_url(r.v) ~ '/' ~ r.n }}", "v1/a%20b%2Fc%3Fd%23e%25/x%2Fy"),
         ("{{ r.n if r.n else r.v | urlencode }}", "x%2Fy"),
         ("{{ r.none or r.v | urlencode }}", "a%20b/c%3Fd%23e%25"),
@@ -228,4 +230,7 @@ def test_an_encoded_slash_that_leads_nowhere_is_explained(api: Api) -> None:
     accounts = {"name": "accounts", "path": "accounts"}
     reading = Reading(api.url, accounts, {"path": "{{ accounts.name }}/rows"})
     assert "`| urlencode`" in str(reading.error)
+    api.get("/accounts")(lambda _: [{"name": "accounts%2F100"}])
+    assert "encoded twice (`%252F`)" in str(Reading(api.url, accounts, {"path": "{{ accounts.name }}/rows"}).error)
+    api.get("/accounts")(lambda _: [{"name": "accounts/100"}])
     assert Reading(api.url, accounts, {"path": "{{ accounts.name | urlencode }}/rows"}).records == [{"id": "100"}]

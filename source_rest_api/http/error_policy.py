@@ -34,10 +34,13 @@ _ADVICE = {
     HTTPStatus.GONE: "The resource is gone for good: if the state is too old for the API, reset the stream; if "
     f"the API has retired the path, correct `path`{_EXPECTED}",
 }
-_SLASH = (
-    "The path has an encoded slash (`%2F`): if it separates two segments, add `| urlencode` to the template of the "
-    "value, which keeps slashes"
-)
+_ENCODED = {
+    "%2F": "The path has an encoded slash (`%2F`): if it separates two segments, add `| urlencode` to the template of "
+    "the value, which keeps slashes",
+    "%252F": "The path has a slash that is encoded twice (`%252F`): if the API returns encoded values, add `| safe` to "
+    "the template of the value",
+}
+"""Advice on a path that was not found, by what it has."""
 _FAULTS_REQUEST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
@@ -80,8 +83,9 @@ def judge(response: Response) -> Verdict | None:
         advice = f"{response.unsigned or advice}{_wanted(response)}"
     if status == HTTPStatus.FORBIDDEN and response.unsigned:
         advice = f"{response.unsigned}{_EXPECTED}"
-    if status == HTTPStatus.NOT_FOUND and "%2F" in urlsplit(response.url).path.upper():
-        advice = f"{_SLASH}. {advice}"
+    if status == HTTPStatus.NOT_FOUND:
+        found = (said for sign, said in _ENCODED.items() if sign in urlsplit(response.url).path.upper())
+        advice = ". ".join([*found, str(advice)])
     error = ConfigError(f"{message} {advice}." if advice else message)
     error.status = status
     return Verdict(error, faults_request=status in _FAULTS_REQUEST)

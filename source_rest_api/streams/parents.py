@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from difflib import get_close_matches
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -192,6 +191,8 @@ def _only(record: Raw, fields: frozenset[str] | None) -> Any:
 @lru_cache(1000)
 def _close(name: str, known: tuple[str, ...]) -> list[str]:
     """Returns the field that the user may have meant by a name that the record does not have, for the error."""
+    from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most templates are right
+
     return get_close_matches(name, known, n=1)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 _URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENCODERS = frozenset({"safe", "sanitize_url", "urlencode"})
 """Filters and functions after which a value is part of a path as it is."""
 _AS_IS, _SEGMENT, _START = "as it is", "a segment", "a start"
@@ -109,6 +110,8 @@ def _encodes(node: nodes.Node) -> bool:
     own = {node.name} if isinstance(node, nodes.Filter) else set()
     if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
         own = {node.node.name}
+    if any(_ESCAPE.search(str(constant.value)) for constant in node.find_all(nodes.Const)):
+        return True  # `replace('/', '%2F')`
     return not _ENCODERS.isdisjoint(filters | functions | own)
 
 
