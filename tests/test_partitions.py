@@ -193,6 +193,14 @@ def test_a_list_inside_a_parents_record(api: Api) -> None:
     assert asked(api, REPOS, below) == ["?r=1&m=a", "?r=1&m=b", "?r=3&m=b"]
 
 
+def test_objects_in_a_list_are_values(api: Api) -> None:
+    """A key may lie inside the objects of a list in each record; a record whose list is null has none."""
+    teams = [{"members": [{"user": {"id": 5}}, {"user": {"id": 6}}]}, {"members": []}, {"members": None}]
+    api.get("/repos")(lambda _: teams)
+    listed = {"u": "{{ repos.members | map(attribute='user.id') | list }}"}
+    assert asked(api, REPOS, {"params": {"u": "{{ u }}"}, "partitions": listed}) == ["?u=5", "?u=6"]
+
+
 def test_null_is_no_list(api: Api) -> None:
     """A null of the config is not the same as no values: it may be misspelt. So is a field that no record has."""
     reading = Reading(api.url, {"path": "/{{ v }}", "partitions": {"v": "{{ config.get('v') }}"}})

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from source_rest_api.config import stream_references
 from source_rest_api.cursors.cursors import Slice
-from source_rest_api.errors import SourceError
 from source_rest_api.formats import digests, raw_json
 from source_rest_api.state.progress_events import PageProgress, Planned
 from source_rest_api.streams.parent_record import ParentRow
-from source_rest_api.streams.spool import Spool
+from source_rest_api.streams.shared_read import FedRead, SharedRead
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from msgspec import Raw
@@ -70,9 +69,11 @@ class Parents:
     def __init__(self, config: Config, make_stream: Callable[[Endpoint, Parents], Readable]) -> None:
         self._config = config
         self._make_stream = make_stream
-        self._reads: dict[tuple[str, str], _SharedRead] = {}
+        self._reads: dict[tuple[str, str], SharedRead] = {}
         self._stats: dict[str, ReadStats] = {}
         self._warned: set[tuple[str, str]] = set()
+        self._fed: dict[str, FedRead] = {}
+        self._fields: dict[str, frozenset[str] | None] = {}
         self._run = uuid.uuid4().hex
         self._lock = Lock()
 
@@ -98,13 +99,55 @@ class Parents:
         read.finish()
         return read.reached
 
-    def _read(self, endpoint: Endpoint, saved: Mapping[str, Any] | None) -> _SharedRead:
+    def _read(self, endpoint: Endpoint, saved: Mapping[str, Any] | None) -> SharedRead:
         key = (endpoint.name, repr(saved))
         with self._lock:
+            if saved is None and endpoint.name in self._fed:
+                return self._fed[endpoint.name]
             if key not in self._reads:
                 reached: dict[str, Any] = {}
-                self._reads[key] = _SharedRead(self._pages(endpoint, saved, reached), reached)
+                self._reads[key] = SharedRead(self._pages(endpoint, saved, reached), reached)
             return self._reads[key]
+
+    def feed(self, works: Mapping[str, Callable[[], bool]], selected: Collection[str]) -> None:
+        """Lets streams that are read from their beginning, and all of them, feed the children that are selected too.
+
+        Args:
+            works: By the names of these streams: does a piece of the stream's work. False if there is none now.
+            selected: The names of all streams in the catalog.
+        """
+        chosen = [endpoint for endpoint in self._config.streams if endpoint.name in selected]
+        parents = {above.name: above for endpoint in chosen for above in self.above(endpoint)}
+        with self._lock:
+            for name in works.keys() & parents.keys() - self._fed.keys():
+                if _reads_all(self._config, parents[name]):
+                    self._fed[name] = FedRead(works[name])
+
+    def fed(self, endpoint: Endpoint, stats: ReadStats) -> FedRead | None:
+        """Returns where a stream has to pass on its rows, if it feeds its children."""
+        found = self._fed.get(endpoint.name)
+        if found is not None:
+            self._stats[endpoint.name] = stats
+        return found
+
+    def pass_on(self, endpoint: Endpoint, partition: Partition, batch: Batch) -> None:
+        """Pass on records of a stream that feeds its children."""
+        self._fed[endpoint.name].add(self._packed(endpoint, partition, batch.records))
+
+    def _packed(self, endpoint: Endpoint, partition: Partition, records: Sequence[Raw]) -> list[bytes]:
+        """Returns records of a stream as rows for its children."""
+        if endpoint.name not in self._fields:
+            given = self._config.by_variable[endpoint.variable]  # a stream may have another spelling of its keys
+            self._fields[endpoint.name] = stream_references.fields_for_children(self._config, given)
+        fields = self._fields[endpoint.name]
+        base = (partition.version + self._salt(endpoint)).encode()
+        rows = (
+            ParentRow(
+                {**partition.records, endpoint.variable: _only(record, fields)}, digests.digest(base + bytes(record))
+            )
+            for record in records
+        )
+        return [row.pack() for row in rows]
 
     def is_new_warning(self, stream: str, name: str) -> bool:
         """True if this command has not yet warned about a setting of a stream."""
@@ -128,21 +171,13 @@ class Parents:
         """Yields a stream's rows, page by page, and fills `reached` with its state at the end."""
         began = time.monotonic()
         stream = self._make_stream(endpoint, self)
-        if saved is None:
+        if not saved:
             self._stats[endpoint.name] = stream.stats
-        fields = stream_references.fields_for_children(self._config, endpoint)
         progress = stream.progress(saved, incremental=True)
         for partition in stream.to_read(progress):
             stream.stats.add(partitions=1)
-            base = partition.version + self._salt(endpoint)
             for batch in _batches(endpoint, stream, partition, progress):
-                yield [
-                    ParentRow(
-                        {**partition.records, endpoint.variable: _only(record, fields)},
-                        digests.digest(base.encode() + bytes(record)),
-                    ).pack()
-                    for record in batch.records
-                ]
+                yield self._packed(endpoint, partition, batch.records)
         progress.complete(stream.now())
         reached.update(_position(progress))
         summary = stream.stats.summary(time.monotonic() - began)
@@ -178,6 +213,17 @@ def _needs_bounds(endpoint: Endpoint) -> bool:
     return step is not None or any(intervals & templates.names(text) for text in endpoint.texts)
 
 
+def _reads_all(config: Config, endpoint: Endpoint) -> bool:
+    """True if a first sync of a stream requests what its children need: everything, in the same way."""
+    cursor = endpoint.incremental
+    if endpoint.only_changed_parents:
+        return False
+    if cursor is None or _needs_bounds(endpoint):
+        return True
+    limits = (config.start_date, *(getattr(cursor, name, None) for name in ("start_date", "end_date", "end_param")))
+    return not any(limits)
+
+
 def _only(record: Raw, fields: frozenset[str] | None) -> Any:
     if fields is None:
         return record
@@ -194,52 +240,3 @@ def _close(name: str, known: tuple[str, ...]) -> list[str]:
     from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most templates are right
 
     return get_close_matches(name, known, n=1)
-
-
-class _SharedRead:
-    """One read of a parent for any number of concurrent children. The foremost child requests the next page."""
-
-    def __init__(self, pages: Iterator[list[bytes]], reached: dict[str, Any]) -> None:
-        self.reached = reached
-        """The stream's state, filled in once all pages are read."""
-        self._pages = pages
-        self._rows = Spool()
-        self._asking = Lock()
-        self._ended = False
-        self._failure: BaseException | None = None
-
-    def __iter__(self) -> Iterator[bytes]:
-        position = 0
-        while rows := self._after(position):
-            position += len(rows)
-            yield from rows
-
-    def finish(self) -> None:
-        """Request all remaining pages."""
-        with self._asking:
-            while not self._ended:
-                self._ask()
-        self._check()
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failure.copy() if isinstance(self._failure, SourceError) else self._failure
-
-    def _after(self, position: int) -> list[bytes]:
-        rows = self._rows.after(position)
-        if rows:
-            return rows
-        with self._asking:
-            while len(self._rows) <= position and not self._ended:
-                self._ask()
-        if len(self._rows) <= position:
-            self._check()
-        return self._rows.after(position)
-
-    def _ask(self) -> None:
-        try:
-            page = next(self._pages, None)
-            self._ended = page is None
-            self._rows.add(page or [])
-        except BaseException as failure:  # noqa: BLE001 -- every child must get it
-            self._ended, self._failure = True, failure

@@ -78,9 +78,10 @@ class Partitions:
         Raises:
             SourceError: Reading a parent failed, or a template failed.
         """
+        since = {supplier.name: parents.since.get(supplier.name, {}) for supplier in self._suppliers}
         for supplier in self._suppliers:
-            parents.reached[supplier.name] = self._parents.reached(supplier, parents.since.get(supplier.name))
-        yield from self._each(parents.since, is_done)
+            parents.reached[supplier.name] = self._parents.reached(supplier, since[supplier.name])
+        yield from self._each(since, is_done)
 
     def _each(self, since: Since, is_done: Callable[[str], bool]) -> Iterator[Partition]:
         if self._parent is None and not self._endpoint.partitions:
@@ -99,7 +100,7 @@ class Partitions:
                 if not is_done(partition.in_version) and seen.add(partition.key):
                     copied.look(partition)
                     yield partition
-        count.close(whole=not since)
+        count.close(whole=not any(since.values()))
         copied.close()
 
     def partition(self, records: Mapping[str, Any], version: str = "") -> Partition:

@@ -64,7 +64,7 @@ class SliceReader:
     ) -> None:
         self._reader = reader
         self._paginator = reader.paginator
-        self._partition = partition
+        self.partition = partition
         self._interval = task.interval
         self._known = known
         self._borders = borders
@@ -98,7 +98,7 @@ class SliceReader:
         self._left: int | None = None
 
     def _sequence(self, saved: SliceState | None) -> PageSequence:
-        return PageSequence(self._reader, partial(self._reader.pages.ask, self._partition, self._interval), saved)
+        return PageSequence(self._reader, partial(self._reader.pages.ask, self.partition, self._interval), saved)
 
     def claim(self, *, ahead: bool) -> Callable[[Out], None] | None:
         """Returns the work of requesting a page; None if no page may be requested now.
@@ -149,7 +149,7 @@ class SliceReader:
 
     def _batches(self, fetch: PageRequest, changed: Callable[[], None]) -> Iterator[Batch]:
         """Request a page, then yield the batches of all pages whose turn has come."""
-        pages = self._reader.pages.ask(self._partition, self._interval, fetch.position, fetch.number)
+        pages = self._reader.pages.ask(self.partition, self._interval, fetch.position, fetch.number)
         try:
             fetch.pages = pages if self._reader.pages.streamed else list(pages)
         except BaseException as error:  # noqa: BLE001 -- raised in the page's turn, if that comes
@@ -172,7 +172,7 @@ class SliceReader:
             if self._pages.is_end(error):
                 self._reader.stats.end("total reached")
                 self._end()
-                yield Batch([], PageProgress(self._partition.key, self._interval, done=True))
+                yield Batch([], PageProgress(self.partition.key, self._interval, done=True))
                 return
             anew = self._restarts.after(error, self._interval, resumed=self._resumed, delivered=self._delivered)
             if anew is None:
@@ -207,7 +207,7 @@ class SliceReader:
             self._go_on(page, following, seen)
             changed()
         new = self._new(continued, seen, known)
-        fitted = reader.emission.of(continued, new, self._partition, interval)
+        fitted = reader.emission.of(continued, new, self.partition, interval)
         if reader.adds_cursor:
             seen = reader.observe(replace(continued, records=fitted.records), interval)
         reader.stats.add(pages=not page.earlier, records=len(new))
@@ -215,7 +215,7 @@ class SliceReader:
         if done:
             reader.note_slice(page, interval, known, self._order)
         moved = PageProgress(
-            self._partition.key,
+            self.partition.key,
             interval,
             done=done,
             bookmark=None if isinstance(following, Again) else self._pages.drift.bookmark(page, following),

@@ -13,9 +13,10 @@ from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
 from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
+from source_rest_api.streams.fed_reader import FedReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from source_rest_api.state.progress_events import PageProgress
     from source_rest_api.state.state import StreamState
     from source_rest_api.streams.batch import Batch
+    from source_rest_api.streams.shared_read import FedRead
     from source_rest_api.streams.slice_reader import SliceReader
     from source_rest_api.streams.stream import Stream
     from source_rest_api.sync.worker_pool import Out
@@ -82,6 +84,10 @@ class StreamRun:
         self._sweep: Sweep | None = None
         self.finished = False
         self.failures = 0
+        self._failure: BaseException | None = None
+        self._fed: FedRead | None = None
+        self._works: Mapping[str, Callable[[], bool]] = {}
+        self._selected: Collection[str] = ()
         self._configured = configured
         self._make_stream = make_stream
         self._saved = saved
@@ -91,10 +97,33 @@ class StreamRun:
         self._planning = False
         self._planned = False
         self._settling = False
-        self._readers: list[SliceReader | SweepReader] = []
+        self._readers: list[SliceReader | FedReader | SweepReader] = []
         self._active = 0
         self.largest = 0
         """Size in bytes of the largest page so far."""
+
+    def together(self, runs: Sequence[StreamRun], out: Out[OutputBlock]) -> None:
+        """Note the runs of the same sync: one that reads everything also feeds the children of its stream.
+
+        Args:
+            runs: All runs, this one too.
+            out: Receives what they read.
+        """
+        self._selected = {run.name for run in runs}
+        self._works = {run.name: partial(run.advance, out) for run in runs if run.is_first}
+
+    @property
+    def is_first(self) -> bool:
+        """True if the stream is read from its beginning, so that nothing is missing for its children."""
+        saved = self._saved or {}
+        return not (saved if self._configured.incremental else saved.get("reading"))
+
+    def advance(self, out: Out[OutputBlock]) -> bool:
+        """Do a piece of work in the thread of a child that waits for it. False if there is none now."""
+        work = self.claim(ahead=False)
+        if work is not None:
+            work(out)
+        return work is not None
 
     def claim(self, *, ahead: bool) -> Callable[[Out[OutputBlock]], None] | None:
         """Returns a piece of work that may be done now, or None.
@@ -127,7 +156,8 @@ class StreamRun:
     def _do(self, work: Callable[[_LineWriter], None], out: Out[OutputBlock]) -> None:
         try:
             work(_LineWriter(self, out))
-        except Stopped:
+        except Stopped as stopped:
+            self._failure = stopped
             self.failures += 1
             self._planned = True
         except BaseException as error:  # noqa: BLE001 -- any error makes the stream incomplete, and is reported
@@ -136,12 +166,15 @@ class StreamRun:
             self._active -= 1
             over = self._planned and not self._active and all(reader.ended for reader in self._readers)
         if over:
+            if self._fed is not None:
+                self._fed.close(self._failure)
             out.put(OutputBlock(self, last=True))
             self.finished = True
             out.changed()
 
     def _fail(self, error: BaseException, out: Out[OutputBlock], *, planning: bool) -> None:
         with self._lock:
+            self._failure = self._failure or error
             self.failures += 1
             self._planned = self._planned or planning or self.failures >= _MOST_FAILURES
         out.put(OutputBlock(self, error=error))
@@ -155,6 +188,8 @@ class StreamRun:
                 f"Stream {self.name} is in the catalog but not in the config: add an endpoint of this name, or "
                 "deselect the stream."
             )
+        stream.parents.feed(self._works, self._selected)
+        self._fed = stream.parents.fed(stream.endpoint, stream.stats)
         incremental = self._configured.incremental and stream.endpoint.is_incremental
         self.stream, self._sweep = stream, Sweep.of(stream)
         self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
@@ -169,10 +204,16 @@ class StreamRun:
     def _steps(self, stream: Stream, progress: Progress) -> Iterator[Step]:
         """Yields the slices of the stream, then those of a sweep if one is due."""
         if self._sweep is None or self.known_rows is None:
-            yield from stream.plan(progress, self._reach)
+            yield from map(self._feeding, stream.plan(progress, self._reach))
             return
-        yield from stream.plan(progress, self._reach, self._sweep.delivered)
+        yield from map(self._feeding, stream.plan(progress, self._reach, self._sweep.delivered))
         yield from self._sweep.steps(self.known_rows, self._reach)
+
+    def _feeding(self, step: SliceReader | Planned) -> Step:
+        """Returns the step, so that its records also feed the stream's children if they are selected."""
+        if self._fed is None or self.stream is None or isinstance(step, Planned):
+            return step
+        return FedReader(step, partial(self.stream.parents.pass_on, self.stream.endpoint, step.partition))
 
     def _extend(self, out: _LineWriter) -> None:
         """Plans the next slice."""

@@ -62,6 +62,8 @@ class Sync:
         self._running: set[str] = set()
         self._unfinished = {read.name: read for read in reads}
         self._pool: Pool[OutputBlock] = Pool(reads, permits, workers, stop)
+        for read in reads:
+            read.together(reads, self._pool)
 
     def limited(self, stream: str, seconds: float) -> None:
         """Reports that a stream waits for a rate limit, and starts another thread for the other streams."""
