@@ -118,5 +118,5 @@ def test_partitions_keep_their_cursors(api: Api) -> None:
 def test_a_state_of_something_else_is_an_error(api: Api) -> None:
     """It names the stream, and what to do."""
     made = ManifestConnector.at(PATH).translation(config(api))
-    with pytest.raises(ConfigError, match="Stream windows: the state .* reset the stream"):
+    with pytest.raises(ConfigError, match=r"Stream windows: the state .* reset the stream"):
         states.moved("windows", {"page": 7}, made.streams["windows"])
