@@ -6,12 +6,15 @@ import logging
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from source_rest_api.config import loading
 from source_rest_api.config.config import Config
 from source_rest_api.connector import Connector, Session
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import document, spec, states
 from source_rest_api.manifest.translation import translated
+from source_rest_api.protocol import catalog
 from source_rest_api.sync.offer import Offer
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class ManifestConnector(Connector):
     def __init__(self, manifest: object, folder: Path | None = None) -> None:
         self._manifest: Component = document.checked(manifest)
         self._folder = folder
+        self._transport: TransportName = "own"
 
     @classmethod
     def at(cls, path: Path) -> ManifestConnector:
@@ -60,7 +64,20 @@ class ManifestConnector(Connector):
             ConfigError: The manifest and the config do not fit.
         """
         own = {name: value for name, value in raw_config.items() if not name.startswith("__injected_")}
-        return translated(self._manifest, spec.normalized(self._manifest, own), self._folder)
+        config = spec.normalized(self._manifest, own)
+        return translated(self._manifest, config, self._folder, ask=lambda retriever: self._listed(retriever, own))
+
+    def _listed(self, retriever: Component, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Returns the records that a retriever reads: they are the streams of a manifest that the API lists."""
+        stream = {"type": "DeclarativeStream", "name": "components", "retriever": retriever}
+        manifest = {**self._manifest, "streams": [stream], "dynamic_streams": []}
+        session = ManifestConnector(manifest, self._folder).session(config, transport=self._transport)
+        blocks = session.read(catalog.of_all(session.offered), {})
+        lines = [msgspec.json.decode(line) for block in blocks for line in block.splitlines()]
+        if not session.complete:
+            [message, *_] = [each["trace"]["error"]["message"] for each in lines if "error" in each.get("trace", {})]
+            raise ConfigError(f"the streams cannot be listed: {message}")
+        return [line["record"]["data"] for line in lines if line["type"] == "RECORD"]
 
     def session(
         self,
@@ -77,6 +94,7 @@ class ManifestConnector(Connector):
         """
         if not isinstance(raw_config, dict):
             raise ConfigError("The config must be an object.")
+        self._transport = transport
         made = self.translation(raw_config)
         for name, reason in made.blocked.items():
             _LOG.warning("Stream %s of the manifest cannot be read: %s.", name, reason)

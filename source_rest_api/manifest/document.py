@@ -97,15 +97,19 @@ def checked(loaded: object) -> Component:
 
 
 def resolved(manifest: Component) -> Component:
-    """Returns a manifest whose components are complete in themselves.
+    """Returns a manifest with all references resolved.
 
     Raises:
         ConfigError: A reference leads nowhere, or in a circle.
     """
     parts = {name: value for name, value in manifest.items() if name not in {"definitions", "metadata"}}
-    whole = _References(manifest).followed(parts, ())
-    whole.setdefault("type", "DeclarativeSource")
-    return _complete("", whole, {})
+    whole: Component = referred(manifest, parts)
+    return whole
+
+
+def completed(manifest: Component) -> Component:
+    """Returns a resolved manifest whose components are complete in themselves."""
+    return _complete("", {"type": "DeclarativeSource", **manifest}, {})
 
 
 def referred(manifest: Component, value: Any) -> Any:

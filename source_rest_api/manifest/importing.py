@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.manifest.translation import Translation
 
-_CONNECTOR = '''"""The connector. Its API is in `api.yaml`, its streams in `endpoints.yaml`, and its form in `spec.json`."""
+_CONNECTOR = '''"""The connector: its API, its streams and its form are in the files beside it."""
 
 from __future__ import annotations
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import UndefinedError, nodes
-from jinja2.exceptions import TemplateError
+from jinja2.meta import find_undeclared_variables
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import references, rewriting, unparsing
@@ -133,16 +134,14 @@ def is_volatile(text: str) -> bool:
     return templates.has_holes(text) and _CLOCK.search(text) is not None
 
 
+@cache
 def names(text: str) -> frozenset[str]:
     """Returns the names that a template reads.
 
     Raises:
         ConfigError: It is not a template.
     """
-    try:
-        return templates.names(text)
-    except TemplateError as error:
-        raise ConfigError(f"the template `{text}` is not valid: {error.message}") from None
+    return frozenset(find_undeclared_variables(references.parsed(text)) - set(references.environment().globals))
 
 
 def plain(text: str) -> str:

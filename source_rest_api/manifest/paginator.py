@@ -51,8 +51,7 @@ def _option(paginator: Component, name: str, endpoint: dict[str, Any]) -> Compon
     option = paginator.get(name)
     if not option:
         return None
-    has_body = endpoint.get("http_method") in {"POST", "PUT", "PATCH"}
-    return option if has_body or not str(option.get("inject_into", "")).startswith("body") else None
+    return option if requester.has_body(endpoint) or not str(option.get("inject_into", "")).startswith("body") else None
 
 
 def _size_name(settings: dict[str, Any]) -> str:
@@ -82,11 +81,8 @@ def _place(option: Component, scope: Scope) -> tuple[str, str]:
 
 def _ready(option: Component, endpoint: dict[str, Any]) -> None:
     """Gives the endpoint a body of the right kind, if the token goes into one and it has none."""
-    kind = requester.PLACES.get(str(option.get("inject_into")))
-    if kind == "form":
-        endpoint.setdefault("body", {"type": "form", "fields": {}})
-    elif kind == "json":
-        endpoint.setdefault("body", {"type": "json", "value": {}})
+    if requester.PLACES.get(str(option.get("inject_into"))) in {"form", "json"}:
+        endpoint.setdefault("body", requester.empty_body(str(option["inject_into"])))
 
 
 def _counted(

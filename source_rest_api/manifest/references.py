@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jinja2 import Undefined, nodes
 from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.templates.functions import FILTERS, FUNCTIONS
@@ -25,8 +26,7 @@ class Step(NamedTuple):
 def environment() -> ImmutableSandboxedEnvironment:
     """Returns Jinja with the functions of this connector, and with the CDK's meaning of a missing key."""
     made = ImmutableSandboxedEnvironment(undefined=Undefined)
-    made.globals.clear()
-    made.globals.update(FUNCTIONS)
+    made.globals = {"dict": dict, "namespace": Namespace, **FUNCTIONS}
     made.filters.update({name: of for name, of in FILTERS.items() if name not in made.filters})
     return made
 

@@ -181,13 +181,22 @@ def inject(endpoint: dict[str, Any], option: Component, value: Any, scope: Scope
         raise ConfigError(f"`inject_into: {option.get('inject_into')}` has no equivalent here")
     if place in {"params", "headers"}:
         endpoint.setdefault(place, {})[path[-1]] = value
-    elif endpoint.get("http_method") in _WITH_BODY:
-        _into_body(endpoint, place, path, value)
+    elif has_body(endpoint):
+        _into_body(endpoint, str(option["inject_into"]), path, value)
 
 
-def _into_body(endpoint: dict[str, Any], place: str, path: list[str], value: Any) -> None:
-    empty = {"type": "json", "value": {}} if place == "json" else {"type": "form", "fields": {}}
-    content = endpoint.setdefault("body", empty)
+def has_body(endpoint: dict[str, Any]) -> bool:
+    """True if the requests of an endpoint have a place for a body."""
+    return endpoint.get("http_method") in _WITH_BODY
+
+
+def empty_body(inject_into: str) -> dict[str, Any]:
+    """Returns the body into which a `RequestOption` can put a value."""
+    return {"type": "json", "value": {}} if PLACES.get(inject_into) == "json" else {"type": "form", "fields": {}}
+
+
+def _into_body(endpoint: dict[str, Any], option: str, path: list[str], value: Any) -> None:
+    content = endpoint.setdefault("body", empty_body(option))
     inner = content.get("value") if content["type"] == "json" else content.get("fields")
     if not isinstance(inner, dict):
         raise ConfigError("a value has to go into a body that is a text, which has no equivalent here")

@@ -189,7 +189,10 @@ class _Translation:
             self._endpoint.pop("cast_all", None)
 
     def _authentication(self, requests: Component) -> dict[str, Any]:
-        return authenticators.authentication(requests.get("authenticator"), self._scope.of(requests))
+        made = authenticators.authentication(requests.get("authenticator"), self._scope.of(requests))
+        if made.get("in") == "body" and "body" not in self._endpoint and requester.has_body(self._endpoint):
+            self._endpoint["body"] = requester.empty_body(str(requests["authenticator"]["inject_into"]["inject_into"]))
+        return made
 
     def _drop_unread_lists(self) -> None:
         """Drops the lists that no template reads: the CDK reads the same records for each of their values."""

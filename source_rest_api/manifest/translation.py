@@ -13,7 +13,7 @@ from source_rest_api.config import loading, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import cursors, document, recipes
+from source_rest_api.manifest import cursors, document, dynamic_streams, recipes
 from source_rest_api.manifest.interpolation import Scope
 from source_rest_api.manifest.partitions import Parent
 from source_rest_api.manifest.stream import Translated, translate
@@ -21,7 +21,7 @@ from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from source_rest_api.manifest.document import Component
@@ -49,6 +49,7 @@ def translated(
     config: Mapping[str, Any] | None,
     folder: Path | None = None,
     required: frozenset[str] = frozenset(),
+    ask: Callable[[Component], Iterable[dict[str, Any]]] | None = None,
 ) -> Translation:
     """Returns a manifest as a config of this connector.
 
@@ -57,16 +58,35 @@ def translated(
         config: The config of its user; None to leave the templates that read it.
         folder: The folder of the manifest, for schemas in files.
         required: Keys that every config has.
+        ask: Returns the records that a retriever reads from the API, for streams that the API lists.
 
     Raises:
         ConfigError: The manifest itself is not valid.
     """
     whole = document.resolved(manifest)
-    whole["streams"] = recipes.applied(whole.get("streams") or [], config)
+    blocked: dict[str, str] = {}
+    streams = [*(whole.get("streams") or []), *_dynamic(whole.pop("dynamic_streams", None) or [], config, ask, blocked)]
+    whole = document.completed({**whole, "streams": streams})
+    whole["streams"] = recipes.applied(whole["streams"], config)
     family = _Family(whole, Scope(config, required=required), folder)
+    family.blocked.update(blocked)
     for stream in family.declared:
         family.offer(stream)
     return family.translation(whole)
+
+
+def _dynamic(
+    entries: list[Component],
+    config: Mapping[str, Any] | None,
+    ask: Callable[[Component], Iterable[dict[str, Any]]] | None,
+    blocked: dict[str, str],
+) -> Iterator[Component]:
+    """Yields the dynamic streams, and notes those that cannot be known."""
+    for number, entry in enumerate(entries):
+        try:
+            yield from dynamic_streams.made(entry, config, ask)
+        except ConfigError as error:  # noqa: PERF203 -- one entry must not keep the others from being read
+            blocked[str(entry.get("name") or f"dynamic_streams[{number}]")] = f"components_resolver: {error}"
 
 
 class _Family:

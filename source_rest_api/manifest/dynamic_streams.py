@@ -1,0 +1,144 @@
+"""Dynamic streams: a template of a stream, and what differs in each: listed in the manifest, the config or the API."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import interpolation
+from source_rest_api.manifest.interpolation import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from source_rest_api.manifest.document import Component
+
+_TYPES: dict[str, type | tuple[type, ...]] = {"boolean": bool, "integer": int, "number": (int, float), "string": str}
+
+
+def made(
+    dynamic: Component,
+    config: Mapping[str, Any] | None,
+    ask: Callable[[Component], Iterable[dict[str, Any]]] | None,
+) -> Iterator[Component]:
+    """Yields the streams of one entry of `dynamic_streams`, with the references resolved.
+
+    Args:
+        dynamic: The entry.
+        config: The config of the user.
+        ask: Returns the records that a retriever reads from the API.
+
+    Raises:
+        ConfigError: The streams cannot be known here.
+    """
+    resolver = dynamic.get("components_resolver") or {}
+    if config is None:
+        raise ConfigError("dynamic streams have no equivalent in a connector of one's own")
+    for values in _values(resolver, config, ask):
+        yield _filled(deepcopy(dynamic.get("stream_template") or {}), resolver, Scope(config, more=_more(values)))
+
+
+def _more(values: Any) -> dict[str, Any]:
+    return {"components_values": values, "stream_parameters": values}
+
+
+def _values(
+    resolver: Component, config: Mapping[str, Any], ask: Callable[[Component], Iterable[dict[str, Any]]] | None
+) -> Iterable[Any]:
+    """Returns what differs in each stream."""
+    kind = resolver.get("type")
+    if kind == "ParametrizedComponentsResolver":
+        listed: list[Any] = (resolver.get("stream_parameters") or {}).get("list_of_parameters_for_stream") or []
+        return listed
+    if kind == "ConfigComponentsResolver":
+        given = resolver.get("stream_config") or []
+        lists = [_in_config(each, config) for each in (given if isinstance(given, list) else [given])]
+        return [_merged(combination) for combination in product(*lists)]
+    if kind == "HttpComponentsResolver" and ask is not None:
+        return ask(resolver.get("retriever") or {})
+    raise ConfigError(f"`{resolver.get('class_name') or kind}` has no equivalent here")
+
+
+def _in_config(stream_config: Component, config: Mapping[str, Any]) -> list[tuple[int, Any]]:
+    found: Any = config
+    for key in stream_config.get("configs_pointer") or []:
+        name = Scope(config).text(key)
+        found = found.get(name, []) if isinstance(found, dict) else []
+    items = list(found) if isinstance(found, list) else [found]
+    return list(enumerate([*items, *(stream_config.get("default_values") or [])]))
+
+
+def _merged(combination: Iterable[tuple[int, Any]]) -> dict[str, Any]:
+    """Returns one value of each list as one object; what is none stands under the number of its list."""
+    result: dict[str, Any] = {}
+    for number, (index, value) in enumerate(combination):
+        if isinstance(value, dict):
+            result.update(value)
+        else:
+            result.setdefault(f"source_config_{number}", (index, value))
+    return result
+
+
+def _filled(stream: Component, resolver: Component, scope: Scope) -> Component:
+    """Returns the stream with the values that the mappings of the resolver put in."""
+    more = {**scope.more, "stream_template_config": deepcopy(stream)}
+    for mapping in resolver.get("components_mapping") or []:
+        own = scope.of(mapping)._replace(more=more)
+        if mapping.get("condition") and own.known(mapping["condition"], "`condition`") in {None, "", False}:
+            continue
+        value = _typed(own.known(mapping.get("value"), "`value`"), mapping.get("value_type"))
+        path = [own.text(key) for key in mapping.get("field_path") or []]
+        places = list(_places(stream, path))
+        if not places and mapping.get("create_or_update") and value:
+            places = [_new(stream, path)]
+        for holder, key in places:
+            holder[key] = value
+    return stream
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    """Returns a value as its `value_type`, and a text that is YAML as what it stands for."""
+    if kind == "string":
+        return value if isinstance(value, str) else str(value)
+    if kind in _TYPES and isinstance(value, _TYPES[kind]):
+        return value
+    if not isinstance(value, str):
+        return value
+    try:
+        return interpolation.literal(value) if kind else yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+def _places(value: Any, path: list[str]) -> Iterator[tuple[Any, Any]]:
+    """Yields where a path leads: `*` is any key, and `**` any number of them."""
+    [key, *rest] = path
+    if key == "**":
+        yield from _places(value, rest)
+        for inner in _inner(value):
+            yield from _places(value[inner], path)
+        return
+    for inner in _inner(value):
+        if key not in {"*", str(inner)}:
+            continue
+        if rest:
+            yield from _places(value[inner], rest)
+        else:
+            yield value, inner
+
+
+def _inner(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value)
+    return list(range(len(value))) if isinstance(value, list) else []
+
+
+def _new(stream: Component, path: list[str]) -> tuple[Any, Any]:
+    holder: Any = stream
+    for key in path[:-1]:
+        holder = holder[int(key)] if isinstance(holder, list) else holder.setdefault(key, {})
+    return holder, path[-1]
