@@ -21,6 +21,7 @@ from source_rest_api.http.credentials import answer_of
 from source_rest_api.http.per_endpoint import PerEndpoint
 from source_rest_api.http.request_log import RequestLog
 from source_rest_api.http.requester import Requester
+from source_rest_api.plurals import counted
 from source_rest_api.protocol import catalog, messages
 from source_rest_api.protocol.messages import Messages
 from source_rest_api.streams.parents import Parents
@@ -135,22 +136,26 @@ class Session:
         self._out = Messages(self.mask)
 
     def check(self) -> Iterator[bytes]:
-        """Reads the first page of every endpoint and yields the CONNECTION_STATUS message."""
+        """Tests every endpoint with a few requests and yields the CONNECTION_STATUS message."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
 
         from source_rest_api.sync.check import Probe  # noqa: PLC0415 -- keeps the start of a read fast
 
-        with self._requester(_hasty(self.config.retry)) as requester:
+        log = RequestLog(keep=True)
+        with self._requester(_hasty(self.config.retry), log=log) as requester:
             streams = list(map(self._streams(requester), self._named(self._offer.checked)))
             with ThreadPoolExecutor(self.config.max_concurrency) as pool:
                 probes = list(pool.map(Probe.of, filter(None, streams)))
-        problems = [probe.problem for probe in probes if probe.problem is not None]
+        problems = [problem for probe in probes for problem in probe.problems]
         for problem in problems:
             if isinstance(problem, InternalError):
                 raise problem
         self.complete = not problems
-        seen = "; ".join(probe.seen for probe in probes if probe.problem is None)
-        yield self._out.connection_status("\n".join(map(str, problems)) or None, seen)
+        doubts = [f"Warning: {doubt}" for probe in probes for doubt in probe.doubts]
+        sent = f"{counted(log.sent, 'request')} sent."
+        seen = "; ".join(probe.seen for probe in probes if not probe.problems)
+        wrong = "\n".join([*map(str, problems), *doubts, sent]) if problems else None
+        yield self._out.connection_status(wrong, "\n".join([seen, *doubts, sent]))
 
     def discover(self) -> Iterator[bytes]:
         """Yields the CATALOG message; schemas that the config does not declare are inferred from the first pages.
