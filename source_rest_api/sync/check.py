@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from source_rest_api.deletions.sweep import Sweep
-from source_rest_api.errors import ConfigError, ErrorContext, SourceError, Stopped, as_source_error
+from source_rest_api.errors import ConfigError, ErrorContext, InternalError, SourceError, Stopped, as_source_error
 from source_rest_api.pagination.page import End
 from source_rest_api.plurals import counted
 from source_rest_api.sync import sample_fields, sampled_pages
@@ -18,7 +18,7 @@ from source_rest_api.sync.page_findings import of_pages
 from source_rest_api.sync.start_findings import of_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from source_rest_api.streams.stream import Stream
     from source_rest_api.sync.findings import Finding
@@ -50,6 +50,25 @@ class Probe(Struct):
         except Exception as error:  # noqa: BLE001 -- an error must not keep the other endpoints from being tested
             probe.problems = [*probe.problems, as_source_error(error)]
         return probe
+
+
+def report(probes: Sequence[Probe], sent: int) -> tuple[bool, str]:
+    """Returns whether the check succeeded, and its message: a line for each problem and doubt, and what it took.
+
+    Args:
+        probes: The tests of all streams.
+        sent: The number of requests.
+
+    Raises:
+        InternalError: There is a bug in this connector.
+    """
+    problems = [problem for probe in probes for problem in probe.problems]
+    for problem in problems:
+        if isinstance(problem, InternalError):
+            raise problem
+    doubts = [f"Warning: {doubt}" for probe in probes for doubt in probe.doubts]
+    told = list(map(str, problems)) if problems else ["; ".join(probe.seen for probe in probes)]
+    return not problems, "\n".join([*told, *doubts, f"{counted(sent, 'request')} sent."])
 
 
 def _test(stream: Stream, probe: Probe) -> None:
