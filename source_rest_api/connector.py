@@ -15,7 +15,7 @@ from source_rest_api.auth.sign_in import token_exchange
 from source_rest_api.config import loading, masking
 from source_rest_api.config.config import Config
 from source_rest_api.config.config_updates import ConfigUpdates
-from source_rest_api.errors import ConfigError, InternalError
+from source_rest_api.errors import ConfigError
 from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.credentials import answer_of
 from source_rest_api.http.per_endpoint import PerEndpoint
@@ -135,22 +135,18 @@ class Session:
         self._out = Messages(self.mask)
 
     def check(self) -> Iterator[bytes]:
-        """Reads the first page of every endpoint and yields the CONNECTION_STATUS message."""
+        """Tests every endpoint with a few requests and yields the CONNECTION_STATUS message."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
 
-        from source_rest_api.sync.check import Probe  # noqa: PLC0415 -- keeps the start of a read fast
+        from source_rest_api.sync import check  # noqa: PLC0415 -- keeps the start of a read fast
 
-        with self._requester(_hasty(self.config.retry)) as requester:
+        log = RequestLog(keep=True)
+        with self._requester(_hasty(self.config.retry), log=log) as requester:
             streams = list(map(self._streams(requester), self._named(self._offer.checked)))
             with ThreadPoolExecutor(self.config.max_concurrency) as pool:
-                probes = list(pool.map(Probe.of, filter(None, streams)))
-        problems = [probe.problem for probe in probes if probe.problem is not None]
-        for problem in problems:
-            if isinstance(problem, InternalError):
-                raise problem
-        self.complete = not problems
-        seen = "; ".join(probe.seen for probe in probes if probe.problem is None)
-        yield self._out.connection_status("\n".join(map(str, problems)) or None, seen)
+                probes = list(pool.map(check.Probe.of, filter(None, streams)))
+        self.complete, message = check.report(probes, log.sent)
+        yield self._out.connection_status(None if self.complete else message, message)
 
     def discover(self) -> Iterator[bytes]:
         """Yields the CATALOG message; schemas that the config does not declare are inferred from the first pages.
@@ -184,7 +180,7 @@ class Session:
         """
         from source_rest_api.sync import trial  # noqa: PLC0415 -- keeps the start of a read fast
 
-        chosen = catalog.chosen(self.config.streams, names)
+        chosen = catalog.chosen(self.offered, names)
         log = RequestLog(keep=True)
         with self._requester(_hasty(self.config.retry), log=log) as requester:
             for stream in filter(None, map(self._streams(requester), chosen)):

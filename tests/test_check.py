@@ -15,11 +15,15 @@ pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 def check(api: Api, *endpoints: dict[str, Any], **config: Any) -> tuple[str, str]:
-    """Check a config; status and message."""
+    """Check a config; status and message, without the number of requests."""
     raw = {"url_base": api.url, "retry": {"max_attempts": 1}, "endpoints": list(endpoints), **config}
+    before = len(api.requests)
     [block] = Connector().session(raw).check()
     status = json.loads(block)["connectionStatus"]
-    return status["status"], status["message"]
+    message, _, sent = status["message"].rpartition("\n")
+    count = len(api.requests) - before
+    assert sent == f"{count} request{'s' * (count != 1)} sent."
+    return status["status"], message
 
 
 ITEMS = {"name": "items", "path": "items"}
@@ -31,7 +35,7 @@ PAGES = {"type": "page_number"}
 def test_it_says_what_it_saw(api: Api) -> None:
     """Success names each endpoint, its records, and whether there is more."""
     api.get("/items")(lambda _: [{"id": 1}, {"id": 2}])
-    api.get("/repos")(lambda _: [{"name": "a"}])
+    api.get("/repos")(lambda call: [{"name": f"repo {call.arg('page')}"}])
     seen = check(api, ITEMS, {**REPOS, "pagination": PAGES})
     expected = "items: 2 records on the first page, no more (one page); repos: 1 record on the first page, more pages"
     assert seen == ("SUCCEEDED", expected)
@@ -57,11 +61,11 @@ def test_the_sweep_for_deleted_rows_is_tried(answer: Answer, told: str, api: Api
     assert seen.startswith(told.format(url=api.url))
 
 
-def test_one_page_of_each_endpoint_is_asked_for(api: Api) -> None:
-    """A check is quick, however long the stream is."""
+def test_two_pages_of_each_endpoint_are_requested(api: Api) -> None:
+    """A check is quick, however long the stream is: one page proves nothing of paging, and a third no more."""
     api.get("/items")(lambda call: [{"id": call.number}])
     check(api, {**ITEMS, "pagination": PAGES})
-    assert len(api.requests) == 1
+    assert len(api.requests) == 2
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ def test_spec_is_one_message(tmp_path: Path) -> None:
 
 
 def test_check_says_what_it_saw(api: Api, tmp_path: Path) -> None:
-    """`check` tries each endpoint with one request."""
+    """`check` tries each endpoint with two pages, and asks once from a cursor value that it saw."""
     done = run(tmp_path, "check", config=config(api))
-    message = "rows: 10 records on the first page, more pages"
+    message = "rows: 10 records on the first page, more pages\n3 requests sent."
     assert done.bodies("CONNECTION_STATUS") == [{"status": "SUCCEEDED", "message": message}]
-    assert (done.code, len(api.requests)) == (0, 1)
+    assert (done.code, len(api.requests)) == (0, 3)
 
 
 def test_discover_describes_every_stream(api: Api, tmp_path: Path) -> None:

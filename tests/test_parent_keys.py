@@ -97,7 +97,7 @@ def test_a_name_that_no_record_has_is_an_error(way: str, api: Api) -> None:
         "API may leave the field out of all records, write `{{ shares.post or none }}`."
     )
     assert asked == []
-    assert str(Probe.of(reading.stream).problem) == str(reading.error)
+    assert list(map(str, Probe.of(reading.stream).problems)) == [str(reading.error)]
 
 
 def test_no_parent_is_no_error(api: Api) -> None:

@@ -48,7 +48,14 @@ class RequestLog:
     def __init__(self, *, keep: bool = False) -> None:
         self.keep = keep
         self.exchanges: list[Exchange] = []
+        self.sent = 0
+        """The number of requests, with those that got no response."""
         self._lock = Lock()
+
+    def sending(self) -> None:
+        """Counts a request."""
+        with self._lock:
+            self.sent += 1
 
     def answered(self, request: Request, response: Response, seconds: float, *, streamed: bool) -> None:
         """Notes a response."""

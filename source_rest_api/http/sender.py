@@ -122,6 +122,7 @@ class Sender:
         """Send a prepared request, with credentials unless `auth` is None, and read its response."""
         began = self._clock()
         deadline = began + self._request_timeout
+        self._log.sending()
         with _AsHttp():
             if auth is not None:
                 prepared.prepare_auth(auth)

@@ -1,69 +1,131 @@
-"""Tests each endpoint for `check` and describes the result."""
+"""Tests each endpoint for `check`: reads its first pages, and verifies the config against what the API sends."""
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from source_rest_api.cursors.cursors import Slice
 from source_rest_api.deletions.sweep import Sweep
-from source_rest_api.errors import ErrorContext, SourceError, Stopped, as_source_error
+from source_rest_api.errors import ConfigError, ErrorContext, InternalError, SourceError, Stopped, as_source_error
 from source_rest_api.pagination.page import End
 from source_rest_api.plurals import counted
-from source_rest_api.sync import sample_fields
+from source_rest_api.sync import sample_fields, sampled_pages
+from source_rest_api.sync.cursor_findings import of_cursor
+from source_rest_api.sync.key_findings import of_key
+from source_rest_api.sync.page_findings import of_pages
+from source_rest_api.sync.start_findings import of_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from source_rest_api.pagination.page import Page
-    from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.stream import Stream
+    from source_rest_api.sync.findings import Finding
+    from source_rest_api.sync.sampled_pages import Sample
+
+_MOST_PARTITIONS = 3
+"""Upper limit of the partitions that are read to find a record."""
 
 
-class Probe(Struct, frozen=True):
-    """Result of reading the first page of a stream."""
+class Probe(Struct):
+    """What the test of a stream found."""
 
     seen: str = ""
-    problem: SourceError | None = None
+    problems: list[SourceError] = []
+    doubts: list[str] = []
 
     @classmethod
     def of(cls, stream: Stream) -> Probe:
-        """Reads the first page; an error becomes the result's `problem`."""
+        """Tests a stream; errors become the `problems` of the result.
+
+        Raises:
+            Stopped: The check was stopped.
+        """
+        probe = cls()
         try:
-            return cls(seen=_look(stream))
+            _test(stream, probe)
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001 -- an error must not keep the other endpoints from being tested
-            return cls(problem=as_source_error(error))
+            probe.problems = [*probe.problems, as_source_error(error)]
+        return probe
 
 
-def _look(stream: Stream) -> str:
-    partition = next(stream.partitions(), None)
-    if partition is None:
-        return f"{stream.name}: not tested, because its parent has no records or its `partitions` has no values"
-    page = stream.first_page(partition)
-    emitted = stream.reader.emission.records(page.records, partition, Slice())
-    sample_fields.check(stream.endpoint, emitted, list(_missing_in_parent(stream, partition)))
+def report(probes: Sequence[Probe], sent: int) -> tuple[bool, str]:
+    """Returns whether the check succeeded, and its message: a line for each problem and doubt, and what it took.
+
+    Args:
+        probes: The tests of all streams.
+        sent: The number of requests.
+
+    Raises:
+        InternalError: There is a bug in this connector.
+    """
+    problems = [problem for probe in probes for problem in probe.problems]
+    for problem in problems:
+        if isinstance(problem, InternalError):
+            raise problem
+    doubts = [f"Warning: {doubt}" for probe in probes for doubt in probe.doubts]
+    told = list(map(str, problems)) if problems else ["; ".join(probe.seen for probe in probes)]
+    return not problems, "\n".join([*told, *doubts, f"{counted(sent, 'request')} sent."])
+
+
+def _test(stream: Stream, probe: Probe) -> None:
+    sample = _sample(stream)
+    if sample is None:
+        probe.seen = f"{stream.name}: not tested, because its parent has no records or its `partitions` has no values"
+        return
+    if sample.problem is not None:
+        probe.problems = [sample.problem]
+    sample_fields.check(stream.endpoint, sample.records, list(_missing_in_parent(sample)))
+    for finding in _findings(sample):
+        error = ConfigError(f"{finding.text}.").at(f"Stream {stream.name}", *filter(None, [finding.where]))
+        if finding.fails:
+            probe.problems = [*probe.problems, error]
+        else:
+            probe.doubts = [*probe.doubts, str(error)]
+    if probe.problems:
+        return
     sweep = Sweep.of(stream)
     if sweep is not None:
         with ErrorContext(stream.name, "`deletions`"):
-            sweep.first_page(partition)
-    left_out = "" if len(emitted) == len(page.records) else f" ({len(emitted)} after filters)"
-    return f"{stream.name}: {counted(len(page), 'record')} on the first page{left_out}, {_more(stream, page)}"
+            sweep.first_page(sample.partition)
+    probe.seen = _seen(sample)
 
 
-def _missing_in_parent(stream: Stream, partition: Partition) -> Iterator[str]:
-    for name in stream.missing_copies(partition):
-        path = stream.endpoint.include_from_parent[name]
+def _sample(stream: Stream) -> Sample | None:
+    """Returns the first pages of the first partition that has records; None if there are no partitions."""
+    sample = None
+    for partition in islice(stream.partitions(), _MOST_PARTITIONS):
+        sample = sampled_pages.read(stream, partition)
+        if sample.records or sample.problem is not None:
+            break
+    return sample
+
+
+def _findings(sample: Sample) -> Iterator[Finding]:
+    yield from of_key(sample)
+    yield from of_cursor(sample, sample.stream.now())
+    if sample.problem is None:
+        yield from of_pages(sample)
+        yield from of_start(sample)
+
+
+def _seen(sample: Sample) -> str:
+    first = sample.pages[0]
+    came, emitted = len(first.page), len(first.emitted)
+    left_out = "" if emitted == came else f" ({emitted} after filters)"
+    if not first.page.last:
+        more = "more in the same response"
+    elif isinstance(first.following, End):
+        more = f"no more ({first.following.reason})"
+    else:
+        more = "more pages"
+    return f"{sample.stream.name}: {counted(came, 'record')} on the first page{left_out}, {more}"
+
+
+def _missing_in_parent(sample: Sample) -> Iterator[str]:
+    for name in sample.stream.missing_copies(sample.partition):
+        path = sample.stream.endpoint.include_from_parent[name]
         yield f"`include_from_parent.{name}` names `{path}`, which the first record of the parent does not have"
-
-
-def _more(stream: Stream, page: Page) -> str:
-    if not page.last:
-        return "more in the same response"
-    following = stream.reader.following(page)
-    if not isinstance(following, End):
-        return "more pages"
-    with stream.reader.place(page):
-        return f"no more ({stream.reader.end(page, following).reason})"
