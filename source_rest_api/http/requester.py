@@ -151,6 +151,7 @@ class Requester:
         patience = RetryBudget(self.retry, self._clock())
         while True:
             self._await_turn(request.endpoint, patience, stats)
+            began = self._clock()
             outcome = self._attempt(request, read, streamed)
             if isinstance(outcome, _Success):
                 return outcome.value
@@ -165,12 +166,16 @@ class Requester:
             if not outcome.limited:
                 with stats.waiting("for retries", self._clock):
                     patience.waited(idle=self._pause(wait) - wait)
-            elif self._gates.close(request.endpoint, wait):
+            elif self._gates.refused(request.endpoint, began, wait, told=outcome.wait is not None):
                 self.on_limit(request.endpoint, wait)
 
     def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> None:
         """Wait until the endpoint's rate limit has ended and the request pace allows another request."""
-        while (seconds := self._gates.wait(endpoint)) > 0:
+        turn = None
+        while True:
+            turn, seconds = self._gates.turn(endpoint, turn)
+            if seconds <= 0:
+                break
             if endpoint in self._used_up:
                 self._used_up.discard(endpoint)
                 self.on_limit(endpoint, seconds)
@@ -255,6 +260,7 @@ class Requester:
             judged = self._judged(request, response)
             if isinstance(judged, Verdict):
                 return judged
+            self._gates.accepted(request.endpoint)
             self._heed_quota(request.endpoint, judged)
             return _Success(read(judged))
         except RateLimitedError as error:
