@@ -43,6 +43,8 @@ class Scenario:
     at_once: int = 8
     fair: Callable[[], Limiter] | None = None
     """What is left of a shared limit."""
+    extra: float = 0.0
+    """Seconds that must be lost to learn the limit."""
     concurrent: int | None = None
     """The API refuses more requests than that under way together."""
     seed: int = 0
@@ -129,6 +131,7 @@ def _ideal(scenario: Scenario) -> float:
     for _ in range(scenario.children):
         worker = min(range(len(free)), key=free.__getitem__)
         now = max(now, limiter.opens(max(now, free[worker] + scenario.latency / 2)))
-        assert limiter.admits(now)
+        while not limiter.admits(now):
+            now += 1e-6
         free[worker] = now + scenario.latency / 2
-    return max(free)
+    return max(free) + scenario.extra

@@ -91,6 +91,7 @@ class LearnedRate:
         self._cost = 1.0
         self._rate = math.inf
         self._guessed = True
+        self._gap = 1.0
         self._count = 0
         self._window = 0.0
         self._starts: deque[float] = deque()
@@ -143,7 +144,7 @@ class LearnedRate:
 
     def _growth(self, now: float) -> float:
         passed = (now - self._since) / self._cost
-        return 1 + passed / _DOUBLING if self._guessed else _BELOW + (1 - _BELOW) * (passed / _PLATEAU) ** 3
+        return 1 + self._gap * passed / _DOUBLING if self._guessed else _BELOW + (1 - _BELOW) * (passed / _PLATEAU) ** 3
 
     def _speed(self, now: float) -> float:
         return self._rate if self._count else self._rate * self._growth(now)
@@ -151,6 +152,9 @@ class LearnedRate:
     def _learn(self, now: float) -> None:
         """End an episode, and set the rate by all that is known."""
         assert self._refused is not None
+        if not self.accepted and not self._seen:
+            self._began, self._refused = now, None
+            return
         self._restore = (self._began, self._refused, self.accepted)
         episode = _Episode(self.accepted, self._refused - self._began, now - self._began)
         uncertain = (now - self._failed) / episode.cycle
@@ -173,6 +177,7 @@ class LearnedRate:
         elif first or most > 1.5 * rate:
             self._guessed = True
             self._rate = max(wide, rate) if first else math.sqrt(rate * most)
+            self._gap = max(most / self._rate - 1, 0.0)
         else:
             self._rate = rate
         self._rate = max(self._rate, 1e-3)

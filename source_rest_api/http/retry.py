@@ -33,7 +33,7 @@ class RetryBudget:
         self._limits += verdict.limited
         self._failures += not verdict.limited
         if verdict.wait:
-            return verdict.wait + jitter * max(_SPREAD, verdict.wait / 20)
+            return verdict.wait + jitter * (verdict.wait / 20 if verdict.limited else max(_SPREAD, verdict.wait / 20))
         return self._retry.backoff(min(self._limits if verdict.limited else self._failures, _LONGEST_BACKOFF), jitter)
 
     def allows(self, verdict: Verdict, wait: float, now: float) -> bool:
