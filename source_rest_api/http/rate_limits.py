@@ -135,8 +135,7 @@ class RateLimitGates:
             now = self._clock()
             rate = self._rate(endpoint)
             known = max(rate.until, now)
-            rate.until = max(known, now + seconds)
-            rate.limited = True
+            rate.close(now + seconds)
             return now + seconds > known + _NEWS
 
     def accepted(self, endpoint: str) -> None:
@@ -145,24 +144,21 @@ class RateLimitGates:
         if rate is not None:
             rate.accepted += 1
 
-    def refused(self, endpoint: str, sent: float, wait: float, *, told: bool) -> bool:
-        """Make the endpoint's requests wait, and learn from the refusal.
+    def refused(self, endpoint: str, sent: float, told: float | None) -> int:
+        """Learn from a request that the API refused.
 
         Args:
             endpoint: Name of the endpoint.
-            sent: When the refused request was sent.
-            wait: Seconds until the next request.
-            told: True if the API said how long to wait.
+            sent: When the request was sent.
+            told: Seconds to wait, if the API says so.
 
         Returns:
-            True if that is news: more than a second longer than they would wait anyway.
+            The number of refusals since the last accepted request.
         """
         with self._lock:
-            now = self._clock()
             rate = self._rate(endpoint)
-            known = max(rate.until, now)
-            rate.refused(sent, now, wait, told=told)
-            return rate.until > known + _NEWS
+            rate.refused(sent, self._clock(), told)
+            return rate.in_a_row
 
     def turn(self, endpoint: str, turn: Turn | None = None) -> tuple[Turn | None, float]:
         """Return when the next request may start, and the seconds until then.

@@ -156,7 +156,8 @@ class Requester:
             if isinstance(outcome, _Success):
                 return outcome.value
             self._wait(0)
-            wait = patience.wait(outcome, self._jitter())
+            in_a_row = self._gates.refused(request.endpoint, began, outcome.wait) if outcome.limited else 0
+            wait = patience.wait(outcome, self._jitter(), in_a_row)
             if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
                 if outcome.limited and outcome.wait:
                     self.on_limit(request.endpoint, outcome.wait)
@@ -166,7 +167,7 @@ class Requester:
             if not outcome.limited:
                 with stats.waiting("for retries", self._clock):
                     patience.waited(idle=self._pause(wait) - wait)
-            elif self._gates.refused(request.endpoint, began, wait, told=outcome.wait is not None):
+            elif self._gates.close(request.endpoint, wait):
                 self.on_limit(request.endpoint, wait)
 
     def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> None:
