@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 _BELOW = 0.97
 """Part of the learned rate that is used at first after a refusal."""
-_PLATEAU = 5.0
+_PLATEAU = 8.0
 """Length of the time near the learned rate, in units of what the last refusal cost. Like TCP's CUBIC (RFC 9438), the
 rate then grows faster and faster, because the API may accept more by now."""
 _CONFIRMED = 1.5
 """Growth of that length with each refusal near the learned rate."""
-_LONGEST_PLATEAU = 20.0
+_LONGEST_PLATEAU = 32.0
 _NEAR = 1.2
 """Factor within which two rates count as the same."""
 _DOUBLING = 4.0
@@ -24,6 +24,8 @@ _WIDER = 1.3
 """Factor by which two episodes must differ in length to be compared."""
 _EXACT = 0.2
 """Part of a window's length that may be uncertain."""
+_MORE = 3.0
+"""Number of requests that a token bucket would accept more, for a window to be told from it."""
 _ROUND = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86400.0)
 """Seconds. Lengths of windows as people choose them."""
 _REMEMBERED = 3
@@ -64,6 +66,11 @@ class _Episode(NamedTuple):
         return self.accepted / max(self.length, _TINY)
 
     @property
+    def pause(self) -> float:
+        """Seconds during which the API accepted nothing, so that a window is longer."""
+        return self.closed - self.length
+
+    @property
     def burst(self) -> float:
         """A rate between the two, for a burst or a first guess."""
         wait = min(self.cycle - self.length, _LONGEST_GUESS)
@@ -77,7 +84,10 @@ class _Episode(NamedTuple):
 
     def is_like(self, other: _Episode) -> bool:
         """True if the API accepted as many requests in both, as it does if it counts them in windows."""
-        return abs(self.accepted - other.accepted) <= 1 + 0.02 * self.accepted
+        shorter, longer = sorted([self, other], key=lambda each: each.length)
+        wait = min(longer.cycle - longer.length, _LONGEST_GUESS)
+        more = (longer.length - shorter.length) * longer.accepted / (longer.length + wait)
+        return more >= _MORE and abs(self.accepted - other.accepted) <= 1 + 0.02 * self.accepted
 
 
 class LearnedRate:
@@ -108,6 +118,7 @@ class LearnedRate:
         self._epoch = 0
         self._next = 0.0
         self._probe = 0.0
+        self._took = 0.0
         self._since = now
         self._cost = 1.0
         self._rate = math.inf
@@ -135,8 +146,9 @@ class LearnedRate:
             return
         self._epoch += 1
         self._closed = max(self._closed, closed)
+        self._took = now - sent
         self.in_a_row += 1
-        self._probe = 2 * (now - sent)
+        self._probe = 2 * (now - sent) if self.in_a_row > 1 else 0.0
         if self.accepted or self._last is None:
             self.in_a_row = 1
             self._refused = sent
@@ -154,7 +166,7 @@ class LearnedRate:
         if self._refused is not None:
             self._learn(self._refused, now)
         speed = self._rate if self._count else self._rate * self._growth(now)
-        if speed > _NEAR * self._mark:
+        if not self._guessed and speed > _NEAR * self._mark:
             # Until now the rate was not too high, so what happens from here on says more than an average.
             self._mark, self._began, self.accepted = speed, now, 0
         at = max(now, self._next)
@@ -174,7 +186,7 @@ class LearnedRate:
         passed = (now - self._since) / self._cost
         if self._guessed:
             return 1 + self._gap * passed / _DOUBLING
-        return _BELOW + (1 - _BELOW) * (passed / self._plateau) ** 3
+        return _BELOW + (1 - _BELOW) * (passed / self._plateau) ** 4
 
     def _learn(self, refused: float, now: float) -> None:
         """End an episode, and set the rate by all that is known."""
@@ -186,7 +198,7 @@ class LearnedRate:
             self._set_rate(episode)
             self._seen.append(episode)
         elif self._last is None:
-            self._rate = 1 / max(self._probe, _TINY)
+            self._rate, self._gap = 1 / max(self._took, _TINY), _DOUBLING
         self._began, self._refused, self.accepted = now, None, 0
         self._since = self._next = now
         self._mark = self._rate
@@ -217,8 +229,8 @@ class LearnedRate:
         alike = [seen for seen in self._seen if seen.is_like(episode)]
         if not alike or episode.accepted > _LARGEST_WINDOW:
             return 0.0
-        shortest = max(each.closed for each in [*alike, episode])
-        longest = min(each.cycle for each in [*alike, episode])
+        shortest = max(*(each.closed for each in [*alike, episode]), *(each.pause for each in self._seen))
+        longest = max(each.cycle for each in [*alike, episode])
         usual = [seconds for seconds in _ROUND if shortest < seconds <= longest]
         if usual:
             return usual[0]
