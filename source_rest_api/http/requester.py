@@ -160,11 +160,13 @@ class Requester:
         patience = RetryBudget(self.retry, self._clock())
         while True:
             self._await_turn(request.endpoint, patience, stats)
+            began = self._clock()
             outcome = self._attempt(request, read, streamed)
             if isinstance(outcome, _Success):
                 return outcome.value
             self._wait(0)
-            wait = patience.wait(outcome, self._jitter())
+            in_a_row = self._gates.refused(request.endpoint, began, outcome.wait) if outcome.limited else 0
+            wait = patience.wait(outcome, self._jitter(), in_a_row)
             if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
                 if outcome.limited and outcome.wait:
                     self.on_limit(request.endpoint, outcome.wait)
@@ -179,7 +181,11 @@ class Requester:
 
     def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> None:
         """Wait until the endpoint's rate limit has ended and the request pace allows another request."""
-        while (seconds := self._gates.wait(endpoint)) > 0:
+        turn = None
+        while True:
+            turn, seconds = self._gates.turn(endpoint, turn)
+            if seconds <= 0:
+                break
             if endpoint in self._used_up:
                 self._used_up.discard(endpoint)
                 self.on_limit(endpoint, seconds)
@@ -266,6 +272,7 @@ class Requester:
             judged = self._judged(request, response)
             if isinstance(judged, Verdict):
                 return judged
+            self._gates.accepted(request.endpoint)
             self._heed_quota(request.endpoint, judged)
             return _Success(read(judged))
         except RateLimitedError as error:

@@ -15,6 +15,8 @@ _LONGEST_BACKOFF = 10
 """Number of attempts after which the backoff stops growing."""
 _SPREAD = 0.5
 """Seconds over which threads spread their retries after the same `Retry-After`; 5 % of the wait if that is more."""
+_TRUSTED = 3
+"""Number of refusals in a row after which waits become longer than the API asks for."""
 
 
 class RetryBudget:
@@ -28,13 +30,25 @@ class RetryBudget:
         self._limited = 0.0
         self._idle = 0.0
 
-    def wait(self, verdict: Verdict, jitter: float) -> float:
-        """Count a failed attempt and return the seconds to wait before the next one."""
+    def wait(self, verdict: Verdict, jitter: float, in_a_row: int = 0) -> float:
+        """Count a failed attempt and return the seconds to wait before the next one.
+
+        Args:
+            verdict: The outcome of the attempt.
+            jitter: Uniform between 0 and 1.
+            in_a_row: Refusals by a rate limit since the endpoint last accepted a request.
+        """
         self._limits += verdict.limited
         self._failures += not verdict.limited
-        if verdict.wait:
-            return verdict.wait + jitter * max(_SPREAD, verdict.wait / 20)
-        return self._retry.backoff(min(self._limits if verdict.limited else self._failures, _LONGEST_BACKOFF), jitter)
+        if not verdict.limited:
+            if verdict.wait:
+                return verdict.wait + jitter * max(_SPREAD, verdict.wait / 20)
+            return self._retry.backoff(min(self._failures, _LONGEST_BACKOFF), jitter)
+        # Requests start one after the other when the limit ends, so their retries need not be spread.
+        if not verdict.wait:
+            return self._retry.backoff(min(in_a_row, _LONGEST_BACKOFF), jitter / 10)
+        again = self._retry.backoff(min(in_a_row - _TRUSTED, _LONGEST_BACKOFF), 0) if in_a_row > _TRUSTED else 0.0
+        return max(verdict.wait, again) * (1 + jitter / 20)
 
     def allows(self, verdict: Verdict, wait: float, now: float) -> bool:
         """Return True if the budget covers the wait. If the wait is too long, the error message says so."""
