@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from source_rest_api.state.progress_events import PageProgress
     from source_rest_api.state.state import StreamState
     from source_rest_api.streams.batch import Batch
+    from source_rest_api.streams.job_reader import JobReader
     from source_rest_api.streams.slice_reader import SliceReader
     from source_rest_api.streams.stream import Stream
     from source_rest_api.sync.worker_pool import Out
@@ -85,13 +86,13 @@ class StreamRun:
         self._configured = configured
         self._make_stream = make_stream
         self._saved = saved
-        self._reach = reach
+        self._reach = self._most = reach
         self._lock = Lock()
         self._plan: Iterator[Step] | None = None
         self._planning = False
         self._planned = False
         self._settling = False
-        self._readers: list[SliceReader | SweepReader] = []
+        self._readers: list[SliceReader | JobReader | SweepReader] = []
         self._active = 0
         self.largest = 0
         """Size in bytes of the largest page so far."""
@@ -117,7 +118,7 @@ class StreamRun:
             work = reader.claim(ahead=ahead)
             if work is not None:
                 return work
-        if ahead or self._planning or self._planned or len(self._readers) >= self._reach:
+        if ahead or self._planning or self._planned or len(self._readers) >= self._most:
             return None
         if self._settling and (self._readers or self._active):
             return None
@@ -157,6 +158,7 @@ class StreamRun:
             )
         incremental = self._configured.incremental and stream.endpoint.is_incremental
         self.stream, self._sweep = stream, Sweep.of(stream)
+        self._most = stream.most_readers(self._reach)
         self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
         self._plan = self._steps(stream, self.progress)
         self._planning = False
