@@ -120,6 +120,8 @@ class Config(Model):
     environment variables name."""
     max_concurrency: PositiveInt = 8
     """Maximum number of concurrent requests. The connector starts with fewer, and reduces them if the API throttles."""
+    max_concurrent_jobs: PositiveInt = 8
+    """Maximum number of report jobs (`job` of an endpoint) that the API works on at the same time, for all streams."""
     limits: Limits = Limits()
     """Upper limits of a read."""
     max_requests_per_second: PositiveFloat | None = None
@@ -156,6 +158,7 @@ class Config(Model):
             request_timeout=self.request_timeout,
             largest_body=self.limits.body,
             requests_per_second=self.max_requests_per_second,
+            concurrent_jobs=self.max_concurrent_jobs,
             tls=self.tls,
             proxy_url=self.proxy_url,
         )

@@ -12,6 +12,7 @@ from source_rest_api import unset
 from source_rest_api.auth.authenticators import EndpointAuthentication
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.config.further_request import FurtherRequest
+from source_rest_api.config.job import JobOption
 from source_rest_api.config.partition_values import PartitionLists
 from source_rest_api.config.url_base import UrlBase
 from source_rest_api.cursors.contract import CursorProtocol
@@ -116,6 +117,8 @@ class Endpoint(Model):
     """How the connector requests further pages."""
     further_request: Annotated[FurtherRequest | None, BeforeValidator(unset.group)] = None
     """Set this if the API wants another method or path for the pages after the first."""
+    job: JobOption = None
+    """Set this if the endpoint's request creates a report job, whose result is downloaded later."""
     errors: list[ErrorRule] = []
     """Error rules of this endpoint, tried before the rules for all endpoints. The first matching rule decides. If none
     matches, the connector retries 5xx, 408, 425, 429 and lost connections; any other error ends the stream."""
@@ -205,7 +208,7 @@ class Endpoint(Model):
     @property
     def decisive(self) -> list[Any]:
         """The settings that determine which rows the endpoint returns."""
-        further = [self.further_request] if self.further_request else []
+        further = [part for part in (self.further_request, self.job) if part]
         return [*(getattr(self, name) for name in _DECISIVE), *further]
 
     @cached_property
@@ -249,7 +252,7 @@ class Endpoint(Model):
     @property
     def texts(self) -> list[str]:
         """All texts that may be templates of requests."""
-        others = [part.texts for part in (self.body, self.further_request, self.deletions) if part]
+        others = [part.texts for part in (self.body, self.further_request, self.job, self.deletions) if part]
         return [self.path, *texts_of(self.params, self.headers), *chain.from_iterable(others)]
 
     def filled(self, raw_config: Mapping[str, Any]) -> Endpoint:

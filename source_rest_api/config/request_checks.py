@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from source_rest_api.config import job_endpoints
+from source_rest_api.config.job import NAMES
 from source_rest_api.http.request_body import GraphqlBody
 from source_rest_api.pagination.paginator import Paginator
 from source_rest_api.templates import templates
@@ -23,6 +25,8 @@ def problems(endpoint: Endpoint, default: Pagination) -> Iterator[str]:
     keys = {key for path in (endpoint.records_path or (), *endpoint.records_paths) for key in path}
     for name in sorted({name for key in keys for name in templates.names(key)} - {"config"}):
         yield f"records_path: its template reads `{name}`, but may read only `config`"
+    if endpoint.job is not None:
+        yield from _problems_of_job(endpoint)
     paging = endpoint.pagination or default
     if not isinstance(paging, Paginator):
         return
@@ -30,7 +34,7 @@ def problems(endpoint: Endpoint, default: Pagination) -> Iterator[str]:
         yield "pagination.result_cap: needs `incremental` with `sorted: true`, to continue from the newest value"
     if not paging.in_body:
         return
-    paged = endpoint.further or endpoint
+    paged = endpoint.further or (job_endpoints.downloading(endpoint, endpoint.job) if endpoint.job else endpoint)
     if paged.http_method == "GET" and paged.body is None:
         yield "pagination.in: a GET request has no body; set `http_method: POST`, or `in: query`"
     if paged.body is not None and not paged.body.has_fields:
@@ -45,3 +49,14 @@ def problems_of_url(config: Config, endpoint: Endpoint) -> Iterator[str]:
             "url_base: the API's credentials would leave TLS; use https here too, or set the endpoint's "
             "`authentication`, such as `{type: none}`"
         )
+
+
+def _problems_of_job(endpoint: Endpoint) -> Iterator[str]:
+    """Yields the settings of an endpoint that do not go with its report job."""
+    if endpoint.further_request is not None:
+        yield "further_request: a report job has requests of its own; put the one for the result into `job.download`"
+    if endpoint.deletions is not None:
+        yield "deletions: a sweep does not create report jobs; remove `deletions`, or `job`"
+    own = endpoint.model_copy(update={"job": None}).texts
+    for name in sorted({name for text in own for name in templates.names(text)} & NAMES):
+        yield f"a template of the request that creates the job reads `{name}`, which is only known in `job`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from source_rest_api.auth import credentials
-from source_rest_api.config import stream_references, sweep_endpoint, validation
+from source_rest_api.config import job, stream_references, sweep_endpoint, validation
 from source_rest_api.model import texts_of
 from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD, VALUE
@@ -26,7 +26,8 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
     """Yields the errors in an endpoint's templates, partitions and parents."""
     lists = stream_references.lists_of(config, endpoint)
     answer = _answer(endpoint.authentication or config.authentication)
-    yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *answer, *config.by_variable, *lists})
+    of_job = job.NAMES if endpoint.job else ()
+    yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *answer, *config.by_variable, *lists, *of_job})
     yield from _unknown([endpoint.url_base or ""], templates.CONFIG_NAMES | answer)
     of_records = {RECORD, *templates.BUILT_IN_NAMES, *lists} - {templates.TOKEN}
     family = {other.variable for other in stream_references.family_of(config, endpoint)}

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from source_rest_api.state.state import StreamState
     from source_rest_api.streams.batch import Out, Partition
     from source_rest_api.streams.fed_reader import FedReader
+    from source_rest_api.streams.job_reader import JobReader
     from source_rest_api.streams.stream import Stream
 
-    Step: TypeAlias = "SliceReader | FedReader | SweepReader | Planned | Barrier | SweepEnd"
+    Step: TypeAlias = "SliceReader | FedReader | JobReader | SweepReader | Planned | Barrier | SweepEnd"
     """A step of the read plan of a stream."""
 
 _KEYLESS = "The sweep found rows without a `primary_key`. Let `deletions.params` request its fields."

@@ -222,12 +222,13 @@ class ErrorPolicy:
         rule = self.rule(RuleInput(response)) if self._rules else None
         return rule is not None and rule.action == "refresh_token"
 
-    def judge(self, response: Response, *, conditional: bool = False) -> Verdict | Response:
+    def judge(self, response: Response, *, conditional: bool = False, asynchronous: bool = False) -> Verdict | Response:
         """Return the response to read, or the verdict on a failure.
 
         Args:
             response: The response.
             conditional: True if 304 means that nothing changed since an earlier sync.
+            asynchronous: True if 202 is a complete answer, because the request concerns a job.
         """
         answer = RuleInput(response)
         rule = self.rule(answer) if self._rules else None
@@ -235,7 +236,7 @@ class ErrorPolicy:
             return replace(response, last_reason="nothing changed (HTTP 304)")
         usual = self._usual(response)
         if rule is None:
-            return usual or error_policy.judge_part(response) or response
+            return usual or (None if asynchronous else error_policy.judge_part(response)) or response
         if rule.action == "accept":
             return replace(response, is_accepted=True)
         if rule.action == "ignore" or (rule.action == "stop" and usual is not None):

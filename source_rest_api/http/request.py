@@ -61,6 +61,10 @@ class Request(Struct, frozen=True):
     """Name of the endpoint; requests to the same endpoint share its rate limit gate and error rules."""
     is_conditional: bool = False
     """True if it asks for what changed since an earlier sync, so that a 304 says that nothing did."""
+    is_asynchronous: bool = False
+    """True if it begins a job or asks for one, so that a 202 is a complete answer."""
+    is_repeatable: bool = False
+    """True if it only reads, whatever its method."""
     from_record: bool = False
     """True if a record gave the whole URL. Its query may be a signature, so it is never shown."""
 

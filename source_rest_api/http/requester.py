@@ -20,6 +20,7 @@ from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.concurrency import Pace
 from source_rest_api.http.credentials import Static, answer_of
 from source_rest_api.http.error_policy import Verdict
+from source_rest_api.http.job_slots import JobSlots
 from source_rest_api.http.per_endpoint import PerEndpoint
 from source_rest_api.http.rate_limits import RateLimitGates
 from source_rest_api.http.request import IDEMPOTENT
@@ -94,9 +95,12 @@ class Requester:
         self._permits = permits
         self._pace = Pace(settings.requests_per_second, clock)
         self._gates = RateLimitGates(clock)
+        self.job_slots = JobSlots(settings.concurrent_jobs)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
         """Called with an endpoint's name and the seconds until its rate limit ends, even if nobody waits for that.
         Call it without holding any lock of this package, because it takes the lock of the worker pool."""
+        self.on_rest: Callable[[], None] = lambda: None
+        """Called before a thread waits for a report job."""
         self._policies = settings.policies
         self._ignored: set[tuple[str, int]] = set()
         self._used_up: set[str] = set()
@@ -196,6 +200,17 @@ class Requester:
                 patience.waited(idle=self._pause(seconds))
         self._wait(0)
 
+    def rest(self, stats: ReadStats, seconds: float) -> None:
+        """Wait in the calling thread for a report job, with the permit released.
+
+        Raises:
+            Stopped: The read was stopped.
+        """
+        if seconds > 0:
+            self.on_rest()
+        with stats.waiting("for report jobs", self._clock):
+            self._pause(seconds)
+
     def _pause(self, seconds: float) -> float:
         """Wait with the permit released, so that other threads may work; return the seconds it took in total."""
         if seconds <= 0:
@@ -232,7 +247,8 @@ class Requester:
 
     def _judged(self, request: Request, response: Response) -> Verdict | Response:
         """Return the response to read, or the verdict on a failure; warn once of each ignored error."""
-        judged = self._policies.of(request.endpoint).judge(response, conditional=request.is_conditional)
+        policy = self._policies.of(request.endpoint)
+        judged = policy.judge(response, conditional=request.is_conditional, asynchronous=request.is_asynchronous)
         if isinstance(judged, Response) and judged.is_ignored:
             seen = (request.endpoint, response.status)
             if seen not in self._ignored:
@@ -254,7 +270,8 @@ class Requester:
             self._used_up.add(endpoint)
 
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
-        return verdict.retry and (verdict.refused or self.retry.post or request.method in IDEMPOTENT)
+        repeatable = self.retry.post or request.is_repeatable or request.method in IDEMPOTENT
+        return verdict.retry and (verdict.refused or repeatable)
 
     def _attempt(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
         began = self._clock()

@@ -35,6 +35,8 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     """Maximum bytes of a response body, after decompression."""
     requests_per_second: float | None
     """Maximum number of requests started per second; None for no limit."""
+    concurrent_jobs: int
+    """Maximum number of report jobs that run at the same time."""
     tls: Tls | None
     proxy_url: SecretStr | None
     log: RequestLog = field(default_factory=RequestLog)

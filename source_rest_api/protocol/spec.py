@@ -122,9 +122,11 @@ def _inlined(schema: dict[str, Any], definitions: dict[str, Any], *, branch: boo
 
 
 def _let_alone(field: dict[str, Any]) -> None:
-    """Drops `required` from an optional object; otherwise the form cannot be submitted without its fields."""
+    """Drops `required` from an optional object and those in it; otherwise the form wants the fields that nobody set."""
     if field.get("type") == "object":
         field.pop("required", None)
+        for inner in field.get("properties", {}).values():
+            _let_alone(inner)
 
 
 def _order(schema: dict[str, Any], *, branch: bool) -> None:

@@ -170,6 +170,7 @@ class Progress:
             mark = moved.bookmark
             entry = self._entry(moved, newest=adjacent_slices.newer(self._cursor, entry.newest, moved.newest))
             entry.at, entry.page, entry.records, entry.anchor = mark.at, mark.page, mark.records, mark.anchor
+            entry.job = mark.job
         else:
             return
         self._slices[key] = entry

@@ -13,15 +13,18 @@ if TYPE_CHECKING:
 
     from source_rest_api.cursors.cursors import CursorValue, Slice
     from source_rest_api.pagination.page import Position
+    from source_rest_api.state.job_state import JobState
 
 
 class Bookmark(Struct, frozen=True):
     """A place inside a slice from which to resume."""
 
-    at: Position
+    at: Position | None
     page: int
     records: int
     anchor: str | None = None
+    job: JobState | None = None
+    """The report job whose result is the slice."""
 
 
 class PageProgress(Struct, frozen=True):
@@ -40,6 +43,8 @@ class PageProgress(Struct, frozen=True):
     """True if everything up to `newest` was delivered."""
     keys: Sequence[bytes] = ()
     """Keys of the records, if the endpoint has `deletions`."""
+    at_once: bool = False
+    """True if the state must not wait, because the API began a job that a later run has to find again."""
 
 
 class Planned(Struct, frozen=True):

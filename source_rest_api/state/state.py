@@ -23,6 +23,7 @@ from source_rest_api.formats import datetimes
 from source_rest_api.formats.digests import digest
 from source_rest_api.formats.excerpt import excerpt
 from source_rest_api.formats.json_value import JsonValue  # noqa: TC001 -- msgspec reads it
+from source_rest_api.state.job_state import JobState  # noqa: TC001 -- msgspec reads it
 from source_rest_api.state.moved_state import MovedState  # noqa: TC001 -- msgspec reads it
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class SliceState(msgspec.Struct, omit_defaults=True):
     """Number of records on the pages before `at`."""
     anchor: str | None = None
     """Digest of the last record delivered, for positions that shift when rows come or go."""
+    job: JobState | None = None
+    """The report job whose result is the slice."""
 
 
 class Reading(msgspec.Struct, omit_defaults=True):
@@ -152,6 +155,7 @@ class StreamState(msgspec.Struct, omit_defaults=True):
         yield from self.missing.values()
         if self.reading is not None:
             yield self.reading.began_at
+            yield from (entry.job.created_at for entry in self.reading.slices if entry.job is not None)
         if self.rows is not None:
             yield self.rows.swept_at
 

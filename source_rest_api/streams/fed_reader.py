@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from source_rest_api.streams.batch import Batch, Out
+    from source_rest_api.streams.job_reader import JobReader
     from source_rest_api.streams.slice_reader import SliceReader
 
 
@@ -20,7 +21,7 @@ class FedReader:
         feed: Passes the records of a batch on to the children.
     """
 
-    def __init__(self, reader: SliceReader, feed: Callable[[Batch], None]) -> None:
+    def __init__(self, reader: SliceReader | JobReader, feed: Callable[[Batch], None]) -> None:
         self._reader = reader
         self._feed = feed
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from source_rest_api.streams.endpoint_reader import EndpointReader
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.restarts")
-_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
+REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 """Statuses of responses to an expired token."""
 _MOST = 3
 """Upper limit of the restarts of one slice by error rules, so that a scroll that always breaks comes to an end."""
@@ -54,7 +54,7 @@ class Restarts:
             return interval
         cursor = self._reader.endpoint.incremental
         may_forget = cursor is not None and cursor.forgettable and interval.start is not None
-        if delivered or not may_forget or error.status not in _REFUSED:
+        if delivered or not may_forget or error.status not in REFUSED:
             return None
         _LOG.warning("%s The API no longer accepts the saved token. Reading everything again.", error)
         return Slice()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from source_rest_api.config import changed_parents
+from source_rest_api.config import changed_parents, job_endpoints
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.state import state
@@ -17,6 +18,9 @@ from source_rest_api.state.progress import Coverage, Progress
 from source_rest_api.state.progress_events import Planned
 from source_rest_api.streams import resume
 from source_rest_api.streams.endpoint_reader import EndpointReader
+from source_rest_api.streams.job_reader import JobReader
+from source_rest_api.streams.job_requests import JobRequests
+from source_rest_api.streams.job_run import JobTools
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.partitions import Partitions
 from source_rest_api.streams.request_builder import RequestBuilder
@@ -67,9 +71,16 @@ class Stream:
         self.name = endpoint.name
         self.endpoint = endpoint
         self.now = now
-        requests = RequestBuilder(config, endpoint, raw_config, requester.answer)
-        self.reader = EndpointReader(config, endpoint, requests, requester, mask, now)
+        job = endpoint.job
+        paged = endpoint if job is None else job_endpoints.downloading(endpoint, job, config.params)
+        requests = RequestBuilder(config, paged, raw_config, requester.answer, is_further=job is not None)
+        self.reader = EndpointReader(config, paged, requests, requester, mask, now)
         self.stats = self.reader.stats
+        self._jobs = None
+        if job is not None:
+            about = JobRequests(config, endpoint, job, raw_config, requester, self.stats)
+            rest = partial(requester.rest, self.stats)
+            self._jobs = JobTools(endpoint.name, job, about, requester.job_slots, rest, now, mask)
         self._config = config
         self._raw_config = raw_config
 
@@ -134,7 +145,7 @@ class Stream:
 
     def plan(
         self, progress: Progress, reach: int, keys_of: Callable[[Sequence[Raw]], Sequence[bytes]] = lambda _: ()
-    ) -> Iterator[SliceReader | Planned]:
+    ) -> Iterator[SliceReader | JobReader | Planned]:
         """Yields the slices to read, and after the last slice of each partition their number.
 
         Args:
@@ -157,7 +168,7 @@ class Stream:
             count = 0
             for task in chain(first, tasks):
                 count += 1
-                yield SliceReader(self.reader, partition, task, known, reach, keys_of, borders)
+                yield self._reader_of(partition, task, known, reach, keys_of, borders)
             versioned = progress.parents is not None and self.endpoint.incremental is not None
             yield Planned(partition.key, count, partition.in_version if versioned else None)
 
@@ -196,7 +207,27 @@ class Stream:
 
     def batches(self, partition: Partition, interval: Slice) -> Iterator[Batch]:
         """Yields all records of one slice, page by page."""
-        return SliceReader(self.reader, partition, SliceTask(interval), None, 1).read()
+        return self._reader_of(partition, SliceTask(interval), None, 1).read()
+
+    def _reader_of(
+        self, partition: Partition, task: SliceTask, known: CursorBoundary | None, reach: int, *rest: Any
+    ) -> SliceReader | JobReader:
+        """Returns the reader of a slice, which waits for a report job first if the endpoint has one."""
+        if self._jobs is None:
+            return SliceReader(self.reader, partition, task, known, reach, *rest)
+
+        def make(partition: Partition, task: SliceTask) -> SliceReader:
+            return SliceReader(self.reader, partition, task, known, reach, *rest)
+
+        return JobReader(self._jobs, partition, task, make, reach)
+
+    def most_readers(self, reach: int) -> int:
+        """Returns how many slices may be read at the same time. Those that wait for a report job ask for little.
+
+        Args:
+            reach: Number of slices without a job.
+        """
+        return reach if self._jobs is None else max(reach, self._config.max_concurrent_jobs)
 
     def sample(self) -> Iterator[Batch]:
         """Yields records to infer a schema from."""

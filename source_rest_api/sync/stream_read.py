@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from source_rest_api.state.progress_events import PageProgress
     from source_rest_api.state.state import StreamState
     from source_rest_api.streams.batch import Batch
+    from source_rest_api.streams.job_reader import JobReader
     from source_rest_api.streams.shared_read import FedRead
     from source_rest_api.streams.slice_reader import SliceReader
     from source_rest_api.streams.stream import Stream
@@ -91,13 +92,13 @@ class StreamRun:
         self._configured = configured
         self._make_stream = make_stream
         self._saved = saved
-        self._reach = reach
+        self._reach = self._most = reach
         self._lock = Lock()
         self._plan: Iterator[Step] | None = None
         self._planning = False
         self._planned = False
         self._settling = False
-        self._readers: list[SliceReader | FedReader | SweepReader] = []
+        self._readers: list[SliceReader | FedReader | JobReader | SweepReader] = []
         self._active = 0
         self.largest = 0
         """Size in bytes of the largest page so far."""
@@ -146,7 +147,7 @@ class StreamRun:
             work = reader.claim(ahead=ahead)
             if work is not None:
                 return work
-        if ahead or self._planning or self._planned or len(self._readers) >= self._reach:
+        if ahead or self._planning or self._planned or len(self._readers) >= self._most:
             return None
         if self._settling and (self._readers or self._active):
             return None
@@ -192,6 +193,7 @@ class StreamRun:
         self._fed = stream.parents.fed(stream.endpoint, stream.stats)
         incremental = self._configured.incremental and stream.endpoint.is_incremental
         self.stream, self._sweep = stream, Sweep.of(stream)
+        self._most = stream.most_readers(self._reach)
         self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
         self._plan = self._steps(stream, self.progress)
         self._planning = False
@@ -209,7 +211,7 @@ class StreamRun:
         yield from map(self._feeding, stream.plan(progress, self._reach, self._sweep.delivered))
         yield from self._sweep.steps(self.known_rows, self._reach)
 
-    def _feeding(self, step: SliceReader | Planned) -> Step:
+    def _feeding(self, step: SliceReader | JobReader | Planned) -> Step:
         """Returns the step, so that its records also feed the stream's children if they are selected."""
         if self._fed is None or self.stream is None or isinstance(step, Planned):
             return step

@@ -72,6 +72,10 @@ class Sync:
             self._pool.spare()
             self._pool.put(OutputBlock(read, [messages.rate_limited(stream, time.time() + seconds)]))
 
+    def spare(self) -> None:
+        """Starts another thread, because one waits for a report job that its parent stream needs."""
+        self._pool.spare()
+
     def run(self) -> Iterator[bytes]:
         """Yields blocks of lines. Every configured stream gets exactly one terminal status."""
         with closing(self._lines()) as lines:
@@ -124,6 +128,8 @@ class Sync:
             progress.plan(moved)
         elif isinstance(moved, PageProgress):
             progress.advance(moved)
+            if moved.at_once:
+                yield from self._state(read)
         elif read.known_rows is not None and isinstance(moved, Swept):
             read.known_rows.meet(moved.keys)
         elif read.known_rows is not None and isinstance(moved, SweepEnd):

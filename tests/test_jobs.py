@@ -1,0 +1,316 @@
+"""Report jobs: created, polled and downloaded, compared with the table of jobs that the API has."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.api import Answer, Api
+from tests.jobs import INCREMENTAL, NOW, SECRET, Jobs, Row, days, errors, read
+from tests.shop import Destination
+
+if TYPE_CHECKING:
+    from tests.api import Call
+
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
+
+def ids(rows: list[Row]) -> list[str]:
+    """The ids of rows, in order."""
+    return sorted(row["id"] for row in rows)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "zip"])
+@pytest.mark.parametrize("files", [1, 5])
+def test_every_file_of_the_result_is_read(form: str, files: int, api: Api) -> None:
+    """In each format, compressed or not; each file once."""
+    jobs = Jobs(api, days(4), files, form)
+    destination = Destination()
+    read(jobs.config(), "full_refresh", destination)
+    assert destination.complete
+    assert ids(destination.durable) == ids(jobs.rows)
+    assert sorted(jobs.downloads) == [(1, index) for index in range(files)]
+    assert jobs.jobs[1].polls == len(jobs.statuses)
+
+
+@pytest.mark.parametrize("most", [1, 8])
+def test_one_job_for_each_interval(most: int, api: Api) -> None:
+    """As many jobs run at the same time as the config allows, and the second sync asks for what is new."""
+    jobs = Jobs(api, days(4))
+    jobs.statuses = ["RUNNING"] * 4 + ["DONE"]
+    destination = Destination()
+    config = jobs.config(endpoint=INCREMENTAL) | {"max_concurrent_jobs": most}
+    read(config, "incremental", destination)
+    assert destination.complete
+    assert ids(destination.durable) == ids(jobs.rows)
+    assert len(jobs.jobs) == 4
+    assert jobs.most_running == min(most, 4)
+    read(config, "incremental", destination)
+    assert [job.asked["since"] for job in list(jobs.jobs.values())[4:]] == ["2024-01-04"]
+    assert destination.duplicates == 0
+
+
+@pytest.mark.parametrize("files", [1, 2])
+@pytest.mark.parametrize("mode", ["full_refresh", "incremental"])
+def test_a_read_killed_anywhere_creates_no_job_twice(files: int, mode: str, api: Api) -> None:
+    """After each message in turn: the next run asks for the same job, and no row is missing."""
+    for kill in range(2, 40):
+        jobs = Jobs(api, days(4, 2), files)
+        jobs.statuses = ["RUNNING", "DONE"]
+        destination = Destination()
+        config = jobs.config(endpoint=INCREMENTAL if mode == "incremental" else {}) | {"max_concurrency": 1}
+        came = read(config, mode, destination, kill)
+        destination.crash()
+        known = {int(number) for number in re.findall(r'"reportId": "r(\d+)"', json.dumps(destination.state))}
+        read(config, mode, destination)
+        assert destination.complete
+        assert {row["id"] for row in destination.durable} == {row["id"] for row in jobs.rows}
+        asked = [job.asked for job in jobs.jobs.values()]
+        assert all(asked.count(jobs.jobs[number].asked) == 1 for number in known)
+        assert SECRET not in json.dumps(destination.state)
+        if len(came) < kill:
+            break
+
+
+def test_the_state_has_the_job_before_it_is_ready(api: Api) -> None:
+    """A run that is killed while the API works leaves its job to the next one."""
+    jobs = Jobs(api, days(4))
+    jobs.statuses = ["RUNNING", "DONE"]
+    destination = Destination()
+    read(jobs.config(), "full_refresh", destination, 2)  # STARTED, and the STATE that comes at once
+    entry = destination.state["rows"]["reading"]["slices"][0]
+    assert entry["job"]["answer"] == {"reportId": "r1"}
+    read(jobs.config(), "full_refresh", destination)
+    assert len(jobs.jobs) == 1
+    assert ids(destination.durable) == ids(jobs.rows)
+
+
+@pytest.mark.parametrize("lost", ["FATAL", "EXPIRED"])
+def test_a_failed_job_is_created_anew(lost: str, api: Api) -> None:
+    """As often as allowed; what the API said of it is in the log."""
+    jobs = Jobs(api, days(2))
+    jobs.of_job = {1: ["RUNNING", lost], 2: [lost]}
+    destination = Destination()
+    read(jobs.config(), "full_refresh", destination)
+    assert destination.complete
+    assert len(jobs.jobs) == 3
+    assert ids(destination.durable) == ids(jobs.rows)
+
+
+def test_a_job_that_always_fails_is_an_error(api: Api) -> None:
+    """The error says what the API answered, and nothing counts as read."""
+    jobs = Jobs(api, days(2))
+    jobs.statuses = ["FATAL"]
+    destination = Destination()
+    came = read(jobs.config(), "full_refresh", destination)
+    assert not destination.complete
+    assert destination.durable == []
+    [error] = errors(came)
+    assert "the report job ended with the status `FATAL`" in error
+    assert "report 3 is fatal" in error
+    assert "3 times" in error
+    jobs.statuses = ["DONE"]
+    jobs.of_job = {3: ["FATAL"]}
+    read(jobs.config(), "full_refresh", destination)
+    assert ids(destination.durable) == ids(jobs.rows)
+
+
+def test_a_job_that_the_api_forgot_is_created_anew(api: Api) -> None:
+    """The job of an earlier run may be gone when the next run asks for it."""
+    jobs = Jobs(api, days(2))
+    destination = Destination()
+    read(jobs.config(), "full_refresh", destination, 2)
+    jobs.jobs[1].deleted = True
+    read(jobs.config(), "full_refresh", destination)
+    assert destination.complete
+    assert len(jobs.jobs) == 2
+    assert ids(destination.durable) == ids(jobs.rows)
+
+
+def test_a_job_that_runs_too_long_is_aborted(api: Api) -> None:
+    """The time limit counts from its creation."""
+    jobs = Jobs(api, days(2))
+    jobs.statuses = ["RUNNING"]
+    destination = Destination()
+    abort = {"http_method": "POST", "path": "reports/{{ creation_response.reportId }}/abort"}
+    job = {"abort": abort, "time_limit_minutes": 0.001, "attempts": 2}
+    ticks = count()
+    came = read(jobs.config(job), "full_refresh", destination, now=lambda: NOW + timedelta(seconds=next(ticks) / 50))
+    [error] = errors(came)
+    assert "still has the status `RUNNING` after 0.001 minutes" in error
+    assert [job.aborted for job in jobs.jobs.values()] == [True, True]
+    assert destination.durable == []
+
+
+def test_a_skipped_job_has_no_records(api: Api) -> None:
+    """It is complete."""
+    jobs = Jobs(api, days(2))
+    jobs.statuses = ["RUNNING", "CANCELLED"]
+    destination = Destination()
+    read(jobs.config(), "full_refresh", destination)
+    assert destination.complete
+    assert jobs.downloads == []
+
+
+def test_an_unknown_status_is_an_error(api: Api) -> None:
+    """If the config lists those of a running job."""
+    jobs = Jobs(api, days(2))
+    jobs.statuses = ["RUNNING", "PAUSED"]
+    came = read(jobs.config(), "full_refresh", Destination())
+    assert "`PAUSED`, which `job` does not list" in errors(came)[0]
+
+
+def test_one_failing_file_of_several_is_an_error(api: Api) -> None:
+    """The other files are read; the next run reads only the one that is missing."""
+    jobs = Jobs(api, days(4), 3)
+    jobs.faults = {(1, 1): [Answer(status=500)]}
+    destination = Destination()
+    came = read(jobs.config(), "full_refresh", destination)
+    assert not destination.complete
+    assert len(errors(came)) == 1
+    assert ids(destination.durable) == ids(jobs.rows[0::3] + jobs.rows[2::3])
+    jobs.downloads.clear()
+    read(jobs.config(), "full_refresh", destination)
+    assert destination.complete
+    assert jobs.downloads == [(1, 1)]
+    assert len(jobs.jobs) == 1
+    assert ids(destination.durable) == ids(jobs.rows)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_download_that_is_cut_is_an_error(form: str, api: Api) -> None:
+    """The next run reads the whole file."""
+    jobs = Jobs(api, days(4), 1, form)
+    whole = b'{"id": "00-0", "day": "2024-01-01"}\n' if form == "jsonl" else b"id,day\r\n00-0,2024-01-01\r\n"
+    jobs.faults = {(1, 0): [Answer(whole + b"0" * 99, cut=len(whole))]}
+    destination = Destination()
+    came = read(jobs.config(), "full_refresh", destination)
+    assert not destination.complete
+    assert len(errors(came)) == 1
+    assert SECRET not in json.dumps(came)
+    destination.crash()
+    read(jobs.config(), "full_refresh", destination)
+    assert destination.complete
+    assert {row["id"] for row in destination.durable} == {row["id"] for row in jobs.rows}
+    assert len(jobs.jobs) == 1
+
+
+def test_a_url_that_has_expired_is_asked_for_again(api: Api) -> None:
+    """Once; a second refusal is an error."""
+    jobs = Jobs(api, days(4), 2)
+    jobs.faults = {(1, 0): [Answer({"error": "expired"}, 403)]}
+    destination = Destination()
+    read(jobs.config(), "full_refresh", destination)
+    assert destination.complete
+    assert ids(destination.durable) == ids(jobs.rows)
+    jobs.faults = {(2, 0): [Answer({"error": "expired"}, 403)] * 2}
+    came = read(jobs.config(), "full_refresh", Destination())
+    assert "403" in errors(came)[0]
+
+
+def test_a_job_is_deleted_once_it_is_read(api: Api) -> None:
+    """Not before."""
+    jobs = Jobs(api, days(4), 2)
+    job = {"delete": {"http_method": "DELETE", "path": "reports/{{ creation_response.reportId }}"}}
+    destination = Destination()
+    read(jobs.config(job), "full_refresh", destination)
+    assert destination.complete
+    assert jobs.jobs[1].deleted
+    assert [call.method for call in api.requests][-3:] == ["GET", "GET", "DELETE"]
+
+
+def test_requests_by_the_url_in_a_header(api: Api) -> None:
+    """The location of the job is only in a header of the creation."""
+    jobs = Jobs(api, days(4))
+    destination = Destination()
+    job = {"poll": {"path": "{{ creation_response.headers['Location'] }}"}, "urls_path": "url"}
+    read(jobs.config(job), "full_refresh", destination, 2)
+    read(jobs.config(job), "full_refresh", destination)
+    assert ids(destination.durable) == ids(jobs.rows)
+    assert len(jobs.jobs) == 1
+
+
+def test_the_result_is_paged_below_the_api(api: Api) -> None:
+    """A download by the job's id, with pages of its own and a token in a header, as Salesforce has it."""
+    jobs = Jobs(api, days(4))
+    pages = [jobs.rows[start : start + 5] for start in range(0, 16, 5)]
+
+    @api.get("/reports/{id}/results")
+    def results(call: Call) -> Answer:
+        number = int(call.arg("locator", "0"))
+        following = str(number + 1) if number + 1 < len(pages) else "null"
+        return Answer("".join(json.dumps(row) + "\n" for row in pages[number]), 200, {"Sforce-Locator": following})
+
+    job = {"download": {"path": "reports/{{ creation_response.reportId }}/results"}, "urls_path": None}
+    token = "headers['Sforce-Locator'] if headers['Sforce-Locator'] != 'null'"
+    paging = {"pagination": {"type": "cursor", "cursor": token, "cursor_param": "locator"}}
+    destination = Destination()
+    read(jobs.config(job, paging), "full_refresh", destination)
+    assert destination.complete
+    assert ids(destination.durable) == ids(jobs.rows)
+
+
+def test_a_further_request_gives_the_url(api: Api) -> None:
+    """As for reports of Amazon: the status gives the id of a document, and the document has the URL."""
+    jobs = Jobs(api, days(4))
+
+    @api.get("/documents/{name}")
+    def document(_: Call) -> Row:
+        return {"url": f"/files/1/0?sig={SECRET}-{jobs.jobs[1].polls}"}
+
+    job = {"result": {"path": "documents/{{ polling_response.status }}"}, "urls_path": "url"}
+    destination = Destination()
+    read(jobs.config(job), "full_refresh", destination)
+    assert destination.complete
+    assert ids(destination.durable) == ids(jobs.rows)
+
+
+def test_the_http_status_may_be_the_status(api: Api) -> None:
+    """202 until the result is ready."""
+    jobs = Jobs(api, days(4))
+    waiting = [202, 202, 200]
+
+    @api.get("/ready/{id}")
+    def ready(_: Call) -> Answer:
+        return Answer(b"not JSON", waiting.pop(0))
+
+    job = {
+        "poll": {"path": "ready/{{ creation_response.reportId }}"},
+        "status_path": None,
+        "completed": 200,
+        "running": 202,
+        "urls_path": None,
+        "download": {"path": f"files/1/0?sig={SECRET}-0"},
+    }
+    destination = Destination()
+    read(jobs.config(job), "full_refresh", destination)
+    assert destination.complete
+    assert ids(destination.durable) == ids(jobs.rows)
+
+
+def test_credentials_go_to_the_api_only(api: Api) -> None:
+    """A file server gets the URL and nothing else, if the config allows it at all."""
+    jobs = Jobs(api, days(2))
+    with Api() as files:
+        files.get("/f")(lambda _: json.dumps(jobs.rows[0]) + "\n")
+        api.get("/reports/{id}")(lambda _: {"status": "DONE", "urls": [f"{files.url}/f?X-Amz-Signature={SECRET}"]})
+        config = jobs.config() | {
+            "authentication": {"type": "bearer", "token": "t0ken-t0ken"},
+            "headers": {"X-Own": "1"},
+            "params": {"v": "2"},
+        }
+        came = read(config, "full_refresh", Destination())
+        assert f"The API leads to another origin, {files.url}" in errors(came)[0]
+        assert files.requests == []
+        destination = Destination()
+        came = read(config | {"allowed_origins": [files.url]}, "full_refresh", destination)
+        assert destination.complete, errors(came)
+        [call] = files.requests
+        assert call.headers["Authorization"] is None
+        assert call.headers["X-Own"] is None
+        assert SECRET not in json.dumps(came)
