@@ -19,10 +19,16 @@ pytestmark = pytest.mark.usefixtures("no_proxy")
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("{{ customers.idd }}", "`customers` has no `idd`, did you mean `id`? Correct the name"),
-        ("{{ customers['nmae'] }}", "`customers` has no `nmae`, did you mean `name`?"),
-        ("{{ customers.zzz }}", "`customers` has no `zzz`: correct the name, or give a default: `customers.zzz or …`"),
-        ("{{ customers.owner.lgoin }}", "`customers.owner` has no `lgoin`, did you mean `login`?"),
+        (
+            "{{ customers.idd }}",
+            "No record of `customers` has the field `idd`, which a template reads, did you mean `id`? Correct the name",
+        ),
+        ("{{ customers['nmae'] }}", "has the field `nmae`, which a template reads, did you mean `name`?"),
+        (
+            "{{ customers.zzz }}",
+            "No record of `customers` has the field `zzz`, which a template reads. Correct the name",
+        ),
+        ("{{ customers.owner.lgoin }}", "has the field `owner.lgoin`, which a template reads, did you mean `login`?"),
         ("{{ customers.id }}/{{ config.start_date }}", "the config has no `start_date`: set it, or give a default"),
         ("{{ customers.id }}/{{ config['_regoin'] }}", "the config has no `_regoin`, did you mean `_region`? Set it"),
         ("{{ customers.id }}/{{ stream_interval.start_time }}", "set `incremental` and `start_date`"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from source_rest_api.config import stream_references
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import texts_of
-from source_rest_api.templates import templates
+from source_rest_api.templates import missing_keys, templates
 from source_rest_api.templates.scalars import BLANK
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Lack(NamedTuple):
     reference: Reference
     is_known: bool
     """True if the record has the field, as null, or the template allows for its absence. The name is right then."""
+    beside: tuple[str, ...] = ()
+    """The keys that stand where the field should."""
 
 
 class ParentKeys:
@@ -96,6 +98,7 @@ class KeyCount:
         self._stats = stats
         self._known: set[str] = set()
         self._passed_over: Counter[tuple[str, Reference]] = Counter()
+        self._beside: dict[Reference, tuple[str, ...]] = {}
 
     def allows(self, records: Mapping[str, Any]) -> bool:
         """Note a parent's record. True if its children can be requested."""
@@ -111,6 +114,7 @@ class KeyCount:
         if lack is None:
             return True
         self._passed_over[text, lack.reference] += 1
+        self._beside[lack.reference] = lack.beside
         self._stats.add(passed_over=1)
         return False
 
@@ -123,12 +127,14 @@ class KeyCount:
         Raises:
             ConfigError: No record at all has a field, so its name is probably wrong.
         """
-        for (text, (stream, *keys)), count in sorted(self._passed_over.items()):
+        for (text, reference), count in sorted(self._passed_over.items()):
+            stream, *keys = reference
             field = ".".join(keys)
             if whole and text not in self._known:
+                close = missing_keys.hint(keys[-1], self._beside[reference]) or "."
                 raise ConfigError(
-                    f"No record of `{stream}` has the field `{field}`, which a template reads. Correct the name; if "
-                    f"the API may leave the field out of all records, write `{{{{ {stream}.{field} or none }}}}`."
+                    f"No record of `{stream}` has the field `{field}`, which a template reads{close} Correct the name; "
+                    f"if the API may leave the field out of all records, write `{{{{ {stream}.{field} or none }}}}`."
                 ).at(f"Stream {self._keys.stream}")
             if self._parents.is_new_warning(self._keys.stream, f"{stream}.{field}"):
                 _LOG.warning(
@@ -147,7 +153,7 @@ def _gap(records: Mapping[str, Any], reference: Reference) -> Lack | None:
         if isinstance(value, dict) and key in value:
             value = value[key]
         elif isinstance(value, dict) and not hasattr(value, key):
-            return Lack(reference[: number + 1], is_known=False)
+            return Lack(reference[: number + 1], is_known=False, beside=tuple(value))
         else:
             return Lack(reference[:number], is_known=True) if value is None else None
     return Lack(reference, is_known=True) if value is None else None
