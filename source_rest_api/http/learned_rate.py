@@ -24,6 +24,10 @@ _WIDER = 1.3
 """Factor by which two episodes must differ in length to be compared."""
 _EXACT = 0.2
 """Part of a window's length that may be uncertain."""
+_SURELY = 0.85
+"""Part of a rate that was too high up to which an earlier lower bound still holds."""
+_CLEARLY = 12
+"""Number of requests by which two episodes must differ for a rate to be computed from them."""
 _MORE = 3.0
 """Number of requests that a token bucket would accept more, for a window to be told from it."""
 _ROUND = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86400.0)
@@ -78,9 +82,10 @@ class _Episode(NamedTuple):
 
     def rate_beyond(self, other: _Episode) -> float:
         """The rate of a token bucket that was full before both; 0 for a window, which accepts as many in any time."""
-        if self.length < _WIDER * other.length:
+        more = self.accepted - other.accepted
+        if self.length < _WIDER * other.length or more < _CLEARLY:
             return 0.0
-        return max((self.accepted - other.accepted) / (self.length - other.length), 0.0)
+        return more / (self.length - other.length)
 
     def is_like(self, other: _Episode) -> bool:
         """True if the API accepted as many requests in both, as it does if it counts them in windows."""
@@ -199,8 +204,9 @@ class LearnedRate:
             self._seen.append(episode)
         elif self._last is None:
             self._rate, self._gap = 1 / max(self._took, _TINY), _DOUBLING
-        self._began, self._refused, self.accepted = now, None, 0
-        self._since = self._next = now
+        at = max(now, self._began + self._window) if self._count else now
+        self._began, self._refused, self.accepted = at, None, 0
+        self._since = self._next = at
         self._mark = self._rate
 
     def _set_rate(self, episode: _Episode) -> None:
@@ -209,12 +215,13 @@ class LearnedRate:
         self._gap = 1.0
         before = self._rate
         slope = max((episode.rate_beyond(seen) for seen in self._seen), default=0.0)
-        rate = min(max(slope, episode.least), episode.most)
+        known = [seen.least for seen in self._seen if seen.least < _SURELY * episode.most]
+        rate = min(max(slope, episode.least, *known), episode.most)
         window = self._window_of(episode)
         if window:
             self._count, self._window = episode.accepted, window
             self._rate, self._guessed = episode.burst, False
-        elif not self._seen or (slope <= episode.least and episode.most > _NEAR * rate):
+        elif not self._seen or (slope < rate and episode.most > _NEAR * rate):
             self._rate = max(math.sqrt(rate * episode.most) if self._seen else episode.burst, rate)
             self._guessed = True
             self._gap = max(episode.most / self._rate - 1, 0.0)
