@@ -30,6 +30,9 @@ _CLEARLY = 12
 """Number of requests by which two episodes must differ for a rate to be computed from them."""
 _MORE = 3.0
 """Number of requests that a token bucket would accept more, for a window to be told from it."""
+_SHORTER = 0.95
+"""Part of a lower bound of a window's length that surely holds: an episode may have begun in the window before."""
+_E = 0.35
 _ROUND = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86400.0)
 """Seconds. Lengths of windows as people choose them."""
 _REMEMBERED = 3
@@ -78,7 +81,7 @@ class _Episode(NamedTuple):
     def burst(self) -> float:
         """A rate between the two, for a burst or a first guess."""
         wait = min(self.cycle - self.length, _LONGEST_GUESS)
-        return self.accepted / math.sqrt(max(self.length, _TINY) * (self.length + wait))
+        return self.accepted / (max(self.length, _TINY) ** _E * (self.length + wait)**(1-_E))
 
     def rate_beyond(self, other: _Episode) -> float:
         """The rate of a token bucket that was full before both; 0 for a window, which accepts as many in any time."""
@@ -92,7 +95,7 @@ class _Episode(NamedTuple):
         shorter, longer = sorted([self, other], key=lambda each: each.length)
         wait = min(longer.cycle - longer.length, _LONGEST_GUESS)
         more = (longer.length - shorter.length) * longer.accepted / (longer.length + wait)
-        return more >= _MORE and abs(self.accepted - other.accepted) <= 1 + 0.02 * self.accepted
+        return more >= _MORE and abs(self.accepted - other.accepted) <= 1 + 0.05 * self.accepted
 
 
 class LearnedRate:
@@ -204,7 +207,7 @@ class LearnedRate:
             self._seen.append(episode)
         elif self._last is None:
             self._rate, self._gap = 1 / max(self._took, _TINY), _DOUBLING
-        at = max(now, self._began + self._window) if self._count else now
+        at = max(now, self._began + self._window / _BELOW) if self._count else now
         self._began, self._refused, self.accepted = at, None, 0
         self._since = self._next = at
         self._mark = self._rate
@@ -221,6 +224,7 @@ class LearnedRate:
         if window:
             self._count, self._window = episode.accepted, window
             self._rate, self._guessed = episode.burst, False
+            self._cost = max(self._cost, window)
         elif not self._seen or (slope < rate and episode.most > _NEAR * rate):
             self._rate = max(math.sqrt(rate * episode.most) if self._seen else episode.burst, rate)
             self._guessed = True
@@ -234,11 +238,11 @@ class LearnedRate:
     def _window_of(self, episode: _Episode) -> float:
         """Return the length of the window in which the API seems to count; 0 if it does not seem so."""
         alike = [seen for seen in self._seen if seen.is_like(episode)]
-        if not alike or episode.accepted > _LARGEST_WINDOW:
+        if not alike or alike[-1] is not self._seen[-1] or episode.accepted > _LARGEST_WINDOW:
             return 0.0
         shortest = max(*(each.closed for each in [*alike, episode]), *(each.pause for each in self._seen))
         longest = max(each.cycle for each in [*alike, episode])
-        usual = [seconds for seconds in _ROUND if shortest < seconds <= longest]
+        usual = [seconds for seconds in _ROUND if _SHORTER * shortest < seconds <= longest]
         if usual:
             return usual[0]
         return longest if 0 < longest - shortest < _EXACT * longest else 0.0
