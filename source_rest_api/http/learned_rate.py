@@ -24,8 +24,15 @@ _WIDER = 1.3
 """Factor by which two episodes must differ in length to be compared."""
 _EXACT = 0.2
 """Part of a window's length that may be uncertain."""
+_SURELY = 0.85
+"""Part of a rate that was too high up to which an earlier lower bound still holds."""
+_CLEARLY = 12
+"""Number of requests by which two episodes must differ for a rate to be computed from them."""
 _MORE = 3.0
 """Number of requests that a token bucket would accept more, for a window to be told from it."""
+_SHORTER = 0.95
+"""Part of a lower bound of a window's length that surely holds: an episode may have begun in the window before."""
+_E = 0.35
 _ROUND = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86400.0)
 """Seconds. Lengths of windows as people choose them."""
 _REMEMBERED = 3
@@ -74,20 +81,21 @@ class _Episode(NamedTuple):
     def burst(self) -> float:
         """A rate between the two, for a burst or a first guess."""
         wait = min(self.cycle - self.length, _LONGEST_GUESS)
-        return self.accepted / math.sqrt(max(self.length, _TINY) * (self.length + wait))
+        return self.accepted / (max(self.length, _TINY) ** _E * (self.length + wait)**(1-_E))
 
     def rate_beyond(self, other: _Episode) -> float:
         """The rate of a token bucket that was full before both; 0 for a window, which accepts as many in any time."""
-        if self.length < _WIDER * other.length:
+        more = self.accepted - other.accepted
+        if self.length < _WIDER * other.length or more < _CLEARLY:
             return 0.0
-        return max((self.accepted - other.accepted) / (self.length - other.length), 0.0)
+        return more / (self.length - other.length)
 
     def is_like(self, other: _Episode) -> bool:
         """True if the API accepted as many requests in both, as it does if it counts them in windows."""
         shorter, longer = sorted([self, other], key=lambda each: each.length)
         wait = min(longer.cycle - longer.length, _LONGEST_GUESS)
         more = (longer.length - shorter.length) * longer.accepted / (longer.length + wait)
-        return more >= _MORE and abs(self.accepted - other.accepted) <= 1 + 0.02 * self.accepted
+        return more >= _MORE and abs(self.accepted - other.accepted) <= 1 + 0.05 * self.accepted
 
 
 class LearnedRate:
@@ -199,8 +207,9 @@ class LearnedRate:
             self._seen.append(episode)
         elif self._last is None:
             self._rate, self._gap = 1 / max(self._took, _TINY), _DOUBLING
-        self._began, self._refused, self.accepted = now, None, 0
-        self._since = self._next = now
+        at = max(now, self._began + self._window / _BELOW) if self._count else now
+        self._began, self._refused, self.accepted = at, None, 0
+        self._since = self._next = at
         self._mark = self._rate
 
     def _set_rate(self, episode: _Episode) -> None:
@@ -209,12 +218,14 @@ class LearnedRate:
         self._gap = 1.0
         before = self._rate
         slope = max((episode.rate_beyond(seen) for seen in self._seen), default=0.0)
-        rate = min(max(slope, episode.least), episode.most)
+        known = [seen.least for seen in self._seen if seen.least < _SURELY * episode.most]
+        rate = min(max(slope, episode.least, *known), episode.most)
         window = self._window_of(episode)
         if window:
             self._count, self._window = episode.accepted, window
             self._rate, self._guessed = episode.burst, False
-        elif not self._seen or (slope <= episode.least and episode.most > _NEAR * rate):
+            self._cost = max(self._cost, window)
+        elif not self._seen or (slope < rate and episode.most > _NEAR * rate):
             self._rate = max(math.sqrt(rate * episode.most) if self._seen else episode.burst, rate)
             self._guessed = True
             self._gap = max(episode.most / self._rate - 1, 0.0)
@@ -227,11 +238,11 @@ class LearnedRate:
     def _window_of(self, episode: _Episode) -> float:
         """Return the length of the window in which the API seems to count; 0 if it does not seem so."""
         alike = [seen for seen in self._seen if seen.is_like(episode)]
-        if not alike or episode.accepted > _LARGEST_WINDOW:
+        if not alike or alike[-1] is not self._seen[-1] or episode.accepted > _LARGEST_WINDOW:
             return 0.0
         shortest = max(*(each.closed for each in [*alike, episode]), *(each.pause for each in self._seen))
         longest = max(each.cycle for each in [*alike, episode])
-        usual = [seconds for seconds in _ROUND if shortest < seconds <= longest]
+        usual = [seconds for seconds in _ROUND if _SHORTER * shortest < seconds <= longest]
         if usual:
             return usual[0]
         return longest if 0 < longest - shortest < _EXACT * longest else 0.0
