@@ -81,7 +81,7 @@ class _Episode(NamedTuple):
     def burst(self) -> float:
         """A rate between the two, for a burst or a first guess."""
         wait = min(self.cycle - self.length, _LONGEST_GUESS)
-        return self.accepted / (max(self.length, _TINY) ** _E * (self.length + wait)**(1-_E))
+        return self.accepted / (max(self.length, _TINY) ** _E * (self.length + wait) ** (1 - _E))
 
     def rate_beyond(self, other: _Episode) -> float:
         """The rate of a token bucket that was full before both; 0 for a window, which accepts as many in any time."""
