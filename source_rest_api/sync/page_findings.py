@@ -61,22 +61,22 @@ def _of_size(sample: Sample) -> Iterator[Finding]:
         return
     came = counted(len(page), "record")
     sent = f"sent {page.request.asked}, and {came} came"
-    setting = "`pagination.limit`" if paginator.type == "offset" else "`pagination.page_size`"
+    setting = "pagination.limit" if paginator.type == "offset" else "pagination.page_size"
     if len(page) > paginator.page_size:
         yield Finding(
-            f"{sent}: the API ignores the page size. Check {setting[:-1]}_param`", fails=False, where=str(page.request)
+            f"{sent}: the API ignores the page size. Check `{setting}_param`", fails=False, where=str(page.request)
         )
     elif 0 < len(page) < paginator.page_size:
         beyond = _beyond(sample)
         if isinstance(following, End) and beyond is not None and beyond.records:
             yield Finding(
                 f"{sent}, but the next page has {counted(len(beyond), 'record')} more. A read would stop here. Set "
-                f"{setting} to {len(page)}, or remove `pagination.stop_on_short_page`",
+                f"`{setting}` to {len(page)}, or remove `pagination.stop_on_short_page`",
                 where=str(page.request),
             )
         elif not isinstance(following, End | Again) and len(sample.pages) == _PAGES and sample.pages[1].page.records:
             yield Finding(
-                f"{sent}, although there are more: the API limits its pages. Set {setting} to {len(page)}",
+                f"{sent}, although there are more: the API limits its pages. Set `{setting}` to {len(page)}",
                 fails=False,
                 where=str(page.request),
             )
