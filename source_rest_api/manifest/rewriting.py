@@ -129,6 +129,8 @@ class Rewriter(NodeTransformer):
         return node
 
     def _of_slice(self, tree: Any, steps: list[Step]) -> Any:
+        if not steps:  # as a condition: whether there is any
+            return nodes.Name("stream_slice", "load")
         left = list(steps)
         while left and isinstance(tree, dict):
             step = left.pop(0)
