@@ -116,6 +116,8 @@ class _Family:
             self._translated(stream)
         except ConfigError as error:
             self.blocked[name] = str(error)
+        except Exception as error:  # noqa: BLE001 -- one stream must not keep the others from being read
+            self.blocked[name] = f"it is not as the manifest's schema describes it ({type(error).__name__})"
         else:
             if name not in self._offered:
                 self._offered.append(name)
@@ -175,6 +177,10 @@ class _Family:
         """Returns the config of all streams that have an equivalent."""
         for name in self._parents:
             _bind(self._made[name].endpoint)
+        for each in self._made.values():
+            parent = self._made.get(each.partitioning.only_changed or "")
+            if parent is not None and parent.endpoint.get("incremental") and each.endpoint.get("incremental"):
+                each.endpoint["only_changed_parents"] = True
         config, made = _common(list(self._made.values()))
         config["name"] = str((manifest.get("metadata") or {}).get("name") or "Airbyte manifest")
         config |= _budget(manifest)
