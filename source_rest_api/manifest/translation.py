@@ -251,7 +251,8 @@ def _origin(url: str) -> str:
 def _base(made: list[Translated], origin: str) -> str:
     """Returns the longest beginning, in whole segments, that all URLs of an origin share."""
     urls = [each.endpoint["path"] for each in made if _origin(each.endpoint["path"]) == origin]
-    split = [url[len(origin) :].partition("{")[0].partition("?")[0].split("/")[1:-1] for url in urls]
+    paths = [url[len(origin) :].partition("{")[0].partition("?")[0] for url in urls]
+    split = [path.removesuffix("/").split("/")[1:-1] for path in paths]
     shared = []
     for parts in zip(*split, strict=False):
         if len(set(parts)) > 1:
