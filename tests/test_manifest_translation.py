@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,10 @@ from source_rest_api.manifest.translation import translated
 from tests.test_manifest_engines import FOLDER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.api import Api, Call
 
 CONFIG = {"key": "a", "on": True, "count": 5, "nested": {"inner": "b"}, "list": ["x", "y"], "digits": "007"}
 SLICE = {
@@ -26,6 +30,16 @@ SLICE = {
     "extra_fields": {"meta.zone": "parent.meta.zone"},
     "parent_slice": {"top": "grand.id"},
 }
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Leaves the log as it was: a command in this process writes it to its stdout."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
 
 
 def stream(name: str = "a", retriever: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -121,6 +135,27 @@ def test_what_has_no_equivalent_is_named_and_the_rest_runs() -> None:
     assert made.blocked["own"] == "retriever: `x.Own` has no equivalent here"
     assert "its parent `own` has no equivalent here" in made.blocked["child"]
     assert loading.load(made.config).streams[0].name == "a"
+
+
+def test_a_read_of_what_has_no_equivalent_fails_alone(api: Api) -> None:
+    """Its error names the component; the other streams are complete."""
+
+    @api.get("/a")
+    def rows(_: Call) -> Any:
+        return [{"id": 1}]
+
+    own = {"type": "CustomRetriever", "class_name": "x.Own"}
+    manifest = {"streams": [stream(), stream("own", own)]}
+    manifest["streams"][0]["retriever"]["requester"]["url_base"] = api.url
+    session = ManifestConnector(manifest).session({})
+    configured = {"streams": [{"stream": {"name": name}, "sync_mode": "full_refresh"} for name in ("a", "own")]}
+    lines = [json.loads(line) for block in session.read(configured, {}) for line in block.splitlines()]
+    statuses = [line["trace"]["stream_status"] for line in lines if "stream_status" in line.get("trace", {})]
+    ended = {each["stream_descriptor"]["name"]: each["status"] for each in statuses}
+    assert ended == {"a": "COMPLETE", "own": "INCOMPLETE"}
+    [error] = [line["trace"]["error"] for line in lines if "error" in line.get("trace", {})]
+    assert error["message"] == "Stream own cannot be read: retriever: `x.Own` has no equivalent here."
+    assert not session.complete
 
 
 def test_hosts_and_authentication_may_differ() -> None:
