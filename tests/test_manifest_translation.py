@@ -78,6 +78,8 @@ def of(*streams: dict[str, Any], config: dict[str, Any] | None = None, **more: A
         ),
         ("{{ next_page_token['next_page_token'] }}", "{{ next_page_token }}"),
         ("{{ record['a'] ~ config['nested']['inner'] }}", "{{ record['a'] ~ 'b' }}"),
+        ("{{ not response.get('a', {}).get('b') }}", "{{ not response['a']['b'] }}"),
+        ("{{ response.get('a', false) is false }}", "{{ response.get('a', false) is false }}"),
         (
             "{% if stream_partition.id %}x{% else %}{{ config.key }}{% endif %}",
             "{% if parent.id %}x{% else %}a{% endif %}",
