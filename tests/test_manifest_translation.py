@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.api import Api, Call
 
 CONFIG = {"key": "a", "on": True, "count": 5, "nested": {"inner": "b"}, "list": ["x", "y"], "digits": "007"}
+KEY = "a key that is as long as the hash, at least"
 SLICE = {
     "id": "parent.id",
     "start_time": "stream_interval.start_time",
@@ -98,8 +99,8 @@ def test_references_and_parameters_are_handed_down() -> None:
             "x": {"type": "HttpRequester", "url_base": "https://a.example", "path": "{{ parameters.path }}"}
         },
         "streams": [
-            stream(retriever={"requester": {"$ref": "#/definitions/x"}}, **{"$parameters": {"path": "one"}}),
-            stream("b", {"requester": "*ref(definitions.x)"}, **{"$parameters": {"path": "two"}}),
+            {**stream(retriever={"requester": {"$ref": "#/definitions/x"}}), "$parameters": {"path": "one"}},
+            {**stream("b", {"requester": "*ref(definitions.x)"}), "$parameters": {"path": "two"}},
         ],
     }
     made = translated(manifest, {})
@@ -227,6 +228,144 @@ def test_streams_from_the_config_and_from_lists() -> None:
         "listed": "listed",
     }
     assert made.config["url_base"] == "https://api.example.com/reports"
+
+
+def test_streams_that_the_api_lists(api: Api) -> None:
+    """`HttpComponentsResolver`: its retriever is read first, and each record is a stream."""
+
+    @api.get("/sheets")
+    def sheets(_: Call) -> Any:
+        return [{"title": "one"}, {"title": "two"}]
+
+    @api.get("/sheets/{name}")
+    def rows(call: Call) -> Any:
+        return [{"of": call.path_params["name"]}]
+
+    template = stream("template")
+    template["retriever"]["requester"]["url_base"] = api.url
+    listed = stream("sheets")["retriever"]
+    listed["requester"]["url_base"] = api.url
+    mapping = [
+        {"field_path": ["name"], "value": "{{ components_values['title'] }}"},
+        {"field_path": ["retriever", "requester", "path"], "value": "sheets/{{ components_values['title'] }}"},
+    ]
+    resolver = {"type": "HttpComponentsResolver", "retriever": listed, "components_mapping": mapping}
+    manifest = {"dynamic_streams": [{"stream_template": template, "components_resolver": resolver}]}
+    session = ManifestConnector(manifest).session({})
+    assert [endpoint.name for endpoint in session.offered] == ["one", "two"]
+    configured = {"streams": [{"stream": {"name": "two"}, "sync_mode": "full_refresh"}]}
+    lines = [json.loads(line) for block in session.read(configured, {}) for line in block.splitlines()]
+    assert [line["record"]["data"] for line in lines if line["type"] == "RECORD"] == [{"of": "two"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, {"type": "none"}),
+        ({"type": "BasicHttpAuthenticator", "username": "u"}, {"type": "basic", "username": "u", "password": ""}),
+        (
+            {"type": "ApiKeyAuthenticator", "header": "X-Key", "api_token": "{{ config['key'] }}"},
+            {"type": "api_key", "api_key": "a", "in": "header", "name": "X-Key"},
+        ),
+        (
+            {
+                "type": "OAuthAuthenticator",
+                "token_refresh_endpoint": "https://a/t",
+                "client_id": "i",
+                "client_secret": "s",
+                "refresh_token": "r",
+                "scopes": ["x", "y"],
+                "access_token_name": "t",
+            },
+            {
+                "type": "oauth2",
+                "token_url": "https://a/t",
+                "grant_type": "refresh_token",
+                "client_id": "i",
+                "client_secret": "s",
+                "refresh_token": "r",
+                "credentials_in": "body",
+                "fields": {"scopes": "x y"},
+                "body_format": "form",
+                "headers": {},
+                "token_path": ["t"],
+                "expires_path": ["expires_in"],
+            },
+        ),
+        (
+            {
+                "type": "OAuthAuthenticator",
+                "token_refresh_endpoint": "https://a/t",
+                "client_id": "i",
+                "client_secret": "s",
+                "client_id_name": "app",
+                "grant_type": "client_credentials",
+            },
+            {
+                "type": "login",
+                "login_url": "https://a/t",
+                "password": "",
+                "body_format": "form",
+                "headers": {},
+                "fields": {"app": "i", "client_secret": "s", "grant_type": "client_credentials"},
+                "token_path": ["access_token"],
+                "expires_path": ["expires_in"],
+            },
+        ),
+        ({"type": "OAuthAuthenticator", "access_token_value": "t"}, {"type": "bearer", "token": "t"}),
+        (
+            {
+                "type": "JwtAuthenticator",
+                "secret_key": KEY,
+                "algorithm": "HS256",
+                "token_duration": 60,
+                "header_prefix": "JWT",
+                "jwt_headers": {"kid": "1"},
+                "jwt_payload": {"iss": "me"},
+            },
+            {
+                "type": "jwt",
+                "algorithm": "HS256",
+                "key": KEY,
+                "lifetime": 60,
+                "key_id": "1",
+                "issuer": "me",
+                "claims": {},
+                "place": {"in": "header", "name": "Authorization", "value": "JWT {{ token }}"},
+            },
+        ),
+        (
+            {
+                "type": "CustomAuthenticator",
+                "class_name": "x.OwnOauth",
+                "token_refresh_endpoint": "https://a/t",
+                "client_id": "i",
+                "client_secret": "s",
+                "grant_type": "client_credentials",
+            },
+            {
+                "type": "oauth2",
+                "token_url": "https://a/t",
+                "grant_type": "client_credentials",
+                "client_id": "i",
+                "client_secret": "s",
+                "refresh_token": "",
+                "credentials_in": "body",
+                "fields": {},
+                "body_format": "form",
+                "headers": {},
+                "token_path": ["access_token"],
+                "expires_path": ["expires_in"],
+            },
+        ),
+    ],
+)
+def test_authenticators(given: Any, expected: dict[str, Any]) -> None:
+    """Each becomes the authentication that does the same, and is a valid one."""
+    requester = {"type": "HttpRequester", "url_base": "https://a.example", "path": "b", "authenticator": given}
+    made = of(stream(retriever={"requester": requester}))
+    assert made.config["authentication"] == expected
+    loading.load(made.config)
 
 
 def test_the_spec_passes_through(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
