@@ -15,6 +15,20 @@ Component: TypeAlias = dict[str, Any]
 
 PARAMETERS = "$parameters"
 _REF = "$ref"
+_OLD_TYPES = {
+    "CartesianProductStreamSlicer": "CartesianProduct",
+    "DatetimeStreamSlicer": "DatetimeBasedCursor",
+    "LimitPaginator": "DefaultPaginator",
+    "ListStreamSlicer": "ListPartitionRouter",
+    "SubstreamSlicer": "SubstreamPartitionRouter",
+}
+"""Types of the first versions, by what they are called now."""
+_OLD_FIELDS = {
+    "limit_option": "page_size_option",
+    "slice_definition": "cursor_field",
+    "slice_values": "values",
+    "stream_slice_field": "partition_field",
+}
 _SCHEMA_TYPES = {"object", "array", "string", "number", "integer", "boolean", "null"}
 _DEFAULT_TYPES = {
     "AddFields.fields": "AddedFieldDefinition",
@@ -186,7 +200,7 @@ def _complete(place: str, component: Mapping[str, Any], above: Mapping[str, Any]
         component: The component, or any other object.
         above: The parameters of the components around it.
     """
-    result = dict(component)
+    result = _renewed(dict(component))
     if "type" not in result and place in _DEFAULT_TYPES and "class_name" not in result:
         result["type"] = _DEFAULT_TYPES[place]
     kind = result.get("type")
@@ -206,6 +220,23 @@ def _complete(place: str, component: Mapping[str, Any], above: Mapping[str, Any]
     if parameters:
         result[PARAMETERS] = parameters
     return result
+
+
+def _renewed(component: Component) -> Component:
+    """Returns a component of the first versions as it is written now."""
+    kind = component.get("type")
+    if isinstance(kind, str) and kind in _OLD_TYPES:
+        component = {_OLD_FIELDS.get(name, name): value for name, value in component.items()}
+        component["type"] = _OLD_TYPES[kind]
+    retriever = component.get("retriever")
+    if isinstance(retriever, dict) and "stream_slicer" in retriever:
+        slicer = retriever["stream_slicer"] or {}
+        kept = {name: value for name, value in retriever.items() if name != "stream_slicer"}
+        is_cursor = isinstance(slicer, dict) and str(slicer.get("type")).startswith("Datetime")
+        component["retriever"] = kept if is_cursor else {**kept, "partition_router": slicer}
+        if is_cursor:
+            component["incremental_sync"] = slicer
+    return component
 
 
 def _holds_components(value: Mapping[str, Any]) -> bool:

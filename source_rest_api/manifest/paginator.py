@@ -46,6 +46,17 @@ def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> No
     endpoint["pagination"] = settings
 
 
+def keep_params(endpoint: dict[str, Any]) -> None:
+    """Has the requests of next URLs carry the parameters of the first, where these lack them, as in the CDK."""
+    if endpoint["pagination"]["type"] not in {"link_header", "next_url"}:
+        return
+    cursor = endpoint.get("incremental") or {}
+    bounds = [cursor[name] for name in ("start_param", "end_param") if name in cursor]
+    names = [*(endpoint.get("params") or {}), *(bounds if cursor.get("in", "query") == "query" else [])]
+    if names:
+        endpoint["pagination"]["keep_params"] = names
+
+
 def _option(paginator: Component, name: str, endpoint: dict[str, Any]) -> Component | None:
     """Returns an option of the paginator, if a request of the endpoint's method has a place for it."""
     option = paginator.get(name)
@@ -121,8 +132,7 @@ def _cursor(
     stop = strategy.get("stop_condition")
     stopping = {} if stop in {None, ""} else {"stop_when": scope.expression(_as_text(stop))}
     if _follows(option):
-        kept = [*(endpoint.get("params") or {})]
-        return {**_link(value), "keep_params": kept, **stopping}
+        return {**_link(value), **stopping}
     if option is None and not _reads_token(endpoint):
         return None
     settings: dict[str, Any] = {"type": "cursor", **_token(value), **stopping}

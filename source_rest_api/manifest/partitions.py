@@ -63,10 +63,10 @@ class Partitioning(NamedTuple):
     """Where values go in the request, and their expressions."""
     parent: str | None = None
     """The variable of the parent that templates have to read."""
-    fields: dict[str, str] = {}  # noqa: RUF012
-    """The expressions that tell partitions apart, by the CDK's names, for states."""
     line: frozenset[str] = frozenset()
     """The variables of the parent and of the streams above it."""
+    only_changed: str | None = None
+    """The name of the parent of which only changed records count."""
 
 
 def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Partitioning:
@@ -113,8 +113,8 @@ def _combined(one: Partitioning, other: Partitioning) -> Partitioning:
         {**one.lists, **other.lists},
         [*one.options, *other.options],
         one.parent or other.parent,
-        {**one.fields, **other.fields},
         one.line | other.line,
+        one.only_changed or other.only_changed,
     )
 
 
@@ -130,6 +130,8 @@ def _divided(router: Component, family: Family, scope: Scope, *, as_lists: bool)
     if kind == "UnionPartitionRouter":
         parts = [_divided(e, family, scope.of(e), as_lists=True) for e in router.get("partition_routers") or []]
         return _union([(next(iter(p.lists.values()))["values"], next(iter(p.slice)), p.options) for p in parts], family)
+    if kind == "CartesianProduct":
+        return divide(router.get("stream_slicers"), family, scope, as_lists=as_lists)
     if kind == "GroupingPartitionRouter":
         inner = router.get("underlying_partition_router") or {}
         part = _divided(inner, family, scope.of(inner), as_lists=True)
@@ -150,7 +152,7 @@ def _listed(router: Component, family: Family, scope: Scope) -> Partitioning:
     name = family.list_name(field)
     option = router.get("request_option")
     options = [(option, name)] if option else []
-    return Partitioning({field: name}, {name: {"values": list(map(_item, values))}}, options, None, {field: name})
+    return Partitioning({field: name}, {name: {"values": list(map(_item, values))}}, options)
 
 
 def _item(value: Any) -> int | float | str:
@@ -173,9 +175,9 @@ def _below(config: Component, family: Family, scope: Scope) -> Partitioning:
         "parent_slice": parent.slice,
         "extra_fields": {".".join(path): reference(parent.variable, path) for path in paths},
     }
-    return Partitioning(
-        inner, {}, [(option, expression)] if option else [], parent.variable, {field: expression}, parent.line
-    )
+    options = [(option, expression)] if option else []
+    changed = parent.name if scope.value(config.get("incremental_dependency")) is True else None
+    return Partitioning(inner, {}, options, parent.variable, parent.line, changed)
 
 
 def _values_of_parent(
@@ -200,7 +202,7 @@ def _union(parts: Iterable[tuple[list[Any], str, list[tuple[Component, str]]]], 
     values = [value for some, _, _ in found for value in some]
     options = [(option, name) for _, _, given in found[:1] for option, _ in given]
     inner = {field: name, "parent_slice": unknown, "extra_fields": unknown}
-    return Partitioning(inner, {name: {"values": values}}, options, None, {field: name})
+    return Partitioning(inner, {name: {"values": values}}, options)
 
 
 def _key(config: Component, scope: Scope) -> list[str]:

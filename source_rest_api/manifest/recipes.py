@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from source_rest_api.manifest.document import Component
 
+_OF_THE_CDK = {"DeclarativeOauth2Authenticator": "OAuthAuthenticator"}
+"""Types of the CDK's own classes that are called otherwise."""
 _NO_DATES = ["0000-00-00", "0000-00-00 00:00:00"]
 
 
@@ -47,6 +49,9 @@ def _schema(component: Component) -> Mapping[str, Any] | None:
 
 def _standard(component: Component, config: Mapping[str, Any], schema: Mapping[str, Any]) -> Component:
     name = str(component["class_name"]).rpartition(".")[2]
+    if str(component["class_name"]).startswith("airbyte_cdk."):
+        own = {key: value for key, value in component.items() if key != "class_name"}
+        return {**own, "type": _OF_THE_CDK.get(name, name)}
     recipe = _RECIPES.get(name) or _by_fields(component)
     if recipe is None:
         return component

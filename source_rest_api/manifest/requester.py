@@ -34,8 +34,8 @@ def url(requester: Component, scope: Scope) -> str:
         whole = f"{base.rstrip('/')}/{path.lstrip('/')}"
     if "//" not in whole and whole and not whole.startswith("{"):
         whole = f"https://{whole}"
-    host = _HOLE.sub("x", whole.replace("://", "//", 1)) if scope.config is None else whole.partition("://")[2]
-    host = host.partition("//")[2].partition("/")[0] if "//" in host else host.partition("/")[0]
+    shown = _HOLE.sub("x", whole) if scope.config is None else whole
+    host = shown.partition("://")[2].partition("/")[0] if "://" in shown else shown.partition("/")[0]
     if templates.has_holes(host) or not host:
         raise ConfigError("the host of its URL is not known before the read")
     return whole

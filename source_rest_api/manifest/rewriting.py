@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 UNKNOWN = "!"
 """Begins the reason why a key of `stream_slice` has no equivalent here, in place of its expression."""
 _SLICES = {"stream_interval", "stream_partition", "stream_slice"}
+_OPENED = {"last_record", "record", "response"}
+"""Names of which only the fields that a template reads are decoded, as long as it does not read them by `get`."""
 _TOKEN = templates.TOKEN
 _EMPTY = nodes.Const("")
 
@@ -97,14 +99,20 @@ class Rewriter(NodeTransformer):
             return self._below(nodes.Name(_TOKEN, "load"), steps[1:])
         if root.name == "last_page_token_value":
             return self._below(nodes.Name(_TOKEN, "load"), steps)
-        if root.name in {"record", "last_record"} and steps and steps[0].key in self._names.added:
+        if root.name in _OPENED:
+            return self._opened(root, steps)
+        if root.name == "stream_state":
+            raise ConfigError("its template reads `stream_state`, which the CDK does not have any more either")
+        return self.generic_visit(node)
+
+    def _opened(self, root: nodes.Name, steps: list[Step]) -> Any:
+        """Reads a field of a record or a body; a field that an earlier transformation adds is its expression."""
+        if root.name != "response" and steps and steps[0].key in self._names.added:
             made = references.expression(self._names.added[steps[0].key])
             for name in [made] if isinstance(made, nodes.Name) else made.find_all(nodes.Name):
                 name.name = root.name if name.name == "record" else name.name
             return self._below(made, steps[1:])
-        if root.name == "stream_state":
-            raise ConfigError("its template reads `stream_state`, which the CDK does not have any more either")
-        return self.generic_visit(node)
+        return self._below(root, [_without_get(step) for step in steps])
 
     def _folded(self, value: Any, steps: list[Step]) -> Any:
         for count, step in enumerate(steps, 1):
@@ -129,6 +137,8 @@ class Rewriter(NodeTransformer):
         return node
 
     def _of_slice(self, tree: Any, steps: list[Step]) -> Any:
+        if not steps:  # as a condition: whether there is any
+            return nodes.Name("stream_slice", "load")
         left = list(steps)
         while left and isinstance(tree, dict):
             step = left.pop(0)
@@ -151,6 +161,14 @@ class Rewriter(NodeTransformer):
             else:
                 node = nodes.Getitem(node, nodes.Const(step.key), "load")
         return node
+
+
+def _without_get(step: Step) -> Step:
+    """Returns a step without `.get`, where its default is as good as null; a missing field is null anyhow."""
+    default = step.default
+    is_null = default is None or (isinstance(default, nodes.Const) and default.value is None)
+    is_object = isinstance(default, nodes.Dict) and not default.items
+    return step._replace(is_get=False) if is_null or is_object else step
 
 
 def _is_defined(value: Any, steps: list[Step]) -> bool:

@@ -101,6 +101,7 @@ class _Translation:
         )
         if cursor:
             self._at("incremental_sync", lambda: cursors.increment(cursor, self._endpoint, scope.of(cursor)))
+        paginator.keep_params(self._endpoint)
         self._at("primary_key", self._key)
         self._at("schema_loader", self._schema)
         auth = self._at("retriever.requester.authenticator", lambda: self._authentication(requests))

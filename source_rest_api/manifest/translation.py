@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -13,7 +11,7 @@ from source_rest_api.config import loading, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import cursors, document, dynamic_streams, recipes
+from source_rest_api.manifest import api, document, dynamic_streams, recipes
 from source_rest_api.manifest.interpolation import Scope
 from source_rest_api.manifest.partitions import Parent
 from source_rest_api.manifest.stream import Translated, translate
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
     from source_rest_api.manifest.document import Component
 
-_ORIGIN = re.compile(r"(?:(?:\{\{.*?\}\}|[^/{])*?//)?(?:\{\{.*?\}\}|\{%.*?%\}|[^/{])*")
 _FALSE = (None, "", False, "False", "false")
 _NOT_COMPARED = {"name", "schema"}
 
@@ -116,6 +113,8 @@ class _Family:
             self._translated(stream)
         except ConfigError as error:
             self.blocked[name] = str(error)
+        except Exception as error:  # noqa: BLE001 -- one stream must not keep the others from being read
+            self.blocked[name] = f"it is not as the manifest's schema describes it ({type(error).__name__})"
         else:
             if name not in self._offered:
                 self._offered.append(name)
@@ -174,10 +173,14 @@ class _Family:
     def translation(self, manifest: Component) -> Translation:
         """Returns the config of all streams that have an equivalent."""
         for name in self._parents:
-            _bind(self._made[name].endpoint)
-        config, made = _common(list(self._made.values()))
+            api.bind(self._made[name].endpoint)
+        for each in self._made.values():
+            parent = self._made.get(each.partitioning.only_changed or "")
+            if parent is not None and parent.endpoint.get("incremental") and each.endpoint.get("incremental"):
+                each.endpoint["only_changed_parents"] = True
+        config, made = api.shared(list(self._made.values()))
         config["name"] = str((manifest.get("metadata") or {}).get("name") or "Airbyte manifest")
-        config |= _budget(manifest)
+        config |= api.budget(manifest)
         endpoints = made if self._scope.config is None else _valid(config, made, self.blocked)
         config["endpoints"] = endpoints
         names = {endpoint["name"] for endpoint in endpoints}
@@ -201,70 +204,6 @@ def _without_schema(stream: Component) -> str:
 
 def _compared(made: Translated) -> dict[str, Any]:
     return {name: value for name, value in made.endpoint.items() if name not in _NOT_COMPARED}
-
-
-def _bind(endpoint: dict[str, Any]) -> None:
-    """Has a parent ask from its start date, as the CDK reads it: without state, but with its interval."""
-    cursor = endpoint.get("incremental")
-    if not cursor or cursor.get("in", "query") != "query":
-        return
-    for name, bound in (("start_param", cursors.START), ("end_param", cursors.END)):
-        if name in cursor:
-            endpoint.setdefault("params", {})[cursor.pop(name)] = f"{{{{ {bound} }}}}"
-            cursor.setdefault("mode", "server_filter")
-
-
-def _common(made: list[Translated]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Returns the config without endpoints, and the endpoints with what differs from it."""
-    if not made:
-        return {"url_base": "https://nothing.invalid"}, []
-    auths = Counter(json.dumps(each.authentication, sort_keys=True) for each in made)
-    auth = json.loads(auths.most_common(1)[0][0])
-    origins = Counter(_origin(each.endpoint["path"]) for each in made)
-    bases = {origin: _base(made, origin) for origin in origins}
-    common = bases[origins.most_common(1)[0][0]]
-    endpoints = []
-    for each in made:
-        url = each.endpoint["path"]
-        base = bases[_origin(url)]
-        endpoint = {**each.endpoint, "path": url[len(base) :].lstrip("/")}
-        if base != common:
-            endpoint["url_base"] = base
-        if each.authentication != auth:
-            endpoint["authentication"] = each.authentication
-        endpoints.append(endpoint)
-    return {"url_base": common, "authentication": auth}, endpoints
-
-
-def _origin(url: str) -> str:
-    """Returns the scheme and the host of a URL, which may be templates."""
-    found = _ORIGIN.match(url)
-    return found.group() if found else url
-
-
-def _base(made: list[Translated], origin: str) -> str:
-    """Returns the longest beginning, in whole segments, that all URLs of an origin share."""
-    urls = [each.endpoint["path"] for each in made if _origin(each.endpoint["path"]) == origin]
-    split = [url[len(origin) :].partition("{")[0].partition("?")[0].split("/")[1:-1] for url in urls]
-    shared = []
-    for parts in zip(*split, strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return "/".join([origin, *shared])
-
-
-def _budget(manifest: Component) -> dict[str, Any]:
-    """Returns `max_requests_per_second`, if the manifest has a budget of calls."""
-    rates = []
-    for policy in (manifest.get("api_budget") or {}).get("policies") or []:
-        for rate in policy.get("rates") or [policy]:
-            limit, interval = rate.get("limit") or rate.get("call_limit"), rate.get("interval") or rate.get("period")
-            if isinstance(limit, int) and isinstance(interval, str):
-                from source_rest_api.formats import datetimes  # noqa: PLC0415 -- few manifests have a budget
-
-                rates.append(limit / datetimes.duration(interval).total_seconds())
-    return {"max_requests_per_second": min(rates)} if rates else {}
 
 
 def _valid(config: dict[str, Any], endpoints: list[dict[str, Any]], blocked: dict[str, str]) -> list[dict[str, Any]]:

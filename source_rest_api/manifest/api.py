@@ -1,0 +1,80 @@
+"""What the endpoints of a manifest share: the base URL, the authentication, the budget of requests."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.formats import datetimes
+from source_rest_api.manifest import cursors
+
+if TYPE_CHECKING:
+    from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.stream import Translated
+
+_ORIGIN = re.compile(r"(?:(?:\{\{.*?\}\}|[^/{])*?//)?(?:\{\{.*?\}\}|\{%.*?%\}|[^/{])*")
+
+
+def bind(endpoint: dict[str, Any]) -> None:
+    """Has a parent ask from its start date, as the CDK reads it: without state, but with its interval."""
+    cursor = endpoint.get("incremental")
+    if not cursor or cursor.get("in", "query") != "query":
+        return
+    for name, bound in (("start_param", cursors.START), ("end_param", cursors.END)):
+        if name in cursor:
+            endpoint.setdefault("params", {})[cursor.pop(name)] = f"{{{{ {bound} }}}}"
+            cursor.setdefault("mode", "server_filter")
+
+
+def shared(made: list[Translated]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Returns the config without endpoints, and the endpoints with what differs from it."""
+    if not made:
+        return {"url_base": "https://nothing.invalid"}, []
+    auths = Counter(json.dumps(each.authentication, sort_keys=True) for each in made)
+    auth = json.loads(auths.most_common(1)[0][0])
+    origins = Counter(_origin(each.endpoint["path"]) for each in made)
+    bases = {origin: _base(made, origin) for origin in origins}
+    common = bases[origins.most_common(1)[0][0]]
+    endpoints = []
+    for each in made:
+        url = each.endpoint["path"]
+        base = bases[_origin(url)]
+        endpoint = {**each.endpoint, "path": url[len(base) :].lstrip("/")}
+        if base != common:
+            endpoint["url_base"] = base
+        if each.authentication != auth:
+            endpoint["authentication"] = each.authentication
+        endpoints.append(endpoint)
+    return {"url_base": common, "authentication": auth}, endpoints
+
+
+def _origin(url: str) -> str:
+    """Returns the scheme and the host of a URL, which may be templates."""
+    found = _ORIGIN.match(url)
+    return found.group() if found else url
+
+
+def _base(made: list[Translated], origin: str) -> str:
+    """Returns the longest beginning, in whole segments, that all URLs of an origin share."""
+    urls = [each.endpoint["path"] for each in made if _origin(each.endpoint["path"]) == origin]
+    paths = [url[len(origin) :].partition("{")[0].partition("?")[0] for url in urls]
+    split = [path.removesuffix("/").split("/")[1:-1] for path in paths]
+    shared = []
+    for parts in zip(*split, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return "/".join([origin, *shared])
+
+
+def budget(manifest: Component) -> dict[str, Any]:
+    """Returns `max_requests_per_second`, if the manifest has a budget of calls."""
+    rates = []
+    for policy in (manifest.get("api_budget") or {}).get("policies") or []:
+        for rate in policy.get("rates") or [policy]:
+            limit, interval = rate.get("limit") or rate.get("call_limit"), rate.get("interval") or rate.get("period")
+            if isinstance(limit, int) and isinstance(interval, str):
+                rates.append(limit / datetimes.duration(interval).total_seconds())
+    return {"max_requests_per_second": min(rates)} if rates else {}
