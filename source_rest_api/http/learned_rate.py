@@ -11,7 +11,7 @@ _BELOW = 0.97
 _PLATEAU = 8.0
 """Length of the time near the learned rate, in units of what the last refusal cost. Like TCP's CUBIC (RFC 9438), the
 rate then grows faster and faster, because the API may accept more by now."""
-_CONFIRMED = 1.5
+_CONFIRMED = 1.0
 """Growth of that length with each refusal near the learned rate."""
 _LONGEST_PLATEAU = 32.0
 _NEAR = 1.2
@@ -33,6 +33,7 @@ _MORE = 3.0
 _SHORTER = 0.95
 """Part of a lower bound of a window's length that surely holds: an episode may have begun in the window before."""
 _E = 0.35
+_NEARLY = 0.8
 _ROUND = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86400.0)
 """Seconds. Lengths of windows as people choose them."""
 _REMEMBERED = 3
@@ -194,7 +195,7 @@ class LearnedRate:
         passed = (now - self._since) / self._cost
         if self._guessed:
             return 1 + self._gap * passed / _DOUBLING
-        return _BELOW + (1 - _BELOW) * (passed / self._plateau) ** 4
+        return _BELOW + (1 - _BELOW) * (passed / self._plateau) ** 6
 
     def _learn(self, refused: float, now: float) -> None:
         """End an episode, and set the rate by all that is known."""
@@ -223,14 +224,14 @@ class LearnedRate:
         window = self._window_of(episode)
         if window:
             self._count, self._window = episode.accepted, window
-            self._rate, self._guessed = episode.burst, False
+            self._rate, self._guessed = max(episode.burst, *(seen.burst for seen in self._seen), 1.5*episode.accepted/window), False
             self._cost = max(self._cost, window)
         elif not self._seen or (slope < rate and episode.most > _NEAR * rate):
             self._rate = max(math.sqrt(rate * episode.most) if self._seen else episode.burst, rate)
             self._guessed = True
             self._gap = max(episode.most / self._rate - 1, 0.0)
         else:
-            self._rate, self._guessed = rate, False
+            self._rate, self._guessed = rate**_NEARLY * episode.most ** (1 - _NEARLY), False
         self._rate = max(self._rate, _TINY)
         confirmed = not self._guessed and before / _NEAR < self._rate < before * _NEAR
         self._plateau = min(self._plateau * _CONFIRMED, _LONGEST_PLATEAU) if confirmed else _PLATEAU
