@@ -34,6 +34,7 @@ _SHORTER = 0.95
 """Part of a lower bound of a window's length that surely holds: an episode may have begun in the window before."""
 _E = 0.35
 _NEARLY = 0.8
+_BETWEEN = 0.65
 _ROUND = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86400.0)
 """Seconds. Lengths of windows as people choose them."""
 _REMEMBERED = 3
@@ -165,6 +166,20 @@ class LearnedRate:
             self._began, self._refused, self.accepted = self._last
             self._seen.pop()
 
+    def used_up(self, sent: float, now: float, reset: float) -> None:
+        """Note that an accepted request was the last that the API allows for now.
+
+        Args:
+            sent: When the request was sent.
+            now: The time.
+            reset: Seconds until the API accepts requests again, rounded up to whole seconds.
+        """
+        if not self._count:
+            self.refused(sent, now, reset)
+            self.close(now + reset + min(max(reset / 20, 0.1), 1.0))
+        elif reset > 1:
+            self.close(now + reset - 1)
+
     def close(self, until: float) -> None:
         """Let no request start before a time."""
         self.limited = True
@@ -225,9 +240,9 @@ class LearnedRate:
         if window:
             self._count, self._window = episode.accepted, window
             self._rate, self._guessed = max(episode.burst, *(seen.burst for seen in self._seen), 1.5*episode.accepted/window), False
-            self._cost = max(self._cost, window)
+            self._cost = 2 * max(self._cost, window)
         elif not self._seen or (slope < rate and episode.most > _NEAR * rate):
-            self._rate = max(math.sqrt(rate * episode.most) if self._seen else episode.burst, rate)
+            self._rate = max(rate**_BETWEEN * episode.most ** (1 - _BETWEEN) if self._seen else episode.burst, rate)
             self._guessed = True
             self._gap = max(episode.most / self._rate - 1, 0.0)
         else:

@@ -73,15 +73,12 @@ def allowance(headers: Mapping[str, str], clock: Callable[[], float] = time.time
 
 
 def pause(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
-    """Return the seconds until the next request, if a success has used up the quota; None if it has not.
+    """Return the seconds until the quota resets, if a success has used it up; None if it has not.
 
-    A limit of 0 means that there is none. Servers round the time to whole seconds, so a twentieth is added, a second at
-    most.
+    A limit of 0 means that there is none.
     """
     remaining, reset = allowance(headers, clock)
-    if remaining != 0 or not reset or _first(headers, _LIMITS) in {"0", "-1"}:
-        return None
-    return reset + min(max(reset / 20, 0.1), 1.0)
+    return None if remaining != 0 or not reset or _first(headers, _LIMITS) in {"0", "-1"} else reset
 
 
 def until(text: str, headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
@@ -159,6 +156,24 @@ class RateLimitGates:
             rate = self._rate(endpoint)
             rate.refused(sent, self._clock(), told)
             return rate.in_a_row
+
+    def used_up(self, endpoint: str, sent: float, reset: float) -> bool:
+        """Learn from an accepted request that was the last for now, and make the endpoint's requests wait.
+
+        Args:
+            endpoint: Name of the endpoint.
+            sent: When the request was sent.
+            reset: Seconds until the API accepts requests again.
+
+        Returns:
+            True if that is news: more than a second longer than they would wait anyway.
+        """
+        with self._lock:
+            now = self._clock()
+            rate = self._rate(endpoint)
+            known = max(rate.until, now)
+            rate.used_up(sent, now, reset)
+            return rate.until > known + _NEWS
 
     def turn(self, endpoint: str, turn: Turn | None = None) -> tuple[Turn | None, float]:
         """Return when the next request may start, and the seconds until then.

@@ -165,7 +165,7 @@ class Requester:
         while True:
             self._await_turn(request.endpoint, patience, stats)
             began = self._clock()
-            outcome = self._attempt(request, read, streamed)
+            outcome = self._attempt(request, read, streamed, began)
             if isinstance(outcome, _Success):
                 return outcome.value
             self._wait(0)
@@ -260,22 +260,25 @@ class Requester:
                 )
         return judged
 
-    def _heed_quota(self, endpoint: str, response: Response) -> None:
+    def _heed_quota(self, endpoint: str, response: Response, began: float) -> None:
         """Make the endpoint's next requests wait if this one was the last that the API allows for now.
 
         A quota that lasts longer than a request may wait is left to the API: it may not refuse.
         """
         seconds = rate_limits.pause(response.headers)
-        if seconds is not None and seconds <= self.retry.rate_limit_seconds and self._gates.close(endpoint, seconds):
+        if seconds is None or seconds > self.retry.rate_limit_seconds:
+            return
+        if self._gates.used_up(endpoint, began, seconds):
             self._used_up.add(endpoint)
 
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
         repeatable = self.retry.post or request.is_repeatable or request.method in IDEMPOTENT
         return verdict.retry and (verdict.refused or repeatable)
 
-    def _attempt(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
-        began = self._clock()
-        outcome = self._outcome(request, read, streamed)
+    def _attempt(
+        self, request: Request, read: Callable[[Response], T], streamed: bool, began: float
+    ) -> _Success[T] | Verdict:
+        outcome = self._outcome(request, read, streamed, began)
         if isinstance(outcome, Verdict):
             outcome.error.message = request.discreet(outcome.error.message)
             outcome.error.detail = request.discreet(outcome.error.detail)
@@ -283,14 +286,16 @@ class Requester:
             self._permits.pushed_back(self._clock() - began)
         return outcome
 
-    def _outcome(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
+    def _outcome(
+        self, request: Request, read: Callable[[Response], T], streamed: bool, began: float
+    ) -> _Success[T] | Verdict:
         try:
             response = self.sender.send(request, streamed=streamed)
             judged = self._judged(request, response)
             if isinstance(judged, Verdict):
                 return judged
             self._gates.accepted(request.endpoint)
-            self._heed_quota(request.endpoint, judged)
+            self._heed_quota(request.endpoint, judged, began)
             return _Success(read(judged))
         except RateLimitedError as error:
             again = not error.is_exhausted  # a request for a token had its own retries
