@@ -136,6 +136,7 @@ class LearnedRate:
         self._guessed = True
         self._plateau = _PLATEAU
         self._mark = math.inf
+        self._earlier: tuple[float, int] | None = None
         self._count = 0
         self._window = 0.0
         self._starts: deque[float] = deque()
@@ -192,7 +193,8 @@ class LearnedRate:
         speed = self._rate if self._count else self._rate * self._growth(now)
         if not self._guessed and speed > _NEAR * self._mark:
             # Until now the rate was not too high, so what happens from here on says more than an average.
-            self._mark, self._began, self.accepted = speed, now, 0
+            self._mark, self._earlier = speed, (self._began, self.accepted)
+            self._began, self.accepted = now, 0
         at = max(now, self._next)
         if self._count:
             if len(self._starts) >= self._count:
@@ -215,6 +217,9 @@ class LearnedRate:
     def _learn(self, refused: float, now: float) -> None:
         """End an episode, and set the rate by all that is known."""
         self._cost = max(now - refused, 0.25)
+        if self._earlier is not None and refused - self._began < self._cost:
+            self._began, self.accepted = self._earlier[0], self.accepted + self._earlier[1]
+        self._earlier = None
         if self.accepted:
             self._last = (self._began, refused, self.accepted)
             closed = max(self._closed, refused) - self._began
