@@ -73,12 +73,15 @@ def allowance(headers: Mapping[str, str], clock: Callable[[], float] = time.time
 
 
 def pause(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
-    """Return the seconds until the quota resets, if a success has used it up; None if it has not.
+    """Return the seconds until the next request, if a success has used up the quota; None if it has not.
 
-    A limit of 0 means that there is none.
+    A limit of 0 means that there is none. Servers round the time to whole seconds, so a twentieth is added, a second at
+    most.
     """
     remaining, reset = allowance(headers, clock)
-    return None if remaining != 0 or not reset or _first(headers, _LIMITS) in {"0", "-1"} else reset
+    if remaining != 0 or not reset or _first(headers, _LIMITS) in {"0", "-1"}:
+        return None
+    return reset + min(max(reset / 20, 0.1), 1.0)
 
 
 def until(text: str, headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
@@ -107,11 +110,25 @@ def _first(headers: Mapping[str, str], names: Iterable[str]) -> str:
 
 
 _NEWS = 1.0
-"""Seconds by which a gate must close longer to count as news; threads often hit the same limit at almost one time."""
+"""Seconds by which a wait must end later to count as news; threads often hit the same limit at almost one time."""
+
+
+class Wait(NamedTuple):
+    """What a request has to wait for before it may be sent."""
+
+    seconds: float
+    """0 to send it now; otherwise the gate must be asked again after these seconds."""
+    turn: Turn | None = None
+    """The time at which it may start, if that is known."""
+    is_news: bool = False
+    """True if nobody has been told of so long a wait."""
+
+
+_NO_WAIT = Wait(0.0)
 
 
 class RateLimitGates:
-    """One gate for each endpoint, open unless the API asked to wait; each learns the rate that the API accepts.
+    """One gate for each endpoint: open until the API refuses a request, then it opens at the rate that it learns.
 
     Args:
         clock: Monotonic seconds.
@@ -121,85 +138,68 @@ class RateLimitGates:
         self._clock = clock
         self._lock = Lock()  # no other lock is taken while it is held
         self._rates: dict[str, LearnedRate] = {}
-
-    def close(self, endpoint: str, seconds: float) -> bool:
-        """Make the endpoint's requests wait for the given seconds from now.
-
-        Returns:
-            True if that is news: more than a second longer than they would wait anyway.
-        """
-        with self._lock:
-            now = self._clock()
-            rate = self._rate(endpoint)
-            known = max(rate.until, now)
-            rate.close(now + seconds)
-            return now + seconds > known + _NEWS
+        self._told: dict[str, float] = {}
 
     def accepted(self, endpoint: str) -> None:
         """Count a request that the API accepted."""
-        rate = self._rates.get(endpoint)
-        if rate is not None:
-            rate.accepted += 1
+        # Without the lock, because each request calls this; a lost count is no harm.
+        self._rates[endpoint].accepted += 1
 
-    def refused(self, endpoint: str, sent: float, told: float | None) -> int:
-        """Learn from a request that the API refused.
+    def refused(self, endpoint: str, sent: float, wait: float | None) -> int:
+        """Learn from a request that the API refused; `close` says how long to wait.
 
         Args:
             endpoint: Name of the endpoint.
             sent: When the request was sent.
-            told: Seconds to wait, if the API says so.
+            wait: Seconds that the API asks to wait, if it does.
 
         Returns:
             The number of refusals since the last accepted request.
         """
         with self._lock:
-            rate = self._rate(endpoint)
-            rate.refused(sent, self._clock(), told)
+            rate = self._rates[endpoint]
+            rate.refused(sent, self._clock(), wait)
             return rate.in_a_row
 
-    def used_up(self, endpoint: str, sent: float, reset: float) -> bool:
+    def used_up(self, endpoint: str, sent: float, wait: float) -> None:
         """Learn from an accepted request that was the last for now, and make the endpoint's requests wait.
 
         Args:
             endpoint: Name of the endpoint.
             sent: When the request was sent.
-            reset: Seconds until the API accepts requests again.
-
-        Returns:
-            True if that is news: more than a second longer than they would wait anyway.
+            wait: Seconds until the API accepts requests again.
         """
         with self._lock:
-            now = self._clock()
-            rate = self._rate(endpoint)
-            known = max(rate.until, now)
-            rate.used_up(sent, now, reset)
-            return rate.until > known + _NEWS
+            self._rates[endpoint].used_up(sent, self._clock(), wait)
 
-    def turn(self, endpoint: str, turn: Turn | None = None) -> tuple[Turn | None, float]:
-        """Return when the next request may start, and the seconds until then.
+    def close(self, endpoint: str, seconds: float) -> None:
+        """Make the endpoint's requests wait for the given seconds from now."""
+        with self._lock:
+            self._rates[endpoint].close(self._clock() + seconds)
+
+    def wait(self, endpoint: str, turn: Turn | None = None) -> Wait:
+        """Return what the next request of an endpoint has to wait for.
 
         Args:
             endpoint: Name of the endpoint.
-            turn: What this method returned before, if the request has waited since.
-
-        Returns:
-            The turn, None if there is none yet; and the seconds to wait before asking again, 0 to send.
+            turn: The turn that this method returned to this request before.
         """
         rate = self._rates.get(endpoint)
-        if rate is not None and not rate.limited:
-            return None, 0.0
+        if rate is not None and not rate.is_limited:
+            return _NO_WAIT
         with self._lock:
             now = self._clock()
-            rate = self._rate(endpoint)
-            if not rate.limited:
-                return None, 0.0
+            rate = self._rates.setdefault(endpoint, LearnedRate(now))
+            if not rate.is_limited:
+                return _NO_WAIT
             if rate.until > now:
-                return None, rate.until - now
+                return Wait(rate.until - now, None, self._is_news(endpoint, rate.until, now))
             if turn is None or not rate.is_valid(turn):
                 turn = rate.turn(now)
-            return turn, max(turn.at - now, 0.0)
+            return Wait(max(turn.at - now, 0.0), turn, self._is_news(endpoint, turn.at, now))
 
-    def _rate(self, endpoint: str) -> LearnedRate:
-        if endpoint not in self._rates:
-            self._rates[endpoint] = LearnedRate(self._clock())
-        return self._rates[endpoint]
+    def _is_news(self, endpoint: str, until: float, now: float) -> bool:
+        is_news = until > max(self._told.get(endpoint, now), now) + _NEWS
+        if is_news:
+            self._told[endpoint] = until
+        return is_news

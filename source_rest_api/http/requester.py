@@ -103,8 +103,6 @@ class Requester:
         """Called before a thread waits for a report job."""
         self._policies = settings.policies
         self._ignored: set[tuple[str, int]] = set()
-        self._used_up: set[str] = set()
-        """Endpoints whose quota is used up, as long as nobody waits for that."""
         self.sender = Sender(
             settings,
             credentials if isinstance(credentials, PerEndpoint) else PerEndpoint(credentials or Static(_nothing)),
@@ -180,21 +178,19 @@ class Requester:
             if not outcome.limited:
                 with stats.waiting("for retries", self._clock):
                     patience.waited(idle=self._pause(wait) - wait)
-            elif self._gates.close(request.endpoint, wait):
-                self.on_limit(request.endpoint, wait)
+            else:
+                self._gates.close(request.endpoint, wait)
 
     def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> None:
         """Wait until the endpoint's rate limit has ended and the request pace allows another request."""
-        turn = None
-        while True:
-            turn, seconds = self._gates.turn(endpoint, turn)
-            if seconds <= 0:
-                break
-            if endpoint in self._used_up:
-                self._used_up.discard(endpoint)
-                self.on_limit(endpoint, seconds)
-            with stats.waiting("for rate limits", self._clock):
-                patience.waited(limited=self._pause(seconds))
+        wait = self._gates.wait(endpoint)
+        while wait.seconds > 0:
+            if wait.is_news:
+                self.on_limit(endpoint, wait.seconds)
+            else:
+                with stats.waiting("for rate limits", self._clock):
+                    patience.waited(limited=self._pause(wait.seconds))
+            wait = self._gates.wait(endpoint, wait.turn)
         if (seconds := self._pace.wait()) > 0:
             with stats.waiting("for `max_requests_per_second`", self._clock):
                 patience.waited(idle=self._pause(seconds))
@@ -266,10 +262,8 @@ class Requester:
         A quota that lasts longer than a request may wait is left to the API: it may not refuse.
         """
         seconds = rate_limits.pause(response.headers)
-        if seconds is None or seconds > self.retry.rate_limit_seconds:
-            return
-        if self._gates.used_up(endpoint, began, seconds):
-            self._used_up.add(endpoint)
+        if seconds is not None and seconds <= self.retry.rate_limit_seconds:
+            self._gates.used_up(endpoint, began, seconds)
 
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
         repeatable = self.retry.post or request.is_repeatable or request.method in IDEMPOTENT
@@ -294,9 +288,10 @@ class Requester:
             judged = self._judged(request, response)
             if isinstance(judged, Verdict):
                 return judged
+            value = read(judged)
             self._gates.accepted(request.endpoint)
             self._heed_quota(request.endpoint, judged, began)
-            return _Success(read(judged))
+            return _Success(value)
         except RateLimitedError as error:
             again = not error.is_exhausted  # a request for a token had its own retries
             return Verdict(error, retry=again, limited=True, refused=True)
