@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_rest_api.http.rate_limits import RateLimitGates
+from source_rest_api.http.rate_limit_gates import RateLimitGates, Wait
 
 
 class Clock:
@@ -22,16 +23,44 @@ def test_a_gate_stays_closed_for_the_longest_wait(events: list[tuple[str, float,
     """However often it is closed, the endpoint waits until the last of the moments it was told; others do not."""
     clock = Clock()
     gates = RateLimitGates(clock)
-    until = {"a": 0.0, "b": 0.0}
+    until = {name: gates.wait(name).seconds for name in "ab"}
+    told = dict(until)
     for endpoint, seconds, passed in events:
-        known = max(until[endpoint], clock.now)
-        assert gates.close(endpoint, seconds) is (clock.now + seconds > known + 1)
-        until[endpoint] = max(known, clock.now + seconds)
+        gates.close(endpoint, seconds)
+        until[endpoint] = max(until[endpoint], clock.now + seconds)
         clock.now += passed
         for name in "ab":
-            assert gates.wait(name) == max(until[name] - clock.now, 0.0)
+            wait = gates.wait(name)
+            assert wait.seconds == max(until[name] - clock.now, 0.0)
+            assert wait.is_news is (until[name] > max(told[name], clock.now) + 1)
+            told[name] = until[name] if wait.is_news else told[name]
 
 
 def test_a_gate_is_open() -> None:
-    """Without a demanded wait, requests do not wait."""
-    assert RateLimitGates(Clock()).wait("e") == 0.0
+    """Without a refusal, requests do not wait."""
+    gates = RateLimitGates(Clock())
+    assert [gates.wait("e") for _ in range(3)] == [Wait(0.0)] * 3
+
+
+def test_after_a_refusal_requests_are_spaced() -> None:
+    """Each gets a turn of its own, which it keeps while it waits; a refusal voids all turns."""
+    clock = Clock()
+    gates = RateLimitGates(clock)
+    for _ in range(10):
+        gates.wait("e")
+        gates.accepted("e", clock.now, {}, 60)
+        clock.now += 0.1
+    sent = clock.now
+    clock.now += 0.1
+    assert gates.refused("e", sent, 1.0) == 1
+    gates.close("e", 1.0)
+    clock.now += 1.0
+    waits = [gates.wait("e") for _ in range(3)]
+    apart = waits[1].seconds
+    assert waits[0].seconds == 0
+    assert 0 < apart < 0.3
+    assert waits[2].seconds == pytest.approx(2 * apart, rel=0.1)
+    assert gates.wait("e", waits[2].turn) == waits[2]
+    assert gates.refused("e", clock.now, 1.0) == 2
+    gates.close("e", 1.0)
+    assert gates.wait("e", waits[2].turn) == Wait(1.0, None, is_news=False)

@@ -1,4 +1,4 @@
-"""Reads rate limits from response headers, and holds back the requests of a rate-limited endpoint.
+"""Reads rate limits from response headers.
 
 Knows `Retry-After` (RFC 9110), `RateLimit` and `RateLimit-*` (drafts of the IETF's httpapi group), and the older `X-`
 variants. Times are seconds from now, seconds or milliseconds since 1970, or dates; any other value is ignored.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 import time
-from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api.http import server_time
-from source_rest_api.http.learned_rate import LearnedRate, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -107,84 +105,3 @@ def named_in(text: str) -> bool:
 
 def _first(headers: Mapping[str, str], names: Iterable[str]) -> str:
     return next((value.strip() for name in names if (value := headers.get(name, ""))), "")
-
-
-_NEWS = 1.0
-"""Seconds by which a gate must close longer to count as news; threads often hit the same limit at almost one time."""
-
-
-class RateLimitGates:
-    """One gate for each endpoint, open unless the API asked to wait; each learns the rate that the API accepts.
-
-    Args:
-        clock: Monotonic seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._lock = Lock()  # no other lock is taken while it is held
-        self._rates: dict[str, LearnedRate] = {}
-
-    def close(self, endpoint: str, seconds: float) -> bool:
-        """Make the endpoint's requests wait for the given seconds from now.
-
-        Returns:
-            True if that is news: more than a second longer than they would wait anyway.
-        """
-        with self._lock:
-            now = self._clock()
-            rate = self._rate(endpoint)
-            known = max(rate.until, now)
-            rate.close(now + seconds)
-            return now + seconds > known + _NEWS
-
-    def accepted(self, endpoint: str) -> None:
-        """Count a request that the API accepted."""
-        rate = self._rates.get(endpoint)
-        if rate is not None:
-            rate.accepted += 1
-
-    def refused(self, endpoint: str, sent: float, told: float | None) -> int:
-        """Learn from a request that the API refused.
-
-        Args:
-            endpoint: Name of the endpoint.
-            sent: When the request was sent.
-            told: Seconds to wait, if the API says so.
-
-        Returns:
-            The number of refusals since the last accepted request.
-        """
-        with self._lock:
-            rate = self._rate(endpoint)
-            rate.refused(sent, self._clock(), told)
-            return rate.in_a_row
-
-    def turn(self, endpoint: str, turn: Turn | None = None) -> tuple[Turn | None, float]:
-        """Return when the next request may start, and the seconds until then.
-
-        Args:
-            endpoint: Name of the endpoint.
-            turn: What this method returned before, if the request has waited since.
-
-        Returns:
-            The turn, None if there is none yet; and the seconds to wait before asking again, 0 to send.
-        """
-        rate = self._rates.get(endpoint)
-        if rate is not None and not rate.limited:
-            return None, 0.0
-        with self._lock:
-            now = self._clock()
-            rate = self._rate(endpoint)
-            if not rate.limited:
-                return None, 0.0
-            if rate.until > now:
-                return None, rate.until - now
-            if turn is None or not rate.is_valid(turn):
-                turn = rate.turn(now)
-            return turn, max(turn.at - now, 0.0)
-
-    def _rate(self, endpoint: str) -> LearnedRate:
-        if endpoint not in self._rates:
-            self._rates[endpoint] = LearnedRate(self._clock())
-        return self._rates[endpoint]

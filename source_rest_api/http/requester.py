@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
-from source_rest_api.http import connection_errors, rate_limits
+from source_rest_api.http import connection_errors
 from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.concurrency import Pace
 from source_rest_api.http.credentials import Static, answer_of
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.job_slots import JobSlots
 from source_rest_api.http.per_endpoint import PerEndpoint
-from source_rest_api.http.rate_limits import RateLimitGates
+from source_rest_api.http.rate_limit_gates import RateLimitGates
 from source_rest_api.http.request import IDEMPOTENT
 from source_rest_api.http.response import Response, describe
 from source_rest_api.http.retry import RetryBudget
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from source_rest_api.http.settings import HttpSettings
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
-
 _PARAMETERS = "parameters come from `params`, `body`, `pagination` and `incremental`"
 _LIMITED_PAST = re.compile(
     r"retention|too (old|far back|far in the past)|(older|earlier) than \d|days ago|\b(last|past) \d+ (day|month|year)",
@@ -103,8 +102,6 @@ class Requester:
         """Called before a thread waits for a report job."""
         self._policies = settings.policies
         self._ignored: set[tuple[str, int]] = set()
-        self._used_up: set[str] = set()
-        """Endpoints whose quota is used up, as long as nobody waits for that."""
         self.sender = Sender(
             settings,
             credentials if isinstance(credentials, PerEndpoint) else PerEndpoint(credentials or Static(_nothing)),
@@ -163,9 +160,8 @@ class Requester:
         stats = stats or ReadStats()
         patience = RetryBudget(self.retry, self._clock())
         while True:
-            self._await_turn(request.endpoint, patience, stats)
-            began = self._clock()
-            outcome = self._attempt(request, read, streamed)
+            began = self._await_turn(request.endpoint, patience, stats)
+            outcome = self._attempt(request, read, streamed, began)
             if isinstance(outcome, _Success):
                 return outcome.value
             self._wait(0)
@@ -177,28 +173,27 @@ class Requester:
                 raise self._given_up(request, outcome, patience)
             _LOG.info("%s: %s Retrying in %.1f s.", request, outcome.error.message, wait)
             stats.add(retries=1)
-            if not outcome.limited:
-                with stats.waiting("for retries", self._clock):
-                    patience.waited(idle=self._pause(wait) - wait)
-            elif self._gates.close(request.endpoint, wait):
-                self.on_limit(request.endpoint, wait)
+            if outcome.limited:
+                self._gates.close(request.endpoint, wait)
+                continue
+            with stats.waiting("for retries", self._clock):
+                patience.waited(idle=self._pause(wait) - wait)
 
-    def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> None:
-        """Wait until the endpoint's rate limit has ended and the request pace allows another request."""
-        turn = None
-        while True:
-            turn, seconds = self._gates.turn(endpoint, turn)
-            if seconds <= 0:
-                break
-            if endpoint in self._used_up:
-                self._used_up.discard(endpoint)
-                self.on_limit(endpoint, seconds)
-            with stats.waiting("for rate limits", self._clock):
-                patience.waited(limited=self._pause(seconds))
+    def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> float:
+        """Wait until the endpoint's rate limit and the request pace allow another request; return the time."""
+        wait = self._gates.wait(endpoint)
+        while wait.seconds > 0:
+            if wait.is_news:
+                self.on_limit(endpoint, wait.seconds)
+            else:
+                with stats.waiting("for rate limits", self._clock):
+                    patience.waited(limited=self._pause(wait.seconds))
+            wait = self._gates.wait(endpoint, wait.turn)
         if (seconds := self._pace.wait()) > 0:
             with stats.waiting("for `max_requests_per_second`", self._clock):
                 patience.waited(idle=self._pause(seconds))
         self._wait(0)
+        return self._clock()
 
     def rest(self, stats: ReadStats, seconds: float) -> None:
         """Wait in the calling thread for a report job, with the permit released.
@@ -225,9 +220,7 @@ class Requester:
         error = verdict.error
         if verdict.limited and verdict.wait:
             ends = datetime.now(timezone.utc) + timedelta(seconds=min(verdict.wait, _CENTURY))
-            error.message += (
-                f" The next sync resumes from its state. The limit ends at {write(ends.replace(microsecond=0))}."
-            )
+            error.message += f" The limit ends at {write(ends.replace(microsecond=0))}."
         if verdict.faults_request:
             error.message += f" The request sent {request.asked}; {_PARAMETERS}."
             if _LIMITED_PAST.search(error.message):
@@ -260,22 +253,14 @@ class Requester:
                 )
         return judged
 
-    def _heed_quota(self, endpoint: str, response: Response) -> None:
-        """Make the endpoint's next requests wait if this one was the last that the API allows for now.
-
-        A quota that lasts longer than a request may wait is left to the API: it may not refuse.
-        """
-        seconds = rate_limits.pause(response.headers)
-        if seconds is not None and seconds <= self.retry.rate_limit_seconds and self._gates.close(endpoint, seconds):
-            self._used_up.add(endpoint)
-
     def _may_repeat(self, request: Request, verdict: Verdict) -> bool:
         repeatable = self.retry.post or request.is_repeatable or request.method in IDEMPOTENT
         return verdict.retry and (verdict.refused or repeatable)
 
-    def _attempt(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
-        began = self._clock()
-        outcome = self._outcome(request, read, streamed)
+    def _attempt(
+        self, request: Request, read: Callable[[Response], T], streamed: bool, began: float
+    ) -> _Success[T] | Verdict:
+        outcome = self._outcome(request, read, streamed, began)
         if isinstance(outcome, Verdict):
             outcome.error.message = request.discreet(outcome.error.message)
             outcome.error.detail = request.discreet(outcome.error.detail)
@@ -283,15 +268,17 @@ class Requester:
             self._permits.pushed_back(self._clock() - began)
         return outcome
 
-    def _outcome(self, request: Request, read: Callable[[Response], T], streamed: bool) -> _Success[T] | Verdict:
+    def _outcome(
+        self, request: Request, read: Callable[[Response], T], streamed: bool, began: float
+    ) -> _Success[T] | Verdict:
         try:
             response = self.sender.send(request, streamed=streamed)
             judged = self._judged(request, response)
             if isinstance(judged, Verdict):
                 return judged
-            self._gates.accepted(request.endpoint)
-            self._heed_quota(request.endpoint, judged)
-            return _Success(read(judged))
+            value = read(judged)
+            self._gates.accepted(request.endpoint, began, response.headers, self.retry.rate_limit_seconds)
+            return _Success(value)
         except RateLimitedError as error:
             again = not error.is_exhausted  # a request for a token had its own retries
             return Verdict(error, retry=again, limited=True, refused=True)

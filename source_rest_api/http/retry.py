@@ -58,6 +58,8 @@ class RetryBudget:
             return False
         if spent + wait > getattr(self._retry, limit):
             verdict.error.message += f" Waiting another {wait:.0f} s would exceed `retry.{limit}`."
+            if verdict.limited:
+                verdict.error.message += " The next sync resumes from its state."
             return False
         return True
 

@@ -1,0 +1,108 @@
+"""Holds back the requests of a rate-limited endpoint."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+from source_rest_api.http import rate_limits
+from source_rest_api.http.learned_rate import LearnedRate, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_NEWS = 1.0
+"""Seconds by which a wait must end later to count as news; threads often hit the same limit at almost one time."""
+
+
+class Wait(NamedTuple):
+    """What a request has to wait for before it may be sent."""
+
+    seconds: float
+    """0 to send it now; otherwise the gate must be asked again after these seconds."""
+    turn: Turn | None = None
+    """The time at which it may start, if that is known."""
+    is_news: bool = False
+    """True if nobody has been told of so long a wait."""
+
+
+_NO_WAIT = Wait(0.0)
+
+
+class RateLimitGates:
+    """One gate for each endpoint: open until the API refuses a request, then it opens at the rate that it learns.
+
+    Args:
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = Lock()  # no other lock is taken while it is held
+        self._rates: dict[str, LearnedRate] = {}
+        self._told: dict[str, float] = {}
+
+    def refused(self, endpoint: str, sent: float, wait: float | None) -> int:
+        """Learn from a request that the API refused; `close` says how long to wait.
+
+        Args:
+            endpoint: Name of the endpoint.
+            sent: When the request was sent.
+            wait: Seconds that the API asks to wait, if it does.
+
+        Returns:
+            The number of refusals since the last accepted request.
+        """
+        with self._lock:
+            rate = self._rates[endpoint]
+            rate.refused(sent, self._clock(), wait)
+            return rate.in_a_row
+
+    def accepted(self, endpoint: str, sent: float, headers: Mapping[str, str], longest: float) -> None:
+        """Count a request that the API accepted. If it was the last for now, the endpoint's next requests wait.
+
+        Args:
+            endpoint: Name of the endpoint.
+            sent: When the request was sent.
+            headers: Headers of its response.
+            longest: Seconds; a quota that lasts longer is left to the API, because it may not refuse.
+        """
+        # Without the lock, because each request calls this; a lost count is no harm.
+        rate = self._rates[endpoint]
+        rate.accepted += 1
+        wait = rate_limits.pause(headers)
+        if wait is not None and wait <= longest:
+            with self._lock:
+                rate.used_up(sent, self._clock(), wait)
+
+    def close(self, endpoint: str, seconds: float) -> None:
+        """Make the endpoint's requests wait for the given seconds from now."""
+        with self._lock:
+            self._rates[endpoint].close(self._clock() + seconds)
+
+    def wait(self, endpoint: str, turn: Turn | None = None) -> Wait:
+        """Return what the next request of an endpoint has to wait for.
+
+        Args:
+            endpoint: Name of the endpoint.
+            turn: The turn that this method returned to this request before.
+        """
+        rate = self._rates.get(endpoint)
+        if rate is not None and not rate.is_limited:
+            return _NO_WAIT
+        with self._lock:
+            now = self._clock()
+            rate = self._rates.setdefault(endpoint, LearnedRate(now))
+            if not rate.is_limited:
+                return _NO_WAIT
+            if rate.until > now:
+                return Wait(rate.until - now, None, self._is_news(endpoint, rate.until, now))
+            if turn is None or not rate.is_valid(turn):
+                turn = rate.turn(now)
+            return Wait(max(turn.at - now, 0.0), turn, self._is_news(endpoint, turn.at, now))
+
+    def _is_news(self, endpoint: str, until: float, now: float) -> bool:
+        is_news = until > max(self._told.get(endpoint, now), now) + _NEWS
+        if is_news:
+            self._told[endpoint] = until
+        return is_news
