@@ -79,7 +79,7 @@ class Stream:
         self._jobs = None
         if job is not None:
             about = JobRequests(config, endpoint, job, raw_config, requester, self.stats)
-            rest = partial(requester.rest, self.stats)
+            rest = partial(requester.job_slots.rest, self.stats)
             self._jobs = JobTools(endpoint.name, job, about, requester.job_slots, rest, now, mask)
         self._config = config
         self._raw_config = raw_config
