@@ -32,6 +32,7 @@ _READABLE = {
     "delete": {CREATED, POLLED},
 }
 """The names that each request of a job may read, because they are known by then."""
+_MEANINGS = ("completed", "running", "failed", "timeout", "skipped")
 
 
 class JobRequest(FurtherRequest):
@@ -72,7 +73,9 @@ class Job(Model):
     `polling_response`."""
     urls_path: Path | None = None
     """Path of the URL of the result, or of several, in the response to `result`, or else to `poll`: `result.url`,
-    `files.*.url`. With `allow_missing_records: true`, a result without URL has no records."""
+    `files.*.url`."""
+    allow_missing_urls: bool = False
+    """Treat an absent or null `urls_path` of a completed job as a result without records, not as an error."""
     download: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
     """The request for the result, if it is not the URL as it is. Its templates read `download_target`, the URL, and
     `creation_response` and `polling_response`."""
@@ -95,7 +98,7 @@ class Job(Model):
         if self.urls_path is None and self.download is None:
             raise ValueError("set `urls_path`, where the URL of the result is, or `download`, the request for it")
         seen: dict[str, str] = {}
-        for name in ("running", "completed", "failed", "timeout", "skipped"):
+        for name in _MEANINGS:
             for status in getattr(self, name):
                 if status in seen:
                     raise ValueError(f"`{seen[status]}` and `{name}` both have {status!r}: remove it from one")
@@ -108,6 +111,10 @@ class Job(Model):
             if TARGET in read and self.urls_path is None:
                 raise ValueError(f"`{name}` reads `{TARGET}`: set `urls_path`, where the URL is")
         return self
+
+    def meaning(self, status: str) -> str:
+        """Returns the name of the list that a status stands in: `completed`, ...; empty if it is in none."""
+        return next((name for name in _MEANINGS if status in getattr(self, name)), "")
 
     @property
     def texts(self) -> list[str]:

@@ -49,7 +49,7 @@ class JobSlots:
             self._holders.discard(id(holder))
 
     def rest(self, stats: ReadStats, seconds: float) -> None:
-        """Waits in the calling thread for a job. The pool waits without a thread; parents, `check` and `discover` do not.
+        """Waits in the calling thread for a job, as a child stream does for its parent. The pool needs no thread.
 
         Args:
             stats: Counts the time.
