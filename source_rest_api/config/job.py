@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
@@ -32,6 +32,8 @@ _READABLE = {
     "delete": {CREATED, POLLED},
 }
 """The names that each request of a job may read, because they are known by then."""
+_FIRST_WAIT = 0.5
+"""Seconds before the first request for the status."""
 _MEANINGS = ("completed", "running", "failed", "timeout", "skipped")
 
 
@@ -83,9 +85,9 @@ class Job(Model):
     """The request that ends a job that exceeds `time_limit_minutes`."""
     delete: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
     """The request that deletes a job once its records are read."""
-    poll_seconds: PositiveFloat = 5
-    """Seconds between two requests for the status. If the API asks for more by `Retry-After`, the connector waits as
-    long."""
+    poll_seconds: PositiveFloat = 30
+    """Maximum seconds between two requests for the status. The connector begins with half a second, and then waits a
+    quarter of the time that the job has taken so far. If the API asks for more by `Retry-After`, it waits as long."""
     time_limit_minutes: PositiveFloat = 60
     """Minutes after which a job that is still running counts as failed."""
     attempts: PositiveInt = 3
@@ -115,6 +117,20 @@ class Job(Model):
     def meaning(self, status: str) -> str:
         """Returns the name of the list that a status stands in: `completed`, ...; empty if it is in none."""
         return next((name for name in _MEANINGS if status in getattr(self, name)), "")
+
+    def wait(self, age: float, asked: float = 0) -> float:
+        """Returns the seconds until the next request for the status.
+
+        Args:
+            age: Seconds since the job was created.
+            asked: Seconds that the API asks to wait.
+        """
+        return max(asked, min(self.poll_seconds, max(_FIRST_WAIT, age / 4)))
+
+    @property
+    def decisive(self) -> list[Any]:
+        """The settings that determine which files a job has. With others, the state's job is of no use."""
+        return [self.poll, self.result, self.urls_path, self.download]
 
     @property
     def texts(self) -> list[str]:

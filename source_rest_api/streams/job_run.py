@@ -139,7 +139,7 @@ class JobRun:
         self._times_created += 1
         self._kept = self._tools.requests.kept(names, self._tools.mask)
         self.partition = with_names(self._plain, {CREATED: names})
-        self.due = self._tools.clock() + self._job.poll_seconds
+        self.due = self._tools.clock() + self._job.wait(0)
         _LOG.info("Stream %s: the API works on a report job.", self._tools.name)
         return "created"
 
@@ -182,7 +182,7 @@ class JobRun:
         if status != self._seen:
             self._seen = status
             _LOG.info("Stream %s: the report job has the status `%s`.", self._tools.name, status)
-        self.due = self._tools.clock() + max(self._job.poll_seconds, answer.wait)
+        self.due = self._tools.clock() + self._job.wait(self._age, answer.wait)
         return "waiting"
 
     @property
