@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from source_rest_api.config.config import Config
 from source_rest_api.config.deletions import Deletions
+from source_rest_api.config.job import Job, JobRequest
 from source_rest_api.connector import Connector
 from source_rest_api.protocol import spec
 from source_rest_api.records.shapes import Explode
@@ -92,6 +93,8 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
     for place, inner in (
         ("deletions", {**endpoint["properties"]["deletions"], "required": _required(Deletions)}),
         ("explode", {**endpoint["properties"]["explode"], "required": _required(Explode)}),
+        ("job", {**endpoint["properties"]["job"], "required": _required(Job)}),
+        ("poll", {**endpoint["properties"]["job"]["properties"]["poll"], "required": _required(JobRequest)}),
         ("errors", form["properties"]["errors"]["items"]),
         ("retry", form["properties"]["retry"]),
         ("limits", form["properties"]["limits"]),

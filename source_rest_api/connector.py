@@ -202,7 +202,7 @@ class Session:
                 StreamRun(each, make, self._offer.state(each.name, states.get(each.name)), workers) for each in chosen
             ]
             sync = Sync(self.runs, self._out, permits, workers, self._stop, self.now, self.pause)
-            requester.on_limit, requester.on_rest = sync.limited, sync.spare
+            requester.on_limit, requester.job_slots.on_rest = sync.limited, sync.spare
             try:
                 yield from sync.run()
             except GeneratorExit:

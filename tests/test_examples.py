@@ -19,6 +19,7 @@ from tests.imitations.gitlab import GitLab
 from tests.imitations.hubspot import HubSpot
 from tests.imitations.intercom import Intercom
 from tests.imitations.notion import Notion
+from tests.imitations.pinterest import Pinterest
 from tests.imitations.pipedrive import Pipedrive
 from tests.imitations.shopify import Shopify
 from tests.imitations.slack import Slack
@@ -37,6 +38,7 @@ APIS: dict[str, type[Imitation]] = {
     "hubspot": HubSpot,
     "intercom": Intercom,
     "notion": Notion,
+    "pinterest": Pinterest,
     "pipedrive": Pipedrive,
     "shopify": Shopify,
     "slack": Slack,

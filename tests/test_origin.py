@@ -199,7 +199,7 @@ def test_tls_is_never_left() -> None:
             "https://me:secret@files.example.com",
             "https://files.example.com?a",
             "https://a:99999",
-            "https://*.a.example",
+            "https://a.*.example",
         ),
     ],
 )
@@ -208,3 +208,34 @@ def test_what_is_no_origin(origin: str) -> None:
     with pytest.raises(ConfigError, match=r"allowed_origins") as caught:
         load(raw("https://a.example", allowed_origins=[{"origin": origin}]))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "url", "sends"),
+    [
+        ("https://*.example.com", "https://a.b.example.com/x", True),
+        ("https://*.example.com", "https://example.com/x", False),
+        ("https://*.example.com", "https://badexample.com/x", False),
+        ("https://*.example.com", "https://a.example.com:8443/x", False),
+        ("https://*.example.com", "http://a.example.com/x", False),
+        ("https://*", "https://anything.example.org/x", True),
+        ("https://*", "http://anything.example.org/x", False),
+    ],
+)
+def test_a_star_stands_for_hosts_without_credentials(allowed: str, url: str, *, sends: bool) -> None:
+    """Only over TLS, only on the usual port, and never with credentials."""
+    origins = Origins("https://api.example.net", [AllowedOrigin(origin=allowed)])
+    if sends:
+        assert not origins.trusts(Origin.of(url))
+        return
+    with pytest.raises(ConfigError, match="another origin"):
+        origins.trusts(Origin.of(url))
+
+
+@pytest.mark.parametrize(
+    "allowed", ["https://*example.com", "https://a.*.com", "http://*", {"origin": "https://*", "credentials": True}]
+)
+def test_a_star_is_the_first_part_of_a_host(allowed: Any) -> None:
+    """It is refused elsewhere, without TLS, and with credentials."""
+    with pytest.raises(ConfigError, match="allowed_origins"):
+        load(raw("https://api.example.net", allowed_origins=[allowed]))

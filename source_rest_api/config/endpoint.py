@@ -208,7 +208,8 @@ class Endpoint(Model):
     @property
     def decisive(self) -> list[Any]:
         """The settings that determine which rows the endpoint returns."""
-        further = [part for part in (self.further_request, self.job) if part]
+        further = [self.further_request] if self.further_request else []
+        further += [] if self.job is None else self.job.decisive
         return [*(getattr(self, name) for name in _DECISIVE), *further]
 
     @cached_property

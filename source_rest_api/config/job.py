@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
@@ -32,6 +32,9 @@ _READABLE = {
     "delete": {CREATED, POLLED},
 }
 """The names that each request of a job may read, because they are known by then."""
+_FIRST_WAIT = 0.5
+"""Seconds before the first request for the status."""
+_MEANINGS = ("completed", "running", "failed", "timeout", "skipped")
 
 
 class JobRequest(FurtherRequest):
@@ -72,7 +75,9 @@ class Job(Model):
     `polling_response`."""
     urls_path: Path | None = None
     """Path of the URL of the result, or of several, in the response to `result`, or else to `poll`: `result.url`,
-    `files.*.url`. With `allow_missing_records: true`, a result without URL has no records."""
+    `files.*.url`."""
+    allow_missing_urls: bool = False
+    """Treat an absent or null `urls_path` of a completed job as a result without records, not as an error."""
     download: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
     """The request for the result, if it is not the URL as it is. Its templates read `download_target`, the URL, and
     `creation_response` and `polling_response`."""
@@ -80,9 +85,9 @@ class Job(Model):
     """The request that ends a job that exceeds `time_limit_minutes`."""
     delete: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
     """The request that deletes a job once its records are read."""
-    poll_seconds: PositiveFloat = 5
-    """Seconds between two requests for the status. If the API asks for more by `Retry-After`, the connector waits as
-    long."""
+    poll_seconds: PositiveFloat = 30
+    """Maximum seconds between two requests for the status. The connector begins with half a second, and then waits a
+    quarter of the time that the job has taken so far. If the API asks for more by `Retry-After`, it waits as long."""
     time_limit_minutes: PositiveFloat = 60
     """Minutes after which a job that is still running counts as failed."""
     attempts: PositiveInt = 3
@@ -95,7 +100,7 @@ class Job(Model):
         if self.urls_path is None and self.download is None:
             raise ValueError("set `urls_path`, where the URL of the result is, or `download`, the request for it")
         seen: dict[str, str] = {}
-        for name in ("running", "completed", "failed", "timeout", "skipped"):
+        for name in _MEANINGS:
             for status in getattr(self, name):
                 if status in seen:
                     raise ValueError(f"`{seen[status]}` and `{name}` both have {status!r}: remove it from one")
@@ -108,6 +113,24 @@ class Job(Model):
             if TARGET in read and self.urls_path is None:
                 raise ValueError(f"`{name}` reads `{TARGET}`: set `urls_path`, where the URL is")
         return self
+
+    def meaning(self, status: str) -> str:
+        """Returns the name of the list that a status stands in: `completed`, ...; empty if it is in none."""
+        return next((name for name in _MEANINGS if status in getattr(self, name)), "")
+
+    def wait(self, age: float, asked: float = 0) -> float:
+        """Returns the seconds until the next request for the status.
+
+        Args:
+            age: Seconds since the job was created.
+            asked: Seconds that the API asks to wait.
+        """
+        return max(asked, min(self.poll_seconds, max(_FIRST_WAIT, age / 4)))
+
+    @property
+    def decisive(self) -> list[Any]:
+        """The settings that determine which files a job has. With others, the state's job is of no use."""
+        return [self.poll, self.result, self.urls_path, self.download]
 
     @property
     def texts(self) -> list[str]:

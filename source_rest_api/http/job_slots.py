@@ -1,8 +1,15 @@
-"""The number of report jobs that the API works on at the same time, for all streams."""
+"""The report jobs that the API works on at the same time, for all streams."""
 
 from __future__ import annotations
 
+import time
 from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from source_rest_api.read_stats import ReadStats
 
 
 class JobSlots:
@@ -10,10 +17,16 @@ class JobSlots:
 
     Args:
         limit: The number of jobs.
+        pause: Waits for some seconds with the thread's permit released.
+
+    Attributes:
+        on_rest: Called before a thread waits for a job.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, pause: Callable[[float], object]) -> None:
+        self.on_rest: Callable[[], None] = lambda: None
         self._limit = limit
+        self._pause = pause
         self._lock = Lock()
         self._holders: set[int] = set()
 
@@ -34,3 +47,18 @@ class JobSlots:
         """Frees the slot of a holder, if it has one."""
         with self._lock:
             self._holders.discard(id(holder))
+
+    def rest(self, stats: ReadStats, seconds: float) -> None:
+        """Waits in the calling thread for a job, as a child stream does for its parent. The pool needs no thread.
+
+        Args:
+            stats: Counts the time.
+            seconds: How long.
+
+        Raises:
+            Stopped: The read was stopped.
+        """
+        if seconds > 0:
+            self.on_rest()
+        with stats.waiting("for report jobs", time.monotonic):
+            self._pause(seconds)

@@ -16,9 +16,14 @@ from source_rest_api.model import Model
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from typing_extensions import Self
+
 _PORTS = {"http": 80, "https": 443}
 _START = re.compile(r"[^/?#]*//[^/?#]*")
 """Matches the start of a URL, up to its path."""
+_ANY_HOST = "https://*"
+_ENDING = re.compile(r"(\.[A-Za-z0-9-]+)*")
+"""Matches the rest of an origin after its `*`."""
 _ADVICE = "If it belongs to the API, add it to `allowed_origins`; if the API has moved there, set `url_base` to it."
 
 
@@ -56,8 +61,18 @@ def _origin(start: str) -> Origin:
 
 
 def _check(value: str) -> str:
+    if value.startswith(_ANY_HOST):
+        if not _ENDING.fullmatch(value.removeprefix(_ANY_HOST)):
+            raise ValueError("may have `*` only for the first part of a host, such as `https://*.example.com`")
+        return value.lower()
     parts = urlsplit(value)
-    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or value != f"{parts[0]}://{parts[1]}":
+    if (
+        parts.scheme not in _PORTS
+        or not parts.hostname
+        or "@" in parts.netloc
+        or value != f"{parts[0]}://{parts[1]}"
+        or "*" in value
+    ):
         raise ValueError("must be only scheme, host and port, such as `https://files.example.com`")
     _canonical(value)
     return value
@@ -67,7 +82,8 @@ class AllowedOrigin(Model):
     """A further origin to which next links, redirects and URLs in `path` may lead. In a file, its text is enough."""
 
     origin: Annotated[str, AfterValidator(_check)]
-    """Scheme, host and, if it is not the default, port, such as `https://files.example.com`."""
+    """Scheme, host and, if it is not the default, port, such as `https://files.example.com`. `https://*.example.com`
+    is all hosts below `example.com`, and `https://*` any host; they never receive credentials."""
     credentials: bool = False
     """Send the same as to `url_base`: credentials, headers, body, client certificate. By default the connector sends
     nothing from the config there: it requests the URL exactly as the API returned it."""
@@ -76,6 +92,17 @@ class AllowedOrigin(Model):
     @classmethod
     def _plain(cls, value: Any) -> Any:
         return {"origin": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _keep_to_one_host(self) -> Self:
+        if self.credentials and self.ending is not None:
+            raise ValueError("`credentials: true` needs one host: write it in place of `*`")
+        return self
+
+    @property
+    def ending(self) -> str | None:
+        """The end of all host names that the origin stands for, such as `.example.com`; None if it is one host."""
+        return self.origin.removeprefix(_ANY_HOST) if self.origin.startswith(_ANY_HOST) else None
 
 
 class Origins:
@@ -91,7 +118,9 @@ class Origins:
     """
 
     def __init__(self, home: str | Callable[[], str], allowed: Iterable[AllowedOrigin], advice: str = _ADVICE) -> None:
-        self._allowed = {_canonical(other.origin): other.credentials for other in allowed}
+        allowed = list(allowed)
+        self._endings = tuple(other.ending for other in allowed if other.ending is not None)
+        self._allowed = {_canonical(other.origin): other.credentials for other in allowed if other.ending is None}
         self._advice = advice
         self._moving = home if callable(home) else None
         self._fixed = {} if callable(home) else self._trusted_with(home)
@@ -122,12 +151,19 @@ class Origins:
             ConfigError: The origin is not allowed at all.
         """
         trusted = self._trusted
+        if origin not in trusted and self._matches(origin):
+            return False
         if origin not in trusted:
             raise ConfigError(
                 f"The API leads to another origin, {origin}. The connector sends nothing there, to protect the "
                 f"credentials. {self._advice}"
             )
         return trusted[origin]
+
+    def _matches(self, origin: Origin) -> bool:
+        """True if the origin is https on the usual port, and its host has one of the allowed endings."""
+        usual = origin.scheme == "https" and origin.port == _PORTS["https"]
+        return usual and origin.host.endswith(self._endings) if self._endings else False
 
     def secured(self, url: str) -> str | None:
         """Return the https URL to use in place of an http URL, if its host is read over TLS; else None.

@@ -94,12 +94,10 @@ class Requester:
         self._permits = permits
         self._pace = Pace(settings.requests_per_second, clock)
         self._gates = RateLimitGates(clock)
-        self.job_slots = JobSlots(settings.concurrent_jobs)
+        self.job_slots = JobSlots(settings.concurrent_jobs, self._pause)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
         """Called with an endpoint's name and the seconds until its rate limit ends, even if nobody waits for that.
         Call it without holding any lock of this package, because it takes the lock of the worker pool."""
-        self.on_rest: Callable[[], None] = lambda: None
-        """Called before a thread waits for a report job."""
         self._policies = settings.policies
         self._ignored: set[tuple[str, int]] = set()
         self.sender = Sender(
@@ -194,17 +192,6 @@ class Requester:
                 patience.waited(idle=self._pause(seconds))
         self._wait(0)
         return self._clock()
-
-    def rest(self, stats: ReadStats, seconds: float) -> None:
-        """Wait in the calling thread for a report job, with the permit released.
-
-        Raises:
-            Stopped: The read was stopped.
-        """
-        if seconds > 0:
-            self.on_rest()
-        with stats.waiting("for report jobs", self._clock):
-            self._pause(seconds)
 
     def _pause(self, seconds: float) -> float:
         """Wait with the permit released, so that other threads may work; return the seconds it took in total."""

@@ -99,7 +99,7 @@ class JobAnswer(Struct, frozen=True):
                     continue
                 raise ConfigError(
                     f"The job is completed, but `job.urls_path: {'.'.join(path)}` does not find a URL in the response. "
-                    "Correct the path, or set `allow_missing_records: true` if a result without records has no URL."
+                    "Correct the path, or set `job.allow_missing_urls: true` if a result without records has no URL."
                 )
             texts += [urljoin(self.response.url, text) for text in found if text]
         return texts

@@ -53,7 +53,6 @@ class JobRequests:
         stats: ReadStats,
     ) -> None:
         self._name = endpoint.name
-        self._endpoint = endpoint
         self._job = job
         self._requester = requester
         self._stats = stats
@@ -125,7 +124,7 @@ class JobRequests:
             return [None]
         answer = polled if self._result is None else self._sent(self._result, partition, interval)
         with ErrorContext(self._name, answer.request):
-            return list(answer.urls(path, allow_missing=self._endpoint.allow_missing_records))
+            return list(answer.urls(path, allow_missing=self._job.allow_missing_urls))
 
     def abort(self, partition: Partition, interval: Slice) -> None:
         """Ends a job, if the config says how. An error is only logged."""

@@ -139,7 +139,7 @@ class JobRun:
         self._times_created += 1
         self._kept = self._tools.requests.kept(names, self._tools.mask)
         self.partition = with_names(self._plain, {CREATED: names})
-        self.due = self._tools.clock() + self._job.poll_seconds
+        self.due = self._tools.clock() + self._job.wait(0)
         _LOG.info("Stream %s: the API works on a report job.", self._tools.name)
         return "created"
 
@@ -151,7 +151,7 @@ class JobRun:
                 raise
             return self.create_anew("the API no longer has the report job of an earlier run", error)
         job, status = self._job, answer.status(self._job.status_path)
-        meaning = next((name for name in _MEANINGS if status in getattr(job, name)), "")
+        meaning = job.meaning(status)
         if meaning == "skipped":
             return "empty"
         if meaning in {"failed", "timeout"}:
@@ -182,7 +182,7 @@ class JobRun:
         if status != self._seen:
             self._seen = status
             _LOG.info("Stream %s: the report job has the status `%s`.", self._tools.name, status)
-        self.due = self._tools.clock() + max(self._job.poll_seconds, answer.wait)
+        self.due = self._tools.clock() + self._job.wait(self._age, answer.wait)
         return "waiting"
 
     @property
@@ -192,4 +192,24 @@ class JobRun:
         return (self._tools.now() - self._created_at).total_seconds()
 
 
-_MEANINGS = ("completed", "failed", "timeout", "skipped", "running")
+def tried(tools: JobTools, partition: Partition, interval: Slice) -> str:
+    """Creates a job, asks once for its status, ends it if the config says how, and returns a description of it.
+
+    Raises:
+        SourceError: A request failed, or the job did.
+    """
+    names = tools.requests.create(partition, interval)
+    if names is None:
+        return "no report job, because an error rule ignores the response"
+    created = with_names(partition, {CREATED: names})
+    answer = tools.requests.poll(created, interval)
+    status = answer.status(tools.job.status_path)
+    meaning = tools.job.meaning(status)
+    if meaning in {"failed", "timeout"}:
+        reason = f"The report job ended with the status `{status}` ({answer.shown})."
+        raise TransientError(reason).at(f"Stream {tools.name}")
+    if meaning in {"completed", "skipped"}:
+        tools.requests.delete(with_names(created, tools.requests.polled(answer)), interval)
+    else:
+        tools.requests.abort(created, interval)
+    return f"the API accepted a report job (status `{status}`)"

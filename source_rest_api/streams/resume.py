@@ -40,7 +40,8 @@ def fingerprint(config: Config, endpoint: Endpoint, paginator: PaginatorProtocol
     request = (endpoint.path, endpoint.http_method, endpoint.params, endpoint.headers, endpoint.body)
     url_base = endpoint.url_base or config.url_base
     shared = (url_base, config.params, config.headers, endpoint.authentication or config.authentication)
-    further = [part for part in (endpoint.further_request, endpoint.job) if part]
+    further = [endpoint.further_request] if endpoint.further_request else []
+    further += [] if endpoint.job is None else endpoint.job.decisive
     return digests.digest(repr((shared, request, paginator, endpoint.incremental, endpoint.selector, *further)))
 
 

@@ -16,11 +16,10 @@ from source_rest_api.state import state
 from source_rest_api.state.parent_positions import ParentPositions
 from source_rest_api.state.progress import Coverage, Progress
 from source_rest_api.state.progress_events import Planned
-from source_rest_api.streams import resume
+from source_rest_api.streams import job_run, resume
 from source_rest_api.streams.endpoint_reader import EndpointReader
 from source_rest_api.streams.job_reader import JobReader
 from source_rest_api.streams.job_requests import JobRequests
-from source_rest_api.streams.job_run import JobTools
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.partitions import Partitions
 from source_rest_api.streams.request_builder import RequestBuilder
@@ -79,8 +78,8 @@ class Stream:
         self._jobs = None
         if job is not None:
             about = JobRequests(config, endpoint, job, raw_config, requester, self.stats)
-            rest = partial(requester.rest, self.stats)
-            self._jobs = JobTools(endpoint.name, job, about, requester.job_slots, rest, now, mask)
+            rest = partial(requester.job_slots.rest, self.stats)
+            self._jobs = job_run.JobTools(endpoint.name, job, about, requester.job_slots, rest, now, mask)
         self._config = config
         self._raw_config = raw_config
 
@@ -247,6 +246,12 @@ class Stream:
         """Returns the first page of a partition, or its first part if the response is streamed."""
         first, *_ = self.intervals(partition, None)
         return next(self.reader.pages.ask(partition, first, self.reader.paginator.first(), 1))
+
+    def try_job(self, partition: Partition) -> str:
+        """Creates a report job to test it, and returns a description of what came of it."""
+        assert self._jobs is not None  # noqa: S101 -- called only if the endpoint has a job
+        first, *_ = self.intervals(partition, None)
+        return job_run.tried(self._jobs, partition, first)
 
     def missing_copies(self, partition: Partition) -> Iterator[str]:
         """Yields the names in `include_from_parent` whose field the parent's record lacks."""

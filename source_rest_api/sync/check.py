@@ -72,6 +72,10 @@ def report(probes: Sequence[Probe], sent: int) -> tuple[bool, str]:
 
 
 def _test(stream: Stream, probe: Probe) -> None:
+    partition = None if stream.endpoint.job is None else next(stream.partitions(), None)
+    if partition is not None:
+        probe.seen = f"{stream.name}: {stream.try_job(partition)}"
+        return
     sample = _sample(stream)
     if sample is None:
         probe.seen = f"{stream.name}: not tested, because its parent has no records or its `partitions` has no values"
