@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "source_rest_api"
 ORDER = """
 cli source
-manifest
+manifest onboarding
 scaffold
 connector
 sync
