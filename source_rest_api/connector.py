@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -147,6 +148,12 @@ class Session:
                 probes = list(pool.map(check.Probe.of, filter(None, streams)))
         self.complete, message = check.report(probes, log.sent)
         yield self._out.connection_status(None if self.complete else message, message)
+
+    @contextmanager
+    def probing(self) -> Iterator[Callable[[str], Stream | None]]:
+        """Gives the streams by name, to prove a config that is not complete; their requests give up early."""
+        with self._requester(_hasty(self.config.retry)) as requester:
+            yield self._streams(requester)
 
     def discover(self) -> Iterator[bytes]:
         """Yields the CATALOG message; schemas that the config does not declare are inferred from the first pages.

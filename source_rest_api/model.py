@@ -10,6 +10,7 @@ from typing_extensions import get_protocol_members
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import json_text, raw_json
+from source_rest_api.spellings import PATH, PATHS, SCALAR, TEXTS, InFile, mapping
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _named(value_title: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "array", "items": items}, mode="validation")
 
 
-Text: TypeAlias = Annotated[str, BeforeValidator(_check_template), BeforeValidator(_text)]
+Text: TypeAlias = Annotated[str, BeforeValidator(_check_template), BeforeValidator(_text), InFile(SCALAR)]
 """Text in which `{{ ... }}` is a template; numbers and booleans are converted to text as in JSON."""
 
 
@@ -207,12 +208,15 @@ SecretLines: TypeAlias = Annotated[SecretStr, Field(json_schema_extra={"airbyte_
 """A secret text of several lines, such as a PEM."""
 
 Path: TypeAlias = Annotated[
-    tuple[str, ...], BeforeValidator(_segments), WithJsonSchema({"type": "string"}, mode="validation")
+    tuple[str, ...], BeforeValidator(_segments), WithJsonSchema({"type": "string"}, mode="validation"), InFile(PATH)
 ]
 """Keys from the outside in, written with dots (`data.items`). A dot within a key is `\\.`; or write a list of keys."""
 
 PathTemplate: TypeAlias = Annotated[
-    tuple[str, ...], BeforeValidator(_template_segments), WithJsonSchema({"type": "string"}, mode="validation")
+    tuple[str, ...],
+    BeforeValidator(_template_segments),
+    WithJsonSchema({"type": "string"}, mode="validation"),
+    InFile(PATH),
 ]
 """A `Path` with templates that may read the config."""
 
@@ -220,6 +224,7 @@ PathTemplates: TypeAlias = Annotated[
     tuple[PathTemplate, ...],
     BeforeValidator(_one_or_many),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}, mode="validation"),
+    InFile(PATHS),
 ]
 """One path or several, with templates."""
 
@@ -227,11 +232,15 @@ Paths: TypeAlias = Annotated[
     tuple[Path, ...],
     BeforeValidator(_one_or_many),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}, mode="validation"),
+    InFile(PATHS),
 ]
 """One path or several, as in a primary key."""
 
 NamedTexts: TypeAlias = Annotated[
-    dict[str, Annotated[str | list[str], BeforeValidator(_texts)]], BeforeValidator(_mapping), _named("Value")
+    dict[str, Annotated[str | list[str], BeforeValidator(_texts)]],
+    BeforeValidator(_mapping),
+    _named("Value"),
+    InFile(mapping(TEXTS)),
 ]
 """Query parameters or headers: a mapping, or an array of `{name, value}`."""
 
@@ -239,20 +248,28 @@ NamedSecrets: TypeAlias = Annotated[
     dict[str, Annotated[SecretStr, BeforeValidator(_text)]],
     BeforeValidator(_from_yaml),
     WithJsonSchema({"type": "string", "airbyte_secret": True, "multiline": True}, mode="validation"),
+    InFile({"type": ["string", "object"], "additionalProperties": SCALAR}),
 ]
 """Secrets by name: a mapping, or its YAML text."""
 
-NamedPaths: TypeAlias = Annotated[dict[str, str], BeforeValidator(_mapping), _named("Path")]
+NamedPaths: TypeAlias = Annotated[
+    dict[str, str], BeforeValidator(_mapping), _named("Path"), InFile(mapping({"type": "string"}))
+]
 """Paths of values by their new field names: a mapping, or an array of `{name, value}`."""
 
-Replacements: TypeAlias = Annotated[dict[str, str], BeforeValidator(_mapping), _named("Replacement")]
+Replacements: TypeAlias = Annotated[
+    dict[str, str], BeforeValidator(_mapping), _named("Replacement"), InFile(mapping({"type": "string"}))
+]
 """Texts and their replacements: a mapping, or an array of `{name, value}`."""
 
-NamedJson: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping), _named("Value")]
+NamedJson: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping), _named("Value"), InFile(mapping({}))]
 """Values of any type by name: a mapping, or an array of `{name, value}`."""
 
 Json: TypeAlias = Annotated[
-    Any, BeforeValidator(_from_json), WithJsonSchema({"type": "string", "multiline": True}, mode="validation")
+    Any,
+    BeforeValidator(_from_json),
+    WithJsonSchema({"type": "string", "multiline": True}, mode="validation"),
+    InFile({"type": ["object", "array", "string", "number", "boolean", "null"]}),
 ]
 """Any JSON value, or its JSON text."""
 

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "source_rest_api"
 ORDER = """
 cli source
-manifest
+manifest onboarding
 scaffold
 connector
 sync
@@ -24,7 +24,7 @@ model
 templates
 formats
 errors read_stats field_docs
-plurals unset
+plurals spellings unset
 """
 """From the top: a package or root module may import those on the lines below its own."""
 LINES = {name: number for number, line in enumerate(ORDER.split("\n")) for name in line.split()}

@@ -29,6 +29,7 @@ from source_rest_api.auth.oauth import OAuth2
 from source_rest_api.auth.oauth1 import OAuth1
 from source_rest_api.http.credentials import Static
 from source_rest_api.model import Model, Secret, Text, own
+from source_rest_api.spellings import ALSO, LIKE, InFile
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ EndpointAuthentication: TypeAlias = Annotated[
     Authentication | None,
     BeforeValidator(_from_yaml),
     WithJsonSchema({"type": "string", "multiline": True}, mode="validation"),
+    InFile({LIKE: "authentication"}, ALSO),
 ]
 """The authentication of one endpoint, or its YAML text."""
 

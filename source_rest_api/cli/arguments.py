@@ -15,6 +15,7 @@ _COMMANDS = {
     "spec": "print the form for the config",
     "new": "create the folder of a custom connector",
     "import": "create the folder of a custom connector from a low-code manifest",
+    "init": "write a config from a URL, an OpenAPI document, a HAR file or a curl command line",
     "check": "test every endpoint of the config",
     "discover": "print the catalog of streams with their schemas",
     "read": "print the records of the configured streams, or of all streams",
@@ -46,6 +47,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     commands["new"].add_argument("--folder", default=".", help="parent folder")
     commands["import"].add_argument("manifest", help="path to the manifest.yaml of a low-code connector")
     commands["import"].add_argument("--folder", required=True, help="the folder to write, such as source-acme")
+    commands["init"].add_argument("source", help="a URL, a path, or a curl command line in quotes")
+    commands["init"].add_argument("--output", required=True, help="the config to write, such as config.yaml")
+    commands["init"].add_argument("--yes", action="store_true", help="ask nothing; in a pipe, nothing is asked anyway")
     for name in ("spec", "check", "discover", "read", "try"):
         commands[name].add_argument("--manifest-path", help="path to the manifest.yaml of a low-code connector to run")
     commands["try"].add_argument("config", help=_CONFIG)

@@ -65,7 +65,8 @@ def run(connector: Connector, arguments: Sequence[str], *, may_be_manifest: bool
     writer.watch(ending.reader_gone)
     plain = masking.Mask(())
     _log_through(
-        StderrLog(plain) if options.command == "try" else LogHandler(writer, Messages(plain)), debug=options.debug
+        StderrLog(plain) if options.command in {"try", "init"} else LogHandler(writer, Messages(plain)),
+        debug=options.debug,
     )
     try:
         code = _Command(connector, options, writer, ending.stop, may_be_manifest).run()
@@ -103,6 +104,8 @@ class _Command:
                 return self._new()
             if self._options.command == "import":
                 return self._import()
+            if self._options.command == "init":
+                return self._init()
             if self._options.command == "spec":
                 return self._write(self._chosen({}).spec())
             return self._with_config()
@@ -130,6 +133,18 @@ class _Command:
             print(path, file=sys.stderr)  # noqa: T201 -- stdout is for messages only
         for name, reason in missing.items():
             print(f"not imported: {name}: {reason}", file=sys.stderr)  # noqa: T201 -- as above
+        return 0
+
+    def _init(self) -> int:
+        """Writes a config that the API has confirmed."""
+        from source_rest_api.cli.dialogue import Dialogue  # noqa: PLC0415 -- the platform never calls it
+        from source_rest_api.onboarding import start  # noqa: PLC0415 -- as above
+
+        options = self._options
+        if not options.debug:
+            _LOG.setLevel(logging.ERROR)  # guesses that fail are no news
+        dialogue = Dialogue(silent=options.yes or not sys.stdin.isatty())
+        start.run(options.source, Path(options.output), os.environ, dialogue, self._stop)
         return 0
 
     def _with_config(self) -> int:
@@ -245,7 +260,7 @@ class _Command:
         return 0
 
     def _failed(self, error: SourceError, trace: str) -> int:
-        if self._options.command == "try":
+        if self._options.command in {"try", "init"}:
             _LOG.error("%s", error)
             return 1
         self._writer.write(self._messages.error(error, stack_trace=trace if isinstance(error, InternalError) else ""))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, WithJsonSchema
 
 from source_rest_api.model import Model
+from source_rest_api.spellings import SEVERAL, InFile
 from source_rest_api.templates import templates
 
 
@@ -24,6 +25,7 @@ Values: TypeAlias = Annotated[
     tuple[Any, ...],
     BeforeValidator(_one_or_many),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}, mode="validation"),
+    InFile(SEVERAL),
 ]
 """One value or several. The result of a template keeps its type; a list counts as its items."""
 
@@ -62,7 +64,19 @@ def _check_names(lists: tuple[PartitionValues, ...]) -> tuple[PartitionValues, .
     return lists
 
 
+_SHORT = {
+    "type": [*SEVERAL["type"], "object"],
+    "items": SEVERAL["items"],
+    "properties": {"values": SEVERAL, "otherwise": SEVERAL, "batch": {"type": "integer", "minimum": 1}},
+    "required": ["values"],
+    "additionalProperties": False,
+}
+"""The schema of a list in the short form: its values, or an object with them."""
+
 PartitionLists: TypeAlias = Annotated[
-    tuple[PartitionValues, ...], BeforeValidator(_from_mapping), AfterValidator(_check_names)
+    tuple[PartitionValues, ...],
+    BeforeValidator(_from_mapping),
+    AfterValidator(_check_names),
+    InFile({"type": ["array", "object"], "additionalProperties": _SHORT}),
 ]
 """Named lists: a mapping from name to values, or an array of objects."""

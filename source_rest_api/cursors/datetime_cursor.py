@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from source_rest_api.cursors import field_reader
 from source_rest_api.cursors.field_cursor import FieldCursor, or_template
 from source_rest_api.cursors.slices import CursorValue, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import date_formats, datetimes
+from source_rest_api.spellings import IN_FILE, InFile
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -79,12 +80,19 @@ DurationText: TypeAlias = Annotated[str, or_template(datetimes.duration)]
 Format: TypeAlias = Annotated[str, AfterValidator(_check_format)]
 """A date format of `date_formats`."""
 
-Formats: TypeAlias = Annotated[tuple[str, ...], AfterValidator(_check_formats), BeforeValidator(_one_or_many)]
+Formats: TypeAlias = Annotated[
+    tuple[str, ...],
+    AfterValidator(_check_formats),
+    BeforeValidator(_one_or_many),
+    InFile({"type": ["string", "array"]}),
+]
 """One date format or several."""
 
 
 class DatetimeCursor(FieldCursor):
     """Reads by a date-time field, such as `updated_at: 2024-06-01T12:00:00Z`."""
+
+    model_config = ConfigDict(json_schema_extra={IN_FILE: {"required": ["cursor_field"]}})
 
     type: Literal["datetime"] = "datetime"
     format: Format | None = None

@@ -10,6 +10,7 @@ from source_rest_api.cursors.slices import CursorValue, PageCursors, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination.paginator import In
+from source_rest_api.spellings import PATH, InFile
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _whole_template(value: object) -> object:
 
 
 FieldPath: TypeAlias = Annotated[
-    Path, BeforeValidator(_whole_template), WithJsonSchema({"type": "string"}, mode="validation")
+    Path, BeforeValidator(_whole_template), WithJsonSchema({"type": "string"}, mode="validation"), InFile(PATH)
 ]
 """A path in a record, or a template that renders to one."""
 

@@ -13,6 +13,7 @@ from source_rest_api.cursors.field_cursor import FieldCursor, or_template
 from source_rest_api.cursors.field_reader import FieldReader
 from source_rest_api.cursors.slices import CursorValue, Slice
 from source_rest_api.errors import ConfigError
+from source_rest_api.spellings import InFile
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -39,10 +40,12 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Integer: TypeAlias = Annotated[str, or_template(_integer), BeforeValidator(_text)]
+_WHOLE = {"type": ["string", "integer"]}
+
+Integer: TypeAlias = Annotated[str, or_template(_integer), BeforeValidator(_text), InFile(_WHOLE)]
 """An integer, or a template that renders to one."""
 
-Positive: TypeAlias = Annotated[str, or_template(_positive), BeforeValidator(_text)]
+Positive: TypeAlias = Annotated[str, or_template(_positive), BeforeValidator(_text), InFile(_WHOLE)]
 """A positive integer, or a template that renders to one."""
 
 

@@ -17,6 +17,7 @@ from source_rest_api.http import error_policy, rate_limits
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.response import describe
 from source_rest_api.model import Model, Path, Text
+from source_rest_api.spellings import TEXTS, InFile
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ Scalars = Annotated[
     tuple[str, ...],
     BeforeValidator(_scalars),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}, mode="validation"),
+    InFile(TEXTS),
 ]
 
 

@@ -7,11 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 from requests import PreparedRequest
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model
+from source_rest_api.spellings import IN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -80,6 +81,8 @@ def _check(value: str) -> str:
 
 class AllowedOrigin(Model):
     """A further origin to which next links, redirects and URLs in `path` may lead. In a file, its text is enough."""
+
+    model_config = ConfigDict(json_schema_extra={IN_FILE: {"type": ["object", "string"]}})
 
     origin: Annotated[str, AfterValidator(_check)]
     """Scheme, host and, if it is not the default, port, such as `https://files.example.com`. `https://*.example.com`

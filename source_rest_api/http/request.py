@@ -14,6 +14,7 @@ from pydantic import BeforeValidator
 from source_rest_api.formats.excerpt import CUT, LONGEST, excerpt
 from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.http.request_body import JsonPayload, not_text
+from source_rest_api.spellings import InFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ def _checked_method(value: object) -> object:
     return method
 
 
-Method: TypeAlias = Annotated[str, BeforeValidator(_checked_method)]
+Method: TypeAlias = Annotated[str, BeforeValidator(_checked_method), InFile({"pattern": "^[A-Za-z][A-Za-z-]{0,30}$"})]
 """An HTTP method; lower case is accepted."""
 _PLAIN = "/:,@$[]"
 """Characters that are shown as they are, although they are encoded when they are sent."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from source_rest_api.spellings import ALSO, IN_FILE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +29,7 @@ _FIRST_OF_ENDPOINT = ("primary_key", "records_path", "params", "headers", "pagin
 """The fields of an endpoint that people need first; all other optional fields are folded."""
 _OF_FILES = re.compile(r" ?In a (?:config )?file[^.]*(?:\.(?! |$)[^.]*)*\.")
 """A sentence about the spelling in config files, which the form leaves out."""
-_DROPPED = ("discriminator", "additionalProperties", "$defs")
+_DROPPED = ("discriminator", "additionalProperties", "$defs", IN_FILE, ALSO)
 
 
 def specification(model: type[BaseModel], documentation_url: str) -> dict[str, Any]:

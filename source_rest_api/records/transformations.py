@@ -13,6 +13,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, NamedPaths, Path, Paths, Replacements
 from source_rest_api.records import field_names, tree
+from source_rest_api.spellings import ALSO, InFile
 from source_rest_api.unset import UnsetBranch
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ FlattenOption: TypeAlias = Annotated[
     Flatten | None,
     UnsetBranch("none", "No flattening", "Records keep their nested objects."),
     BeforeValidator(_flatten),
+    InFile({"type": "boolean"}, ALSO),
 ]
 """Settings of `flatten`; `true` flattens all objects."""
 

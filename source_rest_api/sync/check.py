@@ -15,6 +15,7 @@ from source_rest_api.sync import sample_fields, sampled_pages
 from source_rest_api.sync.cursor_findings import of_cursor
 from source_rest_api.sync.key_findings import of_key
 from source_rest_api.sync.page_findings import of_pages
+from source_rest_api.sync.sampled_pages import Sample
 from source_rest_api.sync.start_findings import of_start
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from source_rest_api.streams.stream import Stream
     from source_rest_api.sync.findings import Finding
-    from source_rest_api.sync.sampled_pages import Sample
 
 _MOST_PARTITIONS = 3
 """Upper limit of the partitions that are read to find a record."""
@@ -34,6 +34,7 @@ class Probe(Struct):
     seen: str = ""
     problems: list[SourceError] = []
     doubts: list[str] = []
+    sample: Sample | None = None
 
     @classmethod
     def of(cls, stream: Stream) -> Probe:
@@ -80,6 +81,7 @@ def _test(stream: Stream, probe: Probe) -> None:
     if sample is None:
         probe.seen = f"{stream.name}: not tested, because its parent has no records or its `partitions` has no values"
         return
+    probe.sample = sample
     if sample.problem is not None:
         probe.problems = [sample.problem]
     sample_fields.check(stream.endpoint, sample.records, list(_missing_in_parent(sample)))

@@ -73,7 +73,7 @@ def _read(sample: Sample, cursor: FieldCursor) -> tuple[list[str | None], list[A
 
 
 def _unreadable(cursor: FieldCursor, given: Sequence[str], unread: Sequence[str], where: str) -> Finding:
-    proposed = [form for form in FORMATS if _plausible(form, given)] if isinstance(cursor, DatetimeCursor) else []
+    proposed = [form for form in FORMATS if plausible(form, given)] if isinstance(cursor, DatetimeCursor) else []
     listed = " or ".join(f"`{form}`" for form in proposed)
     if proposed:
         choice = "" if len(proposed) == 1 else " (the sample does not tell which)"
@@ -94,7 +94,7 @@ def _swapped(cursor: DatetimeCursor, given: Sequence[str], now: datetime, where:
     """Yields a finding if the values make sense only with day and month exchanged."""
     form = next(iter(cursor.record_format), "")
     other = form.translate({ord("d"): "m", ord("m"): "d"}) if "%d" in form and "%m" in form else form
-    if other == form or not _plausible(other, given) or not _plausible(form, given):
+    if other == form or not plausible(other, given) or not plausible(form, given):
         return
     configured, exchanged = _parsed(form, given), _parsed(other, given)
     tomorrow = now + timedelta(days=1)
@@ -117,7 +117,8 @@ def _parsed(form: str, texts: Sequence[str]) -> list[datetime]:
     return [date_formats.compiled(form).parse(text) for text in texts]
 
 
-def _plausible(form: str, texts: Sequence[str]) -> bool:
+def plausible(form: str, texts: Sequence[str]) -> bool:
+    """True if a date format reads all texts, as moments that data may have."""
     try:
         return all(_FIRST < moment < _LAST for moment in _parsed(form, texts))
     except ValueError:

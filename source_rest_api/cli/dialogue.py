@@ -1,0 +1,49 @@
+"""Asks on the terminal what `init` cannot find out by itself, and shows on stderr what it finds."""
+
+from __future__ import annotations
+
+import sys
+from getpass import getpass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class Dialogue:
+    """The dialogue of `init`.
+
+    Args:
+        silent: True to ask nothing: every answer is yes.
+    """
+
+    def __init__(self, *, silent: bool) -> None:
+        self._silent = silent
+
+    def secret(self, name: str) -> str | None:
+        """Returns the value of a variable that is not set; None if nobody can be asked."""
+        return None if self._silent else getpass(f"Value of {name}, which is not shown and not saved: ")
+
+    def chosen(self, names: Sequence[str]) -> Sequence[str]:
+        """Returns the endpoints to try: all, or those that the user names."""
+        if self._silent or len(names) == 1:
+            return names
+        for name in names:
+            self.tell(f"  {name}")
+        wanted = [name.strip() for name in self._asked("Endpoints to try, separated by commas [all]: ").split(",")]
+        return [name for name in names if name in wanted] or names
+
+    def may_replace(self, path: Path) -> bool:
+        """Returns whether an existing file may be replaced."""
+        return self._silent or self._asked(f"Replace {path}? [y/N] ").lower() in {"y", "yes"}
+
+    def tell(self, line: str) -> None:
+        """Shows a line on stderr, without control characters."""
+        shown = "".join(character if character.isprintable() else " " for character in line)
+        print(shown.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)  # noqa: T201 -- stdout is for results
+
+    def _asked(self, question: str) -> str:
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        return sys.stdin.readline().strip()

@@ -1,0 +1,120 @@
+"""Finds the cursor of one endpoint: a time in each record, and the parameter that asks for what changed since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from source_rest_api.formats import date_formats, datetimes
+from source_rest_api.onboarding import parameters, record_guesses
+from source_rest_api.plurals import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from source_rest_api.onboarding.given import Operation
+    from source_rest_api.onboarding.proofs import Look, Prover
+
+_FORMATS = ("", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d", "%s", "%ms")
+"""Formats of the parameter to try; the first is that of the records."""
+
+
+class Cursor(Struct, frozen=True):
+    """The `incremental` of an endpoint, and how the API confirmed it."""
+
+    incremental: Mapping[str, Any] | None
+    evidence: str
+
+
+class CursorProof:
+    """Tries the cursors of one endpoint.
+
+    Args:
+        prover: Asks the API.
+        endpoint: The endpoint with its pagination.
+        parents: The endpoints that give the values in its path.
+        operation: What is known of its parameters.
+    """
+
+    def __init__(
+        self,
+        prover: Prover,
+        endpoint: Mapping[str, Any],
+        parents: Sequence[Mapping[str, Any]],
+        operation: Operation,
+    ) -> None:
+        self._prover = prover
+        self._endpoint = endpoint
+        self._parents = parents
+        self._operation = operation
+
+    def found(self, look: Look) -> Cursor:
+        """Returns the first cursor that the API confirms.
+
+        Args:
+            look: The first pages of the endpoint.
+        """
+        page = look.pages[0]
+        fields = record_guesses.cursors(page.records)
+        if not fields:
+            return Cursor(None, "no field holds the time of a change in every record")
+        for path, form, changed in fields:
+            times = [_moment(value, form) for value in record_guesses.values(page.records, path)]
+            if len(set(times)) < 2:  # noqa: PLR2004 -- the same time in all records proves nothing
+                continue
+            for incremental in self._guesses(path, form):
+                middle = sorted(set(times))[len(set(times)) // 2]
+                seen = self._filtered(incremental, middle, form)
+                if seen:
+                    creation = "" if changed else ". It is no time of change: changed records are not read again"
+                    return Cursor(incremental, f"{seen}{creation}")
+        names = ", ".join(f"`{path}`" for path, _, _ in fields)
+        return Cursor(None, f"{names} may be the cursor, but no parameter that was tried filters by it")
+
+    def _guesses(self, path: str, form: str) -> Iterator[dict[str, Any]]:
+        name = path.rpartition(".")[2]
+        record_format = {"record_format": form} if form else {}
+        for param in parameters.starts_for(name, self._operation.declared, complete=self._operation.complete):
+            for sent in _FORMATS:
+                yield {
+                    "cursor_field": path,
+                    **record_format,
+                    "start_param": param,
+                    **({"format": sent} if sent else {}),
+                }
+                if not self._operation.declared:
+                    break
+
+    def _filtered(self, incremental: dict[str, Any], start: datetime, form: str) -> str:
+        """Returns what a request from a moment brought, if only records from then on came; empty otherwise."""
+        moment = start.isoformat().replace("+00:00", "Z")
+        path, param = incremental["cursor_field"], incremental["start_param"]
+        asked = {**incremental, "start_date": moment}
+        look = self._prover.look({**self._endpoint, "incremental": asked}, self._parents)
+        if look.problem or not look.pages or not look.pages[0].records:
+            return ""
+        page = look.pages[0]
+        try:
+            times = [_moment(value, form) for value in record_guesses.values(page.records, path)]
+        except ValueError:
+            return ""
+        if min(times) < _floor(start, incremental.get("format", "")) or not page.request.params.get(param):
+            return ""
+        whole = self._prover.verdict({**self._endpoint, "incremental": incremental}, self._parents)
+        if whole.problem:
+            return ""
+        if start not in times and any("start_exclusive" in doubt for doubt in whole.doubts):
+            incremental["start_exclusive"] = True
+        came = counted(len(page.records), "record")
+        return f"`?{param}={page.request.params[param]}` brought {came}, all from then on"
+
+
+def _moment(value: Any, form: str) -> datetime:
+    return date_formats.compiled(form).parse(str(value)) if form else datetimes.parse(str(value))
+
+
+def _floor(moment: datetime, form: str) -> datetime:
+    """Returns the oldest time that a request from a moment may bring, if it names only the day."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0) if form == "%Y-%m-%d" else moment

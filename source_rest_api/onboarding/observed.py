@@ -1,0 +1,138 @@
+"""What a request that somebody sent says about an API: curl command lines and HAR files consist of them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping  # noqa: TC003 -- msgspec reads the types of the fields
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.onboarding import parameters
+from source_rest_api.onboarding.given import Given, Operation
+
+TOKEN, KEY, USER, PASSWORD = "API_TOKEN", "API_KEY", "API_USERNAME", "API_PASSWORD"
+_SECRET_NAME = re.compile(r"(?:x_?)?(?:.*_)?(?:api_?key|auth|auth_?token|access_?token|secret|token|key|appid)")
+_SENT_ANYWAY = re.compile(
+    r"host|content-length|connection|accept-encoding|user-agent|referer|origin|cookie|pragma|cache-control|dnt|te|"
+    r"priority|upgrade-insecure-requests|if-none-match|if-modified-since|sec-.*|:.*|accept-language|content-type"
+)
+"""Headers that a browser or a client sends by itself."""
+_IN_BODY = re.compile(r"passw|secret|api_?key|token$", re.IGNORECASE)
+_ID = re.compile(r"\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{24,}", re.IGNORECASE)
+
+
+class Observed(Struct, frozen=True):
+    """One request as it was sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = {}
+    body: str = ""
+
+
+def given(requests: list[Observed]) -> Given:
+    """Returns what requests to one API say about it."""
+    parts = urlsplit(requests[0].url)
+    home = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    authentication: dict[str, Any] | None = None
+    secrets: dict[str, str] = {}
+    for request in requests:
+        if authentication is None:
+            authentication, secrets = _authentication(request)
+    hidden = {str(authentication.get("name", "")).lower()} if authentication else set()
+    operations = {operation.path: operation for operation in (_operation(each, hidden) for each in requests)}
+    named = {_with_placeholders(path, operations): operation for path, operation in operations.items()}
+    return Given(
+        url_base=home,
+        operations=[replace(operation, path=path) for path, operation in named.items()],
+        title=parts.hostname or "REST API",
+        authentication=authentication,
+        secrets=secrets,
+        headers=_headers(requests[0], hidden),
+    )
+
+
+def _operation(request: Observed, hidden: set[str]) -> Operation:
+    parts = urlsplit(request.url)
+    params: dict[str, Any] = {}
+    declared: dict[str, dict[str, Any]] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if parameters.pages(name) or parameters.has_role(name, "start"):
+            declared[name] = {}
+        elif name.lower() not in hidden:
+            params[name] = [*params[name], value] if isinstance(params.get(name), list) else value
+    try:
+        body = json.loads(request.body) if request.body else None
+    except ValueError:
+        raise ConfigError("The request sends a body that is not JSON. Write `body` by hand.") from None
+    if holds_secret(body):
+        raise ConfigError("The body of the request holds a password or a token. Write `authentication` by hand.")
+    return Operation(parts.path.lstrip("/"), request.method, params, body, declared)
+
+
+def holds_secret(body: Any) -> bool:
+    """True if a JSON body has a field for a password or a token."""
+    if isinstance(body, dict):
+        return any(_IN_BODY.search(name) or holds_secret(value) for name, value in body.items())
+    return isinstance(body, list) and any(map(holds_secret, body))
+
+
+def _with_placeholders(path: str, known: Mapping[str, Operation]) -> str:
+    """Returns a path in which the ID after the path of another request is a placeholder."""
+    segments = path.split("/")
+    for number in range(1, len(segments)):
+        if _ID.fullmatch(segments[number]) and "/".join(path.split("/")[:number]) in known:
+            segments[number] = f"{{{segments[number - 1]}_id}}"
+    return "/".join(segments)
+
+
+def _authentication(request: Observed) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    headers = {name.lower(): (name, value) for name, value in request.headers.items()}
+    _, header = headers.get("authorization", ("", ""))
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer" and value:
+        return {"type": "bearer", "token": f"${{{TOKEN}}}"}, {TOKEN: value.strip()}
+    if scheme.lower() == "basic" and value:
+        return _basic(value)
+    if header:
+        prefix = f"{scheme} " if value else ""
+        told = {"type": "api_key", "name": "Authorization", "api_key": f"${{{KEY}}}"}
+        return told | ({"value": f"{prefix}{{{{ api_key }}}}"} if prefix else {}), {KEY: value or header}
+    for lower, (name, value) in headers.items():
+        if _SECRET_NAME.fullmatch(lower.replace("-", "_")) and value:
+            return {"type": "api_key", "name": name, "api_key": f"${{{KEY}}}"}, {KEY: value}
+    for name, value in parse_qsl(urlsplit(request.url).query):
+        if _SECRET_NAME.fullmatch(name.lower().replace("-", "_")) and "page" not in name.lower():
+            return {"type": "api_key", "name": name, "in": "query", "api_key": f"${{{KEY}}}"}, {KEY: value}
+    _, cookies = headers.get("cookie", ("", ""))
+    if cookies:
+        name, _, value = cookies.partition(";")[0].partition("=")
+        return {"type": "api_key", "name": name.strip(), "in": "cookie", "api_key": f"${{{KEY}}}"}, {KEY: value}
+    return None, {}
+
+
+def _basic(value: str) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    try:
+        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None, {}
+    told = {"type": "basic", "username": f"${{{USER}}}", "password": f"${{{PASSWORD}}}"}
+    return told, {USER: user, PASSWORD: password}
+
+
+def _headers(request: Observed, hidden: set[str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in request.headers.items()
+        if not _SENT_ANYWAY.fullmatch(name.lower())
+        and name.lower() not in {*hidden, "authorization"}
+        and (name.lower() != "accept" or "html" not in value)
+        and not _SECRET_NAME.fullmatch(name.lower().replace("-", "_"))
+    }

@@ -1,0 +1,168 @@
+"""Finds the pagination of one endpoint: each guess is tried with small pages, and kept only if the API confirms it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from source_rest_api.onboarding import paging_guesses
+from source_rest_api.onboarding.proofs import ONE_PAGE
+from source_rest_api.pagination import signs
+from source_rest_api.plurals import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from msgspec import Raw
+
+    from source_rest_api.onboarding.given import Operation
+    from source_rest_api.onboarding.proofs import Look, Prover
+    from source_rest_api.pagination.page import Page
+
+_USUAL_SIZE, _LARGEST = 100, 1000
+_ROUND, _FEWEST = 5, 10
+"""Usual page sizes are multiples of five from ten on: a list of so many records may be one page of more."""
+_COUNTED = frozenset({"page_number", "offset"})
+
+
+class Paging(Struct, frozen=True):
+    """The pagination of an endpoint, and how the API confirmed it."""
+
+    pagination: Mapping[str, Any] | None
+    """None if all records come at once."""
+    evidence: str
+    problem: str = ""
+    """Why the endpoint cannot be read to its end; empty if it can."""
+
+
+class PagingProof:
+    """Tries the paginations of one endpoint.
+
+    Args:
+        prover: Asks the API.
+        endpoint: The endpoint without pagination.
+        parents: The endpoints that give the values in its path.
+        operation: What is known of its parameters.
+        first: Its first page, asked without paging parameters.
+        key: Its primary key, if one was found.
+    """
+
+    def __init__(
+        self,
+        prover: Prover,
+        endpoint: Mapping[str, Any],
+        parents: Sequence[Mapping[str, Any]],
+        operation: Operation,
+        first: Page,
+        key: Sequence[str] | None,
+    ) -> None:
+        self._prover = prover
+        self._endpoint = endpoint
+        self._parents = parents
+        self._operation = operation
+        self._first = first
+        self._key = key
+
+    def found(self) -> Paging:
+        """Returns the first pagination that the API confirms."""
+        size_param, page = self._size_param()
+        small = max(1, len(self._first.records) // 2) if size_param else None
+        for pagination, sign in self._guesses(page):
+            candidate = paging_guesses.sized(pagination, size_param, small)
+            look = self._verdict(candidate)
+            if self._is_proven(look, candidate, small):
+                return self._with_size(pagination, size_param, sign, look)
+            if size_param and pagination["type"] not in _COUNTED and sign:
+                plain = paging_guesses.sized(pagination, None, None)
+                look = self._verdict(plain)
+                if self._is_proven(look, plain, None):
+                    return Paging(plain, _told(look, sign))
+        return self._without()
+
+    def _without(self) -> Paging:
+        sign = signs.find_sign(self._first)
+        count = len(self._first.records)
+        if sign is not None:
+            return Paging(None, "", f"{sign.what}, but no pagination that was tried leads to the next page")
+        if count >= _FEWEST and count % _ROUND == 0:
+            return Paging(
+                None, "", f"exactly {count} records came, which may be one page of more, and no parameter leads further"
+            )
+        return Paging(None, f"all {counted(count, 'record')} in one response, and nothing says that there are more")
+
+    def _guesses(self, page: Page) -> Iterator[tuple[dict[str, Any], str]]:
+        """Yields paginations, by what the responses say first; numbers only where they can prove themselves."""
+        yield from paging_guesses.by_signs(self._first, self._operation, self._key)
+        if page is not self._first:
+            yield from paging_guesses.by_signs(page, self._operation, self._key)
+        if len(self._first.records) > 1:
+            yield from ((pagination, "") for pagination in paging_guesses.by_names(self._operation))
+
+    def _size_param(self) -> tuple[str | None, Page]:
+        """Returns the parameter that makes the first page as small as asked, and that page."""
+        wanted = len(self._first.records) // 2
+        if wanted < 1 or self._operation.body is not None:
+            return None, self._first
+        for name in paging_guesses.sizes(self._operation):
+            look = self._prover.look(
+                {
+                    **self._endpoint,
+                    "params": {**self._endpoint.get("params", {}), name: wanted},
+                    "pagination": ONE_PAGE,
+                },
+                self._parents,
+            )
+            if look.pages and len(look.pages[0].records) == wanted:
+                return name, look.pages[0]
+        return None, self._first
+
+    def _verdict(self, pagination: Mapping[str, Any]) -> Look:
+        return self._prover.verdict({**self._endpoint, "pagination": pagination}, self._parents)
+
+    def _is_proven(self, look: Look, pagination: Mapping[str, Any], small: int | None) -> bool:
+        """True if a second page came that goes on where the first ended."""
+        if look.problem or len(look.pages) < 2:  # noqa: PLR2004 -- the first and the second
+            return False
+        first, second = (self._identities(page.records) for page in look.pages[:2])
+        fresh = [identity for identity in second if identity not in set(first)]
+        if not fresh or first[:1] != self._identities(self._first.records)[:1]:
+            return False
+        if pagination["type"] not in _COUNTED or small is None:
+            return True
+        expected = self._identities(self._first.records)[small : small + len(fresh)]
+        return len(first) == small and fresh[: len(expected)] == expected
+
+    def _identities(self, records: Sequence[Raw]) -> list[bytes]:
+        from source_rest_api.formats import raw_json  # noqa: PLC0415
+
+        if not self._key:
+            return [bytes(record) for record in records]
+        found = [[raw_json.find(record, (name,)) for name in self._key] for record in records]
+        return [b"\0".join(b"" if part is None else bytes(part) for part in parts) for parts in found]
+
+    def _with_size(self, pagination: dict[str, Any], name: str | None, sign: str, look: Look) -> Paging:
+        """Returns the pagination with the largest usual page size that the API serves."""
+        evidence = _told(look, sign)
+        if name is None:
+            return Paging(paging_guesses.sized(pagination, None, None), evidence)
+        schema = self._operation.declared.get(name, {})
+        wanted = min(int(schema.get("maximum", _USUAL_SIZE)), _LARGEST)
+        full = self._verdict(paging_guesses.sized(pagination, name, wanted))
+        came = len(full.pages[0].records) if full.pages else 0
+        if full.problem or came < len(self._first.records):
+            came = len(self._first.records)
+            return Paging(paging_guesses.sized(pagination, name, came), evidence)
+        capped = came < wanted and len(full.pages) > 1
+        size = came if capped else wanted
+        limit = f"; the API limits pages to {came} records" if capped else ""
+        return Paging(paging_guesses.sized(pagination, name, size), f"{evidence}{limit}")
+
+
+def _told(look: Look, sign: str) -> str:
+    """Returns what was seen, in words."""
+    second = look.pages[1]
+    because = f"{sign}; " if sign else ""
+    last = second.request.url.rpartition("/")[2].partition("?")[0]
+    asked = second.request.asked
+    return f"{because}`…/{last}` with {asked} brought {counted(len(second.records), 'further record')}"

@@ -1,0 +1,137 @@
+"""Guesses from a response body: where its records are, what identifies one, and when it changed."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.formats import datetimes, paging_names, raw_json
+from source_rest_api.sync import cursor_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from msgspec import Raw
+
+_DEPTH = 4
+"""Levels of objects to search for the records."""
+_HOLDERS = ("data", "items", "results", "records", "value", "values", "rows", "resources", "entries", "content")
+_KEYS = ("id", "uuid", "guid", "gid", "_id", "key", "code", "slug", "sku", "number", "name")
+_CHANGED = re.compile(
+    r"(?:date|time|last|at)?(?:updat|modif|chang|edit)(?:e|ed|ied|ication|ing)?(?:on|at|date|time|ts|timestamp|utc)*"
+)
+_CREATED = re.compile(
+    r"(?:date|time)?(?:creat|record|occur|happen|receiv)ed(?:on|at|date|time|ts|utc)*|timestamp|time|date|at|ts"
+)
+_INNER = ("meta", "metadata", "attributes", "audit", "fields")
+"""Objects in a record that may hold its time."""
+_MOST_KEYS = 12
+"""Fields of a record that may be parts of a compound key."""
+
+
+def lists(root: Raw, name: str) -> list[tuple[str, list[Raw]]]:
+    """Returns the paths of all lists of objects in a body, the likeliest first, and their records.
+
+    Args:
+        root: The body.
+        name: The name of the stream.
+    """
+    found = [(path, items) for path, items in _lists(root, ()) if not items or raw_json.kind(items[0]) == "object"]
+
+    def rank(item: tuple[tuple[str, ...], list[Raw]]) -> tuple[bool, bool, bool, int, int]:
+        path, items = item
+        last = path[-1].lower() if path else ""
+        return not items, last != name.lower(), last not in _HOLDERS, len(path), -len(items)
+
+    return [
+        (".".join(key.replace(".", "\\.") for key in path) or "$", items) for path, items in sorted(found, key=rank)
+    ]
+
+
+def _lists(value: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Raw]]]:
+    kind = raw_json.kind(value)
+    if kind == "array":
+        if not path or paging_names.plain(path[-1]) not in {"links", "errors", "warnings", "schemas"}:
+            yield path, raw_json.items(value)
+    elif kind == "object" and len(path) < _DEPTH:
+        for name, inner in raw_json.fields(value).items():
+            yield from _lists(inner, (*path, name))
+
+
+def keys(records: Sequence[Raw], name: str, extra: Sequence[str] = ()) -> list[str] | None:
+    """Returns the fields that identify each record of a sample; None if no two of them do.
+
+    Args:
+        records: The sample.
+        name: The name of the stream.
+        extra: Fields to add where no other key is unique: those copied from a parent.
+    """
+    rows = [raw_json.decode(record) for record in records]
+    names = [field for field, value in rows[0].items() if _identifies(value)] if rows else []
+    singular = re.sub(r"ies$", "y", name).removesuffix("s")
+    usual = [*_KEYS, f"{singular}_id", f"{singular}Id", f"{singular}_key", f"{singular}_code", f"{singular}_number"]
+    ids = [field for field in names if re.search(r"(?:^|_|[a-z])(?:id|key|code|ID|Id|Key|Code|uuid)$", field)]
+    ordered = list(dict.fromkeys([*(field for field in usual if field in names), *ids]))[:_MOST_KEYS]
+    single = [[field] for field in ordered]
+    joined = [[*extra, field] for field in ordered if field not in extra] if extra else []
+    pairs = [list(pair) for pair in combinations(ordered, 2)]
+    return next((key for key in [*single, *joined, *pairs] if _unique(rows, key)), None)
+
+
+def _identifies(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def _unique(rows: Sequence[Any], key: Sequence[str]) -> bool:
+    values = [tuple(row.get(field) for field in key) for row in rows]
+    return all(_identifies(part) and part != "" for value in values for part in value) and len(set(values)) == len(
+        values
+    )
+
+
+def cursors(records: Sequence[Raw]) -> list[tuple[str, str, bool]]:
+    """Returns the fields that hold a time in each record, those of the last change first.
+
+    Returns:
+        The path, the date format (empty for ISO 8601), and True if it is the time of the last change.
+    """
+    rows = [raw_json.decode(record) for record in records]
+    if not rows:
+        return []
+    fields = [(name, value) for name, value in rows[0].items() if not isinstance(value, dict | list)]
+    for holder in _INNER:
+        inner = rows[0].get(holder)
+        fields += [(f"{holder}.{name}", value) for name, value in inner.items()] if isinstance(inner, dict) else []
+    found = []
+    for path, _ in fields:
+        last = paging_names.plain(path.rpartition(".")[2])
+        changed = _CHANGED.fullmatch(last) is not None
+        form = _format([_at(row, path) for row in rows]) if changed or _CREATED.fullmatch(last) else None
+        if form is not None:
+            found.append((path, form, changed))
+    return sorted(found, key=lambda item: not item[2])
+
+
+def _at(row: Any, path: str) -> Any:
+    for key in path.split("."):
+        row = row.get(key) if isinstance(row, dict) else None
+    return row
+
+
+def values(records: Sequence[Raw], path: str) -> list[Any]:
+    """Returns the values at a path of records."""
+    return [_at(raw_json.decode(record), path) for record in records]
+
+
+def _format(found: Sequence[Any]) -> str | None:
+    """Returns the date format of all values, empty for ISO 8601; None if there is none."""
+    if any(value is None or isinstance(value, bool | dict | list) for value in found):
+        return None
+    texts = [str(value) for value in found]
+    try:
+        for text in texts:
+            datetimes.parse(text)
+    except ValueError:
+        return next((form for form in cursor_findings.FORMATS if cursor_findings.plausible(form, texts)), None)
+    return ""

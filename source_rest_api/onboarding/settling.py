@@ -1,0 +1,231 @@
+"""Settles the endpoints of an API one after the other: guesses, proofs, and what is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence  # noqa: TC003 -- msgspec reads the types of the fields
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from source_rest_api.formats import raw_json
+from source_rest_api.onboarding import given, record_guesses
+from source_rest_api.onboarding.cursor_proof import CursorProof
+from source_rest_api.onboarding.paging_proof import PagingProof
+from source_rest_api.onboarding.proofs import ONE_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from source_rest_api.onboarding.given import Given, Operation
+    from source_rest_api.onboarding.proofs import Look, Prover
+
+_WORKERS = 8
+"""Endpoints that are tried at the same time."""
+_PARENT_FIELDS = ("id", "uuid", "guid", "_id", "key", "slug", "code", "name")
+
+
+class Settled(Struct, frozen=True):
+    """An endpoint that the API confirmed, or why it is left out."""
+
+    path: str
+    endpoint: Mapping[str, Any] = {}
+    evidence: Sequence[str] = ()
+    left_out: str = ""
+
+
+class Settling:
+    """Settles the operations of an API.
+
+    Args:
+        api: What the input says about the API.
+        prover: Asks the API.
+        tell: Receives a line for each endpoint as it is settled.
+    """
+
+    def __init__(self, api: Given, prover: Prover, tell: Callable[[str], None]) -> None:
+        self._operations = {operation.path: operation for operation in api.operations}
+        self._names = given.names(list(self._operations))
+        self._prover = prover
+        self._tell = tell
+        self._done: dict[str, Settled] = {}
+
+    def settled(self) -> list[Settled]:
+        """Returns all endpoints: parents before their children, which need them."""
+        levels = sorted({len(operation.placeholders) for operation in self._operations.values()})
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            for level in levels:
+                paths = [path for path, of in self._operations.items() if len(of.placeholders) == level]
+                for settled in pool.map(self._settle, paths):
+                    self._done[settled.path] = settled
+        return list(self._done.values())
+
+    def _settle(self, path: str) -> Settled:
+        settled = self._tried(self._operations[path])
+        name = self._names[path]
+        self._tell(f"{name}: {settled.left_out or '; '.join(settled.evidence)}")
+        return settled
+
+    def _tried(self, operation: Operation) -> Settled:
+        drafts = self._drafts(operation)
+        if isinstance(drafts, str):
+            return Settled(operation.path, left_out=drafts)
+        reason = "it was not tried"
+        for draft, parents in drafts:
+            look = self._prover.look({**draft, "records_path": "$", "pagination": ONE_PAGE}, parents)
+            if not look.problem:
+                return _Endpoint(self._prover, operation, draft, parents).settled(look)
+            reason = look.problem
+        return Settled(operation.path, left_out=reason)
+
+    def _drafts(self, operation: Operation) -> list[tuple[dict[str, Any], list[Mapping[str, Any]]]] | str:
+        """Returns the endpoint with each field that its parent may give, and the parents; or why it has none."""
+        name = self._names[operation.path]
+        body = {} if operation.body is None else {"body": {"type": "json", "value": operation.body}}
+        method = {} if operation.method == "GET" else {"http_method": operation.method, "retry": {"post": True}}
+        method.pop("retry", None)
+        draft = {"name": name, "path": operation.path, **method, **body}
+        if operation.params:
+            draft["params"] = dict(operation.params)
+        if not operation.placeholders:
+            return [(draft, [])]
+        parents: list[Mapping[str, Any]] = []
+        fields: list[str] = []
+        path = operation.path
+        for number, placeholder in enumerate(operation.placeholders):
+            before = operation.path.partition(f"/{{{placeholder}}}")[0]
+            parent = self._done.get(before)
+            if parent is None or not parent.endpoint:
+                told = f", because `{before}` is left out" if before in self._operations else ""
+                return f"nothing gives the value of `{{{placeholder}}}` in its path{told}"
+            parents.append(parent.endpoint)
+            last = number == len(operation.placeholders) - 1
+            if not last:
+                field = _given_field(self._done, operation.path, number) or fields_of(parent, placeholder)[0]
+                path = path.replace(f"{{{placeholder}}}", f"{{{{ {parent.endpoint['name']}.{field} }}}}")
+            else:
+                fields = fields_of(parent, placeholder)
+        inner = f"{{{operation.placeholders[-1]}}}"
+        own = parents[-1]["name"]
+        ancestors = list({each["name"]: each for each in [*self._ancestors(parents[-1]), *parents]}.values())
+        return [({**draft, "path": path.replace(inner, f"{{{{ {own}.{field} }}}}")}, ancestors) for field in fields]
+
+    def _ancestors(self, endpoint: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        named = set(re.findall(r"\{\{ (\w+)\.", endpoint["path"]))
+        return [each.endpoint for each in self._done.values() if each.endpoint and each.endpoint["name"] in named]
+
+
+def _given_field(done: Mapping[str, Settled], path: str, number: int) -> str | None:
+    """Returns the field that an endpoint nearer to the root already takes for a placeholder of a path."""
+    placeholders = given.PLACEHOLDER.findall(path)
+    nearer = path.partition(f"/{{{placeholders[number + 1]}}}")[0]
+    settled = done.get(nearer)
+    found = re.findall(r"\{\{ \w+\.(\w+) \}\}", settled.endpoint["path"]) if settled and settled.endpoint else []
+    return found[number] if number < len(found) else None
+
+
+def fields_of(parent: Settled, placeholder: str) -> list[str]:
+    """Returns the fields of a parent's records that a placeholder in a path may stand for, the likeliest first."""
+    key = parent.endpoint.get("primary_key", [])
+    own = [key] if isinstance(key, str) else list(key)
+    parts = placeholder.replace("-", "_").split("_")
+    return (
+        list(dict.fromkeys([placeholder, *own, parts[-1], *_PARENT_FIELDS]))[:4]
+        if not own
+        else list(dict.fromkeys([*own, parts[-1], placeholder]))[:4]
+    )
+
+
+class _Endpoint:
+    """One endpoint that answers, whose settings are found one after the other."""
+
+    def __init__(
+        self, prover: Prover, operation: Operation, draft: Mapping[str, Any], parents: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self._prover = prover
+        self._operation = operation
+        self._draft = dict(draft)
+        self._parents = parents
+        self._evidence: list[str] = []
+
+    def settled(self, whole: Look) -> Settled:
+        """Returns the endpoint with all that was proven.
+
+        Args:
+            whole: Its first page, with the whole body as one record.
+        """
+        reason = self._find_records(whole) or self._find_key() or self._find_paging()
+        if reason:
+            return Settled(self._operation.path, left_out=reason)
+        self._find_cursor()
+        final = self._prover.verdict(self._draft, self._parents)
+        if final.problem:
+            return Settled(self._operation.path, left_out=final.problem)
+        self._evidence += [f"doubt: {doubt}" for doubt in final.doubts]
+        return Settled(self._operation.path, self._draft, self._evidence)
+
+    def _find_records(self, whole: Look) -> str:
+        root = next((page.root for page in whole.pages if page.records), whole.pages[0].root)
+        found = record_guesses.lists(root, self._draft["name"])
+        if not found:
+            return "its answer has no list of records"
+        path, items = found[0]
+        if path != "$":
+            self._draft["records_path"] = path
+        look = self._prover.look({**self._draft, "pagination": ONE_PAGE}, self._parents)
+        if look.problem:
+            return look.problem
+        if not look.records:
+            return "it has no records, so nothing about them can be proven"
+        self._look = look
+        of = "the body itself" if path == "$" else f"`{path}`"
+        self._evidence.append(f"records: {of}, {len(items) or len(look.pages[0].records)} on the first page")
+        return ""
+
+    def _find_key(self) -> str:
+        copies: dict[str, str] = {}
+        if self._parents:
+            names = re.findall(r"\{\{ (\w+)\.(\w+) \}\}", self._draft["path"])
+            copies = {f"{parent}_{field}": f"{parent}.{field}" for parent, field in names}
+            copies = {
+                name: path if path.partition(".")[0] != names[-1][0] else names[-1][1] for name, path in copies.items()
+            }
+        key = record_guesses.keys(self._look.records, self._draft["name"])
+        if copies and (key is None or not self._has_parent(copies)):
+            self._draft["include_from_parent"] = copies
+            self._look = self._prover.look({**self._draft, "pagination": ONE_PAGE}, self._parents)
+            key = record_guesses.keys(self._look.records, self._draft["name"], list(copies))
+        if key:
+            self._draft["primary_key"] = key[0] if len(key) == 1 else key
+            named = ", ".join(f"`{name}`" for name in key)
+            self._evidence.append(f"key: {named}, unique in {len(self._look.records)} records")
+        else:
+            self._evidence.append("no key: no field or pair of fields is unique in each record")
+        return ""
+
+    def _has_parent(self, copies: Mapping[str, str]) -> bool:
+        """True if each record names its parent by itself, as `customer_id` does."""
+        fields = set(raw_json.fields(self._look.records[0]))
+        return all(given_name in fields for given_name in self._operation.placeholders) and bool(copies)
+
+    def _find_paging(self) -> str:
+        page = self._look.pages[0]
+        key = self._draft.get("primary_key")
+        names = [key] if isinstance(key, str) else key
+        proof = PagingProof(self._prover, self._draft, self._parents, self._operation, page, names)
+        paging = proof.found()
+        if paging.problem:
+            return paging.problem
+        self._draft["pagination"] = paging.pagination or {"type": "none"}
+        self._evidence.append(f"pagination: {paging.evidence}")
+        return ""
+
+    def _find_cursor(self) -> None:
+        look = self._prover.look(self._draft, self._parents)
+        if not look.records:
+            return
+        cursor = CursorProof(self._prover, self._draft, self._parents, self._operation).found(look)
+        if cursor.incremental is not None:
+            self._draft["incremental"] = cursor.incremental
+        self._evidence.append(f"{'incremental' if cursor.incremental else 'full refresh'}: {cursor.evidence}")

@@ -1,0 +1,114 @@
+"""The whole way from an input to a config file: `python main.py init`."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec.structs import replace
+
+from source_rest_api.config import environment, loading
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import yaml_text
+from source_rest_api.onboarding import config_text, source, url, web
+from source_rest_api.onboarding.proofs import Prover
+from source_rest_api.onboarding.settling import Settling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from threading import Event
+
+    from source_rest_api.onboarding.given import Given
+    from source_rest_api.onboarding.settling import Settled
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_MOST_REASONS = 5
+
+
+class Dialogue(Protocol):
+    """What `init` asks and tells."""
+
+    def secret(self, name: str) -> str | None:
+        """Returns the value of a variable that is not set; None if nobody can be asked."""
+
+    def chosen(self, names: Sequence[str]) -> Sequence[str]:
+        """Returns the endpoints to try, of all that were found."""
+
+    def may_replace(self, path: Path) -> bool:
+        """Returns whether an existing file may be replaced."""
+
+    def tell(self, line: str) -> None:
+        """Shows a line."""
+
+
+def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogue, stop: Event) -> list[Settled]:
+    """Writes a config that the API has confirmed, and returns its endpoints.
+
+    Args:
+        text: A URL, a curl command line, or the path of an OpenAPI document or a HAR file.
+        output: The file to write.
+        variables: The environment.
+        dialogue: Asks and tells.
+        stop: Set from outside to end early.
+
+    Raises:
+        ConfigError: The input cannot be read, a secret is missing, or no endpoint could be proven.
+    """
+    if output.exists() and not dialogue.may_replace(output):
+        raise ConfigError(f"{output} exists. Name another file with `--output`, or remove it.")
+    api = source.given(text, stop)
+    paths = {operation.path for operation in api.operations}
+    dialogue.tell(f"{api.title}, {api.url_base}: {len(paths)} endpoints to try, {len(api.left_out)} left out")
+    kept = set(dialogue.chosen(sorted(paths)))
+    api = replace(api, operations=[operation for operation in api.operations if operation.path in kept])
+    api, proof = _authenticated(api, stop)
+    known = _with_secrets(api, variables, dialogue)
+    prover = Prover(config_text.shared_settings(api), known, stop)
+    settled = Settling(api, prover, dialogue.tell).settled()
+    if not any(each.endpoint for each in settled):
+        reasons = [f"{each.path}: {each.left_out}" for each in settled] + [f"{p}: {r}" for p, r in api.left_out.items()]
+        raise ConfigError("\n".join(["No endpoint could be proven.", *reasons[:_MOST_REASONS]]))
+    written = config_text.written(api, settled, proof)
+    loading.load(environment.filled(yaml_text.load(written), known)[0])
+    output.write_text(written, encoding="utf-8")
+    return settled
+
+
+def _authenticated(api: Given, stop: Event) -> tuple[Given, str]:
+    """Returns the API with its authentication, and how the API confirmed it."""
+    first = next((operation for operation in api.operations if not operation.placeholders), None)
+    if first is None:
+        return api, ""
+    asked = f"{api.url_base.rstrip('/')}/{first.path}"
+    if first.method != "GET":
+        return api, ""
+    response = web.get(asked, api.headers, stop)
+    wanted = url.authentication(response)
+    if wanted is None and response.status == HTTPStatus.OK:
+        return replace(api, authentication=None), f"authentication: none, `{first.path}` answers anybody"
+    if api.authentication is None and wanted is not None:
+        api = replace(api, authentication=wanted)
+    return api, f"authentication: without it `{first.path}` answers {response.status}"
+
+
+def _with_secrets(api: Given, variables: Mapping[str, str], dialogue: Dialogue) -> dict[str, str]:
+    """Returns the variables with those of the authentication.
+
+    Raises:
+        ConfigError: A variable is not set, and nobody can be asked.
+    """
+    known = {**api.secrets, **variables}
+    for name in _VARIABLE.findall(_texts(api.authentication)):
+        value = known.get(name) or dialogue.secret(name)
+        if not value:
+            raise ConfigError(
+                f"The API wants credentials. Set the environment variable `{name}`, and run `init` again."
+            )
+        known[name] = value
+    return known
+
+
+def _texts(value: Any) -> str:
+    return " ".join(map(str, value.values())) if isinstance(value, dict) else ""
