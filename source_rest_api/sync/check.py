@@ -15,7 +15,6 @@ from source_rest_api.sync import sample_fields, sampled_pages
 from source_rest_api.sync.cursor_findings import of_cursor
 from source_rest_api.sync.key_findings import of_key
 from source_rest_api.sync.page_findings import of_pages
-from source_rest_api.sync.sampled_pages import Sample
 from source_rest_api.sync.start_findings import of_start
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.streams.stream import Stream
     from source_rest_api.sync.findings import Finding
+    from source_rest_api.sync.sampled_pages import Sample
 
 _MOST_PARTITIONS = 3
 """Upper limit of the partitions that are read to find a record."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import uuid
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
@@ -14,7 +15,6 @@ from urllib.parse import quote_plus
 from zoneinfo import ZoneInfo
 
 import msgspec
-import regex
 from jinja2.filters import do_urlencode
 
 from source_rest_api.errors import ConfigError
@@ -160,7 +160,7 @@ def _moment(value: Any, form: str | None = None) -> Moment:
 
 def camel_case_to_snake_case(value: str) -> str:
     """Converts `CamelCase` to `camel_case`."""
-    return str(regex.sub(r"(?<!^)(?=[A-Z])", "_", value)).lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", value).lower()
 
 
 def tojson(value: Any) -> str:
@@ -222,26 +222,28 @@ def base64decode(value: str) -> str:
 
 def regex_search(value: Any, pattern: str) -> str:
     """Returns the first group of the first match, or the match if there is no group; empty if nothing matches."""
-    with _bounded(value, pattern):
+    with _bounded(value, pattern) as regex:
         match = regex.search(pattern, str(value), timeout=_REGEX_SECONDS)
     return str(match.group(1 if match.re.groups else 0) or "") if match else ""
 
 
 def regex_replace(value: Any, pattern: str, replacement: str) -> str:
     """Returns the text with every match replaced."""
-    with _bounded(value, pattern, replacement):
+    with _bounded(value, pattern, replacement) as regex:
         return str(regex.sub(pattern, replacement, str(value), timeout=_REGEX_SECONDS))
 
 
 @contextmanager
-def _bounded(value: Any, *patterns: str) -> Iterator[None]:
-    """Limits the length of pattern and subject, and the time to match."""
+def _bounded(value: Any, *patterns: str) -> Iterator[Any]:
+    """Limits the length of pattern and subject, and the time to match; yields the module `regex`."""
+    import regex  # noqa: PLC0415 -- few configs need it, and it takes long to import
+
     if max(map(len, patterns)) > _LONGEST_PATTERN or len(str(value)) > _LONGEST_SUBJECT:
         raise ConfigError(
             f"a pattern may have at most {_LONGEST_PATTERN:,} characters, and its text {_LONGEST_SUBJECT:,}"
         )
     try:
-        yield
+        yield regex
     except regex.error as error:
         raise ConfigError(f"the regular expression is not valid ({error.msg})") from None
     except TimeoutError:
