@@ -378,7 +378,7 @@ def test_a_class_with_a_common_name_is_known_only_by_its_manifest() -> None:
     loader = {"type": "InlineSchemaLoader", "schema": schema}
     given = stream(transformations=[own], schema_loader=loader)
     assert "CustomFieldTransformation" in of(given).blocked["a"]
-    given["retriever"]["requester"]["request_parameters"] = {"output_format": "JSON"}
+    given["retriever"]["requester"]["request_parameters"] = {"sort": "[date_upd_ASC]"}
     [endpoint] = of(given).config["endpoints"]
     assert endpoint["add_fields"] == {"day": "{{ none if (record['day'] in ['0000-00-00', '0000-00-00 00:00:00']) }}"}
 

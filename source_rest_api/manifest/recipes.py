@@ -251,7 +251,7 @@ _RECIPES: dict[str, Recipe] = {
 """The recipes by the last part of `class_name`."""
 _ONLY_WITH = {
     "ChannelsRetriever": "slack.com",
-    "CustomFieldTransformation": "output_format",
+    "CustomFieldTransformation": "date_upd",
     "CustomPageIncrement": "guardianapis.com",
     "DateTimeTransformer": "bigcommerce",
     "ObjectDpathExtractor": "inject_key_as_field",
