@@ -368,6 +368,21 @@ def test_authenticators(given: Any, expected: dict[str, Any]) -> None:
     loading.load(made.config)
 
 
+def test_a_class_with_a_common_name_is_known_only_by_its_manifest() -> None:
+    """Another's class of the same name is not guessed at."""
+    own = {
+        "type": "CustomTransformation",
+        "class_name": "source_declarative_manifest.components.CustomFieldTransformation",
+    }
+    schema = {"properties": {"day": {"type": "string", "format": "date"}}}
+    loader = {"type": "InlineSchemaLoader", "schema": schema}
+    given = stream(transformations=[own], schema_loader=loader)
+    assert "CustomFieldTransformation" in of(given).blocked["a"]
+    given["retriever"]["requester"]["request_parameters"] = {"sort": "[date_upd_ASC]"}
+    [endpoint] = of(given).config["endpoints"]
+    assert endpoint["add_fields"] == {"day": "{{ none if (record['day'] in ['0000-00-00', '0000-00-00 00:00:00']) }}"}
+
+
 def test_the_spec_passes_through(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     """The form of the manifest, and its documentation."""
     assert main(["spec", "--manifest-path", str(FOLDER / "paging.yaml")]) == 0

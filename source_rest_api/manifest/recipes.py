@@ -20,23 +20,24 @@ _OF_THE_CDK = {"DeclarativeOauth2Authenticator": "OAuthAuthenticator"}
 _NO_DATES = ["0000-00-00", "0000-00-00 00:00:00"]
 
 
-def applied(value: Any, config: Mapping[str, Any] | None, schema: Mapping[str, Any] | None = None) -> Any:
+def applied(value: Any, config: Mapping[str, Any] | None, text: str, schema: Mapping[str, Any] | None = None) -> Any:
     """Returns a part of a manifest with all classes replaced that have a recipe.
 
     Args:
         value: The part.
         config: The config of the user.
+        text: The text of the whole manifest, which shows whose a class with a common name is.
         schema: The schema of the stream around it.
     """
     if isinstance(value, list):
-        return [applied(item, config, schema) for item in value]
+        return [applied(item, config, text, schema) for item in value]
     if not isinstance(value, dict):
         return value
     if value.get("type") == "InlineSchemaLoader":
         return value
     schema = _schema(value) or schema
-    made = {name: applied(inner, config, schema) for name, inner in value.items()}
-    return made if "class_name" not in made else _standard(made, config or {}, schema or {})
+    made = {name: applied(inner, config, text, schema) for name, inner in value.items()}
+    return made if "class_name" not in made else _standard(made, config or {}, text, schema or {})
 
 
 def _schema(component: Component) -> Mapping[str, Any] | None:
@@ -47,12 +48,13 @@ def _schema(component: Component) -> Mapping[str, Any] | None:
     return schema if isinstance(schema, dict) else None
 
 
-def _standard(component: Component, config: Mapping[str, Any], schema: Mapping[str, Any]) -> Component:
+def _standard(component: Component, config: Mapping[str, Any], text: str, schema: Mapping[str, Any]) -> Component:
     name = str(component["class_name"]).rpartition(".")[2]
     if str(component["class_name"]).startswith("airbyte_cdk."):
         own = {key: value for key, value in component.items() if key != "class_name"}
         return {**own, "type": _OF_THE_CDK.get(name, name)}
-    recipe = _RECIPES.get(name) or _by_fields(component)
+    known = _RECIPES.get(name) if _ONLY_WITH.get(name, "") in text else None
+    recipe = known or _by_fields(component)
     if recipe is None:
         return component
     return recipe({key: value for key, value in component.items() if key != "class_name"}, config, schema)
@@ -193,6 +195,28 @@ def _only_first(component: Component, _config: Mapping[str, Any], _schema: Mappi
     return {**component, "type": "DatetimeBasedCursor", "only_first_page": True}
 
 
+def _ad_accounts(_component: Component, config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """The accounts in `items`; the account alone, where the config names it."""
+    return {"type": "DpathExtractor", "field_path": [] if config.get("account_id") else ["items"]}
+
+
+def _menus(_component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """The menus in each object, with the ID of that."""
+    fields = [{"source_path": ["id"], "target_path": ["ivr_id"]}]
+    expander = {"type": "RecordExpander", "expand_records_from_field": ["menus"], "parent_fields": fields}
+    return {"type": "DpathExtractor", "field_path": ["ivrs"], "record_expander": expander}
+
+
+def _to_the_last_page(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """Pages by number, up to the number of pages that each response says."""
+    return {
+        "type": "CursorPagination",
+        "page_size": component.get("page_size"),
+        "cursor_value": "{{ response.response.currentPage + 1 }}",
+        "stop_condition": "{{ response.response.currentPage >= response.response.pages }}",
+    }
+
+
 def _no_filter(_component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
     """A filter of records that came before: the destination, or the cursor, knows them."""
     return {}
@@ -202,6 +226,11 @@ if TYPE_CHECKING:
     Recipe = Callable[[Component, Mapping[str, Any], Mapping[str, Any]], Component]
 
 _RECIPES: dict[str, Recipe] = {
+    "AdAccountRecordExtractor": _ad_accounts,
+    "CustomPageIncrement": _to_the_last_page,
+    "FreshdeskTicketsIncrementalRequester": _as("HttpRequester"),
+    "IVRMenusRecordExtractor": _menus,
+    "IntercomScrollRetriever": _as("SimpleRetriever"),
     "AsanaHttpRequester": _all_fields,
     "ChannelsRetriever": _without_joining,
     "CommerceToolsOauth2Authenticator": _basic_oauth,
@@ -220,3 +249,11 @@ _RECIPES: dict[str, Recipe] = {
     "TransformDatetimesToRFC3339": _dates,
 }
 """The recipes by the last part of `class_name`."""
+_ONLY_WITH = {
+    "ChannelsRetriever": "slack.com",
+    "CustomFieldTransformation": "date_upd",
+    "CustomPageIncrement": "guardianapis.com",
+    "DateTimeTransformer": "bigcommerce",
+    "ObjectDpathExtractor": "inject_key_as_field",
+}
+"""What the manifest has to mention, for classes whose name others may use for something else."""

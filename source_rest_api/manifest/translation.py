@@ -64,7 +64,8 @@ def translated(
     blocked: dict[str, str] = {}
     streams = [*(whole.get("streams") or []), *_dynamic(whole.pop("dynamic_streams", None) or [], config, ask, blocked)]
     whole = document.completed({**whole, "streams": streams})
-    whole["streams"] = recipes.applied(whole["streams"], config)
+    if "class_name" in (text := json.dumps(manifest, default=str)):
+        whole["streams"] = recipes.applied(whole["streams"], config, text)
     family = _Family(whole, Scope(config, required=required), folder)
     family.blocked.update(blocked)
     for stream in family.declared:
