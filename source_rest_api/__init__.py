@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from source_rest_api.errors import SourceError as SourceError
     from source_rest_api.errors import TransientError as TransientError
     from source_rest_api.http.request import Request as Request
+    from source_rest_api.http.response import Response as Response
     from source_rest_api.manifest.imported import ImportedConnector as ImportedConnector
     from source_rest_api.model import Model as Model
     from source_rest_api.model import Secret as Secret
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Page as Page
     from source_rest_api.pagination.page import Position as Position
     from source_rest_api.pagination.paginator import Paginator as Paginator
+    from source_rest_api.records.decoders import RecordDecoder as RecordDecoder
     from source_rest_api.source import ManifestSource as ManifestSource
     from source_rest_api.source import SourceRestApi as SourceRestApi
 
@@ -58,7 +60,9 @@ _MODULES = {
     "Page": "pagination.page",
     "Paginator": "pagination.paginator",
     "Position": "pagination.page",
+    "RecordDecoder": "records.decoders",
     "Request": "http.request",
+    "Response": "http.response",
     "Secret": "model",
     "SourceError": "errors",
     "SourceRestApi": "source",

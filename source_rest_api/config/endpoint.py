@@ -39,7 +39,7 @@ from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
 from source_rest_api.records.decoders import Json
-from source_rest_api.records.options import Condition, RecordOptions, Values
+from source_rest_api.records.options import Condition, OwnTransformation, RecordOptions, Values
 from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
 from source_rest_api.records.shapes import Explode
@@ -142,6 +142,8 @@ class Endpoint(Model):
     embedded_path: Path | None = None
     """Path of the same list in the parent's record, such as `lines.data`. If the record has the whole list, its items
     are the records, and no request is sent. If a field beside it shows that it goes on, the list is requested."""
+    transformation: OwnTransformation = None
+    """A transformation in Python, for a connector of your own. It gets the records before all other changes."""
     filter: Condition | None = None
     """Emit only records for which this expression is true, such as `record.state == 'open'`."""
     remove_fields: RemovedPaths = ()
@@ -221,6 +223,7 @@ class Endpoint(Model):
     def record_options(self) -> RecordOptions:
         """The part of the endpoint that filters and changes its records."""
         return RecordOptions(
+            transformation=self.transformation,
             filter=self.filter,
             reshaping=Reshaping.model_construct(**{name: getattr(self, name) for name in Reshaping.model_fields}),
             remove_when=self.remove_when,

@@ -1,14 +1,17 @@
 """Filters and changes the records of an endpoint, compiled once per stream.
 
-The order is fixed: `filter`, `remove_fields`, `rename_fields`, `unwrap`, `flatten`, `replace_in_names`, `lower_case`,
-`snake_case`, `include_from_parent`, `add_fields`, `cast`, `drop_nulls`, `filter_after`. Templates read the record as
-the API sent it; `filter_after` reads the record as it is emitted. Values that no change touches keep their exact bytes.
+The order is fixed: a transformation of a connector's own, `filter`, `remove_fields`, `rename_fields`, `unwrap`,
+`flatten`, `replace_in_names`, `lower_case`, `snake_case`, `include_from_parent`, `add_fields`, `cast`, `drop_nulls`,
+`filter_after`. Templates read the record as the API sent it; `filter_after` reads the record as it is emitted. Values
+that no change touches keep their exact bytes.
 """
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from source_rest_api.formats import raw_json
 from source_rest_api.records import tree as record_tree
@@ -42,6 +45,7 @@ class RecordChanges:
     def __init__(self, stream: str, options: RecordOptions, stats: ReadStats) -> None:
         self._stream = stream
         self._stats = stats
+        self._own = options.transformation
         self._reshaping = options.reshaping or None
         self._removes = None if options.remove_when is None else RecordTemplate(options.remove_when)
         self._drop_nulls = options.drop_nulls
@@ -68,11 +72,15 @@ class RecordChanges:
         Raises:
             ConfigError: A template cannot be filled, or two options write the same field.
         """
+        count = len(records)
+        if self._own is not None:
+            decoded = [msgspec.json.decode(record) for record in records]
+            records = [record_tree.raw(record) for record in self._own.apply(decoded, names)]
         if self._unseen and records:
             self._warn_of_unseen(records)
         surroundings = RecordContext(names)
         emitted = [new for record in records if (new := self._changed(record, surroundings, copy)) is not None]
-        self._stats.add(left_out=len(records) - len(emitted))
+        self._stats.add(left_out=max(count - len(emitted), 0))
         return emitted
 
     def _changed(self, record: Raw, surroundings: RecordContext, copy: Callable[[Raw], Raw] | None) -> Raw | None:

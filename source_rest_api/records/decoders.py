@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from source_rest_api.formats import raw_json
 from source_rest_api.http.response import utf8
@@ -74,3 +74,36 @@ class Json(WholeBody):
     def text(self, response: Response) -> bytes:
         """Returns the body in UTF-8, without the guard before it."""
         return raw_json.unguarded(utf8(response).removeprefix(self.prefix.encode()))
+
+
+class RecordDecoder(WholeBody):
+    """Base of the decoders of a connector's own: `records` gives the records of a body.
+
+    Paginators still read the body, as the JSON that `text` gives.
+    """
+
+    selects: ClassVar[bool] = False
+
+    def text(self, response: Response) -> bytes:
+        """Returns the body as paginators read it: in UTF-8, without a guard before it."""
+        return raw_json.unguarded(utf8(response))
+
+    def records(self, response: Response) -> list[dict[str, Any]]:
+        """Returns the records of a body.
+
+        Raises:
+            SourceError: The body is unusable.
+        """
+        raise NotImplementedError
+
+
+class DecoderProtocol(Protocol):
+    """What all decoders have, those of a connector's own too. `RecordDecoder` has it, except `type`."""
+
+    @property
+    def type(self) -> str:
+        """The name of the format."""
+
+    @property
+    def selects(self) -> bool:
+        """True if a selector finds the records in the decoded value."""

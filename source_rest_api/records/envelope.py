@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from source_rest_api.formats import raw_json
-from source_rest_api.records import error_object
+from source_rest_api.records import error_object, tree
+from source_rest_api.records.decoders import RecordDecoder, WholeBody
 from source_rest_api.records.list_shape import ListShape
 from source_rest_api.records.selectors import WHOLE_BODY
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from source_rest_api.formats.raw_json import Opened
     from source_rest_api.http.response import Response
     from source_rest_api.model import Path
-    from source_rest_api.records.decoders import WholeBody
     from source_rest_api.records.selectors import RecordSelector
 
 
@@ -62,6 +62,8 @@ class Envelope:
             ConfigError: The body has no records at the configured path, or is an error with a success status.
         """
         text = self._decoder.text(response)
+        if isinstance(self._decoder, RecordDecoder):
+            return self._given(self._decoder, response, response.json(text))
         cut = None if self._cutter is None else self._cutter.cut(text)
         if cut is None:
             root = response.json(text)
@@ -73,6 +75,13 @@ class Envelope:
         records = self._selector.only_objects(cut.records)
         self._shape.check_list(text, records)
         return OpenedBody(Raw(text.strip()), records, cut.known)
+
+    def _given(self, decoder: RecordDecoder, response: Response, root: Raw) -> OpenedBody:
+        """Returns the records that a decoder of a connector's own gives. Without any, the body must be no error."""
+        records = [tree.raw(record) for record in decoder.records(response)]
+        if not records and not response.is_accepted:
+            self._selector.refuse_error(raw_json.fields(root))
+        return OpenedBody(root, self._selector.only_objects(records))
 
 
 class _Cut(NamedTuple):

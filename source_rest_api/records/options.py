@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import AfterValidator, BeforeValidator
+from pydantic.json_schema import SkipJsonSchema
 
 from source_rest_api.formats import raw_json
-from source_rest_api.model import NamedJson, Text
+from source_rest_api.model import NamedJson, Text, own
 from source_rest_api.records.transformations import Reshaping
 from source_rest_api.templates import templates
 
@@ -35,9 +36,48 @@ Values: TypeAlias = Annotated[NamedJson, AfterValidator(_check_values)]
 """Values to set in a record, by path."""
 
 
+class RecordTransformation(Protocol):
+    """The contract of a transformation of a connector's own."""
+
+    @property
+    def type(self) -> str:
+        """Its name."""
+
+    @property
+    def texts(self) -> list[str]:
+        """The templates that it fills, so that the fields that they read of parents' records are kept."""
+
+    def apply(self, records: list[dict[str, Any]], names: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Returns the records of a page as they go on: changed, or without some.
+
+        Args:
+            records: The records as the API sent them. They may be changed in place.
+            names: The values that templates read, such as `config` and `stream_interval`.
+
+        Raises:
+            SourceError: A record is unusable.
+        """
+
+
+def _only_in_python(value: object) -> object:
+    if value is not None:
+        raise ValueError("is for connectors in Python: pass an object there, or use `add_fields` and `filter` here")
+    return value
+
+
+OwnTransformation: TypeAlias = Annotated[
+    SkipJsonSchema[Any],
+    AfterValidator(_only_in_python),
+    own(RecordTransformation, advice="give it `type`, `texts` and `apply`"),
+]
+"""A transformation of a connector's own. Configs in files have none."""
+
+
 class RecordOptions(Struct, frozen=True):
     """The filters and changes that the config sets. False if records are emitted unchanged."""
 
+    transformation: RecordTransformation | None = None
+    """A transformation of a connector's own."""
     filter: str | None = None
     """Condition on the record as the API sent it."""
     reshaping: Reshaping = Reshaping()
@@ -61,10 +101,13 @@ class RecordOptions(Struct, frozen=True):
     @property
     def texts(self) -> list[str]:
         """All texts that may be templates over a record."""
+        own = [] if self.transformation is None else self.transformation.texts
         conditions = [text for text in (self.filter, self.filter_after) if text is not None]
-        return [*conditions, *(value for value in self.add_fields.values() if isinstance(value, str))]
+        return [*own, *conditions, *(value for value in self.add_fields.values() if isinstance(value, str))]
 
     def without_templates(self) -> RecordOptions:
         """Returns the options without templates, for records that the API did not send, such as delete records."""
         kept = self.reshaping.model_copy(update={"remove_fields": ()}) if self.remove_when else self.reshaping
-        return replace(self, filter=None, filter_after=None, add_fields={}, remove_when=None, reshaping=kept)
+        return replace(
+            self, transformation=None, filter=None, filter_after=None, add_fields={}, remove_when=None, reshaping=kept
+        )

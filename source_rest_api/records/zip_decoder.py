@@ -13,10 +13,10 @@ from pydantic import Field
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.http import compression
 from source_rest_api.http.response import Response
-from source_rest_api.model import Model
+from source_rest_api.model import Model, own
 from source_rest_api.plurals import counted
 from source_rest_api.records.csv_decoder import Csv
-from source_rest_api.records.decoders import Json, WholeBody
+from source_rest_api.records.decoders import DecoderProtocol, Json, WholeBody
 from source_rest_api.records.line_decoders import Jsonl
 from source_rest_api.records.xml_decoder import Xml
 
@@ -144,8 +144,11 @@ class _Archive:
             return file.read(_CHUNK)
 
 
-Decoder: TypeAlias = Annotated[Json | Jsonl | Csv | Xml | Zip, Field(discriminator="type")]
-"""Formats of response bodies."""
+Decoder: TypeAlias = Annotated[
+    Annotated[Json | Jsonl | Csv | Xml | Zip, Field(discriminator="type")],
+    own(DecoderProtocol, advice="derive it from `RecordDecoder`"),
+]
+"""Formats of response bodies, or one of a connector of your own."""
 
 
 @contextmanager
