@@ -129,7 +129,8 @@ class Components:
                 del self._modules[key], sys.modules[name]
                 kind = type(error).__name__
                 raise ConfigError(
-                    f"components.py cannot be loaded ({kind}): correct it, or install what it imports", f"{kind}: {error}"
+                    f"components.py cannot be loaded ({kind}): correct it, or install what it imports",
+                    f"{kind}: {error}",
                 ) from error
         return self._modules[key]
 
