@@ -95,7 +95,9 @@ def _note(run: Run, message: dict[str, Any]) -> None:
         run.states[message["state"]["stream"]["stream_descriptor"]["name"]] = message["state"]
     elif kind == "LOG" and message["log"]["message"].startswith("Stream "):
         name, _, account = message["log"]["message"].removeprefix("Stream ").partition(": ")
-        run.pages[name] = next((part.split()[0] for part in account.split(", ") if part.endswith("pages")), "")
+        run.pages[name] = next(
+            (part.split()[0] for part in account.split(", ") if part.endswith((" page", " pages"))), ""
+        )
     elif kind == "TRACE" and message["trace"]["type"] == "STREAM_STATUS":
         status = message["trace"]["stream_status"]
         run.statuses[status["stream_descriptor"]["name"]] = status["status"]
