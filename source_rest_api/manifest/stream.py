@@ -11,6 +11,7 @@ from source_rest_api.manifest import (
     cursors,
     decoders,
     errors,
+    jobs,
     paginator,
     partitions,
     records,
@@ -75,6 +76,8 @@ class _Translation:
         self._family = family
         self._scope = scope
         self._folder = folder
+        self._job: Component | None = None
+        """The asynchronous retriever, if it is one."""
         self._endpoint: dict[str, Any] = {"name": str(scope.of(stream).text(stream.get("name")))}
 
     def run(self, *, as_lists: bool) -> Translated:
@@ -89,6 +92,9 @@ class _Translation:
         cursor = self._stream.get("incremental_sync") or {}
         scope = self._scope._replace(slice={**divided.slice, **cursors.interval_names(cursor)})
         self._at("retriever.requester", lambda: self._request(requests, divided, scope.of(requests)))
+        if self._job is not None:
+            asynchronous = self._job
+            self._at("retriever", lambda: self._set("job", jobs.job(asynchronous, scope)))
         selector = retriever.get("record_selector") or {}
         self._at("retriever.record_selector", lambda: records.select(selector, self._endpoint, scope.of(selector)))
         self._at("retriever.decoder", lambda: self._decode(retriever.get("decoder")))
@@ -129,6 +135,9 @@ class _Translation:
         if self._stream.get("type") != "DeclarativeStream":
             raise ConfigError(f"`{self._stream.get('type')}` has no equivalent here")
         retriever: Component = self._stream.get("retriever") or {}
+        if retriever.get("type") == "AsyncRetriever":
+            self._job = retriever
+            retriever = jobs.simple(retriever)
         if retriever.get("type") != "SimpleRetriever":
             raise ConfigError(f"`{retriever.get('class_name') or retriever.get('type')}` has no equivalent here")
         if (retriever.get("requester") or {}).get("type") != "HttpRequester":

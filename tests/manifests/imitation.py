@@ -155,6 +155,19 @@ def imitation() -> Api:  # noqa: PLR0915 -- one route after the other
         fields = dict(pair.split("=") for pair in call.body.decode().split("&"))
         return {"access_token": f"by {fields['refresh_token']}", "expires_in": 3600}
 
+    @api.post("/v1/reports")
+    def create(call: Call) -> Any:
+        return {"report": {"id": f"r-{call.json()['group']}"}}
+
+    @api.get("/v1/reports/{id}")
+    def report(call: Call) -> Any:
+        return {"status": "DONE", "file": f"{api.url}/v1/files/{call.path_params['id']}"}
+
+    @api.get("/v1/files/{id}")
+    def file(call: Call) -> Any:
+        rows = [row for row in ROWS if call.path_params["id"] == f"r-{row['group']}"]
+        return Answer("\n".join(map(json.dumps, rows)), headers={"Content-Type": "application/x-ndjson"})
+
     @api.get("/v1/whoami")
     def whoami(call: Call) -> Any:
         seen = call.headers.get("Authorization") or call.headers.get("X-Key") or call.arg("key")
