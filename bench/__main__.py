@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [--write] [memory parents startup latency limits cpu]`; without names it is all of them."""
+"""`python -m bench [--quick] [--write] [memory parents startup latency limits cpu]`; without names: all."""
 
 from __future__ import annotations
 

@@ -6,10 +6,13 @@ import json
 import subprocess
 from dataclasses import replace
 from statistics import mean
+from typing import TYPE_CHECKING
 
 from bench.contenders import ROOT, RUNTIME
 from bench.rig import Report
-from bench.server import Server
+
+if TYPE_CHECKING:
+    from bench.server import Server
 
 _SEEDS = 5
 _SAID = {"exact": "yes", "1": "`1`", "": "no"}
