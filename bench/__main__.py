@@ -1,10 +1,10 @@
-"""`python -m bench [--quick] [--write] [memory parents startup latency cpu]`; without names it is all of them."""
+"""`python -m bench [--quick] [--write] [memory parents startup latency limits cpu]`; without names: all."""
 
 from __future__ import annotations
 
 import argparse
 
-from bench import cpu, latency, memory, parents, rig, startup
+from bench import cpu, latency, limits, memory, parents, rig, startup
 
 # Memory first: a child's peak begins with what its parent holds, which grows a little with all that is measured.
 _BENCHES = {
@@ -12,6 +12,7 @@ _BENCHES = {
     "parents": parents.measure,
     "startup": startup.measure,
     "latency": latency.measure,
+    "limits": limits.measure,
     "cpu": cpu.measure,
 }
 

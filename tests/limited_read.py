@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
 from source_rest_api.http.transport import RawResponse
+from tests.limiters import FixedWindow, LockOut, Shared, SlidingWindow, TokenBucket
 from tests.virtual_time import VirtualTime
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ _STOPPED = Event()
 _STOPPED.set()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Scenario:
     """A limit, and how it is met."""
 
@@ -44,26 +46,56 @@ class Scenario:
     fair: Callable[[], Limiter] | None = None
     """What is left of a shared limit."""
     extra: float = 0.0
-    """Seconds that must be lost to learn the limit."""
+    """Seconds that everybody loses who does not know the limit."""
     concurrent: int | None = None
     """The API refuses more requests than that under way together."""
     seed: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """What a read took."""
 
     seconds: float
     ideal: float
     refusals: int
-    admitted: list[float] = field(default_factory=list)
-    refused: list[float] = field(default_factory=list)
 
     @property
     def ratio(self) -> float:
         """Seconds to the least that are possible."""
         return self.seconds / self.ideal
+
+
+BUCKETS = {
+    "bucket of 40, 20/s": partial(TokenBucket, 20, 40),
+    "bucket of 10, 50/s": partial(TokenBucket, 50, 10),
+    "bucket of 50, 50/s": partial(TokenBucket, 50, 50),
+}
+WINDOWS = {
+    "50 each second": partial(FixedWindow, 50, 1),
+    "50 each second, from the middle": partial(FixedWindow, 50, 1, -0.8),
+    "50 in any second": partial(SlidingWindow, 50, 1),
+    "100 each 5 s": partial(FixedWindow, 100, 5),
+    "100 each 5 s, from the end": partial(FixedWindow, 100, 5, -4.7),
+    "100 in any 5 s": partial(SlidingWindow, 100, 5),
+}
+QUOTAS = {
+    "50 each second, in headers": Scenario(partial(FixedWindow, 50, 1, headers=True)),
+    "100 each 5 s, in headers": Scenario(partial(FixedWindow, 100, 5, headers=True)),
+    "5,000 each hour, in headers": Scenario(partial(FixedWindow, 5000, 3600, -3000, headers=True), children=6000),
+}
+OTHERS = {
+    "bucket of 20, 100/s": Scenario(partial(TokenBucket, 100, 20), "1", children=2000),
+    "bucket of 10, 50/s, of which another client takes half": Scenario(
+        lambda: Shared(TokenBucket(50, 10), 25), "1", fair=partial(TokenBucket, 25, 10)
+    ),
+    "bucket of 10, 50/s, then 20/s, then 50/s": Scenario(
+        partial(TokenBucket, 50, 10, {8: 20, 23: 50}), "1", children=2000
+    ),
+    "bucket of 10, 50/s, then 30 s of refusals": Scenario(lambda: LockOut(TokenBucket(50, 10), 30), "exact", extra=30),
+    "100 each 10 s, then 30 s of refusals": Scenario(lambda: LockOut(FixedWindow(100, 10), 30), "exact", extra=30),
+    "3 under way together": Scenario(partial(TokenBucket, 5000, 5000), "1", concurrent=3),
+}
 
 
 class _Network:
@@ -75,8 +107,8 @@ class _Network:
         self._limiter = scenario.limiter()
         self._under_way = 0
         self._random = random.Random(scenario.seed)
-        self.admitted: list[float] = []
-        self.refused: list[float] = []
+        self.admitted = 0
+        self.refused = 0
 
     def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:  # noqa: ARG002
         half = self._scenario.latency / 2
@@ -84,7 +116,8 @@ class _Network:
         self._time.wait(half * self._random.uniform(0.95, 1.05))
         now, most = self._time(), self._scenario.concurrent
         ok = (most is None or self._under_way <= most) and self._limiter.admits(now)
-        (self.admitted if ok else self.refused).append(now)
+        self.admitted += ok
+        self.refused += not ok
         headers = CaseInsensitiveDict({"Content-Length": str(len(_BODY)), **self._limiter.says(now)})
         if not ok and (after := self._scenario.retry_after):
             exact = max(math.ceil(self._limiter.opens(now) - now), 1) if after == "exact" else after
@@ -120,8 +153,8 @@ def run(scenario: Scenario) -> Outcome:
                 permits.release()
 
         time.run(*[work] * scenario.at_once)
-    assert len(network.admitted) == scenario.children
-    return Outcome(time.now, _ideal(scenario), len(network.refused), network.admitted, network.refused)
+    assert network.admitted == scenario.children
+    return Outcome(time.now, _ideal(scenario), network.refused)
 
 
 def _ideal(scenario: Scenario) -> float:

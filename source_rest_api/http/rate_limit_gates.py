@@ -101,6 +101,12 @@ class RateLimitGates:
                 turn = rate.turn(now)
             return Wait(max(turn.at - now, 0.0), turn, self._is_news(endpoint, turn.at, now))
 
+    def is_news(self, endpoint: str, seconds: float) -> bool:
+        """Return True if nobody has been told that the endpoint is limited for so many seconds from now."""
+        with self._lock:
+            now = self._clock()
+            return self._is_news(endpoint, now + seconds, now)
+
     def _is_news(self, endpoint: str, until: float, now: float) -> bool:
         is_news = until > max(self._told.get(endpoint, now), now) + _NEWS
         if is_news:

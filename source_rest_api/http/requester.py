@@ -166,7 +166,7 @@ class Requester:
             in_a_row = self._gates.refused(request.endpoint, began, outcome.wait) if outcome.limited else 0
             wait = patience.wait(outcome, self._jitter(), in_a_row)
             if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
-                if outcome.limited and outcome.wait:
+                if outcome.limited and outcome.wait and self._gates.is_news(request.endpoint, outcome.wait):
                     self.on_limit(request.endpoint, outcome.wait)
                 raise self._given_up(request, outcome, patience)
             _LOG.info("%s: %s Retrying in %.1f s.", request, outcome.error.message, wait)
