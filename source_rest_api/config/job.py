@@ -75,12 +75,12 @@ class Job(Model):
     `polling_response`."""
     urls_path: Path | None = None
     """Path of the URL of the result, or of several, in the response to `result`, or else to `poll`: `result.url`,
-    `files.*.url`."""
+    `files.*.url`. With `download`, it may be another value, such as an id."""
     allow_missing_urls: bool = False
     """Treat an absent or null `urls_path` of a completed job as a result without records, not as an error."""
     download: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
-    """The request for the result, if it is not the URL as it is. Its templates read `download_target`, the URL, and
-    `creation_response` and `polling_response`."""
+    """The request for the result, if it is not the URL as it is. Its templates read `download_target`, the value at
+    `urls_path`, and `creation_response` and `polling_response`."""
     abort: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
     """The request that ends a job that exceeds `time_limit_minutes`."""
     delete: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.formats import datetimes
-from source_rest_api.manifest import cursors
+from source_rest_api.manifest import cursors, requester
 
 if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.stream import Translated
-
-_ORIGIN = re.compile(r"(?:(?:\{\{.*?\}\}|[^/{])*?//)?(?:\{\{.*?\}\}|\{%.*?%\}|[^/{])*")
 
 
 def bind(endpoint: dict[str, Any]) -> None:
@@ -34,13 +31,13 @@ def shared(made: list[Translated]) -> tuple[dict[str, Any], list[dict[str, Any]]
         return {"url_base": "https://nothing.invalid"}, []
     auths = Counter(json.dumps(each.authentication, sort_keys=True) for each in made)
     auth = json.loads(auths.most_common(1)[0][0])
-    origins = Counter(_origin(each.endpoint["path"]) for each in made)
+    origins = Counter(requester.origin(each.endpoint["path"]) for each in made)
     bases = {origin: _base(made, origin) for origin in origins}
     common = bases[origins.most_common(1)[0][0]]
     endpoints = []
     for each in made:
         url = each.endpoint["path"]
-        base = bases[_origin(url)]
+        base = bases[requester.origin(url)]
         endpoint = {**each.endpoint, "path": url[len(base) :].lstrip("/")}
         if base != common:
             endpoint["url_base"] = base
@@ -52,15 +49,9 @@ def shared(made: list[Translated]) -> tuple[dict[str, Any], list[dict[str, Any]]
     return {"url_base": common, "authentication": auth, **stores}, endpoints
 
 
-def _origin(url: str) -> str:
-    """Returns the scheme and the host of a URL, which may be templates."""
-    found = _ORIGIN.match(url)
-    return found.group() if found else url
-
-
 def _base(made: list[Translated], origin: str) -> str:
     """Returns the longest beginning, in whole segments, that all URLs of an origin share."""
-    urls = [each.endpoint["path"] for each in made if _origin(each.endpoint["path"]) == origin]
+    urls = [each.endpoint["path"] for each in made if requester.origin(each.endpoint["path"]) == origin]
     paths = [url[len(origin) :].partition("{")[0].partition("?")[0] for url in urls]
     split = [path.removesuffix("/").split("/")[1:-1] for path in paths]
     shared = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest.own_component import OwnComponent, response_of
+from source_rest_api.manifest.own_component import response_of
 from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.model import Model
 from source_rest_api.records.decoders import RecordDecoder

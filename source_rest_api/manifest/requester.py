@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.interpolation import Scope
 
 _HOLE = re.compile(r"\{[{%].*?[%}]\}")
+_ORIGIN = re.compile(r"(?:(?:\{\{.*?\}\}|[^/{])*?//)?(?:\{\{.*?\}\}|\{%.*?%\}|[^/{])*")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 PLACES = {"request_parameter": "params", "header": "headers", "body_json": "json", "body_data": "form"}
 """Where a `RequestOption` puts its value, by `inject_into`."""
@@ -39,6 +40,12 @@ def url(requester: Component, scope: Scope) -> str:
     if templates.has_holes(host) or not host:
         raise ConfigError("the host of its URL is not known before the read")
     return whole
+
+
+def origin(url: str) -> str:
+    """Returns the scheme and the host of a URL, which may be templates."""
+    found = _ORIGIN.match(url)
+    return found.group() if found else url
 
 
 def _of(requester: Component, name: str, scope: Scope) -> str:

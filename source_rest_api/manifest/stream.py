@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.interpolation import Scope
     from source_rest_api.manifest.partitions import Family, Partitioning
 
-_REQUEST = ("path", "params", "headers", "body")
+_REQUEST = ("path", "params", "headers", "body", "job")
 
 
 class Translated:
@@ -76,7 +76,6 @@ class _Translation:
         self._family = family
         self._scope = scope
         self._folder = folder
-        self._job: Component | None = None
         """The asynchronous retriever, if it is one."""
         self._endpoint: dict[str, Any] = {"name": str(scope.of(stream).text(stream.get("name")))}
 
@@ -92,19 +91,22 @@ class _Translation:
         cursor = self._stream.get("incremental_sync") or {}
         scope = self._scope._replace(slice={**divided.slice, **cursors.interval_names(cursor)})
         self._at("retriever.requester", lambda: self._request(requests, divided, scope.of(requests)))
-        if self._job is not None:
-            asynchronous = self._job
-            self._at("retriever", lambda: self._set("job", jobs.job(asynchronous, scope)))
+        if jobs.is_job(retriever):
+            self._endpoint["job"] = self._at("retriever", lambda: jobs.job(retriever, self._endpoint, scope))
         selector = retriever.get("record_selector") or {}
         self._at("retriever.record_selector", lambda: records.select(selector, self._endpoint, scope.of(selector)))
         self._at("retriever.decoder", lambda: self._decode(retriever.get("decoder")))
         self._transform(selector, scope)
         paging = retriever.get("paginator") or {"type": "NoPagination"}
         added = self._added
-        self._at(
-            "retriever.paginator",
-            lambda: paginator.paginate(paging, self._endpoint, scope.of(paging)._replace(added=added)),
-        )
+
+        def paginate(endpoint: dict[str, Any]) -> None:
+            paginator.paginate(paging, endpoint, scope.of(paging)._replace(added=added))
+
+        if jobs.is_job(retriever):
+            self._at("retriever.download_paginator", lambda: jobs.page(self._endpoint, paginate))
+        else:
+            self._at("retriever.paginator", lambda: paginate(self._endpoint))
         if cursor:
             self._at("incremental_sync", lambda: cursors.increment(cursor, self._endpoint, scope.of(cursor)))
         paginator.keep_params(self._endpoint)
@@ -135,10 +137,9 @@ class _Translation:
         if self._stream.get("type") != "DeclarativeStream":
             raise ConfigError(f"`{self._stream.get('type')}` has no equivalent here")
         retriever: Component = self._stream.get("retriever") or {}
-        if retriever.get("type") == "AsyncRetriever":
-            self._job = retriever
+        if jobs.is_job(retriever):
             retriever = jobs.simple(retriever)
-        if retriever.get("type") != "SimpleRetriever":
+        if retriever.get("type") != "SimpleRetriever" and not jobs.is_job(retriever):
             raise ConfigError(f"`{retriever.get('class_name') or retriever.get('type')}` has no equivalent here")
         if (retriever.get("requester") or {}).get("type") != "HttpRequester":
             inner = retriever.get("requester") or {}

@@ -11,7 +11,7 @@ from source_rest_api.config import loading, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import api, document, dynamic_streams, recipes
+from source_rest_api.manifest import api, document, dynamic_streams, jobs, recipes
 from source_rest_api.manifest.interpolation import Scope
 from source_rest_api.manifest.partitions import Parent
 from source_rest_api.manifest.stream import Translated, translate
@@ -181,7 +181,7 @@ class _Family:
                 each.endpoint["only_changed_parents"] = True
         config, made = api.shared(list(self._made.values()))
         config["name"] = str((manifest.get("metadata") or {}).get("name") or "Airbyte manifest")
-        config |= api.budget(manifest)
+        config |= {**api.budget(manifest), **jobs.shared([each.endpoint for each in self._made.values()], manifest)}
         endpoints = made if self._scope.config is None else _valid(config, made, self.blocked)
         config["endpoints"] = endpoints
         names = {endpoint["name"] for endpoint in endpoints}

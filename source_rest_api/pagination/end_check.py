@@ -91,8 +91,8 @@ def _came_meanwhile(page: Page) -> bool:
 
 
 def _round(page: Page) -> str | None:
-    """Returns a doubt about a response whose number of records is a usual page size."""
-    if len(page) not in _PAGE_SIZES:
+    """Returns a doubt about a response whose number of records is a usual page size. A file at its own URL is whole."""
+    if len(page) not in _PAGE_SIZES or page.request.from_record:
         return None
     return (
         f"{len(page)} records is a common page size, and the config has no `pagination`; check the API's "

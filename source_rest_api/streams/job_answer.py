@@ -84,8 +84,13 @@ class JobAnswer(Struct, frozen=True):
         text = raw_json.text(found)
         return bytes(found).decode() if text is None else text
 
-    def urls(self, path: Path, *, allow_missing: bool) -> list[str]:
-        """Returns the URLs of the result, absolute (RFC 3986, section 5).
+    def targets(self, path: Path, *, allow_missing: bool, absolute: bool) -> list[str]:
+        """Returns the URLs of the result, or whatever else the download needs, such as ids.
+
+        Args:
+            path: Where they stand.
+            allow_missing: True if there may be none.
+            absolute: True to make URLs absolute (RFC 3986, section 5).
 
         Raises:
             ConfigError: There is none.
@@ -101,7 +106,7 @@ class JobAnswer(Struct, frozen=True):
                     f"The job is completed, but `job.urls_path: {'.'.join(path)}` does not find a URL in the response. "
                     "Correct the path, or set `job.allow_missing_urls: true` if a result without records has no URL."
                 )
-            texts += [urljoin(self.response.url, text) for text in found if text]
+            texts += [urljoin(self.response.url, text) if absolute else text for text in found if text]
         return texts
 
     def names(self, headers: Iterable[str] = ()) -> Any:

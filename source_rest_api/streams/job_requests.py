@@ -124,7 +124,8 @@ class JobRequests:
             return [None]
         answer = polled if self._result is None else self._sent(self._result, partition, interval)
         with ErrorContext(self._name, answer.request):
-            return list(answer.urls(path, allow_missing=self._job.allow_missing_urls))
+            is_url = self._job.download is None
+            return list(answer.targets(path, allow_missing=self._job.allow_missing_urls, absolute=is_url))
 
     def abort(self, partition: Partition, interval: Slice) -> None:
         """Ends a job, if the config says how. An error is only logged."""

@@ -48,12 +48,14 @@ def cdk(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Read
         AirbyteStateMessageSerializer,
         ConfiguredAirbyteCatalogSerializer,
     )
+    from airbyte_cdk.sources.declarative.async_job.job_orchestrator import AsyncJobOrchestrator  # noqa: PLC0415
     from airbyte_cdk.sources.declarative.concurrent_declarative_source import (  # noqa: PLC0415
         ConcurrentDeclarativeSource,
     )
     from airbyte_cdk.test.entrypoint_wrapper import read  # noqa: PLC0415
 
     os.environ["NO_PROXY"] = "*"
+    AsyncJobOrchestrator._WAIT_TIME_BETWEEN_STATUS_UPDATE_IN_SECONDS = 0.1  # type: ignore[assignment]
     session = ManifestConnector.at(path).session(config)
     configured = catalog.of_all(session.offered)
     for each in configured["streams"]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from tests.api import Answer, Api, Call
+from tests.manifests import report_jobs
 
 Row = dict[str, Any]
 _START = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -175,4 +176,5 @@ def imitation() -> Api:  # noqa: PLR0915 -- one route after the other
             seen = base64.b64decode(seen[6:]).decode()
         return {"data": [{"id": 1, "seen": seen}]}
 
+    report_jobs.serve(api, ROWS)
     return api
