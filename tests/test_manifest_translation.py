@@ -79,6 +79,7 @@ def of(*streams: dict[str, Any], config: dict[str, Any] | None = None, **more: A
         ),
         ("{{ next_page_token['next_page_token'] }}", "{{ next_page_token }}"),
         ("{{ record['a'] ~ config['nested']['inner'] }}", "{{ record['a'] ~ 'b' }}"),
+        ('{{ response.next | regex_search("page=(\\d+)") }}', "{{ response['next'] | regex_search('page=(\\\\d+)') }}"),
         ("{{ not response.get('a', {}).get('b') }}", "{{ not response['a']['b'] }}"),
         ("{{ response.get('a', false) is false }}", "{{ response.get('a', false) is false }}"),
         (

@@ -156,9 +156,11 @@ def evaluated(text: str, values: Mapping[str, Any]) -> Any:
         ConfigError: It fails.
     """
     try:
-        found = references.environment().from_string(text).render(values)
+        found = references.environment().from_string(references.parsed(text)).render(values)
     except UndefinedError:
         return None
+    except ConfigError:
+        raise
     except Exception as error:  # noqa: BLE001 -- a template may fail in any way
         raise ConfigError(f"the template `{text}` fails ({type(error).__name__})") from None
     return literal(found) if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -38,7 +39,9 @@ def parsed(text: str) -> nodes.Template:
         ConfigError: It is not a template.
     """
     try:
-        return environment().parse(text)
+        with warnings.catch_warnings():  # of a pattern such as "\\d", whose backslash Jinja keeps as it is
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return environment().parse(text)
     except TemplateError as error:
         raise ConfigError(f"the template `{text}` is not valid: {error.message}") from None
 
