@@ -24,8 +24,12 @@ _NEARLY = 0.8
 """Where a computed rate lies between one that was too high (0) and the result (1), which is a little low."""
 _SURELY = 0.85
 """Part of a rate that was too high, up to which an earlier lower bound still holds."""
-_SLACK = 1.5
-"""Factor by which the requests of a window are faster than they would be if they filled it."""
+_SLOWER = 0.8
+"""Part of the speed at which the requests of a window were sent before; a sliding window forgets them as fast."""
+_FASTER = 1.5
+"""Factor by which they are at least faster than if they filled the window."""
+_MARGIN = 0.15
+"""Seconds. Upper limit of the time that a window is taken to be longer than it is."""
 _REMEMBERED = 3
 """Number of episodes that are compared."""
 _ROUNDING = 1.1
@@ -136,7 +140,7 @@ class LearnedRate:
         at = max(now, self._next)
         if self._window:
             if len(self._starts) == self._starts.maxlen:
-                at = max(at, self._starts[0] + self._window / growth)
+                at = max(at, self._starts[0] + self._spell(growth))
             self._starts.append(at)
             rate = self._rate
         else:
@@ -149,6 +153,10 @@ class LearnedRate:
     def is_valid(self, turn: Turn) -> bool:
         """Return True if no request has been refused since the turn was given."""
         return turn.epoch == self._epoch
+
+    def _spell(self, growth: float) -> float:
+        """Return the seconds from the first request of a window to the first one of the next."""
+        return min(self._window / growth, self._window + _MARGIN)
 
     def _growth(self, now: float) -> float:
         passed = (now - self._since) / self._cost
@@ -176,7 +184,7 @@ class LearnedRate:
             self._set_rate(episode)
             self._seen.append(episode)
             if self._window:
-                begins = max(now, self._began + self._window / _BELOW)
+                begins = max(now, self._began + self._spell(_BELOW))
         elif self._last is None and self._took:
             self._rate, self._gap = 1 / self._took, _TRYING
         self._began, self._refused, self.accepted = begins, None, 0
@@ -189,8 +197,7 @@ class LearnedRate:
         if self._window:
             self._starts = deque(maxlen=episode.accepted)
             self._is_guess = False
-            fastest = max(each.guess for each in [episode, *self._seen])
-            self._rate = max(fastest, _SLACK * episode.accepted / self._window)
+            self._rate = max(_SLOWER * episode.most, _FASTER * episode.accepted / self._window)
             self._cost = 2 * max(self._cost, self._window)
             return
         computed = max((episode.rate_beyond(seen) for seen in self._seen), default=0.0)

@@ -15,7 +15,7 @@ _LONGEST_BACKOFF = 10
 """Number of attempts after which the backoff stops growing."""
 _SPREAD = 0.5
 """Seconds over which threads spread their retries after the same `Retry-After`; 5 % of the wait if that is more."""
-_TRUSTED = 3
+_TRUSTED = 4
 """Number of refusals in a row after which waits become longer than the API asks for."""
 
 
@@ -48,7 +48,7 @@ class RetryBudget:
         if not verdict.wait:
             return self._retry.backoff(min(in_a_row, _LONGEST_BACKOFF), jitter / 10)
         again = self._retry.backoff(min(in_a_row - _TRUSTED, _LONGEST_BACKOFF), 0) if in_a_row > _TRUSTED else 0.0
-        return max(verdict.wait, again) * (1 + jitter / 20)
+        return max(verdict.wait, again) * (1 + jitter / 50)
 
     def allows(self, verdict: Verdict, wait: float, now: float) -> bool:
         """Return True if the budget covers the wait. If the wait is too long, the error message says so."""
