@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from requests.structures import CaseInsensitiveDict
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import raw_json
+from source_rest_api.formats import raw_json, yaml_text
 from source_rest_api.http.request import Request
 from source_rest_api.http.response import Response
 from source_rest_api.pagination.end_check import check_end, says_more
@@ -158,6 +158,7 @@ def test_an_envelope_taken_for_a_record_is_noticed() -> None:
     [
         ({"next": "https://h/2"}, "next_url"),
         ({"@odata.nextLink": "https://h/2"}, "next_url"),
+        ({"@odata.nextLink": "2?$skiptoken=100"}, "next_url"),
         ({"next_cursor": "abc"}, "cursor"),
         ({"paging": {"next": {"after": "abc"}}}, "cursor"),
     ],
@@ -166,13 +167,12 @@ def test_the_pagination_that_is_named_would_follow_the_sign(rest: dict[str, Any]
     """The advice can be copied: its path leads to what was seen."""
     found = sign({"items": ROWS, **rest})
     assert found is not None
-    setting, path = found.pagination.strip("{}").split(", ")[:2]
-    assert setting == f"type: {kind}"
-    name, _, value = path.partition(": ")
-    paging = PAGINATOR.validate_python({"type": kind, name: value})
+    setting = yaml_text.load(found.pagination.replace(", cursor_param: …", ""))
+    assert setting["type"] == kind
+    paging = PAGINATOR.validate_python(setting)
     body = json.dumps(rest).encode()
     page = Page(Request("GET", "u"), Response(200, {}, body, "https://h/"), Raw(body), [])
-    assert paging.next(page) in {"https://h/2", "abc"}
+    assert paging.next(page) in {"https://h/2", "https://h/2?$skiptoken=100", "abc"}
 
 
 def test_what_is_beyond_a_cap_is_no_end() -> None:

@@ -18,6 +18,8 @@ from source_rest_api.onboarding import parameters
 from source_rest_api.onboarding.given import Given, Operation
 
 TOKEN, KEY, USER, PASSWORD = "API_TOKEN", "API_KEY", "API_USERNAME", "API_PASSWORD"
+CLIENT, CLIENT_SECRET = "CLIENT_ID", "CLIENT_SECRET"
+"""Names of the variables that hold the secrets."""
 _SECRET_NAME = re.compile(r"(?:x_?)?(?:.*_)?(?:api_?key|auth|auth_?token|access_?token|secret|token|key|appid)")
 _SENT_ANYWAY = re.compile(
     r"host|content-length|connection|accept-encoding|user-agent|referer|origin|cookie|pragma|cache-control|dnt|te|"

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.onboarding.given import PLACEHOLDER, Given, Operation
-from source_rest_api.onboarding.observed import KEY, PASSWORD, TOKEN, USER
+from source_rest_api.onboarding.observed import CLIENT, CLIENT_SECRET, KEY, PASSWORD, TOKEN, USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -193,8 +193,8 @@ def _scheme(scheme: Mapping[str, Any]) -> dict[str, Any] | None:
         return {
             "type": "oauth2",
             "token_url": machine.get("tokenUrl", ""),
-            "client_id": "${CLIENT_ID}",
-            "client_secret": "${CLIENT_SECRET}",
+            "client_id": f"${{{CLIENT}}}",
+            "client_secret": f"${{{CLIENT_SECRET}}}",
         }
     return {"type": "bearer", "token": f"${{{TOKEN}}}"} if kind in {"http", "oauth2", "openIdConnect"} else None
 

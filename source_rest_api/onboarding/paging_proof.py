@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from source_rest_api.formats.excerpt import CUT
 from source_rest_api.onboarding import paging_guesses
 from source_rest_api.onboarding.proofs import ONE_PAGE
 from source_rest_api.pagination import signs
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _USUAL_SIZE, _LARGEST = 100, 1000
 _ROUND, _FEWEST = 5, 10
 """Usual page sizes are multiples of five from ten on: a list of so many records may be one page of more."""
+_LONG_VALUE = re.compile(r"(?<=\?)\S{40,}")
+"""The query of a URL or a token, which the evidence does not repeat."""
 _COUNTED = frozenset({"page_number", "offset"})
 
 
@@ -34,6 +38,8 @@ class Paging(Struct, frozen=True):
     evidence: str
     problem: str = ""
     """Why the endpoint cannot be read to its end; empty if it can."""
+    goes_on: bool = False
+    """True if the response says that there is more."""
 
 
 class PagingProof:
@@ -66,6 +72,8 @@ class PagingProof:
 
     def found(self) -> Paging:
         """Returns the first pagination that the API confirms."""
+        if len(self._first.records) > _LARGEST and self._is_total():
+            return self._without()  # no page is so large, and each further request would be as slow
         size_param, page = self._size_param()
         small = max(1, len(self._first.records) // 2) if size_param else None
         for pagination, sign in self._guesses(page):
@@ -84,12 +92,20 @@ class PagingProof:
         sign = signs.find_sign(self._first)
         count = len(self._first.records)
         if sign is not None:
-            return Paging(None, "", f"{sign.what}, but no pagination that was tried leads to the next page")
+            return Paging(
+                None, "", f"{sign.what}, but no pagination that was tried leads to the next page", goes_on=True
+            )
+        if self._is_total():
+            return Paging(None, f"all {counted(count, 'record')} in one response, as its total says")
         if count >= _FEWEST and count % _ROUND == 0:
             return Paging(
                 None, "", f"exactly {count} records came, which may be one page of more, and no parameter leads further"
             )
         return Paging(None, f"all {counted(count, 'record')} in one response, and nothing says that there are more")
+
+    def _is_total(self) -> bool:
+        """True if a total in the first response says that all records came with it."""
+        return signs.total_of(self._first) == len(self._first.records)
 
     def _guesses(self, page: Page) -> Iterator[tuple[dict[str, Any], str]]:
         """Yields paginations, by what the responses say first; numbers only where they can prove themselves."""
@@ -150,10 +166,11 @@ class PagingProof:
         wanted = min(int(schema.get("maximum", _USUAL_SIZE)), _LARGEST)
         full = self._verdict(paging_guesses.sized(pagination, name, wanted))
         came = len(full.pages[0].records) if full.pages else 0
-        if full.problem or came < len(self._first.records):
+        goes_on = len(full.pages) > 1
+        if full.problem or (not goes_on and came < len(self._first.records)):
             came = len(self._first.records)
             return Paging(paging_guesses.sized(pagination, name, came), evidence)
-        capped = came < wanted and len(full.pages) > 1
+        capped = came < wanted and goes_on
         size = came if capped else wanted
         limit = f"; the API limits pages to {came} records" if capped else ""
         return Paging(paging_guesses.sized(pagination, name, size), f"{evidence}{limit}")
@@ -162,7 +179,7 @@ class PagingProof:
 def _told(look: Look, sign: str) -> str:
     """Returns what was seen, in words."""
     second = look.pages[1]
-    because = f"{sign}; " if sign else ""
+    because = f"{_LONG_VALUE.sub(CUT, sign)}; " if sign else ""
     last = second.request.url.rpartition("/")[2].partition("?")[0]
     asked = second.request.asked
     return f"{because}`…/{last}` with {asked} brought {counted(len(second.records), 'further record')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.formats import datetimes, paging_names, raw_json
@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 _DEPTH = 4
 """Levels of objects to search for the records."""
 _HOLDERS = ("data", "items", "results", "records", "value", "values", "rows", "resources", "entries", "content")
-_KEYS = ("id", "uuid", "guid", "gid", "_id", "key", "code", "slug", "sku", "number", "name")
+_KEYS = ("id", "uuid", "guid", "gid", "key", "code", "slug", "sku", "number", "name")
 _CHANGED = re.compile(
     r"(?:date|time|last|at)?(?:updat|modif|chang|edit)(?:e|ed|ied|ication|ing)?(?:on|at|date|time|ts|timestamp|utc)*"
 )
 _CREATED = re.compile(
     r"(?:date|time)?(?:creat|record|occur|happen|receiv)ed(?:on|at|date|time|ts|utc)*|timestamp|time|date|at|ts"
 )
+_ID = re.compile(r"(?:^|_|[a-z])(?:id|key|code|ID|Id|Key|Code|uuid|sku|login|email|guid|iban|isbn)$")
+"""Names of fields that identify a thing, if not the record itself."""
+_PART = re.compile(
+    r"(?:^|_)(?:pos|position|line|seq|sequence|index|no|num|number|day|date|month|year|version|lang|locale)$"
+)
+"""Names of fields that tell apart the records of one thing."""
 _INNER = ("meta", "metadata", "attributes", "audit", "fields")
 """Objects in a record that may hold its time."""
 _MOST_KEYS = 12
@@ -70,12 +76,15 @@ def keys(records: Sequence[Raw], name: str, extra: Sequence[str] = ()) -> list[s
     rows = [raw_json.decode(record) for record in records]
     names = [field for field, value in rows[0].items() if _identifies(value)] if rows else []
     singular = re.sub(r"ies$", "y", name).removesuffix("s")
-    usual = [*_KEYS, f"{singular}_id", f"{singular}Id", f"{singular}_key", f"{singular}_code", f"{singular}_number"]
-    ids = [field for field in names if re.search(r"(?:^|_|[a-z])(?:id|key|code|ID|Id|Key|Code|uuid)$", field)]
-    ordered = list(dict.fromkeys([*(field for field in usual if field in names), *ids]))[:_MOST_KEYS]
+    usual = [*_KEYS, *(f"{singular}{part}" for part in ("id", "key", "code", "number"))]
+    plain = {field: paging_names.plain(field) for field in names}
+    ranked = sorted((field for field in names if plain[field] in usual), key=lambda field: usual.index(plain[field]))
+    ids = [field for field in names if _ID.search(field)]
+    ordered = list(dict.fromkeys([*ranked, *ids]))[:_MOST_KEYS]
     single = [[field] for field in ordered]
     joined = [[*extra, field] for field in ordered if field not in extra] if extra else []
-    pairs = [list(pair) for pair in combinations(ordered, 2)]
+    parts = [field for field in names if _PART.search(field) and field not in ordered]
+    pairs = [[*pair] for pair in (*combinations(ordered, 2), *product(ordered, parts))]
     return next((key for key in [*single, *joined, *pairs] if _unique(rows, key)), None)
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _WORKERS = 8
 """Endpoints that are tried at the same time."""
+_BY_SIGN = frozenset({"next_url", "link_header", "cursor"})
+_MANY = 1000
+"""Records in one response from which on guesses of parameters would take too long."""
 _PARENT_FIELDS = ("id", "uuid", "guid", "_id", "key", "slug", "code", "name")
 
 
@@ -33,6 +36,8 @@ class Settled(Struct, frozen=True):
     endpoint: Mapping[str, Any] = {}
     evidence: Sequence[str] = ()
     left_out: str = ""
+    alone: _Endpoint | None = None
+    """The endpoint, if all its records came in one response."""
 
 
 class Settling:
@@ -59,7 +64,26 @@ class Settling:
                 paths = [path for path, of in self._operations.items() if len(of.placeholders) == level]
                 for settled in pool.map(self._settle, paths):
                     self._done[settled.path] = settled
-        return list(self._done.values())
+            return list(pool.map(self._as_siblings, list(self._done.values())))
+
+    def _as_siblings(self, settled: Settled) -> Settled:
+        """Returns an endpoint that came in one response with the pagination of others that have the same envelope.
+
+        Without the sign there is no more; with it, no later page is lost.
+        """
+        if settled.alone is None:
+            return settled
+        path = settled.alone.records_path
+        paged = [each.endpoint for each in self._done.values() if each.endpoint and each.alone is None]
+        alike = [other["pagination"] for other in paged if other.get("records_path", "$") == path]
+        signs = [pagination for pagination in alike if pagination["type"] in _BY_SIGN]
+        for pagination in signs[:1]:
+            plain = {name: value for name, value in pagination.items() if not name.startswith("page_size")}
+            found = settled.alone.as_siblings(plain)
+            if found is not None:
+                self._tell(f"{self._names[settled.path]}: {found.evidence[-1]}")
+                return found
+        return settled
 
     def _settle(self, path: str) -> Settled:
         settled = self._tried(self._operations[path])
@@ -148,6 +172,7 @@ class _Endpoint:
         self._draft = dict(draft)
         self._parents = parents
         self._evidence: list[str] = []
+        self._unpaged = False
 
     def settled(self, whole: Look) -> Settled:
         """Returns the endpoint with all that was proven.
@@ -157,13 +182,35 @@ class _Endpoint:
         """
         reason = self._find_records(whole) or self._find_key() or self._find_paging()
         if reason:
-            return Settled(self._operation.path, left_out=reason)
+            return Settled(self._operation.path, left_out=reason, alone=self if self._unpaged else None)
         self._find_cursor()
         final = self._prover.verdict(self._draft, self._parents)
         if final.problem:
             return Settled(self._operation.path, left_out=final.problem)
         self._evidence += [f"doubt: {doubt}" for doubt in final.doubts]
-        return Settled(self._operation.path, self._draft, self._evidence)
+        return Settled(self._operation.path, self._draft, self._evidence, alone=self if self._unpaged else None)
+
+    @property
+    def records_path(self) -> str:
+        """The path of its records; `$` for the body itself."""
+        return str(self._draft.get("records_path", "$"))
+
+    def as_siblings(self, pagination: Mapping[str, Any]) -> Settled | None:
+        """Returns the endpoint with a pagination of others of the same API; None if the API does not confirm it.
+
+        Args:
+            pagination: A pagination that ends where a response has no sign of more.
+        """
+        self._draft["pagination"] = pagination
+        final = self._prover.verdict(self._draft, self._parents)
+        if final.problem:
+            return None
+        told = [text for text in self._evidence if not text.startswith("pagination")]
+        if "incremental" not in self._draft and not any(text.startswith("full") for text in told):
+            self._find_cursor()
+            told = [text for text in self._evidence if not text.startswith("pagination")]
+        told.append("pagination: as of the other endpoints; its response has no sign of more")
+        return Settled(self._operation.path, self._draft, told)
 
     def _find_records(self, whole: Look) -> str:
         root = next((page.root for page in whole.pages if page.records), whole.pages[0].root)
@@ -215,6 +262,7 @@ class _Endpoint:
         names = [key] if isinstance(key, str) else key
         proof = PagingProof(self._prover, self._draft, self._parents, self._operation, page, names)
         paging = proof.found()
+        self._unpaged = paging.pagination is None and not paging.goes_on
         if paging.problem:
             return paging.problem
         self._draft["pagination"] = paging.pagination or {"type": "none"}
@@ -222,7 +270,10 @@ class _Endpoint:
         return ""
 
     def _find_cursor(self) -> None:
-        look = self._prover.look(self._draft, self._parents)
+        if len(self._look.records) > _MANY and not self._operation.declared:
+            self._evidence.append("full refresh: no parameters were tried, because each response would be as large")
+            return
+        look = self._look if self._unpaged else self._prover.look(self._draft, self._parents)
         if not look.records:
             return
         cursor = CursorProof(self._prover, self._draft, self._parents, self._operation).found(look)

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from source_rest_api.config import environment, loading
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import yaml_text
-from source_rest_api.onboarding import config_text, source, url, web
-from source_rest_api.onboarding.proofs import Prover
+from source_rest_api.formats import raw_json, yaml_text
+from source_rest_api.onboarding import challenge, config_text, source, url, web
+from source_rest_api.onboarding.given import Operation
+from source_rest_api.onboarding.proofs import ONE_PAGE, Prover
 from source_rest_api.onboarding.settling import Settling
 
 if TYPE_CHECKING:
@@ -63,9 +64,10 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
     dialogue.tell(f"{api.title}, {api.url_base}: {len(paths)} endpoints to try, {len(api.left_out)} left out")
     kept = set(dialogue.chosen(sorted(paths)))
     api = replace(api, operations=[operation for operation in api.operations if operation.path in kept])
-    api, proof = _authenticated(api, stop)
+    api, proof = _authenticated(api, variables, stop)
     known = _with_secrets(api, variables, dialogue)
     prover = Prover(config_text.shared_settings(api), known, stop)
+    api = _entered(api, prover)
     settled = Settling(api, prover, dialogue.tell).settled()
     if not any(each.endpoint for each in settled):
         reasons = [f"{each.path}: {each.left_out}" for each in settled] + [f"{p}: {r}" for p, r in api.left_out.items()]
@@ -76,7 +78,7 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
     return settled
 
 
-def _authenticated(api: Given, stop: Event) -> tuple[Given, str]:
+def _authenticated(api: Given, variables: Mapping[str, str], stop: Event) -> tuple[Given, str]:
     """Returns the API with its authentication, and how the API confirmed it."""
     first = next((operation for operation in api.operations if not operation.placeholders), None)
     if first is None:
@@ -85,12 +87,22 @@ def _authenticated(api: Given, stop: Event) -> tuple[Given, str]:
     if first.method != "GET":
         return api, ""
     response = web.get(asked, api.headers, stop)
-    wanted = url.authentication(response)
+    wanted = challenge.authentication(response, variables, stop)
     if wanted is None and response.status == HTTPStatus.OK:
         return replace(api, authentication=None), f"authentication: none, `{first.path}` answers anybody"
     if api.authentication is None and wanted is not None:
         api = replace(api, authentication=wanted)
     return api, f"authentication: without it `{first.path}` answers {response.status}"
+
+
+def _entered(api: Given, prover: Prover) -> Given:
+    """Returns the API with the collections of an index in place of the index itself."""
+    if len(api.operations) != 1:
+        return api
+    path = api.operations[0].path
+    look = prover.look({"name": "index", "path": path, "records_path": "$", "pagination": ONE_PAGE})
+    inner = url.index(raw_json.decode(look.pages[0].root)) if look.pages else []
+    return replace(api, operations=[Operation(f"{path.rstrip('/')}/{each}") for each in inner]) if inner else api
 
 
 def _with_secrets(api: Given, variables: Mapping[str, str], dialogue: Dialogue) -> dict[str, str]:

@@ -8,9 +8,9 @@ from urllib.parse import urljoin, urlsplit
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats.link_header import find_link
-from source_rest_api.onboarding import har, observed, openapi, web
+from source_rest_api.onboarding import challenge, har, observed, openapi, web
 from source_rest_api.onboarding.given import Given, Operation
-from source_rest_api.onboarding.observed import PASSWORD, TOKEN, USER, Observed
+from source_rest_api.onboarding.observed import Observed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _DOCUMENTS = ("openapi.json", "openapi.yaml", "swagger.json", "v3/api-docs", "api-docs", "api/openapi.json")
 """Where frameworks put the OpenAPI document, below the base URL."""
-_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 def given(url: str, stop: Event) -> Given:
@@ -39,24 +38,14 @@ def given(url: str, stop: Event) -> Given:
         document = _body(web.get(place, {}, stop))
         if openapi.is_document(document):
             return openapi.given(document, place)
-    entries = list(_index(body))
+    entries = index(body)
     if entries:
         return Given(url.rstrip("/"), [Operation(path) for path in entries], urlsplit(url).hostname or "REST API")
     if response.status == HTTPStatus.OK and not isinstance(body, dict | list):
         raise ConfigError(f"{url} has neither records nor an OpenAPI document. Give the URL of one of them.")
-    if response.status != HTTPStatus.OK and response.status not in _REFUSED:
+    if response.status != HTTPStatus.OK and response.status not in challenge.REFUSED:
         raise ConfigError(f"{url} answers {response.status}. Give the URL of a collection, or of an OpenAPI document.")
     return observed.given([Observed("GET", url)])
-
-
-def authentication(response: Response) -> dict[str, Any] | None:
-    """Returns the authentication that a response asks for (RFC 9110, section 11.6.1); None if it lets anybody in."""
-    if response.status not in _REFUSED:
-        return None
-    scheme = response.headers.get("WWW-Authenticate", "").partition(" ")[0].lower()
-    if scheme in {"basic", "digest"}:
-        return {"type": scheme, "username": f"${{{USER}}}", "password": f"${{{PASSWORD}}}"}
-    return {"type": "bearer", "token": f"${{{TOKEN}}}"}
 
 
 def _places(url: str, response: Response) -> Iterator[str]:
@@ -71,16 +60,11 @@ def _places(url: str, response: Response) -> Iterator[str]:
         yield from (urljoin(base, name) for name in _DOCUMENTS)
 
 
-def _index(body: Any) -> Iterator[str]:
-    """Yields the paths of an index of collections, such as an OData service document or `{"orders": {"url": …}}`."""
-    items = body.get("value") if isinstance(body, dict) else body
-    if not isinstance(items, list) or not items:
-        return
-    for item in items:
-        target = item.get("url") or item.get("href") if isinstance(item, dict) else None
-        if not isinstance(target, str) or item.get("kind", "EntitySet") != "EntitySet" or "://" in target:
-            return
-        yield target.lstrip("/")
+def index(body: Any) -> list[str]:
+    """Returns the paths in an index of collections (OData JSON Format 4.01, section 5); none if a body is no index."""
+    items = body.get("value") if isinstance(body, dict) and "@odata.context" in body else None
+    found = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return [str(item["url"]) for item in found if "url" in item and item.get("kind", "EntitySet") == "EntitySet"]
 
 
 def _body(response: Response) -> Any:

@@ -34,6 +34,10 @@ _MOST_LINKS = 50
 """Upper limit of the items in an array of links; a longer array holds data."""
 _RANGE = re.compile(r"\s*\w+[ =](\d+)-(\d+)/(\d+)\s*")
 """A `Content-Range` (RFC 9110, section 14.4) in any unit: first, last, total."""
+_PLAIN = re.compile(r"[A-Za-z_$][\w.$-]*")
+"""Paths that YAML reads as they are."""
+_RELATIVE = re.compile(r"[\w./%()-]+\?[^\s=&]+=")
+"""A relative URL with a query, as OData writes it: `Orders?$skiptoken=100`."""
 _FIRST = frozenset({"0", "1"})
 _AT_LEAST = frozenset({"gte", "gt"})
 
@@ -175,14 +179,16 @@ def _sign(keys: Path, value: Raw, page: Page, *, is_record: bool) -> Sign | None
     ):
         name = holder
     if paging_names.flags_more(name, value):
-        return Sign(f"`{path}` is true", f"{{…, more_path: {path}}}")
+        return Sign(f"`{path}` is true", f"{{…, more_path: {_in_yaml(path)}}}")
     if paging_names.NEXT.fullmatch(name):
         said = raw_json.text(value)
         return _next_sign(path, said) if said and said != "0" else None
     if is_record:  # totals and flags in a record are data
         return None
     if paging_names.flags_not_last(name, value):
-        return Sign(f"`{path}` is false", f"{{type: page_number, end_path: {path}, …}} or {{type: offset, …}}")
+        return Sign(
+            f"`{path}` is false", f"{{type: page_number, end_path: {_in_yaml(path)}, …}} or {{type: offset, …}}"
+        )
     return _count_sign(f"`{path}`", name, value, page, path)
 
 
@@ -191,21 +197,26 @@ def _count_sign(what: str, name: str, value: Raw, page: Page, path: str) -> Sign
     if count is None:
         return None
     if paging_names.TOTAL_PAGES.fullmatch(name) and count > page.number:
-        setting = f", total_pages_path: {path}" if path else ", …"
+        setting = f", total_pages_path: {_in_yaml(path)}" if path else ", …"
         said = f"{what} is {count}, but the connector read {counted(page.number, 'page')}"
         return Sign(said, f"{{type: page_number{setting}}}")
     if (paging_names.TOTAL.fullmatch(name) or paging_names.COUNT.fullmatch(name)) and count > page.rows_so_far:
-        setting = f", total_path: {path}" if path else ", …"
+        setting = f", total_path: {_in_yaml(path)}" if path else ", …"
         said = f"{what} is {count}, but the connector read {counted(page.rows_so_far, 'record')}"
         following = f"{{type: page_number{setting}}} or {{type: offset, …}}"
         return Sign(said, following, certain=False, total=None if paging_names.COUNT.fullmatch(name) else count)
     return None
 
 
+def _in_yaml(path: str) -> str:
+    """Returns a path as it stands in a config: `@odata.nextLink` needs quotes."""
+    return path if _PLAIN.fullmatch(path) else f"'{path}'"
+
+
 def _next_sign(path: str, said: str) -> Sign:
-    if said.startswith(("http://", "https://", "/", "?")):
-        return Sign(f"`{path}` holds a URL", f"{{type: next_url, next_url_path: {path}}}")
+    if said.startswith(("http://", "https://", "/", "?")) or _RELATIVE.match(said):
+        return Sign(f"`{path}` holds a URL", f"{{type: next_url, next_url_path: {_in_yaml(path)}}}")
     if said.isdecimal():
-        following = f"{{type: page_number, page_param: page}} or {{type: cursor, cursor_path: {path}}}"
+        following = f"{{type: page_number, page_param: page}} or {{type: cursor, cursor_path: {_in_yaml(path)}}}"
         return Sign(f"`{path}` is {said}", following)
-    return Sign(f"`{path}` holds a token", f"{{type: cursor, cursor_path: {path}, cursor_param: …}}")
+    return Sign(f"`{path}` holds a token", f"{{type: cursor, cursor_path: {_in_yaml(path)}, cursor_param: …}}")
