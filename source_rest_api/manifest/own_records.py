@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest.own_component import OwnComponent, response_of
+from source_rest_api.manifest.own_component import response_of
 from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.model import Model
 from source_rest_api.records.decoders import RecordDecoder
@@ -81,7 +81,7 @@ class OwnTransformation(Model):
         if not self.transform_first:
             records = self._kept(records, stream_slice)
         for each in self.transformations:
-            each.call(lambda changes: self._change(changes, records, stream_slice))  # noqa: B023 -- called at once
+            each.call(lambda changes: self._change(changes, records, stream_slice))
         if self.transform_first:
             records = self._kept(records, stream_slice)
         if self.normalization is not None:
@@ -106,11 +106,12 @@ class OwnTransformation(Model):
 
         values = _filled(self.slice, names)
         extra = values.pop("extra_fields", {})
-        times = {name: values.pop(name) for name, of in self.slice.items() if _is_time(of) and name in values}
+        times = {name: values.pop(name) for name, of in self.slice.items() if is_time(of) and name in values}
         return StreamSlice(partition=values, cursor_slice=times, extra_fields=extra)
 
 
-def _is_time(expression: Any) -> bool:
+def is_time(expression: Any) -> bool:
+    """True if an expression of a slice is a bound of its interval."""
     return isinstance(expression, str) and expression.startswith("stream_interval.")
 
 
