@@ -157,6 +157,13 @@ class Components:
         return next((path for path in found if path.is_file()), None)
 
 
+def stream_slice(partition: Mapping[str, Any], interval: Mapping[str, Any], extra: Mapping[str, Any]) -> Any:
+    """Returns a slice as classes of the CDK read it."""
+    from airbyte_cdk.sources.types import StreamSlice  # noqa: PLC0415 -- its import takes seconds
+
+    return StreamSlice(partition=partition, cursor_slice=interval, extra_fields=extra)
+
+
 def failure(component: Component, error: Exception) -> SourceError:
     """Returns the error for an exception in a class of the connector."""
     if isinstance(error, SourceError):

@@ -43,12 +43,20 @@ class OwnStream:
         self._strategy: OwnComponent | None = None
 
     def _component(self, definition: Component, kind: str, **inner: OwnComponent) -> OwnComponent:
-        if self._config is None:
-            name = next(iter(class_names(definition)), definition.get("type"))
+        return OwnComponent(self._components, definition, kind, self._config or {}, inner)
+
+    def _classes(self, *parts: Any) -> list[str]:
+        """Returns the names of the classes in parts of the stream.
+
+        Raises:
+            ConfigError: There are some, but the manifest is imported.
+        """
+        names = class_names([*parts])
+        if names and self._config is None:
             raise ConfigError(
-                f"`{name}` is a class in Python, which an imported connector has not: use `--manifest-path`"
+                f"`{names[0]}` is a class in Python, which an imported connector has not: use `--manifest-path`"
             )
-        return OwnComponent(self._components, definition, kind, self._config, inner)
+        return names
 
     def selects(self, selector: Component, decoder: Component | None) -> bool:
         """True if classes read the records from the bodies.
@@ -57,7 +65,7 @@ class OwnStream:
             ConfigError: The file of a class is not there.
         """
         extractor = selector.get("extractor") or {}
-        if not class_names([extractor, decoder]):
+        if not self._classes(extractor, decoder):
             return False
         before = self._component(decoder or _JSON, "CustomDecoder")
         after = self._component(extractor, "CustomRecordExtractor", decoder=before)
@@ -78,7 +86,7 @@ class OwnStream:
         """
         steps = stream.get("transformations") or []
         keeps, casts = selector.get("record_filter"), selector.get("schema_normalization")
-        if not class_names([steps, keeps, casts]):
+        if not self._classes(steps, keeps, casts):
             return False
         originals = [each.get(INSTEAD_OF, each) for each in steps]
         self.parts["transformation"] = OwnTransformation(
@@ -99,7 +107,7 @@ class OwnStream:
             ConfigError: The file of the class is not there.
         """
         strategy = paginator.get("pagination_strategy") or {}
-        if paginator.get("type") != "DefaultPaginator" or not strategy.get("class_name"):
+        if paginator.get("type") != "DefaultPaginator" or not self._classes(strategy):
             return paginator
         self._strategy = self._component(strategy, "CustomPaginationStrategy")
         size = strategy.get("page_size")
@@ -120,7 +128,7 @@ class OwnStream:
         Raises:
             ConfigError: The file of the class is not there.
         """
-        if not authenticator or not authenticator.get("class_name"):
+        if not authenticator or not authenticator.get("class_name") or not self._classes(authenticator):
             return False
         component = self._component(authenticator, "CustomAuthenticator")
         self.parts["authentication"] = OwnAuthenticator(component=component)
@@ -137,7 +145,7 @@ class OwnStream:
 
     def migrates(self, stream: Component) -> None:
         """Notes the classes that change states of earlier versions, as far as their file is there."""
-        given = stream.get("state_migrations") or []
+        given = [] if self._config is None else stream.get("state_migrations") or []
         own = [each for each in given if each.get("class_name") and self._components.has(each)]
         self.migrations = [self._component(each, "CustomStateMigration") for each in own]
 
