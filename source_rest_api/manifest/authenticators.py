@@ -204,17 +204,28 @@ def _jwt(component: Component, scope: Scope) -> dict[str, Any]:
 
 def _selected(component: Component, scope: Scope) -> dict[str, Any]:
     """Returns the authenticator that the config chooses."""
-    known = component.get("authenticators") or {}
     if scope.config is None:
-        among = {name: authentication(of, scope) for name, of in known.items()}
+        among = {name: authentication(of, scope) for name, of in (component.get("authenticators") or {}).items()}
         return {"type": SELECT, "path": component.get("authenticator_selection_path"), "among": among}
+    return authentication(chosen(component, scope), scope)
+
+
+def chosen(component: Component | None, scope: Scope) -> Component | None:
+    """Returns an authenticator, or of several the one that the config chooses.
+
+    Raises:
+        ConfigError: The config chooses none.
+    """
+    if not component or component.get("type") != "SelectiveAuthenticator" or scope.config is None:
+        return component
+    known: dict[Any, Component] = component.get("authenticators") or {}
     value: Any = scope.config
     for key in component.get("authenticator_selection_path") or []:
         value = value.get(key) if isinstance(value, dict) else None
     if value not in known:
         path = ".".join(component.get("authenticator_selection_path") or [])
         raise ConfigError(f"the config chooses no authenticator: `{path}` must be one of {', '.join(map(str, known))}")
-    return authentication(known[value], scope)
+    return known[value]
 
 
 _KINDS: dict[str, Callable[[Component, Scope], dict[str, Any]]] = {

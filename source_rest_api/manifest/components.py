@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError, SourceError, TransientError
+from source_rest_api.manifest.recipes import INSTEAD_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,6 +157,13 @@ class Components:
         return next((path for path in found if path.is_file()), None)
 
 
+def stream_slice(partition: Mapping[str, Any], interval: Mapping[str, Any], extra: Mapping[str, Any]) -> Any:
+    """Returns a slice as classes of the CDK read it."""
+    from airbyte_cdk.sources.types import StreamSlice  # noqa: PLC0415 -- its import takes seconds
+
+    return StreamSlice(partition=partition, cursor_slice=interval, extra_fields=extra)
+
+
 def failure(component: Component, error: Exception) -> SourceError:
     """Returns the error for an exception in a class of the connector."""
     if isinstance(error, SourceError):
@@ -165,16 +173,17 @@ def failure(component: Component, error: Exception) -> SourceError:
         return TransientError(f"A request of the connector's own code failed ({kind}).", str(error))
     name = component.get("class_name") or component.get("type")
     return ConfigError(
-        f"The class `{name}` of the connector's own code failed ({kind}). Correct it in components.py, or ask its author.",
+        f"The class `{name}` of the connector's own code failed ({kind}). Correct it in components.py.",
         f"{kind}: {error}",
     )
 
 
 def class_names(value: Any) -> list[str]:
-    """Returns the names of all classes in a component."""
+    """Returns the names of all classes in a component for which no recipe stands."""
     if isinstance(value, list):
         return [name for item in value for name in class_names(item)]
     if not isinstance(value, dict):
         return []
-    own = [str(value["class_name"])] if isinstance(value.get("class_name"), str) else []
-    return [*own, *(name for inner in value.values() for name in class_names(inner))]
+    own = [value["class_name"].strip()] if isinstance(value.get("class_name"), str) else []
+    inside = (inner for name, inner in value.items() if name != INSTEAD_OF)
+    return [*own, *(name for inner in inside for name in class_names(inner))]

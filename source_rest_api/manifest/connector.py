@@ -13,6 +13,7 @@ from source_rest_api.config.config import Config
 from source_rest_api.connector import Connector, Session
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import document, spec, states
+from source_rest_api.manifest.components import Components
 from source_rest_api.manifest.translation import translated
 from source_rest_api.protocol import catalog
 from source_rest_api.sync.offer import Offer
@@ -65,7 +66,14 @@ class ManifestConnector(Connector):
         """
         own = {name: value for name, value in raw_config.items() if not name.startswith("__injected_")}
         config = spec.normalized(self._manifest, own)
-        return translated(self._manifest, config, self._folder, ask=lambda retriever: self._listed(retriever, own))
+        components = Components(self._folder, raw_config)
+        return translated(
+            self._manifest,
+            config,
+            self._folder,
+            ask=lambda retriever: self._listed(retriever, raw_config),
+            components=components,
+        )
 
     def _listed(self, retriever: Component, config: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Returns the records that a retriever reads: they are the streams of a manifest that the API lists."""

@@ -48,15 +48,15 @@ class OwnComponent:
         self._kind = kind
         self._config = config
         self._inner = inner or {}
-        self._key = json.dumps([kind, definition, [each._key for each in self._inner.values()]], default=str)
+        self.key: str = json.dumps([kind, definition, [each.key for each in self._inner.values()]], default=str)
         self._lock = RLock()
         self._built: Any = None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, OwnComponent) and self._key == other._key
+        return isinstance(other, OwnComponent) and self.key == other.key
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        return hash(self.key)
 
     def call(self, use: Callable[[Any], Any]) -> Any:
         """Returns what a use of the object gives. Only one thread uses it at a time: classes rely on that.
@@ -83,6 +83,7 @@ class OwnComponent:
 def response_of(response: Response) -> requests.Response:
     """Returns a response as classes of the CDK read it."""
     import requests  # noqa: PLC0415 -- only classes of connectors read it
+    import urllib3  # noqa: PLC0415
 
     made = requests.Response()
     made.status_code = response.status
@@ -90,7 +91,6 @@ def response_of(response: Response) -> requests.Response:
     made.headers.pop("Content-Encoding", None)  # the body is decompressed
     made.url = response.url
     made.encoding = requests.utils.get_encoding_from_headers(made.headers)
-    made._content = response.body
-    made.raw = io.BytesIO(response.body)
+    made.raw = urllib3.HTTPResponse(io.BytesIO(response.body), status=response.status, preload_content=False)
     made.request = requests.Request("GET", response.url).prepare()
     return made

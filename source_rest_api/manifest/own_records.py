@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.manifest.components import stream_slice
 from source_rest_api.manifest.own_component import response_of
 from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.model import Model
@@ -77,40 +78,39 @@ class OwnTransformation(Model):
         Raises:
             SourceError: A class fails.
         """
-        stream_slice = self._slice(names)
+        read = self._slice(names)
         if not self.transform_first:
-            records = self._kept(records, stream_slice)
+            records = self._kept(records, read)
         for each in self.transformations:
-            each.call(lambda changes: self._change(changes, records, stream_slice))  # noqa: B023 -- called at once
+            each.call(lambda changes: self._change(changes, records, read))
         if self.transform_first:
-            records = self._kept(records, stream_slice)
+            records = self._kept(records, read)
         if self.normalization is not None:
             self.normalization.call(lambda of: [of.transform(record, schema=self.json_schema) for record in records])
         return [msgspec.json.decode(_json(dict(record))) for record in records]
 
-    def _kept(self, records: list[dict[str, Any]], stream_slice: Any) -> list[dict[str, Any]]:
+    def _kept(self, records: list[dict[str, Any]], read: Any) -> list[dict[str, Any]]:
         if self.record_filter is None:
             return records
         return list(
             self.record_filter.call(
-                lambda keeps: list(keeps.filter_records(records, stream_state={}, stream_slice=stream_slice))
+                lambda keeps: list(keeps.filter_records(records, stream_state={}, stream_slice=read))
             )
         )
 
-    def _change(self, changes: Any, records: list[dict[str, Any]], stream_slice: Any) -> None:
+    def _change(self, changes: Any, records: list[dict[str, Any]], read: Any) -> None:
         for record in records:
-            changes.transform(record, config=self.config, stream_state={}, stream_slice=stream_slice)
+            changes.transform(record, config=self.config, stream_state={}, stream_slice=read)
 
     def _slice(self, names: Mapping[str, Any]) -> Any:
-        from airbyte_cdk.sources.types import StreamSlice  # noqa: PLC0415 -- its import takes seconds
-
         values = _filled(self.slice, names)
         extra = values.pop("extra_fields", {})
-        times = {name: values.pop(name) for name, of in self.slice.items() if _is_time(of) and name in values}
-        return StreamSlice(partition=values, cursor_slice=times, extra_fields=extra)
+        times = {name: values.pop(name) for name, of in self.slice.items() if is_time(of) and name in values}
+        return stream_slice(values, times, extra)
 
 
-def _is_time(expression: Any) -> bool:
+def is_time(expression: Any) -> bool:
+    """True if an expression of a slice is a bound of its interval."""
     return isinstance(expression, str) and expression.startswith("stream_interval.")
 
 

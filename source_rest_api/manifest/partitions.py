@@ -14,6 +14,7 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from source_rest_api.manifest.components import Components
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
 
@@ -40,6 +41,10 @@ class Parent(NamedTuple):
 
 class Family(Protocol):
     """Finds the streams that stand above others."""
+
+    @property
+    def components(self) -> Components:
+        """The classes of the connector."""
 
     def parent(self, stream: Component) -> Parent:
         """Returns the stream that a component describes, which becomes an endpoint too.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _OF_THE_CDK = {"DeclarativeOauth2Authenticator": "OAuthAuthenticator"}
 """Types of the CDK's own classes that are called otherwise."""
+INSTEAD_OF = "$instead_of"
+"""The field of a component that a recipe made, with the component before."""
 _NO_DATES = ["0000-00-00", "0000-00-00 00:00:00"]
 
 
@@ -57,7 +59,8 @@ def _standard(component: Component, config: Mapping[str, Any], text: str, schema
     recipe = known or _by_fields(component)
     if recipe is None:
         return component
-    return recipe({key: value for key, value in component.items() if key != "class_name"}, config, schema)
+    made = recipe({key: value for key, value in component.items() if key != "class_name"}, config, schema)
+    return {**made, INSTEAD_OF: component} if made else made
 
 
 def _by_fields(component: Component) -> Recipe | None:

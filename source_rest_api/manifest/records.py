@@ -40,10 +40,12 @@ def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
     else:
         raise ConfigError(f"`{extractor.get('class_name') or extractor.get('type')}` has no equivalent here")
     endpoint["allow_missing_records"] = True
+
+
+def normalize(selector: Component, endpoint: dict[str, Any]) -> None:
+    """Has the values of an endpoint's records cast by its schema, if its selector says so."""
     if selector.get("schema_normalization") == "Default":
         endpoint["cast_all"] = True
-    elif isinstance(selector.get("schema_normalization"), dict):
-        raise ConfigError(f"`{selector['schema_normalization'].get('class_name')}` has no equivalent here")
 
 
 def _path(extractor: Component, scope: Scope) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from source_rest_api.formats import datetimes
 from source_rest_api.manifest import references
+from source_rest_api.manifest.own_stream import migrated
 from source_rest_api.state import moved_state, state
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def moved(name: str, saved: Mapping[str, Any], stream: Translated) -> dict[str, 
     """
     if isinstance(saved.get("version"), int) or not saved:
         return dict(saved)
+    saved = migrated(stream.own.migrations, saved)
     cursor = stream.endpoint.get("incremental")
     if cursor is None or all(key.startswith("__ab_") for key in saved):
         return {}

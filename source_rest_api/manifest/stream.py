@@ -12,12 +12,14 @@ from source_rest_api.manifest import (
     decoders,
     errors,
     jobs,
+    own_records,
     paginator,
     partitions,
     records,
     requester,
     schema,
 )
+from source_rest_api.manifest.own_stream import OwnStream
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -42,9 +44,15 @@ class Translated:
     """
 
     def __init__(
-        self, endpoint: dict[str, Any], authentication: dict[str, Any], partitioning: Partitioning, cursor: Component
+        self,
+        endpoint: dict[str, Any],
+        authentication: dict[str, Any],
+        partitioning: Partitioning,
+        cursor: Component,
+        own: OwnStream,
     ) -> None:
         self.endpoint = endpoint
+        self.own = own
         self.authentication = authentication
         self.partitioning = partitioning
         self.cursor = cursor
@@ -77,6 +85,7 @@ class _Translation:
         self._scope = scope
         self._folder = folder
         """The asynchronous retriever, if it is one."""
+        self._own = OwnStream(family.components, scope.config)
         self._endpoint: dict[str, Any] = {"name": str(scope.of(stream).text(stream.get("name")))}
 
     def run(self, *, as_lists: bool) -> Translated:
@@ -94,10 +103,15 @@ class _Translation:
         if jobs.is_job(retriever):
             self._endpoint["job"] = self._at("retriever", lambda: jobs.job(retriever, self._endpoint, scope))
         selector = retriever.get("record_selector") or {}
-        self._at("retriever.record_selector", lambda: records.select(selector, self._endpoint, scope.of(selector)))
-        self._at("retriever.decoder", lambda: self._decode(retriever.get("decoder")))
+        decoder = retriever.get("decoder")
+        if not self._at("retriever.record_selector", lambda: self._own.selects(selector, decoder)):
+            self._at("retriever.record_selector", lambda: records.select(selector, self._endpoint, scope.of(selector)))
+            self._at("retriever.decoder", lambda: self._decode(decoder))
+        self._at("retriever.record_selector", lambda: records.normalize(selector, self._endpoint))
         self._transform(selector, scope)
-        paging = retriever.get("paginator") or {"type": "NoPagination"}
+        paging = self._at(
+            "retriever.paginator", lambda: self._own.paging(retriever.get("paginator") or {"type": "NoPagination"})
+        )
         added = self._added
 
         def paginate(endpoint: dict[str, Any]) -> None:
@@ -110,11 +124,13 @@ class _Translation:
         if cursor:
             self._at("incremental_sync", lambda: cursors.increment(cursor, self._endpoint, scope.of(cursor)))
         paginator.keep_params(self._endpoint)
+        self._at("retriever.paginator", lambda: self._own.pages(self._endpoint["pagination"]))
+        self._at("state_migrations", lambda: self._own.migrates(self._stream))
         self._at("primary_key", self._key)
         self._at("schema_loader", self._schema)
         auth = self._at("retriever.requester.authenticator", lambda: self._authentication(requests))
         self._drop_unread_lists()
-        return Translated(self._endpoint, auth, divided, cursor)
+        return Translated(self._endpoint, auth, divided, cursor, self._own)
 
     def _at(self, place: str, step: Callable[[], Any]) -> Any:
         """Runs a step; its errors name the place in the manifest."""
@@ -172,9 +188,15 @@ class _Translation:
                 self._endpoint["unwrap"] = path
 
     def _transform(self, selector: Component, scope: Scope) -> None:
-        given = selector.get("record_filter")
+        self._added: dict[str, str] = {}
+        timed = bool(self._stream.get("incremental_sync"))
+        names = {name: of for name, of in scope.slice.items() if timed or not own_records.is_time(of)}
+        given = (self._stream, selector, names, self._declared_schema())
+        if self._at("transformations", lambda: self._own.transforms(*given)):
+            return
+        keeps = selector.get("record_filter")
         condition = self._at(
-            "retriever.record_selector.record_filter", lambda: records.condition(given, scope.of(selector))
+            "retriever.record_selector.record_filter", lambda: records.condition(keeps, scope.of(selector))
         )
         if condition:
             after = scope.value(selector.get("transform_before_filtering")) is True
@@ -194,12 +216,19 @@ class _Translation:
             self._endpoint["primary_key"] = [[self._scope.text(part) for part in path] for path in paths]
 
     def _schema(self) -> None:
-        scope = self._scope.of(self._stream)
-        self._set("schema", schema.declared(self._stream.get("schema_loader"), scope, self._folder))
+        self._set("schema", self._declared_schema())
         if "schema" not in self._endpoint:
             self._endpoint.pop("cast_all", None)
 
+    def _declared_schema(self) -> dict[str, Any] | None:
+        loader = self._stream.get("schema_loader")
+        found = self._own.schema(loader)
+        return schema.declared(loader, self._scope.of(self._stream), self._folder) if found is None else found
+
     def _authentication(self, requests: Component) -> dict[str, Any]:
+        chosen = authenticators.chosen(requests.get("authenticator"), self._scope)
+        if self._own.signs(chosen):
+            return {"type": "none"}
         made = authenticators.authentication(requests.get("authenticator"), self._scope.of(requests))
         if made.get("in") == "body" and "body" not in self._endpoint and requester.has_body(self._endpoint):
             self._endpoint["body"] = requester.empty_body(str(requests["authenticator"]["inject_into"]["inject_into"]))
@@ -208,6 +237,7 @@ class _Translation:
     def _drop_unread_lists(self) -> None:
         """Drops the lists that no template reads: the CDK reads the same records for each of their values."""
         texts = paginator.texts_in({name: value for name, value in self._endpoint.items() if name != "schema"})
+        texts += getattr(self._own.parts.get("transformation"), "texts", [])
         read = {name for text in texts for name in templates.names(text)}
         kept = [of for of in self._endpoint.get("partitions") or [] if of["name"] in read]
         if len(kept) < len(self._endpoint.get("partitions") or []):

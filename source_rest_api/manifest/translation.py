@@ -11,7 +11,8 @@ from source_rest_api.config import loading, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import api, document, dynamic_streams, jobs, recipes
+from source_rest_api.manifest import api, document, dynamic_streams, jobs, own_recipes, recipes
+from source_rest_api.manifest.components import Components
 from source_rest_api.manifest.interpolation import Scope
 from source_rest_api.manifest.partitions import Parent
 from source_rest_api.manifest.stream import Translated, translate
@@ -47,6 +48,7 @@ def translated(
     folder: Path | None = None,
     required: frozenset[str] = frozenset(),
     ask: Callable[[Component], Iterable[dict[str, Any]]] | None = None,
+    components: Components | None = None,
 ) -> Translation:
     """Returns a manifest as a config of this connector.
 
@@ -56,17 +58,18 @@ def translated(
         folder: The folder of the manifest, for schemas in files.
         required: Keys that every config has.
         ask: Returns the records that a retriever reads from the API, for streams that the API lists.
+        components: The classes of the connector; by default those beside the manifest.
 
     Raises:
         ConfigError: The manifest itself is not valid.
     """
-    whole = document.resolved(manifest)
+    whole = own_recipes.applied(document.resolved(manifest), own_recipes.read(folder))
     blocked: dict[str, str] = {}
     streams = [*(whole.get("streams") or []), *_dynamic(whole.pop("dynamic_streams", None) or [], config, ask, blocked)]
     whole = document.completed({**whole, "streams": streams})
     if "class_name" in (text := json.dumps(manifest, default=str)):
         whole["streams"] = recipes.applied(whole["streams"], config, text)
-    family = _Family(whole, Scope(config, required=required), folder)
+    family = _Family(whole, Scope(config, required=required), folder, components or Components(folder))
     family.blocked.update(blocked)
     for stream in family.declared:
         family.offer(stream)
@@ -90,7 +93,8 @@ def _dynamic(
 class _Family:
     """The streams of one manifest, and the streams above them."""
 
-    def __init__(self, manifest: Component, scope: Scope, folder: Path | None) -> None:
+    def __init__(self, manifest: Component, scope: Scope, folder: Path | None, components: Components) -> None:
+        self.components = components
         self._scope = scope
         self._folder = folder
         self.declared = list(_declared(manifest.get("streams") or [], scope))
@@ -204,7 +208,7 @@ def _without_schema(stream: Component) -> str:
 
 
 def _compared(made: Translated) -> dict[str, Any]:
-    return {name: value for name, value in made.endpoint.items() if name not in _NOT_COMPARED}
+    return {name: value for name, value in made.endpoint.items() if name not in _NOT_COMPARED} | made.own.parts
 
 
 def _valid(config: dict[str, Any], endpoints: list[dict[str, Any]], blocked: dict[str, str]) -> list[dict[str, Any]]:

@@ -14,17 +14,35 @@ from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import document, sample, spec
+from source_rest_api.manifest.components import Components
 from source_rest_api.manifest.translation import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from source_rest_api.manifest.document import Component
+
 _PLACE = re.compile(r"its parent `[^`]*` has no equivalent here: ")
+
+
+class AllClasses(Components):
+    """Takes the classes of a connector's own code as there, although a folder of manifests has no code."""
+
+    def require(self, component: Component) -> str:
+        """Returns the name of the class."""
+        return str(component.get("class_name"))
+
+    def has(self, component: Component) -> bool:  # noqa: ARG002
+        """False: nothing can run."""
+        return False
 
 
 @dataclass
 class Shares:
     """The counts over some manifests."""
+
+    components: Components | None = None
+    """The classes that are taken as there; by default none."""
 
     connectors: int = 0
     whole: int = 0
@@ -44,7 +62,7 @@ class Shares:
         config = sample.config(spec.form(manifest)) or sample.of_text(text)
         self.connectors += 1
         try:
-            made = translated(manifest, config)
+            made = translated(manifest, config, components=self.components)
         except ConfigError as error:
             self._block(path.stem, str(error).replace("\n", " "), len(manifest.get("streams") or [1]))
             return
@@ -78,13 +96,19 @@ class Shares:
             yield f"{count:4} streams of {len(self.where[reason]):3}: {reason} ({min(self.where[reason])})"
 
 
-def of(folder: Path) -> Shares:
-    """The shares over all manifests of a folder."""
-    shares = Shares()
+def of(folder: Path, components: Components | None = None) -> Shares:
+    """The shares over all manifests of a folder.
+
+    Args:
+        folder: The folder.
+        components: The classes that are taken as there.
+    """
+    shares = Shares(components)
     for path in sorted(folder.glob("*.yaml")):
         shares.count(path)
     return shares
 
 
 if __name__ == "__main__":
-    print("\n".join(of(Path(sys.argv[1])).lines()))  # noqa: T201 -- a command
+    for title, known in (("without components.py", None), ("with components.py", AllClasses())):
+        print("\n".join([title, *of(Path(sys.argv[1]), known).lines()]))  # noqa: T201 -- a command

@@ -1,0 +1,162 @@
+"""The parts of one stream that run as classes of the connector's own `components.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.manifest.components import class_names
+from source_rest_api.manifest.own_authenticator import OwnAuthenticator
+from source_rest_api.manifest.own_component import OwnComponent
+from source_rest_api.manifest.own_paginator import OwnPaginator
+from source_rest_api.manifest.own_records import OwnRecords, OwnTransformation
+from source_rest_api.manifest.recipes import INSTEAD_OF
+from source_rest_api.pagination.paginators import Pagination
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from source_rest_api.manifest.components import Components
+    from source_rest_api.manifest.document import Component
+
+_JSON: Component = {"type": "JsonDecoder"}
+_NO_CURSOR = "{{ response.next }}"
+"""What a standard paginator reads in place of the class; nobody asks it for a next page."""
+
+
+class OwnStream:
+    """Collects the objects for the endpoint of one stream.
+
+    Args:
+        components: The classes of the connector.
+        config: The config of the user; None where the manifest is imported.
+    """
+
+    def __init__(self, components: Components, config: Mapping[str, Any] | None) -> None:
+        self._components = components
+        self._config = config
+        self.parts: dict[str, Any] = {}
+        """The objects by the field of the endpoint that they stand in."""
+        self.migrations: list[OwnComponent] = []
+        self._strategy: OwnComponent | None = None
+
+    def _component(self, definition: Component, kind: str, **inner: OwnComponent) -> OwnComponent:
+        return OwnComponent(self._components, definition, kind, self._config or {}, inner)
+
+    def _classes(self, *parts: Any) -> list[str]:
+        """Returns the names of the classes in parts of the stream.
+
+        Raises:
+            ConfigError: There are some, but the manifest is imported.
+        """
+        names = class_names([*parts])
+        if names and self._config is None:
+            raise ConfigError(
+                f"`{names[0]}` is a class in Python, which an imported connector has not: use `--manifest-path`"
+            )
+        return names
+
+    def selects(self, selector: Component, decoder: Component | None) -> bool:
+        """True if classes read the records from the bodies.
+
+        Raises:
+            ConfigError: The file of a class is not there.
+        """
+        extractor = selector.get("extractor") or {}
+        if not self._classes(extractor, decoder):
+            return False
+        before = self._component(decoder or _JSON, "CustomDecoder")
+        after = self._component(extractor, "CustomRecordExtractor", decoder=before)
+        self.parts["decoder"] = OwnRecords(extractor=after, decoder=before if decoder else None)
+        return True
+
+    def transforms(self, stream: Component, selector: Component, names: Mapping[str, Any], schema: Any) -> bool:
+        """True if classes filter or change the records; then the CDK does all such steps of the stream.
+
+        Args:
+            stream: The stream, with its transformations.
+            selector: Its selector, with the filter.
+            names: What `stream_slice` holds, as expressions.
+            schema: The JSON schema of the records, for a class that casts them.
+
+        Raises:
+            ConfigError: The file of a class is not there.
+        """
+        steps = stream.get("transformations") or []
+        keeps, casts = selector.get("record_filter"), selector.get("schema_normalization")
+        if not self._classes(steps, keeps, casts):
+            return False
+        originals = [each.get(INSTEAD_OF, each) for each in steps]
+        self.parts["transformation"] = OwnTransformation(
+            record_filter=self._component(keeps, "CustomRecordFilter") if keeps else None,
+            transformations=tuple(self._component(each, "CustomTransformation") for each in originals),
+            transform_first=selector.get("transform_before_filtering") is True,
+            normalization=self._component(casts, "CustomSchemaNormalization") if class_names(casts) and casts else None,
+            json_schema=schema or {},
+            slice=dict(names),
+            config=dict(self._config or {}),
+        )
+        return True
+
+    def paging(self, paginator: Component) -> Component:
+        """Returns a paginator with a standard strategy in place of a class, which `pages` later puts back.
+
+        Raises:
+            ConfigError: The file of the class is not there.
+        """
+        strategy = paginator.get("pagination_strategy") or {}
+        if paginator.get("type") != "DefaultPaginator" or not self._classes(strategy):
+            return paginator
+        self._strategy = self._component(strategy, "CustomPaginationStrategy")
+        size = strategy.get("page_size")
+        if size is None and paginator.get("page_size_option"):
+            size = self._strategy.call(lambda made: made.get_page_size())
+        standard = {"type": "CursorPagination", "cursor_value": _NO_CURSOR, "page_size": size}
+        return {**paginator, "pagination_strategy": standard}
+
+    def pages(self, settings: dict[str, Any]) -> None:
+        """Lets the class give the tokens that a standard paginator with these settings puts into requests."""
+        if self._strategy is not None and settings["type"] != "none":
+            placing = TypeAdapter(Pagination).validate_python(settings)
+            self.parts["pagination"] = OwnPaginator(strategy=self._strategy, placing=placing)
+
+    def signs(self, authenticator: Component | None) -> bool:
+        """True if a class authenticates the requests.
+
+        Raises:
+            ConfigError: The file of the class is not there.
+        """
+        if not authenticator or not authenticator.get("class_name") or not self._classes(authenticator):
+            return False
+        component = self._component(authenticator, "CustomAuthenticator")
+        self.parts["authentication"] = OwnAuthenticator(component=component)
+        return True
+
+    def schema(self, loader: Any) -> dict[str, Any] | None:
+        """Returns the JSON schema that a class loads; None if there is no such class, or its file is not there."""
+        loader = loader[0] if isinstance(loader, list) and loader else loader
+        given = loader.get(INSTEAD_OF, loader) if isinstance(loader, dict) else {}
+        if self._config is None or not given.get("class_name") or not self._components.has(given):
+            return None
+        component = self._component(given, "CustomSchemaLoader")
+        return dict(component.call(lambda made: made.get_json_schema()))
+
+    def migrates(self, stream: Component) -> None:
+        """Notes the classes that change states of earlier versions, as far as their file is there."""
+        given = [] if self._config is None else stream.get("state_migrations") or []
+        own = [each for each in given if each.get("class_name") and self._components.has(each)]
+        self.migrations = [self._component(each, "CustomStateMigration") for each in own]
+
+
+def migrated(migrations: list[OwnComponent], saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a state of the CDK after the migrations of a stream.
+
+    Raises:
+        SourceError: A class fails.
+    """
+    found = dict(saved)
+    for each in migrations:
+        found = each.call(lambda of: dict(of.migrate(found)) if of.should_migrate(found) else found)  # noqa: B023 -- called at once
+    return found
