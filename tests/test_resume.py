@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from source_rest_api.config import loading
+from source_rest_api.connector import Connector
 from source_rest_api.streams import resume
+from tests.process import catalog
 from tests.reading import Reading
 
 if TYPE_CHECKING:
@@ -133,3 +137,21 @@ def test_rows_at_a_border_arrive_once(api: Api, key: str | list[str]) -> None:
     arrived = [row["id"] for row in reading.records]
     assert set(arrived) == set(range(1, 31))
     assert len(arrived) == (30 if key else 59)
+
+
+@pytest.mark.parametrize("sync_mode", ["full_refresh", "incremental"])
+@pytest.mark.parametrize("incremental", [SINCE, {"cursor_field": "at"}])
+def test_a_start_date_holds_in_both_sync_modes(api: Api, incremental: dict[str, Any], sync_mode: str) -> None:
+    """It says which records the user wants; one without a cursor value may be among them, so it is emitted."""
+
+    @api.get("/items")
+    def items(call: Call) -> list[dict[str, Any]]:
+        return [*(row for row in ROWS if str(row["at"]) >= call.arg("since")), {"id": 9, "at": None}]
+
+    endpoint = {"name": "items", "path": "items", "primary_key": "id", "incremental": incremental}
+    config = {"url_base": api.url, "start_date": "2024-04-01", "endpoints": [endpoint]}
+    lines = chain.from_iterable(
+        block.splitlines() for block in Connector().session(config).read(catalog(items=sync_mode), {})
+    )
+    messages = [json.loads(line) for line in lines]
+    assert [message["record"]["data"]["id"] for message in messages if message["type"] == "RECORD"] == [4, 5, 9]
