@@ -17,7 +17,7 @@ from source_rest_api.http.response import Response
 from source_rest_api.pagination.end_check import check_end, says_more
 from source_rest_api.pagination.page import End, Page
 from source_rest_api.pagination.paginators import Pagination
-from source_rest_api.pagination.signs import Sign, find_sign
+from source_rest_api.pagination.signs import Sign, find_sign, header_total
 
 ROWS = [{"id": n} for n in range(3)]
 URL = "https://h/items?page=2&per_page=3"
@@ -351,3 +351,10 @@ def test_reading_goes_on_beyond_an_empty_page_beside_a_sign(rest: dict[str, Any]
     page = Page(Request("GET", URL), Response(200, {}, bytes(root), URL), root, [], records_before=8)
     assert (says_more(page, End("empty page", guessed=True, beyond=9, reach=reach)) is not None) is more
     assert says_more(page, End("empty page", said=True)) is None
+
+
+@pytest.mark.parametrize("name", ["X-Total-Count", "x-total", "X-WP-Total", "Total-Count", "X-Pagination-Total-Count"])
+def test_a_total_in_a_header_is_found_by_its_form(name: str) -> None:
+    """There is no list of names; a text that is no count is no total."""
+    assert header_total({"Date": "x", name: " 12 "}) == 12
+    assert header_total({name: "many", "X-Page": "3"}) is None

@@ -15,7 +15,7 @@ from source_rest_api.model import Model, Path
 from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.page_expressions import PageExpression
-from source_rest_api.pagination.signs import is_lower_bound
+from source_rest_api.pagination.signs import header_total, is_lower_bound
 from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
@@ -27,10 +27,6 @@ In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
 """The part of a request that takes a parameter."""
 
 
-_TOTALS = ("X-Total-Count", "X-Total", "X-WP-Total")
-"""Headers with the total number of records: json-server, GitLab, WordPress."""
-_LONGEST_TOTAL = 20
-"""Upper limit of the digits of a total."""
 _SMALLEST_PAGE, _SIZE_STEP = 10, 5
 """Usual page sizes are 10, 15, 20, 25, 50, 100, …: a first page with so many records may be full."""
 
@@ -187,8 +183,7 @@ class Paginator(Model):
         """
         if self.total_path is not None:
             return signals.count(page, self.total_path)
-        said = next(filter(None, map(page.response.headers.get, _TOTALS)), "")
-        return int(said) if said.isdecimal() and len(said) < _LONGEST_TOTAL else None
+        return header_total(page.response.headers)
 
     def reached(self, page: Page) -> bool:
         """True if the total that the config names is reached with this page. The total may be capped or wrong."""

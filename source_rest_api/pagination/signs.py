@@ -7,6 +7,7 @@ value: `nextRecordsUrl`, `X-Next-Page` and `next_page_uri` all begin with "next"
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -40,6 +41,8 @@ _RELATIVE = re.compile(r"[\w./%()-]+\?[^\s=&]+=")
 """A relative URL with a query, as OData writes it: `Orders?$skiptoken=100`."""
 _FIRST = frozenset({"0", "1"})
 _AT_LEAST = frozenset({"gte", "gt"})
+_LONGEST_TOTAL = 20
+"""Digits from which a number is no total."""
 
 
 class Sign(NamedTuple):
@@ -70,6 +73,17 @@ def total_of(page: Page) -> int | None:
     """Returns the total, reached or not, found by the usual names in the body or the headers."""
     sign = find_total(replace(page, distinct=-1))  # -1 is below every total, so none counts as reached
     return None if sign is None else sign.total
+
+
+def header_total(headers: Mapping[str, str]) -> int | None:
+    """Returns the total in a header such as `X-Total-Count`; None if there is none."""
+    texts = (text.strip() for name, text in headers.items() if _is_total(name))
+    return next((int(text) for text in texts if text.isdecimal() and len(text) < _LONGEST_TOTAL), None)
+
+
+@lru_cache(maxsize=256)
+def _is_total(name: str) -> bool:
+    return paging_names.TOTAL.fullmatch(paging_names.plain(name).removeprefix("x")) is not None
 
 
 def is_lower_bound(page: Page, path: Path) -> bool:
