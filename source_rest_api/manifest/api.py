@@ -44,9 +44,7 @@ def shared(made: list[Translated]) -> tuple[dict[str, Any], list[dict[str, Any]]
         if each.authentication != auth:
             endpoint["authentication"] = each.authentication
         endpoints.append({**endpoint, **each.own.parts})
-    # The results of jobs are at file stores that only the API knows; they receive no credentials.
-    stores = {"allowed_origins": ["https://*"]} if any("job" in each for each in endpoints) else {}
-    return {"url_base": common, "authentication": auth, **stores}, endpoints
+    return {"url_base": common, "authentication": auth}, endpoints
 
 
 def _base(made: list[Translated], origin: str) -> str:

@@ -22,6 +22,7 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_QUOTED = re.compile(r"\s*(['\"])\{\{((?:(?!\}\}|\{\{).)*)\}\}\1\s*", re.DOTALL)
 _CLOCK = re.compile(r"now_utc|today_utc|today_with_timezone|day_delta|generate_uuid")
 
 
@@ -69,7 +70,7 @@ class Scope(NamedTuple):
         if self.is_known(given) and not is_volatile(given):
             return evaluated(given, self.values)
         try:
-            return unparsing.template(self._rewritten(given))
+            return unparsing.template(self._rewritten(_unquoted(given)))
         except MissingError:
             return None
 
@@ -127,6 +128,12 @@ class Scope(NamedTuple):
         except MissingError:
             return "{{ none }}"
         return f"{{{{ {unparsing.expression(rewriting.joined(tree.body))} }}}}"
+
+
+def _unquoted(text: str) -> str:
+    """Returns a template without quotes around it, by which a manifest says that its value is a text."""
+    quoted = _QUOTED.fullmatch(text)
+    return text if quoted is None else f"{{{{ ({quoted[2]}) | string }}}}"
 
 
 def is_volatile(text: str) -> bool:

@@ -241,6 +241,7 @@ _RECIPES: dict[str, Recipe] = {
     "CustomOauth2Authenticator": _basic_oauth,
     "DateTimeTransformer": _dates,
     "DuplicatedRecordsFilter": _no_filter,
+    "LightSubstreamPartitionRouter": _as("SubstreamPartitionRouter"),
     "NotionDataFeedFilter": _no_filter,
     "ObjectDpathExtractor": _object_values,
     "PayPalOauth2Authenticator": _basic_oauth,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _HOLE = re.compile(r"\{[{%].*?[%}]\}")
 _ORIGIN = re.compile(r"(?:(?:\{\{.*?\}\}|[^/{])*?//)?(?:\{\{.*?\}\}|\{%.*?%\}|[^/{])*")
+_LIST_OF_ONE = re.compile(r"\s*\[\s*((['\"])\{\{(?:(?!\}\}|\{\{).)*\}\}\2)\s*\]\s*", re.DOTALL)
+"""Matches a list of one quoted template, written as text."""
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 PLACES = {"request_parameter": "params", "header": "headers", "body_json": "json", "body_data": "form"}
 """Where a `RequestOption` puts its value, by `inject_into`."""
@@ -112,6 +114,8 @@ def json_value(value: Any, scope: Scope) -> Any:
         return [json_value(item, scope) for item in value]
     if not isinstance(value, str):
         return value
+    if (inner := _LIST_OF_ONE.fullmatch(value)) is not None:
+        return [json_value(inner[1], scope)]
     if not _reads(value):
         return interpolation.literal(value) if value else None
     found = scope.value(value)

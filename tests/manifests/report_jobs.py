@@ -35,6 +35,7 @@ def serve(api: Api, rows: list[Row]) -> None:
     def create(call: Call) -> Any:
         assert call.headers["X-Kind"] == "report"
         asked = call.json()
+        assert call.headers["X-Group"] in {None, asked.get("group")}
         name = "-".join(f"{value}" for _, value in sorted(asked.items()))
         jobs[name], polls[name] = asked, 0
         return Answer({"job": {"id": name, "status": "running"}}, 202)
