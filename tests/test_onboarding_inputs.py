@@ -89,7 +89,7 @@ def entry(method: str, url: str, mime: str = "application/json", **more: Any) ->
 
 def test_a_har_file_gives_the_endpoints_that_it_recorded() -> None:
     """Pages, images, other hosts and logins are no endpoints; an ID in a path is its parent's."""
-    login = {"postData": {"text": '{"user": "a", "password": "b"}'}}
+    login: dict[str, Any] = {"postData": {"text": '{"user": "a", "password": "b"}'}}
     entries = [
         entry("GET", "https://h/index.html", "text/html"),
         entry("POST", "https://h/login", **login),
