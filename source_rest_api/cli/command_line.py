@@ -143,7 +143,7 @@ class _Command:
         options = self._options
         if not options.debug:
             _LOG.setLevel(logging.ERROR)  # guesses that fail are no news
-        dialogue = Dialogue(silent=options.yes or not sys.stdin.isatty())
+        dialogue = Dialogue(silent=not sys.stdin.isatty(), yes=options.yes)
         start.run(options.source, Path(options.output), os.environ, dialogue, self._stop)
         return 0
 

@@ -15,11 +15,13 @@ class Dialogue:
     """The dialogue of `init`.
 
     Args:
-        silent: True to ask nothing: every answer is yes.
+        silent: True to ask nothing.
+        yes: True to answer yes to every question.
     """
 
-    def __init__(self, *, silent: bool) -> None:
-        self._silent = silent
+    def __init__(self, *, silent: bool, yes: bool) -> None:
+        self._silent = silent or yes
+        self._yes = yes
 
     def secret(self, name: str) -> str | None:
         """Returns the value of a variable that is not set; None if nobody can be asked."""
@@ -36,7 +38,9 @@ class Dialogue:
 
     def may_replace(self, path: Path) -> bool:
         """Returns whether an existing file may be replaced."""
-        return self._silent or self._asked(f"Replace {path}? [y/N] ").lower() in {"y", "yes"}
+        if self._silent:
+            return self._yes
+        return self._asked(f"Replace {path}? [y/N] ").lower() in {"y", "yes"}
 
     def tell(self, line: str) -> None:
         """Shows a line on stderr, without control characters."""
