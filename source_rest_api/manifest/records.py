@@ -36,6 +36,8 @@ def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
         endpoint["records_path"] = _path(extractor, scope) or ["$"]
         if extractor.get("records_key_field"):
             endpoint["records_key_field"] = extractor["records_key_field"]
+        if extractor.get("cells"):
+            endpoint["cells"] = extractor["cells"]
         if extractor.get("record_expander"):
             endpoint["explode"] = _expanded(extractor["record_expander"], scope)
     else:
