@@ -17,6 +17,7 @@ FORMATS = {
     "%Y-%m-%dT%H:%M:%S.%fZ": "microsecond",
     "%d/%m/%Y %H:%M": "minute",
     "%Y-%m": "month",
+    "%Y%W": "week",
     "%s": "second",
     "%ms": "millisecond",
     "%us": "microsecond",

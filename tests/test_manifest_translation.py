@@ -431,3 +431,31 @@ def test_what_is_no_manifest_is_an_error(text: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match="manifest"):
         ManifestConnector.at(path)
+
+
+def test_rows_with_their_names_beside_them() -> None:
+    """The extractors of Google Analytics become `cells`; any other class of that name stays one."""
+
+    def part(kind: str) -> dict[str, Any]:
+        return {
+            "type": "CustomRecordExtractor",
+            "class_name": "source_declarative_manifest.components.KeyValueExtractor",
+            "keys_extractor": {"type": "DpathExtractor", "field_path": [f"{kind}Headers", "*", "name"]},
+            "values_extractor": {"type": "DpathExtractor", "field_path": ["rows", "*", f"{kind}Values", "*", "value"]},
+        }
+
+    def read(*parts: dict[str, Any]) -> Any:
+        extractor = {
+            "type": "CustomRecordExtractor",
+            "class_name": "source_declarative_manifest.components.CombinedExtractor",
+            "extractors": [*parts],
+        }
+        return of(stream(retriever={"record_selector": {"type": "RecordSelector", "extractor": extractor}}))
+
+    [endpoint] = read(part("metric"), part("dimension")).config["endpoints"]
+    assert endpoint["records_path"] == ["rows"]
+    assert endpoint["cells"] == [
+        {"names": ["metricHeaders", "*", "name"], "values": ["metricValues", "*", "value"]},
+        {"names": ["dimensionHeaders", "*", "name"], "values": ["dimensionValues", "*", "value"]},
+    ]
+    assert "CombinedExtractor" in read({"type": "DpathExtractor", "field_path": []}).blocked["a"]

@@ -98,6 +98,45 @@ def test_scalars_are_wrapped() -> None:
 ORDER = {"id": 7, "customer": {"id": 8}, "lines": [{"sku": "a"}, {"sku": "b"}], "tags": ["x"]}
 
 
+REPORT = {
+    "dimensions": [{"name": "day"}, {"name": "country"}],
+    "metrics": ["visits"],
+    "rows": [
+        {"dimensions": [{"value": "1"}, {"value": "FR"}], "metrics": [10.50]},
+        {"dimensions": [{"value": "2"}, {"value": None}], "metrics": [7]},
+    ],
+}
+CELLS = [
+    {"names": "dimensions.*.name", "values": "dimensions.*.value"},
+    {"names": "metrics.*", "values": "metrics.*"},
+]
+
+
+def test_cells_get_the_names_beside_the_rows() -> None:
+    """The values of several lists in a record become one object, by the names elsewhere in the body."""
+    assert select(REPORT, records_path="rows", cells=CELLS) == [
+        {"day": "1", "country": "FR", "visits": 10.50},
+        {"day": "2", "country": None, "visits": 7},
+    ]
+    assert select({**REPORT, "rows": []}, records_path="rows", cells=CELLS) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrics": ["visits", "clicks"]},
+        {"metrics": []},
+        {"dimensions": [{"name": "day"}, {"name": "day"}]},
+        {"metrics": ["day"]},
+        {"dimensions": [{"name": "day"}, {"title": "country"}]},
+    ],
+)
+def test_cells_and_names_that_do_not_fit(change: Any) -> None:
+    """No value is dropped, and none gets the name of another."""
+    with pytest.raises(ConfigError, match="cells"):
+        select({**REPORT, **change}, records_path="rows", cells=CELLS)
+
+
 def test_explode() -> None:
     """Each item of the array is a record, with the fields of the record around it that are to be kept."""
     explode = {"path": "lines", "keep": {"order_id": "id", "customer_id": "customer.id", "lost": "no.where"}}

@@ -42,7 +42,7 @@ from source_rest_api.records.decoders import Json
 from source_rest_api.records.options import Condition, OwnTransformation, RecordOptions, Values
 from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
-from source_rest_api.records.shapes import Explode
+from source_rest_api.records.shapes import Cells, Explode
 from source_rest_api.records.transformations import FlattenOption, NewNames, RemovedPaths, Reshaping
 from source_rest_api.records.zip_decoder import Decoder
 from source_rest_api.templates import templates
@@ -101,6 +101,8 @@ class Endpoint(Model):
     zip_arrays: bool = False
     """Set this if the object at `records_path` has one array per field, such as `{"day": [1, 2], "high": [7, 9]}`. The
     items at each index become a record; fields without an array are in all of them."""
+    cells: tuple[Cells, ...] = ()
+    """Set this if the values of a record stand in arrays, and their names elsewhere in the response body."""
     explode: Annotated[Explode | None, BeforeValidator(unset.group)] = None
     """Set this if the records are the items of an array inside each object at `records_path`."""
     wrap_scalars_as: str | None = None

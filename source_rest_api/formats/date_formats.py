@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MONDAY = _EPOCH - timedelta(days=3)
 MICROSECOND = timedelta(microseconds=1)
 _SECOND, _MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 EPOCHS = {
@@ -25,6 +26,8 @@ EPOCHS = {
 _OWN = re.compile(r"%(?:%|s_as_float|epoch_microseconds|us|ms|s|_ms|Y)")
 """Directives that strftime does not know, or that differ between systems."""
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
+_WEEKDAYS = ("%a", "%A", "%w", "%u", "%d", "%j")
+"""Directives that tell the day in a week."""
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DIGITS = re.compile(r"[.,](\d+)")
@@ -47,6 +50,8 @@ class Unit(NamedTuple):
         if self.name in {"month", "year"}:
             midnight = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
             return midnight if self.name == "month" else midnight.replace(month=1)
+        if self.name == "week":
+            return moment - (moment - _MONDAY) % self.length
         return moment - (moment - _EPOCH) % self.length
 
     def above(self, moment: datetime) -> datetime:
@@ -68,6 +73,7 @@ _UNITS = {
     Unit("minute", timedelta(minutes=1)): _SAMPLE + timedelta(minutes=1),
     Unit("hour", timedelta(hours=1)): _SAMPLE + timedelta(hours=1),
     Unit("day", timedelta(days=1)): _SAMPLE + timedelta(days=1),
+    Unit("week", timedelta(days=7)): _SAMPLE + timedelta(days=7),
     Unit("month", timedelta(days=28)): _SAMPLE.replace(month=6),
     Unit("year", timedelta(days=365)): _SAMPLE.replace(year=2024),
 }
@@ -146,6 +152,8 @@ class DateFormat:
 
             return pendulum.from_format(text, self.form, tz="UTC")
         form = self.form.replace("%_ms", "%f")
+        if "%W" in form and not any(directive in form for directive in _WEEKDAYS):
+            form, text = f"{form} %w", f"{text} 1"  # a week begins on Monday
         try:
             parsed = datetime.strptime(text, form)  # noqa: DTZ007 -- made aware below
         except ValueError:

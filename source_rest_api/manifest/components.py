@@ -92,15 +92,15 @@ class Components:
         Raises:
             ConfigError: Its class is not there, or cannot be built.
         """
-        from airbyte_cdk.sources.declarative.models import (  # noqa: PLC0415 -- its import takes seconds
-            declarative_component_schema as models,
-        )
-        from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import (  # noqa: PLC0415
-            ModelToComponentFactory,
-        )
-
         definition = {**component, "type": kind if component.get("class_name") else component.get("type")}
-        with _LOCK:
+        with _LOCK:  # its modules import each other, so threads that import them at once would wait for each other
+            from airbyte_cdk.sources.declarative.models import (  # noqa: PLC0415 -- its import takes seconds
+                declarative_component_schema as models,
+            )
+            from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import (  # noqa: PLC0415
+                ModelToComponentFactory,
+            )
+
             for name in class_names(definition):
                 self._register(name)
             try:
@@ -159,7 +159,8 @@ class Components:
 
 def stream_slice(partition: Mapping[str, Any], interval: Mapping[str, Any], extra: Mapping[str, Any]) -> Any:
     """Returns a slice as classes of the CDK read it."""
-    from airbyte_cdk.sources.types import StreamSlice  # noqa: PLC0415 -- its import takes seconds
+    with _LOCK:
+        from airbyte_cdk.sources.types import StreamSlice  # noqa: PLC0415 -- its import takes seconds
 
     return StreamSlice(partition=partition, cursor_slice=interval, extra_fields=extra)
 
@@ -171,11 +172,11 @@ def failure(component: Component, error: Exception) -> SourceError:
     kind = type(error).__name__
     if isinstance(error, OSError):  # such as all errors of `requests`
         return TransientError(f"A request of the connector's own code failed ({kind}).", str(error))
-    name = component.get("class_name") or component.get("type")
-    return ConfigError(
-        f"The class `{name}` of the connector's own code failed ({kind}). Correct it in components.py.",
-        f"{kind}: {error}",
-    )
+    if component.get("class_name"):
+        said = f"The class `{component['class_name']}` of the connector failed ({kind}). Correct it in components.py."
+    else:
+        said = f"The component `{component.get('type')}` of the manifest failed ({kind}). Correct its settings."
+    return ConfigError(said, f"{kind}: {error}")
 
 
 def class_names(value: Any) -> list[str]:

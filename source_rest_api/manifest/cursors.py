@@ -23,7 +23,7 @@ _OPTIONS = (
 )
 _NOW = re.compile(r"\{\{\s*(now_utc|today_utc)\(\)(\.(strftime|isoformat)\([^()]*\))?\s*\}\}")
 _MINMAX_FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
-_DAY_UNITS = {"day", "month", "year"}
+_DAY_UNITS = {"day", "week", "month", "year"}
 
 
 def interval_names(cursor: Component | None) -> dict[str, str]:

@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.components import Components
     from source_rest_api.manifest.document import Component
 
+_STANDARD = {
+    *("CombinedExtractor", "DpathExtractor", "RecordExpander", "RecordFilter"),
+    *(
+        "AddFields",
+        "DpathFlattenFields",
+        "FlattenFields",
+        "KeysReplace",
+        "KeysToLower",
+        "KeysToSnakeCase",
+        "RemoveFields",
+    ),
+    *("IterableDecoder", "JsonDecoder", "JsonItemsDecoder", "JsonlDecoder", "XmlDecoder"),
+}
+"""Components in the record path that the CDK can run without any class."""
 _JSON: Component = {"type": "JsonDecoder"}
 _NO_CURSOR = "{{ response.next }}"
 """What a standard paginator reads in place of the class; nobody asks it for a next page."""
@@ -58,21 +72,32 @@ class OwnStream:
             )
         return names
 
-    def selects(self, selector: Component, decoder: Component | None) -> bool:
+    def selects(self, selector: Component, decoder: Component | None, *, lacking: bool = False) -> bool:
         """True if classes read the records from the bodies.
+
+        Args:
+            selector: The selector, with the extractor.
+            decoder: The decoder before it.
+            lacking: True if components have no equivalent here, so that those of the CDK run if they can.
 
         Raises:
             ConfigError: The file of a class is not there.
         """
         extractor = selector.get("extractor") or {}
-        if not self._classes(extractor, decoder):
+        if not self._classes(extractor, decoder) and not (lacking and self._runs(extractor, decoder or _JSON)):
             return False
         before = self._component(decoder or _JSON, "CustomDecoder")
         after = self._component(extractor, "CustomRecordExtractor", decoder=before)
         self.parts["decoder"] = OwnRecords(extractor=after, decoder=before if decoder else None)
         return True
 
-    def transforms(self, stream: Component, selector: Component, names: Mapping[str, Any], schema: Any) -> bool:
+    def _runs(self, *components: Component) -> bool:
+        """True if the CDK can run standard components."""
+        return self._config is not None and all(each.get("type") in _STANDARD for each in components)
+
+    def transforms(
+        self, stream: Component, selector: Component, names: Mapping[str, Any], schema: Any, *, lacking: bool = False
+    ) -> bool:
         """True if classes filter or change the records; then the CDK does all such steps of the stream.
 
         Args:
@@ -80,15 +105,17 @@ class OwnStream:
             selector: Its selector, with the filter.
             names: What `stream_slice` holds, as expressions.
             schema: The JSON schema of the records, for a class that casts them.
+            lacking: True if components have no equivalent here, so that those of the CDK run if they can.
 
         Raises:
             ConfigError: The file of a class is not there.
         """
         steps = stream.get("transformations") or []
         keeps, casts = selector.get("record_filter"), selector.get("schema_normalization")
-        if not self._classes(steps, keeps, casts):
+        originals = [self._original(each) for each in steps]
+        standard = [*originals, *([keeps] if keeps else [])]
+        if not self._classes(steps, keeps, casts) and not (lacking and self._runs(*standard)):
             return False
-        originals = [each.get(INSTEAD_OF, each) for each in steps]
         self.parts["transformation"] = OwnTransformation(
             record_filter=self._component(keeps, "CustomRecordFilter") if keeps else None,
             transformations=tuple(self._component(each, "CustomTransformation") for each in originals),
@@ -99,6 +126,11 @@ class OwnStream:
             config=dict(self._config or {}),
         )
         return True
+
+    def _original(self, component: Component) -> Component:
+        """Returns the class that a recipe stands for, where its file is there."""
+        before = component.get(INSTEAD_OF)
+        return before if before is not None and self._components.has(before) else component
 
     def paging(self, paginator: Component) -> Component:
         """Returns a paginator with a standard strategy in place of a class, which `pages` later puts back.

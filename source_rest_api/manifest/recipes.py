@@ -60,6 +60,8 @@ def _standard(component: Component, config: Mapping[str, Any], text: str, schema
     if recipe is None:
         return component
     made = recipe({key: value for key, value in component.items() if key != "class_name"}, config, schema)
+    if made is None:
+        return component
     return {**made, INSTEAD_OF: component} if made else made
 
 
@@ -220,13 +222,27 @@ def _to_the_last_page(component: Component, _config: Mapping[str, Any], _schema:
     }
 
 
+def _named_cells(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component | None:
+    """Values of one list of rows, and their names in several lists beside it."""
+    parts = component.get("extractors") or []
+    keys = [(each.get("keys_extractor") or {}).get("field_path") or [] for each in parts]
+    values = [(each.get("values_extractor") or {}).get("field_path") or [] for each in parts]
+    rows = {tuple(path[: path.index("*")]) for path in values if "*" in path}
+    if len(rows) != 1 or not all(keys):
+        return None
+    [where] = rows
+    cells = [{"names": name, "values": path[len(where) + 1 :]} for name, path in zip(keys, values, strict=True)]
+    return {"type": "DpathExtractor", "field_path": [*where], "cells": cells}
+
+
 def _no_filter(_component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
     """A filter of records that came before: the destination, or the cursor, knows them."""
     return {}
 
 
 if TYPE_CHECKING:
-    Recipe = Callable[[Component, Mapping[str, Any], Mapping[str, Any]], Component]
+    Recipe = Callable[[Component, Mapping[str, Any], Mapping[str, Any]], Component | None]
+    """Returns the component in place of a class; None if this class is another one."""
 
 _RECIPES: dict[str, Recipe] = {
     "AdAccountRecordExtractor": _ad_accounts,
@@ -235,6 +251,7 @@ _RECIPES: dict[str, Recipe] = {
     "IVRMenusRecordExtractor": _menus,
     "IntercomScrollRetriever": _as("SimpleRetriever"),
     "AsanaHttpRequester": _all_fields,
+    "CombinedExtractor": _named_cells,
     "ChannelsRetriever": _without_joining,
     "CommerceToolsOauth2Authenticator": _basic_oauth,
     "CustomFieldTransformation": _empty_dates,

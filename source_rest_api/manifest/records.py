@@ -28,13 +28,16 @@ def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
     """
     extractor = selector.get("extractor") or {}
     scope = scope.of(extractor)
-    if extractor.get("type") == "CombinedExtractor" and extractor.get("combine_mode", "concatenate") != "merge":
+    is_union = extractor.get("mode", "union") == "union" and not extractor.get("skip_empty_records")
+    if extractor.get("type") == "CombinedExtractor" and is_union:
         inner = extractor.get("extractors") or []
         endpoint["records_paths"] = [_path(each, scope.of(each)) or ["$"] for each in inner]
     elif extractor.get("type") == "DpathExtractor":
         endpoint["records_path"] = _path(extractor, scope) or ["$"]
         if extractor.get("records_key_field"):
             endpoint["records_key_field"] = extractor["records_key_field"]
+        if extractor.get("cells"):
+            endpoint["cells"] = extractor["cells"]
         if extractor.get("record_expander"):
             endpoint["explode"] = _expanded(extractor["record_expander"], scope)
     else:

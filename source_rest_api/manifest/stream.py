@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ from source_rest_api.manifest.own_stream import OwnStream
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from source_rest_api.manifest.document import Component
@@ -105,8 +107,11 @@ class _Translation:
         selector = retriever.get("record_selector") or {}
         decoder = retriever.get("decoder")
         if not self._at("retriever.record_selector", lambda: self._own.selects(selector, decoder)):
-            self._at("retriever.record_selector", lambda: records.select(selector, self._endpoint, scope.of(selector)))
-            self._at("retriever.decoder", lambda: self._decode(decoder))
+            with self._or(lambda: self._own.selects(selector, decoder, lacking=True)):
+                self._at(
+                    "retriever.record_selector", lambda: records.select(selector, self._endpoint, scope.of(selector))
+                )
+                self._at("retriever.decoder", lambda: self._decode(decoder))
         self._at("retriever.record_selector", lambda: records.normalize(selector, self._endpoint))
         self._transform(selector, scope)
         paging = self._at(
@@ -142,6 +147,18 @@ class _Translation:
             raise ConfigError(f"it is not as the manifest's schema describes it ({type(error).__name__})").at(
                 place
             ) from error
+
+    @contextmanager
+    def _or(self, other: Callable[[], bool]) -> Iterator[None]:
+        """Undoes steps that have no equivalent here, if there is another way for them."""
+        before = deepcopy(self._endpoint)
+        try:
+            yield
+        except ConfigError:
+            if not other():
+                raise
+            self._endpoint.clear()
+            self._endpoint.update(before)
 
     def _set(self, name: str, value: Any) -> None:
         if value is not None:
@@ -194,6 +211,10 @@ class _Translation:
         given = (self._stream, selector, names, self._declared_schema())
         if self._at("transformations", lambda: self._own.transforms(*given)):
             return
+        with self._or(lambda: self._own.transforms(*given, lacking=True)):
+            self._natively(selector, scope)
+
+    def _natively(self, selector: Component, scope: Scope) -> None:
         keeps = selector.get("record_filter")
         condition = self._at(
             "retriever.record_selector.record_filter", lambda: records.condition(keeps, scope.of(selector))

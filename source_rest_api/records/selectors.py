@@ -13,7 +13,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.records import error_object, json_texts, shapes
-from source_rest_api.records.shapes import Explode
+from source_rest_api.records.shapes import Cells, Explode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +41,7 @@ class RecordSelector(Model):
     records_key_field: str | None = None
     columns_path: Path | None = None
     zip_arrays: bool = False
+    cells: tuple[Cells, ...] = ()
     explode: Explode | None = None
     wrap_scalars_as: str | None = None
     allow_missing_records: bool = False
@@ -101,7 +102,14 @@ class RecordSelector(Model):
     def is_plain(self) -> bool:
         """True if the records are the unchanged items of one array: at one path, or the body itself."""
         several = self.records_paths or raw_json.WILDCARD in (self.records_path or ())
-        shaped = self.records_key_field or self.columns_path or self.zip_arrays or self.explode or self.wrap_scalars_as
+        shaped = (
+            self.records_key_field
+            or self.columns_path
+            or self.zip_arrays
+            or self.cells
+            or self.explode
+            or self.wrap_scalars_as
+        )
         return not (several or shaped)
 
     def only_objects(self, records: list[Raw]) -> list[Raw]:
@@ -122,6 +130,8 @@ class RecordSelector(Model):
         """Returns the values at the path as objects."""
         if self.columns_path is not None:
             found = self._rows(root, found, self.columns_path)
+        if self.cells:
+            found = [shapes.named(root, record, self.cells) for record in found]
         if self.explode is not None:
             found = [item for record in found for item in self._exploded(record, self.explode)]
         elif self.wrap_scalars_as is not None:

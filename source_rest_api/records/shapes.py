@@ -56,6 +56,31 @@ class Explode(Model):
         return {name: raw_json.find(record, raw_json.keys(path)) or Raw(b"null") for name, path in self.keep.items()}
 
 
+class Cells(Model):
+    """Values of a record whose names stand elsewhere in the body, in the same order."""
+
+    names: Path
+    """Path of the names in the response body, such as `metricHeaders.*.name`."""
+    values: Path
+    """Path of the values in a record, such as `metricValues.*.value`."""
+
+    def fields(self, root: Raw, record: Raw) -> dict[str, Raw]:
+        """Returns the values of a record by their names.
+
+        Raises:
+            ConfigError: There are not as many values as names, or two have the same name.
+        """
+        names = [raw_json.text(name) for _, name in raw_json.matches(root, self.names) if name is not None]
+        values = [value or Raw(b"null") for _, value in raw_json.matches(record, self.values)]
+        found = {name: value for name, value in zip(names, values, strict=False) if name}
+        if not len(names) == len(values) == len(found):
+            raise ConfigError(
+                f"`cells` finds {counted(len(names), 'name')} at `{'.'.join(self.names)}`, but "
+                f"{counted(len(values), 'value')} in a record. Correct `names` or `values`; names must be distinct."
+            )
+        return found
+
+
 def refuse_cut(record: Raw, path: Path) -> None:
     """Checks that nothing beside a list in a record, such as `has_more: true`, shows that the API truncated it.
 
@@ -124,6 +149,18 @@ def add_fields(record: Raw, extra: Mapping[str, Raw], setting: str) -> Raw:
 def wrap(value: Raw, name: str | None) -> Raw:
     """Wraps a scalar in an object with one field; returns any other value unchanged."""
     return Raw(_encode({name: value})) if name and raw_json.kind(value) in _SCALARS else value
+
+
+def named(root: Raw, record: Raw, cells: tuple[Cells, ...]) -> Raw:
+    """Returns an object of the values in a record by their names.
+
+    Raises:
+        ConfigError: Names and values do not fit, or a name comes twice.
+    """
+    made = Raw(b"{}")
+    for each in cells:
+        made = add_fields(made, each.fields(root, record), "cells")
+    return made
 
 
 def columns(root: Raw, path: Path) -> list[str]:
