@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import timedelta
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +16,12 @@ from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
 from tests.api import Answer, Api
 from tests.jobs import INCREMENTAL, NOW, SECRET, Jobs, Row, days, errors, read
-from tests.process import catalog
+from tests.process import PROGRAM, catalog
 from tests.shop import Destination
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.api import Call
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -395,3 +398,48 @@ def test_a_completed_job_without_url(api: Api) -> None:
     destination = Destination()
     read(jobs.config({"urls_path": "url", "allow_missing_urls": True}), "full_refresh", destination)
     assert destination.complete
+
+
+def test_a_job_that_runs_holds_nothing_up(api: Api) -> None:
+    """With a single request at a time, another stream is read to its end while the API works on the job."""
+    jobs = Jobs(api, days(2))
+    pages = 30
+    jobs.statuses = ["RUNNING"]
+
+    @api.get("/pages")
+    def listed(call: Call) -> Row:
+        number = int(call.arg("page", "1"))
+        if number == pages:
+            jobs.statuses = ["DONE"]  # the job is ready only once the other stream has come to its end
+        return {"items": [{"id": number}], "next": number + 1 if number < pages else None}
+
+    config = jobs.config() | {"max_concurrency": 1}
+    paging = {"type": "cursor", "cursor_path": "next", "cursor_param": "page"}
+    config["endpoints"].append({"name": "pages", "path": "pages", "records_path": "items", "pagination": paging})
+    session = Connector().session(config)
+    both = catalog(rows="full_refresh", pages="full_refresh")
+    came = [json.loads(line) for block in session.read(both, {}) for line in block.splitlines()]
+    records = [message["record"] for message in came if message["type"] == "RECORD"]
+    assert session.complete
+    assert len([record for record in records if record["stream"] == "pages"]) == pages
+    assert ids([record["data"] for record in records if record["stream"] == "rows"]) == ids(jobs.rows)
+
+
+def test_a_process_that_is_killed_leaves_its_job_to_the_next(api: Api, tmp_path: Path) -> None:
+    """SIGKILL while the API works: the next process asks for the job in the last STATE."""
+    jobs = Jobs(api, days(2))
+    jobs.statuses = ["RUNNING"]
+    paths = {name: tmp_path / f"{name}.json" for name in ("config", "catalog", "state")}
+    paths["config"].write_text(json.dumps(jobs.config()))
+    paths["catalog"].write_text(json.dumps(catalog(rows="full_refresh")))
+    command = [*PROGRAM, "read", "--config", str(paths["config"]), "--catalog", str(paths["catalog"])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        [state] = islice((line for line in process.stdout if b'"type":"STATE"' in line), 1)
+        process.kill()
+    jobs.statuses = ["DONE"]
+    paths["state"].write_text(json.dumps([json.loads(state)["state"]]))
+    done = subprocess.run([*command, "--state", str(paths["state"])], capture_output=True, check=True)
+    records = [message["record"] for line in done.stdout.splitlines() if "record" in (message := json.loads(line))]
+    assert ids([record["data"] for record in records]) == ids(jobs.rows)
+    assert len(jobs.jobs) == 1
