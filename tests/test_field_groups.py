@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("no_proxy")
 ROWS: list[dict[str, Any]] = [
     {"id": n, "name": f"n{n}", "size": n * 1.50, "owner": {"id": n, "name": "o", "mail": "m"}} for n in range(1, 8)
 ]
-GROUPS = {"param": "fields", "groups": [["id", "name"], ["id", "size"]]}
+GROUPS = {"param": "fields", "groups": ["id,name", "id,size"], "merge_by": "id"}
 PAGES = {"type": "page_number", "page_size": 3, "page_size_param": "n"}
 
 
@@ -46,7 +46,7 @@ def test_objects_inside_are_merged_too(api: Api) -> None:
     """An object has the fields that each group gives; of a value that several give, the later counts."""
     parts = {"a": {"id": 1, "own": {"x": 1, "z": 1}}, "b": {"id": 1, "own": {"y": [2], "z": 2}}}
     api.get("/items")(lambda call: [parts[call.arg("fields")]])
-    reading = Reading(api.url, {"field_groups": {"param": "fields", "groups": [["a"], ["b"]]}})
+    reading = Reading(api.url, {"primary_key": "id", "field_groups": {"param": "fields", "groups": ["a", "b"]}})
     assert reading.records == [{"id": 1, "own": {"x": 1, "z": 2, "y": [2]}}]
 
 
@@ -79,9 +79,9 @@ def test_records_may_lack_a_group(api: Api) -> None:
 def test_a_record_without_the_key_is_an_error(api: Api) -> None:
     """It could not be merged."""
     serve(api)
-    groups = {"param": "fields", "groups": [["name"], ["id", "size"]]}
+    groups = {**GROUPS, "groups": ["name", "id,size"]}
     reading = Reading(api.url, {"field_groups": groups, "params": {"page": "1", "n": "9"}})
-    assert "field_groups.key" in str(reading.error)
+    assert "field_groups.merge_by" in str(reading.error)
 
 
 def test_next_urls_that_name_a_group_are_asked_for_each(api: Api) -> None:
@@ -105,7 +105,8 @@ def test_next_urls_that_name_a_group_are_asked_for_each(api: Api) -> None:
     ("endpoint", "said"),
     [
         ({"field_groups": {"param": "f", "groups": []}}, "at least one group"),
-        ({"field_groups": {"param": "f", "groups": [["a"], []]}}, "a field in each"),
+        ({"field_groups": {"param": "f", "groups": ["a", ""]}}, "a field in each"),
+        ({"field_groups": {"param": "f", "groups": ["a"]}}, "fields that identify"),
         ({"field_groups": GROUPS, "decoder": {"type": "csv"}}, "read at once"),
     ],
 )

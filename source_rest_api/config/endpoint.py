@@ -200,6 +200,8 @@ class Endpoint(Model):
             raise ValueError("`remove_when` is a condition of `remove_fields`: name fields there, such as `*`")
         if self.field_groups and (self.job or not isinstance(self.decoder, WholeBody)):
             raise ValueError("`field_groups` needs responses that are read at once: JSON or XML, and no `job`")
+        if self.field_groups and not (self.field_groups.merge_by or self.primary_key):
+            raise ValueError("`field_groups.merge_by` must name the fields that identify a record")
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`: set it, or list the fields in `cast`")
         return self

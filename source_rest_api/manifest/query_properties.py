@@ -47,7 +47,11 @@ def group(
     if len(groups) == 1:
         endpoint.setdefault("params", {})[name] = ",".join(groups[0])
         return
-    endpoint["field_groups"] = {"param": name, "groups": groups, "key": _key(chunking)}
+    endpoint["field_groups"] = {
+        "param": name,
+        "groups": [",".join(each) for each in groups],
+        "merge_by": _key(chunking),
+    }
 
 
 def _is_one(value: Any) -> bool:

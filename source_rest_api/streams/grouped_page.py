@@ -47,9 +47,9 @@ def read(groups: FieldGroups, request: Request, ask: Callable[[Request], Page]) 
 
 
 def _key(record: Raw, groups: FieldGroups) -> tuple[bytes, ...]:
-    found = [raw_json.find(record, path) for path in groups.key]
+    found = [raw_json.find(record, path) for path in groups.merge_by]
     if None in found:
-        raise ConfigError("A record has no `field_groups.key`. Correct it, or name its fields in each group.")
+        raise ConfigError("A record has no `field_groups.merge_by`. Correct it, or name its fields in each group.")
     return tuple(bytes(value) for value in found if value is not None)
 
 

@@ -53,7 +53,7 @@ class PageSource:
         self._clock = clock
         self._watch = BodyWatch(endpoint)
         self._name = endpoint.name
-        self._groups = endpoint.field_groups
+        self._groups = endpoint.field_groups and endpoint.field_groups.merging_by(endpoint.primary_key)
         self._decoder: WholeBody | Zip | StreamedDecoder = endpoint.decoder
         self._selector = endpoint.selector
         whole = endpoint.decoder if isinstance(endpoint.decoder, WholeBody) else Json()
