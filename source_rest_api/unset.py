@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
-_EMPTY: tuple[object, ...] = (None, [], {}, "", {"type": "none"})
+_EMPTY: tuple[object, ...] = (None, [], {}, "", False, {"type": "none"})
 """Values of a field that is not set; the last one is that of an optional union."""
 
 

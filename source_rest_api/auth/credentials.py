@@ -115,7 +115,7 @@ def put(request: PreparedRequest, location: Location, name: str, value: str) -> 
     """
     if location == "query":
         # A next link from the API may already carry the parameter.
-        request.prepare_url(_without(request.url or "", name), {name: value})
+        request.prepare_url(without(request.url or "", name), {name: value})
         return request
     if location == "body":
         request.prepare_body(_with_field(request, name, value), None)
@@ -142,7 +142,7 @@ def check_names(text: str, *own: str) -> None:
         raise ValueError(f"the template reads `{min(unknown)}`, which is unknown here; use one of {names}")
 
 
-def _without(url: str, name: str) -> str:
+def without(url: str, name: str) -> str:
     """Return the URL without a query parameter; all others stay unchanged."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(query=_kept(parts.query, name)))

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from source_rest_api import unset
 from source_rest_api.auth.authenticators import EndpointAuthentication
 from source_rest_api.config.deletions import Deletions
+from source_rest_api.config.field_groups import FieldGroups
 from source_rest_api.config.further_request import FurtherRequest
 from source_rest_api.config.job import JobOption
 from source_rest_api.config.partition_values import PartitionLists
@@ -38,7 +39,7 @@ from source_rest_api.model import (
 from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
-from source_rest_api.records.decoders import Json
+from source_rest_api.records.decoders import Json, WholeBody
 from source_rest_api.records.options import Condition, OwnTransformation, RecordOptions, Values
 from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
@@ -119,6 +120,8 @@ class Endpoint(Model):
     """How the connector requests further pages."""
     further_request: Annotated[FurtherRequest | None, BeforeValidator(unset.group)] = None
     """Set this if the API wants another method or path for the pages after the first."""
+    field_groups: Annotated[FieldGroups | None, BeforeValidator(unset.group)] = None
+    """Set this if one request cannot ask for all fields of the records."""
     job: JobOption = None
     """Set this if the endpoint's request creates a report job, whose result is downloaded later."""
     errors: list[ErrorRule] = []
@@ -195,6 +198,10 @@ class Endpoint(Model):
             raise ValueError(f"`{option}` removes `incremental.cursor_field`, which the destination needs; keep it")
         if self.remove_when is not None and not self.remove_fields:
             raise ValueError("`remove_when` is a condition of `remove_fields`: name fields there, such as `*`")
+        if self.field_groups and (self.job or not isinstance(self.decoder, WholeBody)):
+            raise ValueError("`field_groups` needs responses that are read at once: JSON or XML, and no `job`")
+        if self.field_groups and not (self.field_groups.merge_by or self.primary_key):
+            raise ValueError("`field_groups.merge_by` must name the fields that identify a record")
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`: set it, or list the fields in `cast`")
         return self

@@ -53,6 +53,13 @@ class Family(Protocol):
             ConfigError: It has no equivalent here.
         """
 
+    def listed(self, retriever: Component) -> list[dict[str, Any]]:
+        """Returns the records that a retriever reads from the API.
+
+        Raises:
+            ConfigError: They cannot be read.
+        """
+
     def list_name(self, wanted: str) -> str:
         """Returns a name for a list of values that no stream has."""
 

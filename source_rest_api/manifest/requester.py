@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import interpolation
+from source_rest_api.manifest import interpolation, query_properties
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ def _named(value: Any, scope: Scope, what: str) -> dict[str, Any]:
         raise ConfigError(f"`{what}` is not an object")
     found = {}
     for name, given in value.items():
+        if isinstance(given, dict) and given.get("type") == query_properties.KIND and what == "request_parameters":
+            continue
         if isinstance(given, dict):
             raise ConfigError(f"`{what}.{name}` is a `{given.get('type', 'object')}`, which has no equivalent here")
         key, made = scope.text(name), named_value(given, scope)

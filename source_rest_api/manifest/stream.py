@@ -17,6 +17,7 @@ from source_rest_api.manifest import (
     own_records,
     paginator,
     partitions,
+    query_properties,
     records,
     requester,
     schema,
@@ -129,6 +130,8 @@ class _Translation:
         if cursor:
             self._at("incremental_sync", lambda: cursors.increment(cursor, self._endpoint, scope.of(cursor)))
         paginator.keep_params(self._endpoint)
+        if "field_groups" in self._endpoint and self._endpoint["pagination"]["type"] == "none":
+            self._endpoint["field_groups"]["allow_missing"] = True  # no row can shift to another page
         self._at("retriever.paginator", lambda: self._own.pages(self._endpoint["pagination"]))
         self._at("state_migrations", lambda: self._own.migrates(self._stream))
         self._at("primary_key", self._key)
@@ -184,6 +187,7 @@ class _Translation:
         endpoint["path"] = requester.url(requests, scope)
         endpoint["http_method"] = requester.method(requests)
         endpoint |= requester.options(requests, scope)
+        query_properties.group(requests, endpoint, scope, self._family.listed)
         if divided.lists:
             endpoint["partitions"] = [{"name": name, **of} for name, of in divided.lists.items()]
         for option, expression in divided.options:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from source_rest_api.manifest.document import Component
 
+    Ask = Callable[[Component], Iterable[dict[str, Any]]]
+
 _FALSE = (None, "", False, "False", "false")
 _NOT_COMPARED = {"name", "schema"}
 
@@ -47,7 +49,7 @@ def translated(
     config: Mapping[str, Any] | None,
     folder: Path | None = None,
     required: frozenset[str] = frozenset(),
-    ask: Callable[[Component], Iterable[dict[str, Any]]] | None = None,
+    ask: Ask | None = None,
     components: Components | None = None,
 ) -> Translation:
     """Returns a manifest as a config of this connector.
@@ -69,7 +71,7 @@ def translated(
     whole = document.completed({**whole, "streams": streams})
     if "class_name" in (text := json.dumps(manifest, default=str)):
         whole["streams"] = recipes.applied(whole["streams"], config, text)
-    family = _Family(whole, Scope(config, required=required), folder, components or Components(folder))
+    family = _Family(whole, Scope(config, required=required), folder, components or Components(folder), ask)
     family.blocked.update(blocked)
     for stream in family.declared:
         family.offer(stream)
@@ -79,7 +81,7 @@ def translated(
 def _dynamic(
     entries: list[Component],
     config: Mapping[str, Any] | None,
-    ask: Callable[[Component], Iterable[dict[str, Any]]] | None,
+    ask: Ask | None,
     blocked: dict[str, str],
 ) -> Iterator[Component]:
     """Yields the dynamic streams, and notes those that cannot be known."""
@@ -93,8 +95,12 @@ def _dynamic(
 class _Family:
     """The streams of one manifest, and the streams above them."""
 
-    def __init__(self, manifest: Component, scope: Scope, folder: Path | None, components: Components) -> None:
+    def __init__(
+        self, manifest: Component, scope: Scope, folder: Path | None, components: Components, ask: Ask | None
+    ) -> None:
         self.components = components
+        self._ask = ask
+        self._asked: dict[str, list[dict[str, Any]]] = {}
         self._scope = scope
         self._folder = folder
         self.declared = list(_declared(manifest.get("streams") or [], scope))
@@ -166,6 +172,15 @@ class _Family:
             raise ConfigError(f"its parent `{self._name(stream)}` has no equivalent here: {error}") from None
         self._parents.add(made.endpoint["name"])
         return Parent(made.endpoint["name"], made.partitioning.slice)
+
+    def listed(self, retriever: Component) -> list[dict[str, Any]]:
+        """Returns the records that a retriever reads, which are read once."""
+        if self._ask is None:
+            raise ConfigError("a list of properties that the API gives has no equivalent in a connector of one's own")
+        key = json.dumps(retriever, sort_keys=True, default=str)
+        if key not in self._asked:
+            self._asked[key] = list(self._ask(retriever))
+        return self._asked[key]
 
     def list_name(self, wanted: str) -> str:
         """Returns a name for a list of values that no stream has, and that is not reserved."""

@@ -14,6 +14,7 @@ from source_rest_api.pagination.paginator import paths
 from source_rest_api.records.decoders import Json, WholeBody
 from source_rest_api.records.envelope import Envelope
 from source_rest_api.records.zip_decoder import Zip
+from source_rest_api.streams import grouped_page
 from source_rest_api.streams.body_watch import BodyWatch
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.cursors.cursors import Slice
+    from source_rest_api.http.request import Request
     from source_rest_api.http.requester import Requester
     from source_rest_api.http.response import Response
     from source_rest_api.pagination.page import Position
@@ -51,6 +53,7 @@ class PageSource:
         self._clock = clock
         self._watch = BodyWatch(endpoint)
         self._name = endpoint.name
+        self._groups = endpoint.field_groups and endpoint.field_groups.merging_by(endpoint.primary_key)
         self._decoder: WholeBody | Zip | StreamedDecoder = endpoint.decoder
         self._selector = endpoint.selector
         whole = endpoint.decoder if isinstance(endpoint.decoder, WholeBody) else Json()
@@ -87,17 +90,21 @@ class PageSource:
             decoder = self._decoder
             if isinstance(decoder, WholeBody):
 
-                def read(response: Response) -> Page:
+                def read(asked: Request, response: Response) -> Page:
                     self._stats.add(bytes=len(response.body))
                     if number == 1:
                         self._clock.note(response.headers)
                     if response.is_empty:
-                        return Page(request, response, Raw(b"null"), [], position, number)
+                        return Page(asked, response, Raw(b"null"), [], position, number)
                     body = self._envelope.open(response)
                     self._watch.lists(body.records)
-                    return Page(request, response, body.root, body.records, position, number, known=body.known)
+                    return Page(asked, response, body.root, body.records, position, number, known=body.known)
 
-                yield self._requester.fetch(request, read, self._stats)
+                def fetched(each: Request) -> Page:
+                    return self._requester.fetch(each, partial(read, each), self._stats)
+
+                groups = self._groups
+                yield fetched(request) if groups is None else grouped_page.read(groups, request, fetched)
                 return
             pages = partial(decoder.pages, select=self._selector.select) if isinstance(decoder, Zip) else decoder.pages
 

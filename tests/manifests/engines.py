@@ -34,9 +34,9 @@ class Reading:
 
 def ours(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Reading:
     """Reads all streams of a manifest by this connector, incrementally where they can be."""
+    begun = len(api.requests)
     session = ManifestConnector.at(path).session(config)
     configured = catalog.of_all(session.offered)
-    begun = len(api.requests)
     saved = state_file.load(state or [])
     lines = [json.loads(line) for block in session.read(configured, saved) for line in block.splitlines()]
     return _read(lines, api, begun)

@@ -119,6 +119,16 @@ def imitation() -> Api:  # noqa: PLR0915 -- one route after the other
         wanted = call.query.get("group", [])
         return {"data": [row for row in ROWS if row["group"] in wanted or not wanted]}
 
+    @api.get("/v1/fields")
+    def fields(_: Call) -> Any:
+        return {"data": [{"field": {"name": name}} for name in ("name", "group", "at", "epoch", "owner", "day")]}
+
+    @api.get("/v1/chosen")
+    def chosen(call: Call) -> Any:
+        names, start = call.arg("fields").split(","), int(call.arg("after", "0"))
+        rows = [{"id": str(row["id"]), "own": {name: row[name] for name in names}} for row in ROWS[start : start + 10]]
+        return {"data": rows, "next": start + 10 if start + 10 < len(ROWS) else None}
+
     @api.get("/v1/lines")
     def lines(_: Call) -> Any:
         return Answer("\n".join(json.dumps(row) for row in ROWS), headers={"Content-Type": "application/x-ndjson"})

@@ -62,7 +62,7 @@ class Shares:
         config = sample.config(spec.form(manifest)) or sample.of_text(text)
         self.connectors += 1
         try:
-            made = translated(manifest, config, components=self.components)
+            made = translated(manifest, config, components=self.components, ask=lambda _: [])
         except ConfigError as error:
             self._block(path.stem, str(error).replace("\n", " "), len(manifest.get("streams") or [1]))
             return
