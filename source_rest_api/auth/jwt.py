@@ -45,7 +45,7 @@ class Jwt(Model):
     key: SecretLines
     """The shared secret, or the private key in PEM format."""
     key_encoding: Literal["text", "hex", "base64"] = "text"
-    """Encoding of `key`: `hex` for a secret in hexadecimal digits, as Ghost issues it, or `base64`."""
+    """Encoding of `key`: `hex` for a secret in hexadecimal, such as Ghost's, or `base64`."""
     key_id: str | None = None
     """ID of the key, sent as header `kid`."""
     issuer: str | None = None
@@ -66,7 +66,7 @@ class Jwt(Model):
     headers: NamedTexts = {}
     """Further headers of the token request. Templates read `jwt`, `config` and `secrets`."""
     token_path: Path = ("access_token",)
-    """Path of the access token in the token response. `$` is the whole response, as plain text."""
+    """Path of the access token in the token response. `$` stands for the whole response, as plain text."""
     expires_path: Path = ("expires_in",)
     """Path of the access token's expiry in the token response. Without it, `lifetime` is used."""
     place: TokenLocation = TokenLocation()

@@ -49,7 +49,7 @@ class Login(Model):
     """Method of the login request."""
     fields: Annotated[TokenFields, AfterValidator(_check_fields)] | None = None
     """Fields of the login request. Templates read `username`, `password`, `config` and `secrets`. In JSON, numbers and
-    booleans keep their types. By default the two fields `username` and `password`; none with `basic`."""
+    booleans keep their types. By default `username` and `password`; none with `basic`."""
     body_format: BodyFormat = "json"
     """Format of the body. In JSON, dots in field names lead into inner objects. With GET, fields go into the query."""
     basic: bool = False
@@ -57,7 +57,8 @@ class Login(Model):
     headers: Annotated[NamedTexts, AfterValidator(_check_headers)] = {}
     """Further headers of the login request. Templates read `username`, `password`, `config` and `secrets`."""
     token_path: Path | None = None
-    """Path of the token in the login response, such as `data.token`. `$` is the whole response, as plain text."""
+    """Path of the token in the login response, such as `data.token`. `$` stands for the whole response, as plain
+    text."""
     token_header: str | None = None
     """Header of the login response that contains the token, in place of `token_path`."""
     token_cookie: str | None = None
@@ -68,8 +69,8 @@ class Login(Model):
     lifetime: PositiveFloat = 3600
     """Lifetime of a token in seconds, if the response does not contain its expiry."""
     place: TokenLocation = TokenLocation()
-    """The place of the token in a request. By default a token from a cookie is sent in that cookie, and any other as
-    `Authorization: Bearer <token>`."""
+    """The place of the token in a request. By default a token from a cookie is sent in that cookie, and any other token
+    as `Authorization: Bearer <token>`."""
 
     has_answer: ClassVar[bool] = True
 

@@ -50,7 +50,7 @@ class OAuth2(Model):
     headers: NamedTexts = {}
     """Further headers of the token request. Templates read `config` and `secrets`."""
     token_path: Path = ("access_token",)
-    """Path of the access token in the token response. `$` is the whole response, as plain text."""
+    """Path of the access token in the token response. `$` stands for the whole response, as plain text."""
     expires_path: Path = ("expires_in",)
     """Path of the expiry in the token response: seconds, a date, or seconds since 1970."""
     lifetime: PositiveFloat = 3600

@@ -26,24 +26,24 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class OAuth1(Model):
-    """OAuth 1.0a: signs each request with the secrets of a client and a token (RFC 5849)."""
+    """OAuth 1.0a: signs each request with a client's secret and a token's secret (RFC 5849)."""
 
     type: Literal["oauth1"] = "oauth1"
     consumer_key: str
-    """The client's key, also called API key."""
+    """The client's key, also called consumer key or API key."""
     consumer_secret: Secret
     """The client's secret."""
     token: Secret = SecretStr("")
-    """The access token, also called token ID; empty if only the client is known to the API."""
+    """The access token, also called token ID. Leave it empty if the API uses only the client's key."""
     token_secret: Secret = SecretStr("")
     """The token's secret."""
     signature_method: Literal["HMAC-SHA1", "HMAC-SHA256"] = "HMAC-SHA1"
-    """The method of the signature. NetSuite, for example, accepts `HMAC-SHA256` only."""
+    """The signature method. NetSuite, for example, accepts only `HMAC-SHA256`."""
     realm: str | None = None
     """The realm of the `Authorization` header, if the API requires one, such as NetSuite's account ID."""
 
     def session(self, desk: AuthContext) -> Credentials:
-        """Create credentials that sign each request when it is sent, with a time and a nonce of its own."""
+        """Create credentials that sign each request when it is sent, with its own timestamp and nonce."""
 
         def sign(request: PreparedRequest) -> PreparedRequest:
             request.headers["Authorization"] = self._header(request, int(desk.time()), token_hex(16))

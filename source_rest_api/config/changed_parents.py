@@ -1,4 +1,4 @@
-"""Streams that are read only for new and changed records of their parents: which these are, and what decides them."""
+"""Checks streams with `only_changed_parents`, and computes the digest of the settings that they depend on."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 
 def _combines(config: Config, endpoint: Endpoint) -> bool:
-    """True if a new combination may arise, or go, although one of its parents has not changed."""
+    """True if a combination may appear or disappear although one of its parents has not changed."""
     sourced = [
         of
         for of in endpoint.partitions
@@ -48,9 +48,9 @@ def _combines(config: Config, endpoint: Endpoint) -> bool:
 
 
 def fingerprint(config: Config, endpoint: Endpoint, raw_config: Mapping[str, Any]) -> str:
-    """Returns a digest of the settings that determine which parents there are, and what a stream reads for each.
+    """Returns a digest of the settings that determine which parents exist, and what a stream reads for each.
 
-    Under another one, the children of all parents are read again.
+    If it differs from the saved digest, the children of all parents are read again.
 
     Args:
         config: The API.

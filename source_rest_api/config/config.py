@@ -78,8 +78,8 @@ class Config(Model):
     name: str = "REST API"
     """Name of the API in logs."""
     url_base: UrlBase
-    """Base URL of all paths, such as `https://api.example.com/v1`. Templates read `config` and `secrets`, and the token
-    response as `token`, such as `{{ token.instance_url }}/v1`."""
+    """Base URL of all paths, such as `https://api.example.com/v1`. A template may read `config`, `secrets`, and the
+    token response as `token`: `{{ token.instance_url }}/v1`."""
     authentication: Authentication = NoAuth()
     """How requests authenticate."""
     secrets: NamedSecrets = {}
@@ -121,7 +121,7 @@ class Config(Model):
     max_concurrency: PositiveInt = 8
     """Maximum number of concurrent requests. The connector starts with fewer, and reduces them if the API throttles."""
     max_concurrent_jobs: PositiveInt = 8
-    """Maximum number of report jobs (`job` of an endpoint) that the API works on at the same time, for all streams."""
+    """Maximum number of report jobs (`job` of an endpoint) that run at the same time, for all streams together."""
     limits: Limits = Limits()
     """Upper limits of a read."""
     max_requests_per_second: PositiveFloat | None = None

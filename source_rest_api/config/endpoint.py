@@ -72,10 +72,11 @@ class Endpoint(Model):
     `parent`. Each value is one segment: add `| urlencode` to keep its slashes. A URL at the start, such as
     `{{ parent.file_url }}`, is requested as it is."""
     url_base: UrlBase | None = None
-    """Base URL of this endpoint, if it is not that of the API. The endpoint's credentials go to its origin only."""
+    """Base URL of this endpoint, if it differs from that of the API. The endpoint's credentials go to its origin
+    only."""
     authentication: EndpointAuthentication = None
-    """How the requests of this endpoint authenticate, if not as those of the API: `{type: none}` or any other kind. In
-    the form, write YAML text. Secrets may be templates, such as `{{ secrets.key }}`."""
+    """Authentication of this endpoint, if it differs from that of the API: `{type: none}` or any other kind. In the
+    form, write YAML text. Secrets may be templates, such as `{{ secrets.key }}`."""
     http_method: Method = "GET"
     """HTTP method of the requests: `GET`, `POST`, or any other, such as `SEARCH`. The connector retries GET, HEAD,
     OPTIONS, PROPFIND, QUERY, REPORT, SEARCH, PUT and DELETE; for others see `retry.post`."""
@@ -97,13 +98,13 @@ class Endpoint(Model):
     """Set this if the records are the values of the object at `records_path`. Each record gets its key in a field of
     this name."""
     columns_path: Path | None = None
-    """Set this if the records are arrays of values. Path of the column names in the response body, such as `columns`;
-    `rows.0` if the first row has them, `0` if the body is a list of rows."""
+    """Set this if the records are arrays of values. Path of the column names in the response body, such as `columns`.
+    If the first row has them: `rows.0`, or `0` if the body is a list of rows."""
     zip_arrays: bool = False
     """Set this if the object at `records_path` has one array per field, such as `{"day": [1, 2], "high": [7, 9]}`. The
-    items at each index become a record; fields without an array are in all of them."""
+    items at the same index become one record. Each record also has the fields that are not arrays."""
     cells: tuple[Cells, ...] = ()
-    """Set this if the values of a record stand in arrays, and their names elsewhere in the response body."""
+    """Set this if the values of a record are in arrays, and their names elsewhere in the response body."""
     explode: Annotated[Explode | None, BeforeValidator(unset.group)] = None
     """Set this if the records are the items of an array inside each object at `records_path`."""
     wrap_scalars_as: str | None = None
@@ -123,7 +124,7 @@ class Endpoint(Model):
     field_groups: Annotated[FieldGroups | None, BeforeValidator(unset.group)] = None
     """Set this if one request cannot ask for all fields of the records."""
     job: JobOption = None
-    """Set this if the endpoint's request creates a report job, whose result is downloaded later."""
+    """Set this if the endpoint's request creates a report job, and the result is downloaded later."""
     errors: list[ErrorRule] = []
     """Error rules of this endpoint, tried before the rules for all endpoints. The first matching rule decides. If none
     matches, the connector retries 5xx, 408, 425, 429 and lost connections; any other error ends the stream."""
@@ -145,17 +146,19 @@ class Endpoint(Model):
     """In incremental syncs, request the stream only for parent records that are new or changed since the last sync. The
     parent needs `incremental`. Set this only if a change of a child also changes its parent's cursor field."""
     embedded_path: Path | None = None
-    """Path of the same list in the parent's record, such as `lines.data`. If the record has the whole list, its items
-    are the records, and no request is sent. If a field beside it shows that it goes on, the list is requested."""
+    """Path of the same list in the parent's record, such as `lines.data`. If that list is complete, its items are the
+    records, and the connector sends no request. If a field beside it shows that there are more items, the connector
+    requests the list."""
     transformation: OwnTransformation = None
-    """A transformation in Python, for a connector of your own. It gets the records before all other changes."""
+    """A transformation in Python, for a connector of your own. It receives the records before all other changes."""
     filter: Condition | None = None
     """Emit only records for which this expression is true, such as `record.state == 'open'`."""
     remove_fields: RemovedPaths = ()
-    """Fields to remove, such as `owner.email`. `*` is every item of an array or every field of an object, and `**` any
-    number of levels: `**.email` removes `email` everywhere."""
+    """Fields to remove, such as `owner.email`. `*` stands for every item of an array or every field of an object, and
+    `**` for any number of levels: `**.email` removes `email` everywhere."""
     remove_when: Condition | None = None
-    """Remove a field in `remove_fields` only if this expression is true of its `value`, such as `value == ''`."""
+    """Remove a field in `remove_fields` only if this expression is true. It reads the field's `value`: `value ==
+    ''`."""
     rename_fields: NewNames = {}
     """Fields to rename or move: the path as the API sends it, and the new path."""
     unwrap: Path | None = None
@@ -164,22 +167,22 @@ class Endpoint(Model):
     flatten: FlattenOption = None
     """Move the fields of nested objects up into the record. In a file, `true` flattens all objects."""
     replace_in_names: Replacements = {}
-    """Texts to replace in all field names, at every depth: the text, and its replacement."""
+    """Strings to replace in all field names, at every depth. Each is a string and its replacement."""
     lower_case: bool = False
-    """Convert the field names of the record to lower case. Names inside objects stay."""
+    """Convert the field names of the record to lower case. Names inside nested objects stay unchanged."""
     snake_case: bool = False
     """Convert all field names to `snake_case`, at every depth."""
     add_fields: Values = {}
     """Fields to add or replace: the name (dots reach into objects), and a value or a template, such as
     `{{ record.owner.login }}`."""
     cast: Kinds = {}
-    """Fields to cast: the path after all changes above, and `string`, `integer`, `number`, `boolean`, `array`,
+    """Fields to cast: the path as it is after all changes above, and `string`, `integer`, `number`, `boolean`, `array`,
     `json`, `date` or `date-time`. For dates and times in another format, give the format, such as `%d.%m.%Y` or
     `%ms`."""
     cast_all: bool = False
     """Cast all values to their types in `schema`."""
     drop_nulls: bool = False
-    """Remove fields that are null after all changes above, in objects inside the record too."""
+    """Remove fields that are null after all changes above, also in nested objects."""
     filter_after: Condition | None = None
     """Like `filter`, but applied to the record after all changes above."""
     json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
@@ -213,7 +216,7 @@ class Endpoint(Model):
 
     @property
     def is_incremental(self) -> bool:
-        """True if the stream can be read incrementally: by a cursor of its own, or by its parent's."""
+        """True if the stream can be read incrementally: by its own cursor, or by its parent's."""
         return self.incremental is not None or self.only_changed_parents
 
     @property
@@ -256,7 +259,7 @@ class Endpoint(Model):
 
     @property
     def further(self) -> Endpoint | None:
-        """The endpoint of the pages after the first, if they have a request of their own."""
+        """The endpoint for the pages after the first, if `further_request` is set."""
         other = self.further_request
         if other is None:
             return None

@@ -1,4 +1,4 @@
-"""Fills `${NAME}` in a config from the environment, so that a config file needs to hold no secret."""
+"""Replaces `${NAME}` in a config by environment variables, so that a config file need not contain secrets."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _VARIABLE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def filled(config: Any, environment: Mapping[str, str]) -> tuple[Any, set[str]]:
-    """Returns a config with each `${NAME}` in its texts replaced, and the values that it read, which are secrets.
+    """Returns a config with each `${NAME}` in its texts replaced, and the values of these variables, which are secrets.
 
-    `$${NAME}` is the text `${NAME}` itself.
+    `$${NAME}` becomes the text `${NAME}`.
 
     Raises:
         ConfigError: A variable is not set, or is empty.
@@ -39,12 +39,12 @@ def filled(config: Any, environment: Mapping[str, str]) -> tuple[Any, set[str]]:
 
 
 def restored(changed: Any, written: Any, filled_in: Any) -> Any:
-    """Returns a changed config in which each value that did not change is again as the user wrote it.
+    """Returns a changed config in which each unchanged value is as the user wrote it, with `${NAME}`.
 
     Args:
         changed: The changed config.
         written: The config as the user wrote it, with `${NAME}`.
-        filled_in: The same config, filled.
+        filled_in: The same config, with the variables replaced.
     """
     if changed == filled_in:
         return written

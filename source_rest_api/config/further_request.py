@@ -1,4 +1,4 @@
-"""The request for the pages after the first, where the API wants another one."""
+"""The request for the pages after the first, if it differs from the first request."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 class FurtherRequest(Model):
     """The request for the pages after the first, such as a GET after the POST that began a search.
 
-    Of the first request it keeps only the headers. `pagination` adds the token; `incremental` adds nothing, because the
-    API keeps the query with the token.
+    It keeps only the headers of the first request. `pagination` adds the token. `incremental` adds nothing, because the
+    API remembers the query by the token.
     """
 
     http_method: Method | None = None
-    """HTTP method. By default that of the endpoint."""
+    """HTTP method. By default the endpoint's method."""
     path: Text | None = None
-    """Path below `url_base`, such as `search/scroll`. By default that of the endpoint. With `type: next_url` and
-    `type: link_header`, the URL that the API returned."""
+    """Path below `url_base`, such as `search/scroll`. By default the endpoint's path; with `type: next_url` and `type:
+    link_header`, the URL that the API returned."""
     params: NamedTexts = {}
     """Query parameters, in addition to those of all endpoints."""
     headers: NamedTexts = {}

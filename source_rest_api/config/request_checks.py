@@ -52,7 +52,7 @@ def problems_of_url(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 
 def _problems_of_job(endpoint: Endpoint) -> Iterator[str]:
-    """Yields the settings of an endpoint that do not go with its report job."""
+    """Yields the settings of an endpoint that are incompatible with its report job."""
     if endpoint.further_request is not None:
         yield "further_request: a report job has requests of its own; put the one for the result into `job.download`"
     if endpoint.deletions is not None:

@@ -57,7 +57,7 @@ def sources_named(config: Config, endpoint: Endpoint, text: str) -> list[Endpoin
 
 
 def suppliers(config: Config, endpoint: Endpoint) -> list[Endpoint]:
-    """Returns the streams whose records the partitions of an endpoint are made of: its parent, and those of lists."""
+    """Returns the streams that supply the partitions of an endpoint: its parent, and the streams of its lists."""
     found = [parent_of(config, endpoint), *sources(config, endpoint).values()]
     return list({supplier.name: supplier for supplier in found if supplier is not None}.values())
 

@@ -147,7 +147,7 @@ def _unknown(texts: Iterable[str], known: AbstractSet[str]) -> Iterator[str]:
 
 
 def _functions(texts: Iterable[str], named: AbstractSet[str]) -> Iterator[str]:
-    """Yields the functions that templates take for a stream or a list, which a function hides."""
+    """Yields an error for each function that a template reads as if it were a stream or a list."""
     for name in sorted({name for text in texts for name in templates.functions_as_values(text)}):
         advice = f"rename what is called `{name}`" if name in named else f"call it: `{name}(…)`"
         yield f"a template reads `{name}`, which is a function of templates; {advice}"

@@ -68,7 +68,7 @@ class RuleInput:
             return None
 
     def holds(self, condition: str) -> bool:
-        """Return True if an expression holds for the response."""
+        """Return True if an expression is true for the response."""
         from source_rest_api.templates.record_templates import RecordContext, RecordTemplate, peeker  # noqa: PLC0415 -- most configs have none; start-up counts
 
         root = self.root
@@ -104,14 +104,14 @@ class ErrorRule(Model):
     header_values: Scalars = ()
     """Values to match in `header`. One of them must be there."""
     when: Annotated[Text, BeforeValidator(templates.braced)] | None = None
-    """An expression that must hold, such as `response.error.code == 7`. It reads `response` (the JSON body), `headers`
-    and `status`; a missing value is null."""
+    """An expression that must be true, such as `response.error.code == 7`. It reads `response` (the JSON body),
+    `headers` and `status`. A missing value is null."""
     action: Literal["fail", "retry", "rate_limited", "refresh_token", "ignore", "stop", "restart", "accept"] = "fail"
     """`fail`: fails the stream. `retry`: retries the request, within the limits of `retry`. `rate_limited`: all
     requests to the endpoint wait until the limit ends. `refresh_token`: retries once with new credentials. `ignore`: a
     last page without records, as for a child that no longer exists. `stop`: the last page; its records are read if the
-    status is a success. `restart`: reads the list from its first page again, up to three times, as for a scroll that
-    expired. `accept`: not an error, whatever its status or its `error` says."""
+    status is a success. `restart`: reads the slice from its first page again, up to three times, as for an expired
+    scroll. `accept`: not an error, whatever its status or its `error` says."""
     message: Text | None = None
     """The error message. A template may read `status` and `response`, the JSON body: `{{ response.error.text }}`."""
     failure_type: Literal["config", "transient", "system"] | None = None
@@ -230,7 +230,7 @@ class ErrorPolicy:
         Args:
             response: The response.
             conditional: True if 304 means that nothing changed since an earlier sync.
-            asynchronous: True if 202 is a complete answer, because the request concerns a job.
+            asynchronous: True if a 202 is a complete response, because the request concerns a job.
         """
         answer = RuleInput(response)
         rule = self.rule(answer) if self._rules else None

@@ -80,13 +80,13 @@ def _check(value: str) -> str:
 
 
 class AllowedOrigin(Model):
-    """A further origin to which next links, redirects and URLs in `path` may lead. In a file, its text is enough."""
+    """A further origin to which next links, redirects and URLs in `path` may lead. In a file, write just the origin."""
 
     model_config = ConfigDict(json_schema_extra={IN_FILE: {"type": ["object", "string"]}})
 
     origin: Annotated[str, AfterValidator(_check)]
     """Scheme, host and, if it is not the default, port, such as `https://files.example.com`. `https://*.example.com`
-    is all hosts below `example.com`, and `https://*` any host; they never receive credentials."""
+    stands for all hosts below `example.com`, and `https://*` for any host. Such hosts never receive credentials."""
     credentials: bool = False
     """Send the same as to `url_base`: credentials, headers, body, client certificate. By default the connector sends
     nothing from the config there: it requests the URL exactly as the API returned it."""
@@ -104,7 +104,7 @@ class AllowedOrigin(Model):
 
     @property
     def ending(self) -> str | None:
-        """The end of all host names that the origin stands for, such as `.example.com`; None if it is one host."""
+        """The ending of all hosts that the origin stands for, such as `.example.com`; None if it is a single host."""
         return self.origin.removeprefix(_ANY_HOST) if self.origin.startswith(_ANY_HOST) else None
 
 
@@ -164,7 +164,7 @@ class Origins:
         return trusted[origin]
 
     def _matches(self, origin: Origin) -> bool:
-        """True if the origin is https on the usual port, and its host has one of the allowed endings."""
+        """True if the origin is https on the default port, and its host has one of the allowed endings."""
         usual = origin.scheme == "https" and origin.port == _PORTS["https"]
         return usual and origin.host.endswith(self._endings) if self._endings else False
 

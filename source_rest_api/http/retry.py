@@ -85,8 +85,8 @@ class Retry(Model):
     """Seconds that one request may wait in total for rate limits (429, or a 403 that mentions one). If the API asks
     for a longer wait, the stream fails at once, and the next sync resumes from its state."""
     post: bool = False
-    """Retry a POST even if the API may already have processed it. Safe only if these POSTs change nothing. This holds
-    for PATCH too, and for methods that the connector does not know."""
+    """Retry a POST even if the API may already have processed it. Safe only if these POSTs change nothing. This option
+    also applies to PATCH, and to methods that the connector does not know."""
 
     def backoff(self, attempt: int, jitter: float) -> float:
         """Return the seconds before the next attempt: 1, 2, 4, … up to 60, plus up to half of that.

@@ -42,25 +42,25 @@ class Csv(Lines):
     delimiter: Annotated[str, AfterValidator(_one_character)] = ","
     """Delimiter between values, such as `;`, or `\\t` for a tab."""
     quote: Annotated[str, AfterValidator(_one_character)] = '"'
-    """Quote character around values that contain a delimiter. Inside such a value, it is doubled."""
+    """Quote character around values that contain a delimiter. A quote inside such a value is doubled."""
     header: bool = True
     """True if the first row has the column names."""
     columns: list[str] = []  # noqa: RUF012 -- pydantic copies defaults
     """Column names. They replace the names in the first row."""
 
     null_values: list[str] = []  # noqa: RUF012 -- as above
-    """Values that become null, such as `--`. By default all values are texts, empty ones too."""
+    """Values that become null, such as `--`. By default all values are strings, including empty ones."""
     skip_lines: NonNegativeInt = 0
     """Number of lines before the header to skip."""
     skip_to_column: str | None = None
-    """Set this if the number of lines before the header varies. Name of a column, such as `Date`. Lines before the
-    first line with this value are skipped."""
+    """Set this if the number of lines before the header varies. Name of a column, such as `Date`. The connector skips
+    the lines before the first line with this value."""
     skip_rows: list[str] = []  # noqa: RUF012 -- as above
-    """Rows below the header to skip, such as totals, as patterns: `Grand Total*`. A pattern stands for the whole row,
+    """Rows below the header to skip, such as totals, as patterns: `Grand Total*`. A pattern must match the whole row,
     its values joined by `delimiter`."""
     skip_last_rows: NonNegativeInt = 0
-    """Number of rows at the end to skip, such as totals. Prefer `skip_rows`: it keeps the last record if the API sends
-    no totals."""
+    """Number of rows at the end to skip, such as totals. Prefer `skip_rows`, which keeps the last record if the API
+    sends no totals."""
 
     refused = HTML | _JSON
 

@@ -68,7 +68,7 @@ class Json(WholeBody):
 
     type: Literal["json"] = "json"
     prefix: str = ""
-    """Text before the JSON, a guard against browsers. `)]}'`, `while(1);`, `for(;;);` and the like are recognized
+    """Text before the JSON that guards it against browsers. `)]}'`, `while(1);`, `for(;;);` and the like are recognized
     without this option."""
 
     def text(self, response: Response) -> bytes:

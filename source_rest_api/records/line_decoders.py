@@ -33,8 +33,8 @@ class Lines(Model):
     """Charset of the text. By default from the byte order mark, then the content type, otherwise UTF-8."""
 
     require_frame: bool = False
-    """Refuse a response whose end nothing proves: one without `Content-Length`, chunks or compression, which ends where
-    the server closes the connection. By default the log warns."""
+    """Refuse a response without `Content-Length`, chunks or compression. It ends where the server closes the
+    connection, so nothing proves that it is complete. By default the log warns."""
 
     selects: ClassVar[bool] = False
     refused: ClassVar[frozenset[str]] = HTML

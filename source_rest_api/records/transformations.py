@@ -42,7 +42,7 @@ def _without_wildcards(names: dict[str, str]) -> dict[str, str]:
 
 
 RemovedPaths: TypeAlias = Annotated[Paths, AfterValidator(_with_one_depth)]
-"""Paths of fields to remove; `**` is any number of levels."""
+"""Paths of fields to remove; `**` stands for any number of levels."""
 
 NewNames: TypeAlias = Annotated[NamedPaths, AfterValidator(_without_wildcards)]
 """New paths of fields, by old path."""
@@ -61,7 +61,7 @@ class Flatten(Model):
     depth: PositiveInt | None = None
     """Number of levels to flatten; by default all."""
     keep: bool = False
-    """True to keep the objects in `paths` too, beside the fields that were in them."""
+    """True to keep the objects in `paths`, beside the fields moved out of them."""
 
     @model_validator(mode="after")
     def _check(self) -> Flatten:
