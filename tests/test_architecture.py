@@ -9,6 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "source_rest_api"
 ORDER = """
+dlt_source
 cli source
 manifest onboarding
 scaffold

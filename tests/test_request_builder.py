@@ -197,10 +197,10 @@ def test_paging_of_the_api_is_the_default() -> None:
     ("settings", "said"),
     [
         ({"params": {"x": "{{ stream_interval.start_time }}"}}, "set `incremental` and `start_date`"),
-        ({"path": "/{{ config['id'] }}"}, "no attribute 'id'"),
+        ({"path": "/{{ config['id'] }}"}, "the config has no `id`"),
         ({"path": "/{{ config['_empty'] }}/x"}, "is not allowed as a segment"),
-        ({"body": {"type": "json", "value": ["{{ config['id'] }}"]}}, "no attribute 'id'"),
-        ({"headers": {"x": ["{{ config['id'] }}"]}}, "no attribute 'id'"),
+        ({"body": {"type": "json", "value": ["{{ config['id'] }}"]}}, "the config has no `id`"),
+        ({"headers": {"x": ["{{ config['id'] }}"]}}, "the config has no `id`"),
     ],
 )
 def test_a_request_with_an_empty_hole_is_not_made(settings: dict[str, Any], said: str) -> None:
