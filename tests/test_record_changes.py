@@ -234,7 +234,7 @@ def test_check_says_what_filters_leave(api: Api) -> None:
     endpoint = {"name": "items", "path": "items", "filter": "record.id > 5", "primary_key": "id"}
     [block] = Connector().session({"url_base": api.url, "endpoints": [endpoint]}).check()
     message = json.loads(block)["connectionStatus"]["message"]
-    assert message == "items: 3 records on the first page (0 after filters), no more (one page)"
+    assert message == "items: 3 records on the first page (0 after filters), no more (one page)\n1 request sent."
 
 
 @pytest.mark.parametrize(("condition", "warned"), [("record.stauts == 1", True), ("record.amount", False)])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import date_formats, datetimes
-from source_rest_api.manifest import interpolation, requester
+from source_rest_api.manifest import document, interpolation, requester
 from source_rest_api.manifest.paginator import texts_in
 from source_rest_api.templates import templates
 
@@ -44,7 +44,7 @@ def increment(cursor: Component, endpoint: dict[str, Any], scope: Scope) -> None
     """
     make = {"DatetimeBasedCursor": _datetime, "IncrementingCountCursor": _count}.get(str(cursor.get("type")))
     if make is None:
-        raise ConfigError(f"`{cursor.get('class_name') or cursor.get('type')}` has no equivalent here")
+        raise document.lacking(cursor)
     settings = make(cursor, scope)
     settings["only_first_page"] = cursor.get("only_first_page")
     for option, name in _OPTIONS:

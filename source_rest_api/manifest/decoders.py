@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import document
 
 if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
@@ -31,4 +31,4 @@ def decoded(decoder: Component | None) -> dict[str, Any] | None:
     if kind == "ZipfileDecoder":
         inner = decoded(decoder.get("decoder") or decoder.get("parser"))
         return {"type": "zip", **({"decoder": inner} if inner else {})}
-    raise ConfigError(f"`{decoder.get('class_name') or kind}` has no equivalent here")
+    raise document.lacking(decoder)

@@ -135,6 +135,17 @@ def referred(manifest: Component, value: Any) -> Any:
     return _References(manifest).followed(value, ())
 
 
+def lacking(component: Component) -> ConfigError:
+    """Returns the error for a component without an equivalent."""
+    name = component.get("class_name")
+    if not name:
+        return ConfigError(f"`{component.get('type')}` has no equivalent here")
+    return ConfigError(
+        f"`{name}` has no equivalent here: it decides which requests are sent, so write a recipe for it in `recipes.yaml` "
+        "beside the manifest"
+    )
+
+
 class _References:
     """Follows the references of one manifest."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import interpolation
+from source_rest_api.manifest import document, interpolation
 from source_rest_api.manifest.interpolation import Scope
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _values(
         return [_merged(combination) for combination in product(*lists)]
     if kind == "HttpComponentsResolver" and ask is not None:
         return ask(resolver.get("retriever") or {})
-    raise ConfigError(f"`{resolver.get('class_name') or kind}` has no equivalent here")
+    raise document.lacking(resolver)
 
 
 def _in_config(stream_config: Component, config: Mapping[str, Any]) -> list[tuple[int, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import interpolation
+from source_rest_api.manifest import document, interpolation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def rules(handler: Component | None, scope: Scope) -> list[dict[str, Any]]:
     if handler.get("type") == "CompositeErrorHandler":
         return [rule for inner in handler.get("error_handlers") or [] for rule in rules(inner, scope.of(inner))]
     if handler.get("type") != "DefaultErrorHandler":
-        raise ConfigError(f"`{handler.get('class_name') or handler.get('type')}` has no equivalent here")
+        raise document.lacking(handler)
     wait = _wait(handler.get("backoff_strategies") or [], scope)
     found = [
         rule for given in handler.get("response_filters") or [] for rule in _filtered(given, scope.of(given), wait)

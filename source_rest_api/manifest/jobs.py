@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from source_rest_api.config.job import CREATED, NAMES, POLLED, TARGET
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import errors, requester
+from source_rest_api.manifest import document, errors, requester
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _path(extractor: Component | None, place: str, scope: Scope) -> list[str]:
 def _request(given: Component, endpoint: Mapping[str, Any], scope: Scope, place: str) -> dict[str, Any]:
     """Returns one request of a job. A header that only the creation has is left out."""
     if given.get("type") != "HttpRequester":
-        raise ConfigError(f"`{given.get('class_name') or given.get('type')}` has no equivalent here").at(place)
+        raise document.lacking(given).at(place)
     made = requester.options(given, scope)
     headers = {**{name: [] for name in endpoint.get("headers") or {} if name not in made["headers"]}, **made["headers"]}
     base = scope.text(given.get("url_base") or given.get("url")).strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import references, requester
+from source_rest_api.manifest import document, references, requester
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> No
     if paginator.get("type") == "NoPagination":
         return
     if paginator.get("type") != "DefaultPaginator":
-        raise ConfigError(f"`{paginator.get('class_name') or paginator.get('type')}` has no equivalent here")
+        raise document.lacking(paginator)
     strategy = paginator.get("pagination_strategy") or {}
     make = _STRATEGIES.get(str(strategy.get("type")))
     if make is None:
-        raise ConfigError(f"`{strategy.get('class_name') or strategy.get('type')}` has no equivalent here")
+        raise document.lacking(strategy)
     option = _option(paginator, "page_token_option", endpoint)
     settings = make(strategy, option, scope.of(strategy), endpoint)
     if settings is None:

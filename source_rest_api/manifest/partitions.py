@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import interpolation, references
+from source_rest_api.manifest import document, interpolation, references
 from source_rest_api.manifest.paginator import number
 from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.templates import templates
@@ -152,7 +152,7 @@ def _divided(router: Component, family: Family, scope: Scope, *, as_lists: bool)
             for name, of in part.lists.items()
         }
         return part._replace(lists=lists, options=[])
-    raise ConfigError(f"`{router.get('class_name') or kind}` has no equivalent here")
+    raise document.lacking(router)
 
 
 def _listed(router: Component, family: Family, scope: Scope) -> Partitioning:

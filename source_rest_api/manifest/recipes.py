@@ -222,6 +222,21 @@ def _to_the_last_page(component: Component, _config: Mapping[str, Any], _schema:
     }
 
 
+def _in_path(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """A requester whose parameters are sent without escapes: they stand in the path."""
+    given = component.get("request_parameters") or {}
+    plain = {name: value for name, value in given.items() if not isinstance(value, dict)}
+    query = "&".join(f"{name}={value}" for name, value in plain.items())
+    others = {name: value for name, value in given.items() if name not in plain}
+    path = f"{component.get('path') or ''}{'?' if query else ''}{query}"
+    return {**component, "type": "HttpRequester", "path": path, "request_parameters": others}
+
+
+def _modified_time(_component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """The time of a change, in its own format, becomes RFC 3339."""
+    return {"type": "Cast", "fields": {"Modified Time": "%m/%d/%Y %H:%M:%S.%f"}}
+
+
 def _named_cells(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component | None:
     """Values of one list of rows, and their names in several lists beside it."""
     parts = component.get("extractors") or []
@@ -251,6 +266,7 @@ _RECIPES: dict[str, Recipe] = {
     "IVRMenusRecordExtractor": _menus,
     "IntercomScrollRetriever": _as("SimpleRetriever"),
     "AsanaHttpRequester": _all_fields,
+    "BulkDatetimeToRFC3339": _modified_time,
     "CombinedExtractor": _named_cells,
     "ChannelsRetriever": _without_joining,
     "CommerceToolsOauth2Authenticator": _basic_oauth,
@@ -264,6 +280,7 @@ _RECIPES: dict[str, Recipe] = {
     "PayPalOauth2Authenticator": _basic_oauth,
     "PinterestOauthAuthenticator": _basic_oauth,
     "RechargeDateTimeBasedCursor": _only_first,
+    "SafeEncodeHttpRequester": _in_path,
     "SingleAdvertiserIdPerPartition": _from_config_or_parent,
     "SurveyIdPartitionRouter": _from_config_or_parent,
     "TransformEmptyMetrics": _no_dashes,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import interpolation
+from source_rest_api.manifest import document, interpolation
 from source_rest_api.templates import templates
 from source_rest_api.templates.functions import camel_case_to_snake_case
 
@@ -41,7 +41,7 @@ def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
         if extractor.get("record_expander"):
             endpoint["explode"] = _expanded(extractor["record_expander"], scope)
     else:
-        raise ConfigError(f"`{extractor.get('class_name') or extractor.get('type')}` has no equivalent here")
+        raise document.lacking(extractor)
     endpoint["allow_missing_records"] = True
 
 
@@ -53,7 +53,7 @@ def normalize(selector: Component, endpoint: dict[str, Any]) -> None:
 
 def _path(extractor: Component, scope: Scope) -> list[str]:
     if extractor.get("type") != "DpathExtractor":
-        raise ConfigError(f"`{extractor.get('class_name') or extractor.get('type')}` has no equivalent here")
+        raise document.lacking(extractor)
     given = extractor.get("field_path")
     if given is None:
         given = extractor.get("field_pointer") or []
@@ -113,7 +113,7 @@ class Transformations:
         kind = str(transformation.get("type"))
         apply = self._KINDS.get(kind)
         if apply is None:
-            raise ConfigError(f"`{transformation.get('class_name') or kind}` has no equivalent here")
+            raise document.lacking(transformation)
         apply(self, transformation)
 
     def _add(self, transformation: Component) -> None:

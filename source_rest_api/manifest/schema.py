@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def declared(loader: Any, scope: Scope, folder: Path | None) -> dict[str, Any] |
     elif kind in {None, "DynamicSchemaLoader"}:
         schema = None
     else:
-        raise ConfigError(f"`{loader.get('class_name') or kind}` has no equivalent here")
+        raise document.lacking(loader)
     is_usable = isinstance(schema, dict) and isinstance(schema.get("properties"), dict) and schema["properties"]
     return schema if is_usable else None
 

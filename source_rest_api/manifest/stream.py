@@ -12,6 +12,7 @@ from source_rest_api.manifest import (
     authenticators,
     cursors,
     decoders,
+    document,
     errors,
     jobs,
     own_records,
@@ -176,10 +177,10 @@ class _Translation:
         if jobs.is_job(retriever):
             retriever = jobs.simple(retriever)
         if retriever.get("type") != "SimpleRetriever" and not jobs.is_job(retriever):
-            raise ConfigError(f"`{retriever.get('class_name') or retriever.get('type')}` has no equivalent here")
+            raise document.lacking(retriever)
         if (retriever.get("requester") or {}).get("type") != "HttpRequester":
             inner = retriever.get("requester") or {}
-            raise ConfigError(f"`{inner.get('class_name') or inner.get('type')}` has no equivalent here")
+            raise document.lacking(inner)
         return retriever
 
     def _request(self, requests: Component, divided: Partitioning, scope: Scope) -> None:

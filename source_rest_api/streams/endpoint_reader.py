@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from source_rest_api.cursors.field_cursor import FieldCursor
 from source_rest_api.cursors.field_reader import FieldDecoder
 from source_rest_api.errors import ErrorContext
 from source_rest_api.formats import raw_json
@@ -173,10 +174,16 @@ class EndpointReader:
 
     @property
     def adds_cursor(self) -> bool:
-        """True if `add_fields` creates the cursor field, so that only emitted records have it."""
+        """True if `add_fields` or a transformation of a connector's own creates the cursor field in emitted records.
+
+        Not for cursors that filter here: these choose what is emitted.
+        """
         incremental = self.endpoint.incremental
         field = None if incremental is None else incremental.cursor_field
-        return field is not None and ".".join(field) in self.endpoint.add_fields
+        if field is None or ".".join(field) in self.endpoint.add_fields:
+            return field is not None
+        filters = isinstance(incremental, FieldCursor) and incremental.filters_here
+        return self.endpoint.transformation is not None and not filters
 
     def note_slice(self, page: Page, interval: Slice, known: CursorBoundary | None, order: OrderCheck) -> None:
         """Logs, once per stream, what the end of a slice shows about the filter and the paging.

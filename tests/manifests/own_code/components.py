@@ -58,6 +58,15 @@ class Upper(RecordTransformation):
 
 
 @dataclass
+class Seen(RecordTransformation):
+    """Gives the time another name."""
+
+    def transform(self, record: dict[str, Any], **_: Any) -> None:
+        """Changes the record."""
+        record["seen"] = record.pop("at")
+
+
+@dataclass
 class OnlyOdd(RecordFilter):
     """Keeps records whose ID is odd, and the condition."""
 
