@@ -26,7 +26,7 @@ def authentication(response: Response, known: Collection[str], stop: Event) -> d
 
     Args:
         response: The response to a request without credentials.
-        known: The variables that are set. With a client ID and no token, asks the server for its token URL.
+        known: The variables that are set. With a client ID and no token, the server is asked where tokens come from.
         stop: Set from outside to end early.
     """
     if response.status not in REFUSED:
