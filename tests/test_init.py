@@ -64,6 +64,7 @@ def test_from_the_url_of_an_api_to_every_row(shop: OpenApiShop, tmp_path: Path) 
     done = command("init", shop.url, "--output", str(config), "--yes", API_TOKEN=TOKEN)
     assert done.returncode == 0, done.stderr
     assert TOKEN not in config.read_text() + done.stderr + done.stdout
+    assert "It reads from the environment: API_TOKEN." in done.stderr
     records = read(config)
     assert {name: by_content(rows) for name, rows in records.items()} == {
         name: by_content(rows) for name, rows in shop.tables.items()

@@ -52,6 +52,14 @@ def test_secrets_of_a_curl_command_become_variables(
     assert "s3cret" not in str(told.operations) + str(told.headers)
 
 
+def test_further_secrets_become_variables_too() -> None:
+    """Only one secret is the authentication; the others are read from the environment as well."""
+    told = curl.given("curl 'https://h/a?sig=abc&lang=de' -H 'Authorization: Bearer t0' -H 'X-Session-Id: xyz'")
+    assert told.operations[0].params == {"sig": "${API_SIG}", "lang": "de"}
+    assert told.headers == {"X-Session-Id": "${API_X_SESSION_ID}"}
+    assert told.secrets == {"API_TOKEN": "t0", "API_SIG": "abc", "API_X_SESSION_ID": "xyz"}
+
+
 def test_a_curl_command_keeps_what_it_asks_for() -> None:
     """Fixed parameters, headers and a JSON body stay; paging parameters are only known."""
     told = curl.given(

@@ -20,7 +20,10 @@ from source_rest_api.onboarding.given import Given, Operation
 TOKEN, KEY, USER, PASSWORD = "API_TOKEN", "API_KEY", "API_USERNAME", "API_PASSWORD"
 CLIENT, CLIENT_SECRET = "CLIENT_ID", "CLIENT_SECRET"
 """Names of the variables that hold the secrets."""
-_SECRET_NAME = re.compile(r"(?:x_?)?(?:.*_)?(?:api_?key|auth|auth_?token|access_?token|secret|token|key|appid)")
+_SECRET_NAME = re.compile(
+    r"(?:x_?)?(?:.*_)?(?:api_?key|auth|auth_?token|access_?token|secret|token|key|appid|"
+    r"signature|sig|password|passwd|pwd|session(?:_?id)?|csrf(?:_?token)?)"
+)
 _SENT_ANYWAY = re.compile(
     r"host|content-length|connection|accept-encoding|user-agent|referer|origin|cookie|pragma|cache-control|dnt|te|"
     r"priority|upgrade-insecure-requests|if-none-match|if-modified-since|sec-.*|:.*|accept-language|content-type"
@@ -56,7 +59,7 @@ def given(requests: list[Observed]) -> Given:
         operations=[replace(operation, path=path) for path, operation in named.items()],
         title=parts.hostname or "REST API",
         authentication=authentication,
-        secrets=secrets,
+        secrets={**_further(requests, hidden), **secrets},
         headers=_headers(requests[0], hidden),
     )
 
@@ -68,8 +71,11 @@ def _operation(request: Observed, hidden: set[str]) -> Operation:
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if parameters.pages(name) or parameters.has_role(name, "start"):
             declared[name] = {}
+        elif is_secret(name) and name.lower() not in hidden:
+            params[name] = f"${{{variable(name)}}}"
         elif name.lower() not in hidden:
-            params[name] = [*params[name], value] if isinstance(params.get(name), list) else value
+            before = params.get(name, [])
+            params[name] = [*(before if isinstance(before, list) else [before]), value] if before else value
     try:
         body = json.loads(request.body) if request.body else None
     except ValueError:
@@ -77,6 +83,23 @@ def _operation(request: Observed, hidden: set[str]) -> Operation:
     if holds_secret(body):
         raise ConfigError("The body of the request holds a password or a token. Write `authentication` by hand.")
     return Operation(parts.path.lstrip("/"), request.method, params, body, declared)
+
+
+def is_secret(name: str) -> bool:
+    """True if the name of a parameter or a header says that its value is a secret."""
+    return _SECRET_NAME.fullmatch(name.lower().replace("-", "_")) is not None
+
+
+def variable(name: str) -> str:
+    """Returns the name of the variable for a further secret."""
+    return f"API_{re.sub(r'[^A-Z0-9]+', '_', name.upper()).strip('_')}"
+
+
+def _further(requests: list[Observed], hidden: set[str]) -> dict[str, str]:
+    """Returns the secrets besides those of the authentication, by variable."""
+    pairs = [pair for each in requests for pair in parse_qsl(urlsplit(each.url).query)]
+    pairs += [pair for each in requests[:1] for pair in each.headers.items()]
+    return {variable(name): value for name, value in pairs if is_secret(name) and name.lower() not in hidden}
 
 
 def holds_secret(body: Any) -> bool:
@@ -108,10 +131,10 @@ def _authentication(request: Observed) -> tuple[dict[str, Any] | None, dict[str,
         told = {"type": "api_key", "name": "Authorization", "api_key": f"${{{KEY}}}"}
         return told | ({"value": f"{prefix}{{{{ api_key }}}}"} if prefix else {}), {KEY: value or header}
     for lower, (name, value) in headers.items():
-        if _SECRET_NAME.fullmatch(lower.replace("-", "_")) and value:
+        if is_secret(lower) and value:
             return {"type": "api_key", "name": name, "api_key": f"${{{KEY}}}"}, {KEY: value}
     for name, value in parse_qsl(urlsplit(request.url).query):
-        if _SECRET_NAME.fullmatch(name.lower().replace("-", "_")) and "page" not in name.lower():
+        if is_secret(name) and "page" not in name.lower():
             return {"type": "api_key", "name": name, "in": "query", "api_key": f"${{{KEY}}}"}, {KEY: value}
     _, cookies = headers.get("cookie", ("", ""))
     if cookies:
@@ -131,10 +154,9 @@ def _basic(value: str) -> tuple[dict[str, Any] | None, dict[str, str]]:
 
 def _headers(request: Observed, hidden: set[str]) -> dict[str, str]:
     return {
-        name: value
+        name: f"${{{variable(name)}}}" if is_secret(name) else value
         for name, value in request.headers.items()
         if not _SENT_ANYWAY.fullmatch(name.lower())
         and name.lower() not in {*hidden, "authorization"}
         and (name.lower() != "accept" or "html" not in value)
-        and not _SECRET_NAME.fullmatch(name.lower().replace("-", "_"))
     }

@@ -41,10 +41,7 @@ def by_signs(page: Page, operation: Operation, key: Sequence[str] | None) -> Ite
 
 def by_names(operation: Operation) -> Iterator[dict[str, Any]]:
     """Yields the paginations that count pages or records, by the names of their parameters."""
-    for filled in _numbered({}, operation):
-        yield filled
-        if filled["type"] == "page_number":
-            yield {**filled, "first_page": 0}
+    yield from _numbered({}, operation)
 
 
 def sizes(operation: Operation) -> list[str]:
@@ -74,6 +71,7 @@ def _numbered(told: dict[str, Any], operation: Operation) -> Iterator[dict[str, 
     place = {"in": "body"} if operation.body is not None else {}
     for name in parameters.of_role("page", _names(operation), complete=operation.complete):
         yield {**told, "type": "page_number", "page_param": name, **place}
+        yield {**told, "type": "page_number", "page_param": name, "first_page": 0, **place}
     for name in parameters.of_role("offset", _names(operation), complete=operation.complete):
         yield {**told, "type": "offset", "offset_param": name, **place}
         yield {**told, "type": "offset", "offset_param": name, "first_offset": 1, **place}

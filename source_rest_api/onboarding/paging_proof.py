@@ -149,6 +149,11 @@ class PagingProof:
         expected = self._identities(self._first.records)[small : small + len(fresh)]
         return len(first) == small and fresh[: len(expected)] == expected
 
+    def _goes_on(self, look: Look) -> bool:
+        """True if the second page has a record that the first has not."""
+        known = {identity for page in look.pages[:1] for identity in self._identities(page.records)}
+        return any(identity not in known for page in look.pages[1:] for identity in self._identities(page.records))
+
     def _identities(self, records: Sequence[Raw]) -> list[bytes]:
         from source_rest_api.formats import raw_json  # noqa: PLC0415
 
@@ -166,7 +171,7 @@ class PagingProof:
         wanted = min(int(schema.get("maximum", _USUAL_SIZE)), _LARGEST)
         full = self._verdict(paging_guesses.sized(pagination, name, wanted))
         came = len(full.pages[0].records) if full.pages else 0
-        goes_on = len(full.pages) > 1
+        goes_on = self._goes_on(full)
         if full.problem or (not goes_on and came < len(self._first.records)):
             came = len(self._first.records)
             return Paging(paging_guesses.sized(pagination, name, came), evidence)

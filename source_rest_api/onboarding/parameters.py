@@ -31,9 +31,9 @@ _PATTERNS: dict[Role, re.Pattern[str]] = {
     ),
 }
 _TRIED: dict[Role, tuple[str, ...]] = {
-    "size": ("limit", "per_page", "page_size", "size", "_limit", "pageSize"),
-    "page": ("page", "_page", "page_number", "pageNumber"),
-    "offset": ("offset", "skip", "start"),
+    "size": ("limit", "per_page", "page_size", "size", "_limit", "pageSize", "perPage", "page[size]", "$top"),
+    "page": ("page", "_page", "page_number", "pageNumber", "pageIndex", "page[number]"),
+    "offset": ("offset", "skip", "start", "$skip", "startIndex"),
     "token": ("cursor", "page_token", "after", "token", "next", "starting_after", "pageToken"),
     "start": (),
 }

@@ -75,6 +75,8 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
     written = config_text.written(api, settled, proof)
     loading.load(environment.filled(yaml_text.load(written), known)[0])
     output.write_text(written, encoding="utf-8")
+    needed = ", ".join(dict.fromkeys(_VARIABLE.findall(written)))
+    dialogue.tell(f"Wrote {output}." + (f" It reads from the environment: {needed}." if needed else ""))
     return settled
 
 
@@ -86,7 +88,8 @@ def _authenticated(api: Given, variables: Mapping[str, str], stop: Event) -> tup
     asked = f"{api.url_base.rstrip('/')}/{first.path}"
     if first.method != "GET":
         return api, ""
-    response = web.get(asked, api.headers, stop)
+    plain, _ = environment.filled(dict(api.headers), {**variables, **api.secrets})
+    response = web.get(asked, plain, stop)
     wanted = challenge.authentication(response, variables, stop)
     if wanted is None and response.status == HTTPStatus.OK:
         return replace(api, authentication=None), f"authentication: none, `{first.path}` answers anybody"
@@ -111,7 +114,7 @@ def _with_secrets(api: Given, variables: Mapping[str, str], dialogue: Dialogue) 
     Raises:
         ConfigError: A variable is not set, and nobody can be asked.
     """
-    known = {**api.secrets, **variables}
+    known = {**variables, **api.secrets}
     for name in _VARIABLE.findall(_texts(api.authentication)):
         value = known.get(name) or dialogue.secret(name)
         if not value:
