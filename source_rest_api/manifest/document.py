@@ -141,7 +141,7 @@ def lacking(component: Component) -> ConfigError:
     if not name:
         return ConfigError(f"`{component.get('type')}` has no equivalent here")
     return ConfigError(
-        f"`{name}` has no equivalent here: it decides which requests are sent, so write a recipe for it in `recipes.yaml` "
+        f"`{name}` has no equivalent here: it decides which requests are sent. Write a recipe in `recipes.yaml` "
         "beside the manifest"
     )
 
