@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EXAMPLES = 5
 """Upper limit of the unreadable cursor values shown."""
 _EXTRAS = {
-    "passed_over": "{} parent records without a key passed over",
+    "passed_over": "{} parent records without a key skipped",
     "left_out": "{} of them filtered out",
     "told": "{} of them delete records",
     "unreadable": "{} without a readable cursor",

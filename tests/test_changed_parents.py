@@ -474,7 +474,7 @@ def test_a_full_refresh_reads_all(api: Api) -> None:
                 THREADS,
                 {**TEXTS, "path": "{{ t }}", "partitions": {"t": {"values": "{{ threads.id }}", "otherwise": 1}}},
             ],
-            "no other values",
+            "only if the config does not",
         ),
     ],
 )

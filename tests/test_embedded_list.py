@@ -131,7 +131,7 @@ def test_items_that_are_no_objects(api: Api) -> None:
     ("child", "message"),
     [
         ({"path": "lines", "include_from_parent": {}}, "embedded_path: needs a parent"),
-        ({"incremental": {"cursor_field": "n", "type": "integer"}}, "is not limited by `incremental`"),
+        ({"incremental": {"cursor_field": "n", "type": "integer"}}, "`incremental` does not filter the list"),
     ],
 )
 def test_what_cannot_work(child: dict[str, Any], message: str) -> None:

@@ -238,7 +238,7 @@ def test_secrets_of_an_endpoint_in_the_form(api: TokenApi, own: Any, sent: str) 
     [
         ({"url_base": "b.example.com"}, r"url_base: must begin with https://"),
         ({"url_base": "{{ token.url }}"}, "unknown name `token`"),
-        ({"url_base": "http://b.example.com"}, r"url_base: the API's credentials would leave TLS"),
+        ({"url_base": "http://b.example.com"}, r"url_base: the API's credentials would be sent without TLS"),
         ({"authentication": {"type": "beaver", "token": "t"}}, r"authentication.type: unknown type"),
     ],
 )

@@ -96,7 +96,7 @@ def test_the_config_says_what_was_proven_and_what_was_not(shop: OpenApiShop, tmp
     assert endpoints["orders"]["pagination"]["type"] == "offset"
     assert endpoints["orders"]["incremental"] == {"cursor_field": "updated_at", "start_param": "updated_since"}
     assert "incremental" not in endpoints["products"]
-    assert "# /stats: its answer has no list of records" in text
+    assert "# /stats: its response has no list of records" in text
     assert "# /customers/{customer_id}: it returns a single record" in text
 
 
@@ -140,7 +140,7 @@ def test_a_wrong_secret_proves_nothing(shop: OpenApiShop, tmp_path: Path) -> Non
     """No endpoint answers, so there is no config; the error says why, without the secret."""
     done = command("init", shop.url, "--output", str(tmp_path / "config.yaml"), API_TOKEN="wrong-secret")
     assert done.returncode == 1
-    assert "No endpoint could be proven" in done.stderr
+    assert "No endpoint could be verified" in done.stderr
     assert "401" in done.stderr
     assert "wrong-secret" not in done.stderr
 

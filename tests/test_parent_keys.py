@@ -81,10 +81,8 @@ def test_they_are_passed_over(way: str, api: Api, caplog: pytest.LogCaptureFixtu
     assert reading.error is None
     assert reading.records == [{"id": "p1"}, {"id": "p4"}]
     assert asked == (["p1,p4"] if way == "batch" else ["p1", "p4"])
-    assert caplog.messages == [
-        "Stream posts: passed over 2 records of `shares`, because their `post` is null or absent."
-    ]
-    assert "2 parent records without a key passed over" in reading.stream.stats.summary(0)
+    assert caplog.messages == ["Stream posts: skipped 2 records of `shares`, because their `post` is null or absent."]
+    assert "2 parent records without a key skipped" in reading.stream.stats.summary(0)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -147,7 +145,7 @@ def test_it_is_said_once_a_command(api: Api, tmp_path: Path) -> None:
     )
     assert done.statuses("same")[-1] == done.statuses("posts")[-1] == "COMPLETE"
     said = [log["message"] for log in done.bodies("LOG")]
-    assert sum("passed over 2 records of `shares`" in line for line in said) == 1
+    assert sum("skipped 2 records of `shares`" in line for line in said) == 1
 
 
 def test_among_changed_parents_it_is_no_error(api: Api) -> None:

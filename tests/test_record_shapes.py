@@ -286,7 +286,7 @@ def test_arrays_of_fields_are_zipped() -> None:
         ({"day": [1, 2], "high": [1]}, {}, "different numbers of items: `day` has 2, `high` has 1"),
         ({"day": 1}, {}, "finds no arrays in the object"),
         ({"error": "no"}, {}, "`error` is no"),
-        ({"day": [1]}, {"columns_path": "day"}, "`columns_path` and `zip_arrays` exclude each other"),
+        ({"day": [1]}, {"columns_path": "day"}, "set only one of `columns_path` and `zip_arrays`"),
     ],
 )
 def test_arrays_that_cannot_be_zipped(body: Any, settings: Any, message: str) -> None:
@@ -314,7 +314,7 @@ def test_columns_that_do_not_fit(body: Any, message: str) -> None:
 def test_options_that_exclude_each_other() -> None:
     """The config says so at once, with the endpoint."""
     endpoint = {"name": "e", "path": "/e", "records_path": "a", "records_paths": ["b"]}
-    with pytest.raises(ConfigError, match=r"endpoints\[0\]: `records_path` and `records_paths` exclude each other"):
+    with pytest.raises(ConfigError, match=r"endpoints\[0\]: set only one of `records_path` and `records_paths`"):
         loading.load({"url_base": "https://h", "endpoints": [endpoint]})
 
 

@@ -50,5 +50,5 @@ def test_a_scroll_that_always_breaks_is_an_error(api: Api) -> None:
     reading = _read(api, 100)
     assert isinstance(reading.error, TransientError)
     assert "scroll_missing" in reading.error.message
-    assert reading.error.message.endswith("the list broke off again each time it was restarted.")
+    assert reading.error.message.endswith("the list ended early again after each restart.")
     assert len(api.requests) == 4 * 3

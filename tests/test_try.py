@@ -68,8 +68,8 @@ def test_it_shows_records_schema_and_requests(api: Api, tmp_path: Path) -> None:
     [first, second] = lines[18:]
     size = len(json.dumps(ROWS[:5]))
     assert first.startswith(f"GET {api.url}/rows?size=5&page=1&key=****  200  ")
-    assert first.endswith(f" ms  {size} bytes  5 records  goes on at 2")
-    assert second.endswith("5 records  goes on at 3")
+    assert first.endswith(f" ms  {size} bytes  5 records  continues at 2")
+    assert second.endswith("5 records  continues at 3")
     assert len(api.requests) == 2
 
 

@@ -157,7 +157,11 @@ def test_the_right_config_passes_without_a_doubt(api: Api, tmp_path: Path) -> No
                 }
             },
             "orders",
-            ["per_page=30", "20 records came, but the next page has 20 records more", "`pagination.page_size` to 20"],
+            [
+                "per_page=30",
+                "received 20 records, but the next page has 20 records more",
+                "`pagination.page_size` to 20",
+            ],
         ),
         ({"authentication": {"type": "api_key", "api_key": TOKEN}}, "orders", ["401", "`authentication`"]),
         ({f"{CURSOR}/start_param": "sicne"}, "orders", ["sicne=", "does not filter by `incremental.start_param`"]),
@@ -181,7 +185,7 @@ def test_a_wrong_config_fails_with_the_setting_to_change(
     [
         (
             {f"{ORDERS_PAGES}/page_size": 50},
-            ["per_page=50", "20 records came, although", "`pagination.page_size` to 20"],
+            ["per_page=50", "received 20 records, although", "`pagination.page_size` to 20"],
         ),
         (
             {f"{ORDERS_PAGES}/page_size_param": "size", f"{ORDERS_PAGES}/page_size": 5},
@@ -224,7 +228,7 @@ def test_formats_that_the_sample_cannot_tell_apart_are_both_proposed(api: Api, t
     """The user knows which."""
     status, [line] = one(api, tmp_path, [{"at": "02/03/2024"}], incremental={"cursor_field": "at"})
     assert status == "FAILED"
-    assert "`%d/%m/%Y` or `%m/%d/%Y` (the sample does not tell which)" in line
+    assert "`%d/%m/%Y` or `%m/%d/%Y` (the sample fits each of them)" in line
 
 
 def test_one_bad_value_among_good_ones_is_a_doubt(api: Api, tmp_path: Path) -> None:
@@ -262,7 +266,7 @@ def test_a_start_that_the_api_refuses_fails(api: Api, tmp_path: Path) -> None:
     status, lines = check(api, tmp_path, {})
     assert status == "FAILED"
     [line] = [line for line in lines if "Stream orders" in line]
-    assert "asked from `2024-" in line
+    assert "sent from `2024-" in line
     assert "since: bad date" in line
     assert "`incremental.format`" in line
 

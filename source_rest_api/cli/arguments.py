@@ -49,13 +49,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     commands["import"].add_argument("--folder", required=True, help="the folder to write, such as source-acme")
     commands["init"].add_argument("source", help="a URL, a path, or a curl command line in quotes")
     commands["init"].add_argument("--output", required=True, help="the config to write, such as config.yaml")
-    commands["init"].add_argument("--yes", action="store_true", help="ask nothing; in a pipe, nothing is asked anyway")
+    commands["init"].add_argument("--yes", action="store_true", help="ask no questions, as in a pipe")
     for name in ("spec", "check", "discover", "read", "try"):
         commands[name].add_argument("--manifest-path", help="path to the manifest.yaml of a low-code connector to run")
     commands["try"].add_argument("config", help=_CONFIG)
     commands["try"].add_argument("streams", nargs="*", metavar="stream", help="names of streams; by default all")
     commands["try"].add_argument("--limit", type=_positive, default=20, help="records of each stream; by default 20")
-    commands["try"].add_argument("--json", action="store_true", help="print a JSON document in place of tables")
+    commands["try"].add_argument("--json", action="store_true", help="print a JSON document instead of tables")
     for name in ("check", "discover", "read", "try"):
         if name != "try":
             commands[name].add_argument("--config", required=True, help=_CONFIG)

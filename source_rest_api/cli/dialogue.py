@@ -25,7 +25,7 @@ class Dialogue:
 
     def secret(self, name: str) -> str | None:
         """Returns the value of a variable that is not set; None if nobody can be asked."""
-        return None if self._silent else getpass(f"Value of {name}, which is not shown and not saved: ")
+        return None if self._silent else getpass(f"Value of {name} (not shown, not saved): ")
 
     def chosen(self, names: Sequence[str]) -> Sequence[str]:
         """Returns the endpoints to try: all, or those that the user names."""

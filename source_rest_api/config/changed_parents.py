@@ -26,13 +26,13 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
     for supplier in suppliers:
         if not supplier.is_incremental:
             yield (
-                f"only_changed_parents: set `incremental` in the endpoint `{supplier.name}`; without it, it is unknown "
-                "which of its records changed"
+                f"only_changed_parents: set `incremental` in the endpoint `{supplier.name}`; without it, the connector "
+                "does not know which of its records changed"
             )
     if _combines(config, endpoint):
         yield (
-            "only_changed_parents: the stream is read for combinations of several streams, or for one stream if there "
-            "are no other values; let it read one stream, or remove `only_changed_parents`"
+            "only_changed_parents: the partitions are combinations of several streams, or a stream supplies them only "
+            "if the config does not; let one stream supply them, or remove `only_changed_parents`"
         )
 
 

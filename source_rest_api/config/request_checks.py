@@ -46,7 +46,7 @@ def problems_of_url(config: Config, endpoint: Endpoint) -> Iterator[str]:
     secure, plain = config.url_base.lower().startswith("https:"), (endpoint.url_base or "").lower().startswith("http:")
     if secure and plain and endpoint.authentication is None:
         yield (
-            "url_base: the API's credentials would leave TLS; use https here too, or set the endpoint's "
+            "url_base: the API's credentials would be sent without TLS; use https here too, or set the endpoint's "
             "`authentication`, such as `{type: none}`"
         )
 

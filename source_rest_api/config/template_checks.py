@@ -62,7 +62,7 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
         if stream_references.parent_of(config, endpoint) is None:
             yield "embedded_path: needs a parent: read another stream in a template, such as `{{ parent.id }}`"
         if endpoint.incremental is not None:
-            yield "embedded_path: the list in the parent's record is not limited by `incremental`; remove one of them"
+            yield "embedded_path: `incremental` does not filter the list in the parent's record; remove one of them"
 
 
 def problems_of_defaults(config: Config) -> Iterator[str]:

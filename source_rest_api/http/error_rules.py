@@ -258,9 +258,7 @@ def _verdict(rule: ErrorRule, answer: RuleInput, usual: Verdict | None) -> Verdi
         return Verdict(rule.error(answer, ConfigError(message + advice) if usual is None else usual.error))
     known = usual is not None and isinstance(usual.error, TransientError)
     if rule.action == "restart":
-        breaks = (
-            f"The API returned {describe(answer.response)}, and the list broke off again each time it was restarted."
-        )
+        breaks = f"The API returned {describe(answer.response)}, and the list ended early again after each restart."
         error = rule.error(answer, TransientError(breaks))
         error.begins_anew = True
         return Verdict(error)

@@ -225,7 +225,7 @@ def not_text(name: str) -> ConfigError:
     return ConfigError(
         f"The position of the next page is an array or an object, which cannot be sent as `{name}`: set "
         "`pagination.in: body`, or have `pagination` read the single value in it (`cursor_path`, `cursor` or `field`). "
-        "As JSON text it is `cursor: response.next | tojson`."
+        "To send it as JSON text, set `cursor: response.next | tojson`."
     )
 
 

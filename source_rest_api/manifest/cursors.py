@@ -164,7 +164,7 @@ def _moment(given: Any, form: str, scope: Scope) -> str | None:
 def _from_config(text: str, bounds: dict[str, Any], forms: list[str], scope: Scope) -> str:
     """Returns a moment that the config says, where the config is not known yet."""
     if bounds or not _is_iso(forms[0]):
-        raise ConfigError("a start that is computed from the config has no equivalent in a connector of one's own")
+        raise ConfigError("a start that is computed from the config has no equivalent in an imported connector")
     return str(scope.value(text))
 
 

@@ -171,7 +171,7 @@ class _References:
         if isinstance(reference, dict):  # a field of a schema that is called `$ref`
             return self.followed(reference, within)
         if reference in within:
-            raise ConfigError(f"The manifest refers to `{reference}` in a circle. Remove one of the references.")
+            raise ConfigError(f"The manifest refers to `{reference}` in a cycle. Remove one of the references.")
         if reference not in self._known:
             self._known[reference] = self.followed(self._find(reference), (*within, reference))
         return self._known[reference]

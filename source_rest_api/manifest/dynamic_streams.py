@@ -37,7 +37,7 @@ def made(
     """
     resolver = dynamic.get("components_resolver") or {}
     if config is None:
-        raise ConfigError("dynamic streams have no equivalent in a connector of one's own")
+        raise ConfigError("dynamic streams have no equivalent in an imported connector")
     for values in _values(resolver, config, ask):
         yield _filled(deepcopy(dynamic.get("stream_template") or {}), resolver, Scope(config, more=_more(values)))
 

@@ -102,7 +102,7 @@ class Rewriter(NodeTransformer):
         if root.name in _OPENED:
             return self._opened(root, steps)
         if root.name == "stream_state":
-            raise ConfigError("its template reads `stream_state`, which the CDK does not have any more either")
+            raise ConfigError("its template reads `stream_state`, which the CDK no longer has either")
         return self.generic_visit(node)
 
     def _opened(self, root: nodes.Name, steps: list[Step]) -> Any:

@@ -133,7 +133,7 @@ class _Family:
     def _translated(self, stream: Component) -> Translated:
         key = json.dumps(stream, sort_keys=True, default=str)
         if key in self._waiting:
-            raise ConfigError("its parents lead back to itself")
+            raise ConfigError("it is a parent of itself")
         if key not in self._known:
             self._waiting.append(key)
             try:

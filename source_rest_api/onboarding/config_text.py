@@ -67,7 +67,7 @@ def _endpoints(settled: Sequence[Settled], shared: Any) -> Iterator[str]:
 def _left_out(api: Given, settled: Sequence[Settled]) -> Iterator[str]:
     reasons = {each.path: each.left_out for each in settled if each.left_out} | dict(api.left_out)
     if reasons:
-        yield "# Left out, because it could not be proven:"
+        yield "# Left out, because `init` could not verify it:"
     for path, reason in reasons.items():
         yield from _comment(f"{path}: {reason}", "")
 

@@ -68,10 +68,14 @@ class CursorProof:
                 middle = sorted(set(times))[len(set(times)) // 2]
                 seen = self._filtered(incremental, middle, form)
                 if seen:
-                    creation = "" if changed else ". It is no time of change: changed records are not read again"
+                    creation = (
+                        ""
+                        if changed
+                        else ". It is not the time of the last change, so changed records are not read again"
+                    )
                     return Cursor(incremental, f"{seen}{creation}")
         names = ", ".join(f"`{path}`" for path, _, _ in fields)
-        return Cursor(None, f"{names} may be the cursor, but no parameter that was tried filters by it")
+        return Cursor(None, f"{names} may be the cursor, but no parameter that `init` tried filters by it")
 
     def _guesses(self, path: str, form: str) -> Iterator[dict[str, Any]]:
         name = path.rpartition(".")[2]
@@ -108,7 +112,7 @@ class CursorProof:
         if start not in times and any("start_exclusive" in doubt for doubt in whole.doubts):
             incremental["start_exclusive"] = True
         came = counted(len(page.records), "record")
-        return f"`?{param}={page.request.params[param]}` brought {came}, all from then on"
+        return f"`?{param}={page.request.params[param]}` returned {came}, none older"
 
 
 def _moment(value: Any, form: str) -> datetime:

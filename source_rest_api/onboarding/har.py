@@ -26,7 +26,7 @@ def given(document: Any) -> Given:
     """
     entries = [entry for entry in document["log"].get("entries", []) if _reads_json(entry)]
     if not entries:
-        raise ConfigError("The HAR file has no GET or POST request with a JSON answer. Record the page again.")
+        raise ConfigError("The HAR file has no GET or POST request with a JSON response. Record the page again.")
     origins = Counter(_origin(entry) for entry in entries)
     home = origins.most_common(1)[0][0]
     requests = [_request(entry["request"]) for entry in entries if _origin(entry) == home]

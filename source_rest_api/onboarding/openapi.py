@@ -64,7 +64,7 @@ class _Document:
         told = PLACEHOLDER.sub(lambda match: defaults.get(match[1], match[0]), server.get("url", "/"))
         base = urljoin(url, told).rstrip("/")
         if "://" not in base:
-            raise ConfigError("The document does not say where the API is. Add its URL to `servers`.")
+            raise ConfigError("The document does not give the URL of the API. Add its URL to `servers`.")
         return base
 
     def _operations(self) -> Iterator[Operation]:
@@ -101,9 +101,9 @@ class _Document:
             return ""
         media = next((of for name, of in content.items() if "json" in name or name == "*/*"), None)
         if media is None:
-            return f"it answers {', '.join(content)}, not JSON"
+            return f"it returns {', '.join(content)}, not JSON"
         if "schema" in media and not self._has_list(media["schema"]):
-            return "its answer has no list of records"
+            return "its response has no list of records"
         return ""
 
     def _has_list(self, schema: Any, depth: int = 0) -> bool:

@@ -93,15 +93,15 @@ class PagingProof:
         count = len(self._first.records)
         if sign is not None:
             return Paging(
-                None, "", f"{sign.what}, but no pagination that was tried leads to the next page", goes_on=True
+                None, "", f"{sign.what}, but no pagination that `init` tried leads to the next page", goes_on=True
             )
         if self._is_total():
-            return Paging(None, f"all {counted(count, 'record')} in one response, as its total says")
+            return Paging(None, f"all {counted(count, 'record')} in one response, as its total confirms")
         if count >= _FEWEST and count % _ROUND == 0:
             return Paging(
-                None, "", f"exactly {count} records came, which may be one page of more, and no parameter leads further"
+                None, "", f"exactly {count} records, which may be one page of several, and no parameter leads on"
             )
-        return Paging(None, f"all {counted(count, 'record')} in one response, and nothing says that there are more")
+        return Paging(None, f"all {counted(count, 'record')} in one response, without a sign of more")
 
     def _is_total(self) -> bool:
         """True if a total in the first response says that all records came with it."""
@@ -187,4 +187,4 @@ def _told(look: Look, sign: str) -> str:
     because = f"{_LONG_VALUE.sub(CUT, sign)}; " if sign else ""
     last = second.request.url.rpartition("/")[2].partition("?")[0]
     asked = second.request.asked
-    return f"{because}`…/{last}` with {asked} brought {counted(len(second.records), 'further record')}"
+    return f"{because}`…/{last}` with {asked} returned {counted(len(second.records), 'further record')}"

@@ -122,7 +122,7 @@ class Settling:
             parent = self._done.get(before)
             if parent is None or not parent.endpoint:
                 told = f", because `{before}` is left out" if before in self._operations else ""
-                return f"nothing gives the value of `{{{placeholder}}}` in its path{told}"
+                return f"no stream supplies the value of `{{{placeholder}}}` in its path{told}"
             parents.append(parent.endpoint)
             last = number == len(operation.placeholders) - 1
             if not last:
@@ -209,14 +209,14 @@ class _Endpoint:
         if "incremental" not in self._draft and not any(text.startswith("full") for text in told):
             self._find_cursor()
             told = [text for text in self._evidence if not text.startswith("pagination")]
-        told.append("pagination: as of the other endpoints; its response has no sign of more")
+        told.append("pagination: the same as for the other endpoints; its response has no sign of more")
         return Settled(self._operation.path, self._draft, told)
 
     def _find_records(self, whole: Look) -> str:
         root = next((page.root for page in whole.pages if page.records), whole.pages[0].root)
         found = record_guesses.lists(root, self._draft["name"])
         if not found:
-            return "its answer has no list of records"
+            return "its response has no list of records"
         path, items = found[0]
         if path != "$":
             self._draft["records_path"] = path
@@ -224,7 +224,7 @@ class _Endpoint:
         if look.problem:
             return look.problem
         if not look.records:
-            return "it has no records, so nothing about them can be proven"
+            return "it has no records, so `init` cannot verify its settings"
         self._look = look
         of = "the body itself" if path == "$" else f"`{path}`"
         self._evidence.append(f"records: {of}, {len(items) or len(look.pages[0].records)} on the first page")

@@ -55,7 +55,7 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
         stop: Set from outside to end early.
 
     Raises:
-        ConfigError: The input cannot be read, a secret is missing, or no endpoint could be proven.
+        ConfigError: The input cannot be read, a secret is missing, or no endpoint could be verified.
     """
     if output.exists() and not dialogue.may_replace(output):
         raise ConfigError(f"{output} exists. Name another file with `--output`, or remove it.")
@@ -71,7 +71,7 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
     settled = Settling(api, prover, dialogue.tell).settled()
     if not any(each.endpoint for each in settled):
         reasons = [f"{each.path}: {each.left_out}" for each in settled] + [f"{p}: {r}" for p, r in api.left_out.items()]
-        raise ConfigError("\n".join(["No endpoint could be proven.", *reasons[:_MOST_REASONS]]))
+        raise ConfigError("\n".join(["No endpoint could be verified.", *reasons[:_MOST_REASONS]]))
     written = config_text.written(api, settled, proof)
     loading.load(environment.filled(yaml_text.load(written), known)[0])
     output.write_text(written, encoding="utf-8")
@@ -92,10 +92,10 @@ def _authenticated(api: Given, variables: Mapping[str, str], stop: Event) -> tup
     response = web.get(asked, plain, stop)
     wanted = challenge.authentication(response, variables, stop)
     if wanted is None and response.status == HTTPStatus.OK:
-        return replace(api, authentication=None), f"authentication: none, `{first.path}` answers anybody"
+        return replace(api, authentication=None), f"authentication: none, because `{first.path}` needs none"
     if api.authentication is None and wanted is not None:
         api = replace(api, authentication=wanted)
-    return api, f"authentication: without it `{first.path}` answers {response.status}"
+    return api, f"authentication: without it, `{first.path}` returns {response.status}"
 
 
 def _entered(api: Given, prover: Prover) -> Given:
@@ -119,7 +119,7 @@ def _with_secrets(api: Given, variables: Mapping[str, str], dialogue: Dialogue) 
         value = known.get(name) or dialogue.secret(name)
         if not value:
             raise ConfigError(
-                f"The API wants credentials. Set the environment variable `{name}`, and run `init` again."
+                f"The API requires credentials. Set the environment variable `{name}`, and run `init` again."
             )
         known[name] = value
     return known

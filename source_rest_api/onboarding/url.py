@@ -44,7 +44,7 @@ def given(url: str, stop: Event) -> Given:
     if response.status == HTTPStatus.OK and not isinstance(body, dict | list):
         raise ConfigError(f"{url} has neither records nor an OpenAPI document. Give the URL of one of them.")
     if response.status != HTTPStatus.OK and response.status not in challenge.REFUSED:
-        raise ConfigError(f"{url} answers {response.status}. Give the URL of a collection, or of an OpenAPI document.")
+        raise ConfigError(f"{url} returned {response.status}. Give the URL of a collection, or of an OpenAPI document.")
     return observed.given([Observed("GET", url)])
 
 

@@ -49,12 +49,12 @@ class RecordSelector(Model):
     def check(self) -> None:
         """Raises ValueError if two options exclude each other."""
         if self.records_path is not None and self.records_paths:
-            raise ValueError("`records_path` and `records_paths` exclude each other: put all paths into one list")
+            raise ValueError("set only one of `records_path` and `records_paths`: put all paths into one list")
         if self.columns_path is not None and self.records_key_field is not None:
-            raise ValueError("`columns_path` and `records_key_field` exclude each other: remove one")
+            raise ValueError("set only one of `columns_path` and `records_key_field`")
         if self.columns_path is not None and self.zip_arrays:
             raise ValueError(
-                "`columns_path` and `zip_arrays` exclude each other: `columns_path` is for one array per row, "
+                "set only one of `columns_path` and `zip_arrays`: `columns_path` is for one array per row, "
                 "`zip_arrays` for one array per field"
             )
 

@@ -49,7 +49,7 @@ class BodyWatch:
                 "`decoder.require_frame`."
             )
         if self._is_new("frame"):
-            _LOG.warning("Stream %s: %s `decoder.require_frame: true` refuses such responses.", self._name, doubt)
+            _LOG.warning("Stream %s: %s `decoder.require_frame: true` makes this an error.", self._name, doubt)
 
     def lists(self, records: Iterable[Raw]) -> None:
         """Warns about GraphQL records that contain only a part of a list."""
@@ -57,8 +57,8 @@ class BodyWatch:
             return
         if any(map(_HAS_NEXT_PAGE.search, records)) and self._is_new("lists"):
             _LOG.warning(
-                "Stream %s: records have only a part of a list, because `hasNextPage` is true inside them. Raise "
-                "`first` in the query, or read the list as a child stream of these records.",
+                "Stream %s: records contain incomplete lists: `hasNextPage` is true inside them. Raise `first` in the "
+                "query, or read the list as a child stream of these records.",
                 self._name,
             )
 

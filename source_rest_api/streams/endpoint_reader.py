@@ -102,7 +102,7 @@ class EndpointReader:
             if isinstance(following, End) and following.beyond is not None and says_more(page, following) is not None:
                 following = following.beyond
         if self._log.keep and page.last:
-            then = f"ends: {following.reason}" if isinstance(following, End) else f"goes on at {following}"
+            then = f"ends: {following.reason}" if isinstance(following, End) else f"continues at {following}"
             self._log.paged(page.request, len(page), then)
         return following
 

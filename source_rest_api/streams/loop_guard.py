@@ -23,8 +23,8 @@ _PARAMETERS = ("page_param", "offset_param", "cursor_param", "param")
 
 
 _BEYOND = (
-    "The pages before it differ, so the API returns its last page again. Set what says that it is the last: "
-    "`primary_key`, `pagination.total_path`, `more_path`, or `stop_when`."
+    "The pages before it differ, so the API returns its last page again. To recognize the last page, set "
+    "`primary_key`, `pagination.total_path`, `more_path` or `stop_when`."
 )
 
 

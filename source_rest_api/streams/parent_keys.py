@@ -138,7 +138,7 @@ class KeyCount:
                 ).at(f"Stream {self._keys.stream}")
             if self._parents.is_new_warning(self._keys.stream, f"{stream}.{field}"):
                 _LOG.warning(
-                    "Stream %s: passed over %d records of `%s`, because their `%s` is null or absent.",
+                    "Stream %s: skipped %d records of `%s`, because their `%s` is null or absent.",
                     self._keys.stream,
                     count,
                     stream,

@@ -45,7 +45,7 @@ class Restarts:
                 return None
             self._ordered += 1
             place = ", ".join(error.where)
-            _LOG.info("%s: the API broke off the list. Reading it again (`action: restart` in `errors`).", place)
+            _LOG.info("%s: the API ended the list early. Reading it again (`action: restart` in `errors`).", place)
             return interval
         if not isinstance(error, ConfigError):
             return None

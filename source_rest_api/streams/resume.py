@@ -90,7 +90,7 @@ def start(stream: str, saved: StreamState, cursor: CursorProtocol, first: Slice)
         return saved.start
     since = "the first record" if now is None else f"`{now}`"
     _LOG.info(
-        "Stream %s: the start moved from `%s` back to %s. Reading the records between them too.",
+        "Stream %s: the start moved from `%s` back to %s. Also reading the records between the two.",
         stream,
         saved.start,
         since,

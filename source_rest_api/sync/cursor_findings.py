@@ -48,7 +48,7 @@ def of_cursor(sample: Sample, now: datetime) -> Iterator[Finding]:
     if given and len(given) < len(texts):
         yield Finding(
             f"{len(texts) - len(given)} of {len(texts)} records have no value in `{cursor.source}` "
-            "(`incremental.cursor_field`), so they do not move the state",
+            "(`incremental.cursor_field`), so the cursor does not advance with them",
             fails=False,
             where=where,
         )
@@ -76,7 +76,7 @@ def _unreadable(cursor: FieldCursor, given: Sequence[str], unread: Sequence[str]
     proposed = [form for form in FORMATS if plausible(form, given)] if isinstance(cursor, DatetimeCursor) else []
     listed = " or ".join(f"`{form}`" for form in proposed)
     if proposed:
-        choice = "" if len(proposed) == 1 else " (the sample does not tell which)"
+        choice = "" if len(proposed) == 1 else " (the sample fits each of them)"
         advice = f"Set `incremental.record_format` to {listed}{choice}"
     elif isinstance(cursor, DatetimeCursor):
         advice = "Set `incremental.record_format`, or choose another `cursor_field`"
@@ -84,14 +84,14 @@ def _unreadable(cursor: FieldCursor, given: Sequence[str], unread: Sequence[str]
         advice = "Choose another `cursor_field`, or another `type`"
     return Finding(
         f"{len(unread)} of {len(given)} values in `{cursor.source}`, such as `{excerpt(unread[0], _SHOWN)}`, are not "
-        f"{cursor.expected}, so they do not move the state. {advice}",
+        f"{cursor.expected}, so the cursor does not advance with them. {advice}",
         fails=bool(proposed) or len(unread) == len(given),
         where=where,
     )
 
 
 def _swapped(cursor: DatetimeCursor, given: Sequence[str], now: datetime, where: str) -> Iterator[Finding]:
-    """Yields a finding if the values make sense only with day and month exchanged."""
+    """Yields a finding if the values make sense only with day and month swapped."""
     form = next(iter(cursor.record_format), "")
     other = form.translate({ord("d"): "m", ord("m"): "d"}) if "%d" in form and "%m" in form else form
     if other == form or not plausible(other, given) or not plausible(form, given):
@@ -101,7 +101,7 @@ def _swapped(cursor: DatetimeCursor, given: Sequence[str], now: datetime, where:
     future = max(configured) > tomorrow >= max(exchanged)
     unordered = len(set(given)) > _FEW and _is_ordered(exchanged) and not _is_ordered(configured)
     if future or unordered:
-        why = "lie in the future" if future else "are in no order, but rise or fall with day and month exchanged"
+        why = "lie in the future" if future else "are in no order, but would be in order with day and month swapped"
         yield Finding(
             f"the values in `{cursor.source}`, such as `{excerpt(given[0], _SHOWN)}`, read as `{form}`, {why}. Set "
             f"`incremental.record_format` to `{other}`",

@@ -35,8 +35,8 @@ def _of_second(sample: Sample) -> Iterator[Finding]:
     where = str(second.page.request)
     if second.following == second.page.position and second.page.position is not None and second.page.records:
         yield Finding(
-            f"sent {second.page.request.asked}, and the response leads to the same position again, so that paging "
-            "would not advance. Check `pagination`",
+            f"sent {second.page.request.asked}, and the response leads to the same position again, so paging would "
+            "not advance. Check `pagination`",
             where=where,
         )
     reader = sample.stream.reader
@@ -60,7 +60,7 @@ def _of_size(sample: Sample) -> Iterator[Finding]:
     if not isinstance(paginator, Paginator) or paginator.page_size is None or paginator.page_size_param is None:
         return
     came = counted(len(page), "record")
-    sent = f"sent {page.request.asked}, and {came} came"
+    sent = f"sent {page.request.asked} and received {came}"
     setting = "pagination.limit" if paginator.type == "offset" else "pagination.page_size"
     if len(page) > paginator.page_size:
         yield Finding(
@@ -70,7 +70,7 @@ def _of_size(sample: Sample) -> Iterator[Finding]:
         beyond = _beyond(sample)
         if isinstance(following, End) and beyond is not None and beyond.records:
             yield Finding(
-                f"{sent}, but the next page has {counted(len(beyond), 'record')} more. A read would stop here. Set "
+                f"{sent}, but the next page has {counted(len(beyond), 'record')} more. A sync would stop here. Set "
                 f"`{setting}` to {len(page)}, or remove `pagination.stop_on_short_page`",
                 where=str(page.request),
             )

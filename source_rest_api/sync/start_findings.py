@@ -40,7 +40,7 @@ def of_start(sample: Sample) -> Iterator[Finding]:
     try:
         page = sampled_pages.ask(sample, Slice(start, sample.interval.end), reader.paginator.first(), 1)
     except SourceError as error:
-        where = f"`incremental.start_param`, asked from `{start.text}`"
+        where = f"`incremental.start_param`, sent from `{start.text}`"
         yield Finding(f"{error.message} Check `incremental.format`", where=f"{where}, {', '.join(error.where[-1:])}")
         return
     if page.request == first.page.request:
@@ -56,18 +56,18 @@ def _judged(sample: Sample, cursor: FieldCursor, page: Page, start: CursorValue,
     oldest = cursor.unfiltered(cursor.observe(page, asked), asked)
     if older and (oldest is not None or page.records == sample.pages[0].page.records):
         yield Finding(
-            f"{sent} to read from `{start.text}`, and records from `{min(older)}` on came: {_IGNORED}", where=where
+            f"{sent} to read from `{start.text}`, and received records from `{min(older)}` on: {_IGNORED}", where=where
         )
     elif not page.records and later:
         yield Finding(
-            f"{sent} to read from `{start.text}`, and no record came, although there are later ones: the API does not "
+            f"{sent} to read from `{start.text}`, and received no record, although later ones exist: the API does not "
             "understand the value. Set `incremental.format` to the format that it expects",
             where=where,
         )
     elif start.value not in values and not older and _is_whole(sample, page) and not cursor.start_exclusive:
         yield Finding(
-            f"{sent} to read from `{start.text}`, and the record with this value did not come: the API returns only "
-            "later ones. Set `incremental.start_exclusive: true`",
+            f"{sent} to read from `{start.text}`, and did not receive the record with this value: the API returns "
+            "only later ones. Set `incremental.start_exclusive: true`",
             fails=False,
             where=where,
         )

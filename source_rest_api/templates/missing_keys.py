@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _MISSING = re.compile(r"'dict object' has no attribute '(?P<key>[^']*)'(?P<hint>.*)")
 _INTERVALS = frozenset({"stream_interval", "stream_slice"})
 _NO_START = (
-    "`{0}.start_time` has no value, because nothing says where the first sync begins: set `incremental` and "
+    "`{0}.start_time` has no value, because no setting says where the first sync begins: set `incremental` and "
     "`start_date` (or `incremental.start`, if it counts), or give a default, such as `{0}.start_time or '2024-01-01'`"
 )
 
