@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from source_rest_api.config import loading
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ["requirements.lock", "requirements-image.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-image.lock", "requirements-dev.lock", "requirements-docs.lock"]
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 SYSTEMS = ["linux", "darwin"]
 SCRIPTS = [".ci/run", *sorted(f"scripts/{path.name}" for path in (ROOT / "scripts").iterdir())]
@@ -176,6 +176,7 @@ def test_locks_cover_what_the_project_asks_for(python: str, system: str) -> None
         "requirements.lock": dependencies,
         "requirements-image.lock": [each for each in dependencies if not each.startswith("airbyte-cdk")],
         "requirements-dev.lock": pyproject()["dependency-groups"]["dev"],
+        "requirements-docs.lock": pyproject()["dependency-groups"]["docs"],
     }
     for lock, requirements in wanted.items():
         versions = locked(lock, python, system)

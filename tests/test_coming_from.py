@@ -1,0 +1,71 @@
+"""The configs of docs/coming-from.md read the same API in the same way."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from source_rest_api.formats import yaml_text
+from tests.api import Api, Call
+from tests.process import TOKEN, run
+
+if TYPE_CHECKING:
+    import pytest
+
+PAGE = (Path(__file__).parent.parent / "docs/coming-from.md").read_text()
+ROWS = [{"id": number, "updated_at": f"2024-03-{number + 1:02d}T00:00:00Z"} for number in range(7)]
+
+
+def block(kind: str) -> str:
+    """The only block of a kind."""
+    (found,) = re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    return str(found)
+
+
+def test_our_config_and_the_manifest_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both read all rows with the same requests, and the streams are COMPLETE."""
+    monkeypatch.setenv("API_TOKEN", TOKEN)
+    asked: list[tuple[str, str]] = []
+    with Api(token=TOKEN) as api:
+
+        @api.get("/orders")
+        def orders(call: Call) -> Any:
+            asked.append((call.arg("page"), call.arg("since")))
+            first = int(call.arg("page", "0"))
+            following = {"next": str(first + 3)} if first + 3 < len(ROWS) else {}
+            return {"data": ROWS[first : first + 3], **following}
+
+        ours = {**_mapping(block("yaml")), "url_base": api.url}
+        manifest = tmp_path / "manifest.yaml"
+        manifest.write_text(block("yaml cdk").replace("https://api.example.com", api.url))
+        with_ours = run(tmp_path, "read", config=ours)
+        half = len(asked)
+        with_manifest = run(tmp_path, "read", "--manifest-path", str(manifest), config={"api_token": TOKEN})
+    for done in (with_ours, with_manifest):
+        assert done.data("orders") == ROWS
+        assert done.statuses("orders")[-1] == "COMPLETE"
+    assert asked[:half] == asked[half:]
+    assert asked[0] == ("", "2024-01-01T00:00:00Z")
+
+
+def test_the_config_of_dlt_names_the_same() -> None:
+    """Its names and values are those of our config."""
+    theirs = ast.unparse(ast.parse(block("python dlt")))
+    (ours,) = _mapping(block("yaml"))["endpoints"]
+    pagination, incremental = ours["pagination"], ours["incremental"]
+    values = [ours["name"], ours["path"], ours["primary_key"], pagination["cursor_path"], pagination["cursor_param"]]
+    for value in [*values, incremental["cursor_field"], incremental["start_param"], "2024-01-01T00:00:00Z"]:
+        assert repr(value) in theirs
+
+
+def test_the_tap_is_python() -> None:
+    """The class parses."""
+    assert ast.parse(block("python singer"))
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    loaded = yaml_text.load(text)
+    assert isinstance(loaded, dict)
+    return loaded
