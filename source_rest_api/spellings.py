@@ -64,3 +64,13 @@ class InFile:
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Returns the schema of the form, with the spelling in files under a key of its own."""
         return {**handler(core_schema), self.key: dict(self.keywords)}
+
+
+def only_in_python(value: object) -> None:
+    """Refuses whatever a file writes in the place of a component of a connector's own.
+
+    Raises:
+        ValueError: The file sets it.
+    """
+    if value is not None:
+        raise ValueError("is for connectors in Python; a file cannot set it")

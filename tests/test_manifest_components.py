@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def test_both_engines_read_the_same(api: Api, monkeypatch: pytest.MonkeyPatch) -
     other = engines.cdk(MANIFEST, api, {**config(api), **injected(md5=md5())})
     assert one.failed == other.failed == []
     assert set(one.records) == {
-        *("extracted", "wrapped", "transformed", "filtered", "paged", "signed", "lines", "changed", "seen")
+        *("extracted", "wrapped", "transformed", "filtered", "paged", "signed", "lines", "changed", "seen", "unsteady")
     }
     assert one.records == other.records
     assert one.states["seen"]["cursor"] == max(row["at"] for row in ROWS)
@@ -249,3 +250,13 @@ def test_a_recipe_has_a_type(text: str, api: Api, tmp_path: Path) -> None:
     (tmp_path / "recipes.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"recipes\.yaml must map the name of each class"):
         connector.translation(config(api))
+
+
+def test_a_class_says_how_long_to_wait(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """A retry comes after its time, not after ours."""
+    session = ManifestConnector.at(MANIFEST).session(config(api))
+    with caplog.at_level(logging.INFO):
+        lines = [line for block in session.read(only("unsteady"), {}) for line in messages(block)]
+    assert sum(line["type"] == "RECORD" for line in lines) == 3
+    [retry] = [said for said in caplog.messages if "Retrying in" in said]
+    assert float(retry.partition("Retrying in ")[2].partition(" ")[0]) >= 1.9

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias
 
 from msgspec import Raw
 from msgspec.structs import replace
-from pydantic import BeforeValidator, PositiveFloat, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, PositiveFloat, WithJsonSchema, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from source_rest_api.errors import ConfigError, InternalError, SourceError, TransientError
 from source_rest_api.formats import raw_json
 from source_rest_api.http import error_policy, rate_limits
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.response import describe
-from source_rest_api.model import Model, Path, Text
-from source_rest_api.spellings import TEXTS, InFile
+from source_rest_api.model import Model, Path, Text, own
+from source_rest_api.spellings import TEXTS, InFile, only_in_python
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -87,6 +88,23 @@ class RuleInput:
                 yield value
 
 
+class WaitProtocol(Protocol):
+    """The contract of a time to wait of a connector's own."""
+
+    @property
+    def type(self) -> str:
+        """Its name."""
+
+    def seconds(self, response: Response) -> float | None:
+        """Returns the seconds to wait after a response; None to let the other settings decide."""
+
+
+OwnWait: TypeAlias = Annotated[
+    SkipJsonSchema[Any], AfterValidator(only_in_python), own(WaitProtocol, advice="give it `type` and `seconds`")
+]
+"""A time to wait of a connector's own. Configs in files have none."""
+
+
 class ErrorRule(Model):
     """Interprets a response. A rule matches if all of its conditions hold; the first matching rule decides."""
 
@@ -125,6 +143,9 @@ class ErrorRule(Model):
     wait_seconds: PositiveFloat | None = None
     """Seconds to wait if the response does not say how long."""
 
+    wait_by: OwnWait = None
+    """The time to wait in Python, for a connector of your own. It goes before the other `wait_…` fields."""
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not (self.status or self.body_contains or self.path or self.header or self.when):
@@ -161,6 +182,9 @@ class ErrorRule(Model):
 
     def wait(self, answer: RuleInput) -> float | None:
         """Return the seconds to wait by the rule's `wait_*` fields; None if they give no time."""
+        own = None if self.wait_by is None else self.wait_by.seconds(answer.response)
+        if own is not None:
+            return float(own)
         headers = answer.response.headers
         texts = [headers.get(self.wait_header, "")] if self.wait_header else []
         if self.wait_path is not None:

@@ -8,7 +8,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import document, interpolation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
@@ -27,8 +27,15 @@ _PASSING = {408, 425, 429}
 _FIRST_SERVER_ERROR = 500
 
 
-def rules(handler: Component | None, scope: Scope) -> list[dict[str, Any]]:
+def rules(
+    handler: Component | None, scope: Scope, own: Callable[[Component], Any] = lambda _: None
+) -> list[dict[str, Any]]:
     """Returns the error rules of an endpoint.
+
+    Args:
+        handler: The component.
+        scope: What templates read.
+        own: Returns the object for a strategy that is a class; None if it cannot run.
 
     Raises:
         ConfigError: The handler has no equivalent here.
@@ -36,10 +43,10 @@ def rules(handler: Component | None, scope: Scope) -> list[dict[str, Any]]:
     if not handler:
         return []
     if handler.get("type") == "CompositeErrorHandler":
-        return [rule for inner in handler.get("error_handlers") or [] for rule in rules(inner, scope.of(inner))]
+        return [rule for inner in handler.get("error_handlers") or [] for rule in rules(inner, scope.of(inner), own)]
     if handler.get("type") != "DefaultErrorHandler":
         raise document.lacking(handler)
-    wait = _wait(handler.get("backoff_strategies") or [], scope)
+    wait = _wait(handler.get("backoff_strategies") or [], scope, own)
     found = [
         rule for given in handler.get("response_filters") or [] for rule in _filtered(given, scope.of(given), wait)
     ]
@@ -96,10 +103,13 @@ def _message(given: Component, scope: Scope) -> str | None:
     return message if interpolation.names(message) <= {"response"} else None
 
 
-def _wait(strategies: list[Component], scope: Scope) -> dict[str, Any]:
+def _wait(strategies: list[Component], scope: Scope, own: Callable[[Component], Any]) -> dict[str, Any]:
     """Returns the `wait_…` settings of the first strategy that names a time; any other waits as this connector does."""
     for strategy in strategies:
         kind = strategy.get("type")
+        by_class = own(strategy)
+        if by_class is not None:
+            return {"wait_by": by_class}
         if kind in {"WaitTimeFromHeader", "WaitUntilTimeFromHeader"}:
             header = scope.of(strategy).known(strategy.get("header"), "`header`")
             return {"wait_header": str(header)} if header else {}

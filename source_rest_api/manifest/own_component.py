@@ -58,6 +58,9 @@ class OwnComponent:
     def __hash__(self) -> int:
         return hash(self.key)
 
+    def __deepcopy__(self, _: object) -> OwnComponent:
+        return self
+
     def call(self, use: Callable[[Any], Any]) -> Any:
         """Returns what a use of the object gives. Only one thread uses it at a time: classes rely on that.
 

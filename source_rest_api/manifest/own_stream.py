@@ -12,6 +12,7 @@ from source_rest_api.manifest.own_authenticator import OwnAuthenticator
 from source_rest_api.manifest.own_component import OwnComponent
 from source_rest_api.manifest.own_paginator import OwnPaginator
 from source_rest_api.manifest.own_records import OwnRecords, OwnTransformation
+from source_rest_api.manifest.own_wait import OwnWait
 from source_rest_api.manifest.recipes import INSTEAD_OF
 from source_rest_api.pagination.paginators import Pagination
 
@@ -165,6 +166,12 @@ class OwnStream:
         component = self._component(authenticator, "CustomAuthenticator")
         self.parts["authentication"] = OwnAuthenticator(component=component)
         return True
+
+    def waits(self, strategy: Component) -> OwnWait | None:
+        """Returns the time to wait by a class; None if there is no such class, or it cannot run: we find our own."""
+        if self._config is None or not strategy.get("class_name") or not self._components.has(strategy):
+            return None
+        return OwnWait(component=self._component(strategy, "CustomBackoffStrategy"))
 
     def schema(self, loader: Any) -> dict[str, Any] | None:
         """Returns the JSON schema that a class loads; None if there is no such class, or its file is not there."""

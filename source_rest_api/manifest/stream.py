@@ -193,7 +193,7 @@ class _Translation:
             endpoint["partitions"] = [{"name": name, **of} for name, of in divided.lists.items()]
         for option, expression in divided.options:
             requester.inject(endpoint, option, f"{{{{ {expression} }}}}", scope.of(option))
-        rules = self._at("error_handler", lambda: errors.rules(requests.get("error_handler"), scope))
+        rules = self._at("error_handler", lambda: errors.rules(requests.get("error_handler"), scope, self._own.waits))
         if rules:
             endpoint["errors"] = rules
 

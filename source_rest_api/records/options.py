@@ -12,6 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 from source_rest_api.formats import raw_json
 from source_rest_api.model import NamedJson, Text, own
 from source_rest_api.records.transformations import Reshaping
+from source_rest_api.spellings import only_in_python
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -59,15 +60,9 @@ class RecordTransformation(Protocol):
         """
 
 
-def _only_in_python(value: object) -> object:
-    if value is not None:
-        raise ValueError("is for connectors in Python: pass an object there, or use `add_fields` and `filter` here")
-    return value
-
-
 OwnTransformation: TypeAlias = Annotated[
     SkipJsonSchema[Any],
-    AfterValidator(_only_in_python),
+    AfterValidator(only_in_python),
     own(RecordTransformation, advice="give it `type`, `texts` and `apply`"),
 ]
 """A transformation of a connector's own. Configs in files have none."""

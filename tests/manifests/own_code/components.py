@@ -14,6 +14,7 @@ from airbyte_cdk.sources.declarative.extractors.dpath_extractor import DpathExtr
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
+from airbyte_cdk.sources.declarative.requesters.error_handlers.backoff_strategy import BackoffStrategy
 from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
 from airbyte_cdk.sources.declarative.schema.schema_loader import SchemaLoader
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
@@ -135,6 +136,18 @@ class Lines(Decoder):
         """Yields one object with all rows."""
         rows = [line.split(";") for line in response.text.splitlines()[1:]]
         yield {"data": [{"id": int(row[0]), "name": row[1]} for row in rows]}
+
+
+@dataclass
+class Soon(BackoffStrategy):
+    """A fraction of what the header says."""
+
+    parameters: InitVar[Mapping[str, Any]]
+    part: float
+
+    def backoff_time(self, response_or_exception: Any, attempt_count: int) -> float:
+        """The seconds."""
+        return float(response_or_exception.headers["X-Wait"]) * self.part * attempt_count
 
 
 @dataclass

@@ -1,0 +1,27 @@
+"""Backoff strategies of a connector's `components.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from source_rest_api.manifest.own_component import response_of
+from source_rest_api.model import Model
+
+if TYPE_CHECKING:
+    from source_rest_api.http.response import Response
+
+
+class OwnWait(Model):
+    """Asks a class of the connector how long to wait."""
+
+    type: Literal["components.py"] = "components.py"
+    component: Any
+
+    def seconds(self, response: Response) -> float | None:
+        """Returns the seconds to wait; None if the class leaves that to us.
+
+        Raises:
+            SourceError: The class fails.
+        """
+        found: float | None = self.component.call(lambda of: of.backoff_time(response_of(response), 1))
+        return found
