@@ -62,7 +62,8 @@ def test_the_config_of_dlt_names_the_same() -> None:
 
 def test_the_tap_is_python() -> None:
     """The class parses."""
-    assert ast.parse(block("python singer"))
+    (tap,) = ast.parse(block("python singer")).body
+    assert isinstance(tap, ast.ClassDef)
 
 
 def _mapping(text: str) -> dict[str, Any]:

@@ -57,9 +57,9 @@ def test_another_message_does_not_pass() -> None:
 
 
 def test_each_setting_of_the_page_exists() -> None:
-    """Options that the page names are in the reference."""
-    reference = (ROOT / "docs/configuration.md").read_text()
+    """Options that the page names are in the schema of config files."""
+    schema = (ROOT / "docs/config.schema.json").read_text()
     named = re.findall(r"(?<!`)`((?:[a-z]+_[a-z_]+)|(?:[a-z_]+\.[a-z_]+))`(?!`)", PAGE)
     assert named
     for name in named:
-        assert f"`{name.rpartition('.')[2]}`" in reference, name
+        assert f'"{name.rpartition(".")[2]}"' in schema, name
