@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.response import Response
 
 _REST = 60.0
-"""Seconds between the last retry of a token request and the first try for another stream."""
+"""Seconds after a failed token request before another stream may try again."""
 
 
 class TokenLocation(Model):
@@ -64,7 +64,7 @@ class Token:
     life: float
     """Lifetime in seconds, from the time of the request."""
     answer: TokenAnswer | None = field(default=None, repr=False)
-    """The response that it came with; None if the connector signed it itself."""
+    """The response that contained the token; None if the connector signed the token itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +144,7 @@ class SharedToken:
             return self._held
 
     def _lasts(self, failure: SourceError) -> bool:
-        """Return True if it is in vain to ask again, or too soon: many failures in a row may lock an account."""
+        """Return True if a new token request is useless or too soon: many failures in a row may lock an account."""
         return isinstance(failure, ConfigError) or (failure.is_exhausted and self._desk.clock() < self._failed + _REST)
 
     def _new(self) -> _CurrentToken:

@@ -137,7 +137,7 @@ Authentication: TypeAlias = Annotated[
 
 
 def _from_yaml(value: object) -> object:
-    """Parses YAML text. Lists in Airbyte's form have it in place of the objects, whose secrets they would show."""
+    """Parses YAML text. Inside lists, Airbyte's form takes YAML text, because it would show the secrets of objects."""
     if not isinstance(value, str):
         return value
     from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts

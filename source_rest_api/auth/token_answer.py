@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from source_rest_api.model import Path
 
 WHOLE_BODY: Path = ("$",)
-"""The path of a token that is the whole response, as plain text or as a JSON string."""
+"""The path for a token that is the whole response, as plain text or as a JSON string."""
 _FORM = "application/x-www-form-urlencoded"
 _SECRET = re.compile(r"token|secret|key|passw|session|jwt|signature|assertion", re.IGNORECASE)
 _SHORTEST_SECRET = 12
-"""Characters. A shorter value beside the token is a word, such as the `Bearer` of `token_type`."""
+"""Minimum length of a secret. A shorter value beside the token is a word, such as `Bearer` in `token_type`."""
 _YEAR_2001 = 1e9
-"""Seconds since 1970. Some servers send an earlier date, such as year 1, for a token without expiry."""
+"""Seconds since 1970. For a token without expiry, some servers send an earlier date, such as year 1."""
 _LONGEST = 1e9
 """Seconds. A lifetime of 31 years or more is ignored."""
 
@@ -64,7 +64,7 @@ class TokenAnswer:
 
     @property
     def secrets(self) -> Iterator[str]:
-        """Those of the values that may be secrets, by their names."""
+        """The values that may be secrets, by name."""
         for name, value in self.values.items():
             if isinstance(value, str) and len(value) >= _SHORTEST_SECRET and _SECRET.search(name):
                 yield value
@@ -92,12 +92,12 @@ class TokenAnswer:
         own clock (`Date`), if the response has it. If the expiry is absent, null or 0, the lifetime is `default`.
 
         Args:
-            path: The path; None if the response does not tell.
+            path: The path of the expiry; None if the response has none.
             default: Seconds.
             now: Seconds since 1970, by our own clock.
 
         Raises:
-            ConfigError: The expiry is in no known format, or is past.
+            ConfigError: The expiry is in no known format, or has passed.
         """
         expires = None if path is None else raw_json.find(self.root, path)
         if expires is None or raw_json.kind(expires) == "null":

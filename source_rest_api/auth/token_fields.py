@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TokenFields: TypeAlias = Annotated[NamedJson, AfterValidator(check_templates)]
-"""Values by name. In JSON each keeps its type, and the value itself replaces a text that is only `{{ ... }}`."""
+"""Values by name. In JSON each keeps its type. A text that is a single `{{ ... }}` becomes the value itself."""
 
 
 def check(fields: Mapping[str, Any], *own: str) -> None:
@@ -42,6 +42,6 @@ def filled(fields: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, A
 
 
 def pairs(fields: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the fields of a form: booleans and numbers as in JSON, each value of a list by itself, no nulls."""
+    """Return the fields of a form: booleans and numbers as in JSON, one field per value of a list, no nulls."""
     several = [(name, value if isinstance(value, list) else [value]) for name, value in fields.items()]
     return [(name, scalars.as_text(item)) for name, items in several for item in items if item is not None]

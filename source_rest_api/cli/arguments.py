@@ -25,7 +25,7 @@ _CONFIG = "path to the config, JSON or YAML; `-` reads it from stdin"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parses the arguments of a command; wrong ones end the process with exit code 2 and a sentence on stderr."""
+    """Parses the arguments of a command. Wrong arguments end the process with exit code 2 and a sentence on stderr."""
     parser, commands = _parsers()
     given = next((argument for argument in arguments if not argument.startswith("-")), None)
     if given is not None and given not in commands:

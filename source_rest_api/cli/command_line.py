@@ -40,7 +40,7 @@ _LOG = logging.getLogger("airbyte")
 INJECTED = "__injected_declarative_manifest"
 """Key of the config that holds a manifest, as Airbyte's Connector Builder sends it."""
 IN_IMAGE = Path("/airbyte/integration_code/source_declarative_manifest/manifest.yaml")
-"""Where an image that is built upon Airbyte's image for manifests has its manifest."""
+"""Path of the manifest in an image built upon Airbyte's image for manifests."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Asks on the terminal what `init` cannot find out by itself, and shows on stderr what it finds."""
+"""Asks questions on the terminal for `init`, and shows its findings on stderr."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class KeptState:
             self.save()
 
     def save(self) -> None:
-        """Replaces the file, if a state changed.
+        """Writes the file, if a state changed.
 
         Raises:
             ConfigError: The file cannot be written.

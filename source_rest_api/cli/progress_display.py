@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from source_rest_api.sync.stream_read import StreamRun
 
 _PAUSE = 0.2
-"""Seconds between two pictures."""
+"""Seconds between two updates of the display."""
 _MOST_LINES = 12
 """Upper limit of the streams shown at once."""
 _CLEAR_LINE, _UP = "\x1b[2K", "\x1b[1A"
@@ -63,7 +63,7 @@ class ProgressDisplay:
 
 
 def picture(runs: Sequence[StreamRun], now: float) -> list[str]:
-    """Returns a line for each stream that is read or was read last, and one for all.
+    """Returns a line for each current or recent stream, and one for all streams.
 
     Args:
         runs: The streams of the read.

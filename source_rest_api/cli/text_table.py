@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _GAP = "  "
 _WIDEST = 40
-"""Columns of the widest cell."""
+"""Maximum width of a cell, in columns."""
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
@@ -64,7 +64,7 @@ def cut(text: str, widest: int) -> str:
 
 
 def _shown(text: str) -> str:
-    """Replaces what would move the cursor or change colors: the API is not the user."""
+    """Replaces characters that would move the cursor or change colors, because the API may not control the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

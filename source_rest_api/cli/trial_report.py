@@ -51,7 +51,7 @@ def text(trial: Trial, mask: Callable[[str], str], width: int | None, *, styled:
     Args:
         trial: The trial.
         mask: Masks secrets.
-        width: Columns of the terminal; None if it is no terminal, so that nothing is left out.
+        width: Columns of the terminal; None if stdout is no terminal; then all columns are shown.
         styled: True to set headings in bold type.
     """
     bold, plain = (_BOLD, _PLAIN) if styled else ("", "")

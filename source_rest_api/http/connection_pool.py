@@ -83,13 +83,13 @@ class ConnectionPool:
         self._clock = clock
         self._adapter = BoundedAdapter(settings.request_timeout, clock)
         self.by_origin: dict[tuple[Origin, bool], OriginPool] = {}
-        """The pools; those of connections that may send the client certificate are apart."""
+        """The pools. Connections that may send the client certificate have their own."""
 
     def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
         """Send a request on a free or a new connection, and return the response when its head has arrived.
 
-        Servers close connections that nobody uses, at any moment. Then a request is sent again on a new connection, if
-        it has not arrived or may be repeated (RFC 9112, section 9.3.1).
+        Servers may close an idle connection at any moment. The request is then sent again on a new connection, if it
+        has not arrived or may be repeated (RFC 9112, section 9.3.1).
         """
         url, method = str(prepared.url), str(prepared.method)
         with as_transport_errors:

@@ -30,14 +30,14 @@ class Credentials(Protocol):
 
 @runtime_checkable
 class Answered(Protocol):
-    """Credentials that came with a response, such as an access token."""
+    """Credentials that a response contained, such as an access token."""
 
     def answer(self) -> Mapping[str, Any]:
         """Return the values of the response; may request a token first."""
 
 
 def answer_of(credentials: Credentials) -> Mapping[str, Any]:
-    """Return the values of the response that credentials came with; none if they came with none."""
+    """Return the values of the response that contained the credentials; empty if no response did."""
     return credentials.answer() if isinstance(credentials, Answered) else {}
 
 

@@ -40,7 +40,7 @@ _ENCODED = {
     "%252F": "The path has a slash that is encoded twice (`%252F`): if the API returns encoded values, add `| safe` to "
     "the template of the value",
 }
-"""Advice on a path that was not found, by what it has."""
+"""Advice on a path that was not found, by the encoded slash in it."""
 _FAULTS_REQUEST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 

@@ -10,28 +10,28 @@ from source_rest_api.http import refusal_episodes
 from source_rest_api.http.refusal_episodes import Episode
 
 _BELOW = 0.97
-"""Part of the learned rate that is used at first."""
+"""Initial rate, as a fraction of the learned rate."""
 _PLATEAU = 8.0
 """Length of the time below the learned rate, in units of what the last refusal cost. As with TCP's CUBIC (RFC 9438),
 the rate then grows faster and faster, because the API may accept more by now."""
 _STEEPNESS = 6
-"""Power of the time by which the rate grows: nearly nothing at first, doubled after less than two plateaus."""
+"""Exponent of the growth over time: nearly none at first, doubled after less than two plateaus."""
 _TRYING = 4.0
 """Time in which a guessed rate grows to the one that was too high, in the same units."""
 _MARKED = 1.2
-"""Growth of the rate after which a refusal is measured from there on."""
+"""Growth of the rate after which a new measurement begins."""
 _NEARLY = 0.8
-"""Where a computed rate lies between one that was too high (0) and the result (1), which is a little low."""
+"""Position between a rate that was too high (0) and the computed result (1), which is a little low."""
 _SURELY = 0.85
-"""Part of a rate that was too high, up to which an earlier lower bound still holds."""
+"""Fraction of a rate that was too high, up to which an earlier lower bound still holds."""
 _SLOWER = 0.8
 """Part of the speed at which the requests of a window were sent before; a sliding window forgets them as fast."""
 _FASTER = 1.5
 """Factor by which they are at least faster than if they filled the window."""
 _MARGIN = 0.15
-"""Seconds. Upper limit of the time that a window is taken to be longer than it is."""
+"""Seconds. Upper limit of the safety margin added to a window's length."""
 _REMEMBERED = 3
-"""Number of episodes that are compared."""
+"""Number of recent episodes to compare."""
 _ROUNDING = 1.1
 """Seconds by which a wait that the API asks for may be too long, because it is rounded up."""
 _LEAST_COST = 0.25
@@ -43,7 +43,7 @@ class Turn(NamedTuple):
 
     at: float
     epoch: int
-    """Turns of earlier epochs are void."""
+    """Epoch of the turn. Turns of earlier epochs are void."""
 
 
 class _Measure(NamedTuple):
@@ -54,11 +54,12 @@ class _Measure(NamedTuple):
 
 
 class LearnedRate:
-    """The rate that one endpoint is limited to. Until the first refusal it is unlimited, and nothing but a count.
+    """The rate that one endpoint is limited to, learned from refusals.
 
-    After a refusal, the requests accepted since the one before bound the rate, see `refusal_episodes`. They also tell
-    windows from token buckets. For a window, its requests are sent at once and then no more until it ends; otherwise
-    requests are evenly spaced. The rate grows while nothing is refused. Not thread-safe.
+    Until the first refusal it is unlimited, and this class only counts. After a refusal, the requests accepted since
+    the previous one bound the rate, see `refusal_episodes`. They also distinguish windows from token buckets. The
+    requests of a window are sent at once, and then none until it ends. Otherwise requests are evenly spaced. The rate
+    grows while the API refuses nothing. Not thread-safe.
 
     Args:
         now: Monotonic seconds.
@@ -72,7 +73,7 @@ class LearnedRate:
         self.until = 0.0
         """Time before which no request may start."""
         self.in_a_row = 0
-        """Refusals since the last accepted request; those of requests that were under way together count as one."""
+        """Refusals since the last accepted request. Refusals of concurrent requests count as one."""
         self._began = now
         self._refused: float | None = None
         self._closed = 0.0
@@ -165,13 +166,13 @@ class LearnedRate:
         return float(_BELOW + (1 - _BELOW) * (passed / _PLATEAU) ** _STEEPNESS)
 
     def _remeasure(self, rate: float, now: float) -> None:
-        """Begin a new measure if the rate has grown: what happens from here on says more than the average."""
+        """Begin a new measurement if the rate has grown: the requests from now on say more than the average."""
         if not self._is_guess and rate > _MARKED * self._mark:
             self._mark, self._marked = rate, _Measure(self._began, self.accepted)
             self._began, self.accepted = now, 0
 
     def _learn(self, refused: float, now: float) -> None:
-        """End an episode, and set the rate by all that is known."""
+        """End an episode, and set the rate from all known episodes."""
         self._cost = max(now - refused, _LEAST_COST)
         if self._marked is not None and refused - self._began < self._cost:
             self._began, self.accepted = self._marked.began, self.accepted + self._marked.accepted

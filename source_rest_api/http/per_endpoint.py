@@ -1,4 +1,4 @@
-"""Settings and services of which an endpoint may have its own."""
+"""Settings and services that an endpoint may override."""
 
 from __future__ import annotations
 

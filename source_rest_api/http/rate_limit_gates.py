@@ -12,25 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NEWS = 1.0
-"""Seconds by which a wait must end later to count as news; threads often hit the same limit at almost one time."""
+"""Seconds by which a wait must end later to be reported again. Threads often hit the same limit at almost the same
+time."""
 
 
 class Wait(NamedTuple):
-    """What a request has to wait for before it may be sent."""
+    """The wait of a request before it may be sent."""
 
     seconds: float
-    """0 to send it now; otherwise the gate must be asked again after these seconds."""
+    """Seconds to wait before asking the gate again; 0 to send the request now."""
     turn: Turn | None = None
     """The time at which it may start, if that is known."""
     is_news: bool = False
-    """True if nobody has been told of so long a wait."""
+    """True if so long a wait has not been reported yet."""
 
 
 _NO_WAIT = Wait(0.0)
 
 
 class RateLimitGates:
-    """One gate for each endpoint: open until the API refuses a request, then it opens at the rate that it learns.
+    """One gate for each endpoint: open until the API refuses a request, then limited to a learned rate.
 
     Args:
         clock: Monotonic seconds.
@@ -65,7 +66,7 @@ class RateLimitGates:
             endpoint: Name of the endpoint.
             sent: When the request was sent.
             headers: Headers of its response.
-            longest: Seconds; a quota that lasts longer is left to the API, because it may not refuse.
+            longest: Seconds; a longer wait is ignored, because the API may not refuse the next request.
         """
         # Without the lock, because each request calls this; a lost count is no harm.
         rate = self._rates[endpoint]
@@ -81,7 +82,7 @@ class RateLimitGates:
             self._rates[endpoint].close(self._clock() + seconds)
 
     def wait(self, endpoint: str, turn: Turn | None = None) -> Wait:
-        """Return what the next request of an endpoint has to wait for.
+        """Return the wait of an endpoint's next request.
 
         Args:
             endpoint: Name of the endpoint.
@@ -102,7 +103,7 @@ class RateLimitGates:
             return Wait(max(turn.at - now, 0.0), turn, self._is_news(endpoint, turn.at, now))
 
     def is_news(self, endpoint: str, seconds: float) -> bool:
-        """Return True if nobody has been told that the endpoint is limited for so many seconds from now."""
+        """Return True if a wait of so many seconds has not been reported for the endpoint yet."""
         with self._lock:
             now = self._clock()
             return self._is_news(endpoint, now + seconds, now)

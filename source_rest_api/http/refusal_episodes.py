@@ -1,4 +1,4 @@
-"""What the requests between two refusals say about the rate limit of an API.
+"""Derives the rate limit of an API from the requests between two refusals.
 
 An API counts requests by a token bucket or in windows. A bucket holds some requests and is refilled at a rate, so it
 accepts more in a longer time. A window accepts a number of requests, however fast they come. A window may be fixed or
@@ -13,27 +13,28 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _USUAL = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86400.0)
-"""Seconds. Lengths of windows as people choose them."""
+"""Seconds. Usual lengths of windows."""
 _EXACT = 0.2
-"""Part of a window's length that may be uncertain, if it is none of the usual ones."""
+"""Fraction of a window's length that may be uncertain, if the length is not a usual one."""
 _SHORTER = 0.95
-"""Part of a lower bound of a window's length that surely holds: an episode may have begun in the window before."""
+"""Fraction of a lower bound of a window's length that certainly holds: an episode may have begun in the previous
+window."""
 _LARGEST_WINDOW = 100_000
-"""Maximum number of requests in a window; the times of so many are kept."""
+"""Maximum number of requests in a window, and of the times to keep."""
 _LONGER = 1.3
 """Factor by which two episodes must differ in length for a rate to be computed from them."""
 _CLEARLY = 12
-"""Number of requests by which they must differ, too."""
+"""Number of requests by which they must also differ."""
 _MORE = 3.0
-"""Number of requests that a token bucket would have accepted more, for a window to be told from it."""
+"""Number of further requests that a token bucket would have accepted, for a window to be recognized."""
 _ALIKE = 0.05
-"""Part by which two windows may differ, beside one request."""
+"""Fraction by which two windows may differ, in addition to one request."""
 _LONGEST_GAP = 1.0
 """Seconds. A longer wait says little about the rate: it may be a whole window, or a penalty."""
 _TOWARDS_LEAST = 0.65
-"""Where a guess lies between a rate that is too high (0) and one that is surely accepted (1)."""
+"""Position of a guess between a rate that is too high (0) and one that is certainly accepted (1)."""
 _SHORTEST = 1e-3
-"""Seconds; a shorter episode counts as being so long."""
+"""Minimum length of an episode in seconds; a shorter one counts as this long."""
 
 
 class Episode(NamedTuple):
@@ -64,7 +65,7 @@ class Episode(NamedTuple):
 
     @property
     def guess(self) -> float:
-        """Requests per second that are worth a try, if there is no other episode."""
+        """Requests per second to try if there is no other episode."""
         return between(self.accepted / (self.length + self._gap), self.most)
 
     @property
@@ -72,7 +73,7 @@ class Episode(NamedTuple):
         return min(self.cycle - self.length, _LONGEST_GAP)
 
     def rate_beyond(self, other: Episode) -> float:
-        """Return the rate of a token bucket that was full before both; 0 if they do not tell."""
+        """Return the rate of a token bucket that was full before both episodes; 0 if it is unknown."""
         more = self.accepted - other.accepted
         if self.length < _LONGER * other.length or more < _CLEARLY:
             return 0.0

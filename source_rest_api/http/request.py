@@ -61,13 +61,13 @@ class Request(Struct, frozen=True):
     endpoint: str = ""
     """Name of the endpoint; requests to the same endpoint share its rate limit gate and error rules."""
     is_conditional: bool = False
-    """True if it asks for what changed since an earlier sync, so that a 304 says that nothing did."""
+    """True if it asks for changes since an earlier sync, so a 304 means that nothing changed."""
     is_asynchronous: bool = False
-    """True if it begins a job or asks for one, so that a 202 is a complete answer."""
+    """True if it creates or polls a job, so a 202 is a complete response."""
     is_repeatable: bool = False
     """True if it only reads, whatever its method."""
     from_record: bool = False
-    """True if a record gave the whole URL. Its query may be a signature, so it is never shown."""
+    """True if a record supplied the whole URL. Its query may contain a signature, so it is never shown."""
 
     def with_params(self, /, **params: ParamValue) -> Request:
         """Return a copy with query parameters added or replaced."""
@@ -105,7 +105,7 @@ class Request(Struct, frozen=True):
         return " and ".join(shown) or "no parameters"
 
     def discreet(self, text: str) -> str:
-        """Return a text about the request without the query of a URL that a record gave, in case the API quotes it."""
+        """Return a text without the query of a URL that a record supplied, in case the API quotes it."""
         values = [pair.partition("=")[2] for pair in urlsplit(self.url).query.split("&")] if self.from_record else []
         forms = {form for value in values for form in (value, unquote(value), unquote_plus(value))}
         for form in sorted(forms, key=len, reverse=True):
@@ -125,7 +125,7 @@ def _several(values: ParamValue) -> list[str]:
 
 
 def _without_beginning(form: str, cut: re.Match[str]) -> str:
-    """Returns a text that ends at a cut without the beginning of a value that ends there."""
+    """Returns a truncated text without the beginning of a secret value at its end."""
     shown = cut[1]
     begun = next((size for size in range(len(form), 3, -1) if shown.endswith(form[:size])), 0)
     return shown[: len(shown) - begun] + _HIDDEN + CUT if begun else cut[0]

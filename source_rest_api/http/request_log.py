@@ -1,4 +1,4 @@
-"""Notes each request with its response: a debug line, and a list for the commands that show or count requests."""
+"""Logs each request with its response: a debug line, and a list for the commands that show or count requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Exchange(Struct):
     records: int | None = None
     """Records on the page; None if the response is not a page of records."""
     then: str = ""
-    """Why paging goes on or ends here."""
+    """Why paging continues or ends here."""
 
     def __str__(self) -> str:
         size = "" if self.size is None else f", {self.size:,} bytes"
@@ -70,7 +70,7 @@ class RequestLog:
                 self.exchanges.append(exchange)
 
     def paged(self, request: Request, records: int, then: str) -> None:
-        """Notes what the last response of an endpoint held, and what follows it."""
+        """Notes the number of records in an endpoint's last response, and what follows it."""
         with self._lock:
             for exchange in reversed(self.exchanges):
                 if exchange.endpoint == request.endpoint:

@@ -46,7 +46,7 @@ class Response(Struct, frozen=True):
     is_ignored: bool = False
     """True if an error rule ignores this error."""
     unsigned: str = ""
-    """What to change if the response rejects a request that carried no credentials. Empty if it carried some."""
+    """Advice for the user if the API rejects a request that carried no credentials. Empty if it carried some."""
 
     @property
     def is_empty(self) -> bool:

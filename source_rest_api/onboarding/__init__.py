@@ -1,1 +1,1 @@
-"""Makes a config from a URL, an OpenAPI document, a curl command line or a HAR file, and proves it against the API."""
+"""Writes a config from a URL, an OpenAPI document, a curl command line or a HAR file, and verifies it with requests."""

@@ -1,4 +1,4 @@
-"""Learns from a refused request which authentication an API wants."""
+"""Detects from a refused request which authentication an API requires."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _METADATA = (".well-known/oauth-authorization-server", ".well-known/openid-configuration")
-"""Where a server for OAuth 2 describes itself (RFC 8414, section 3)."""
+"""Path at which an OAuth 2 server describes itself (RFC 8414, section 3)."""
 
 
 def authentication(response: Response, known: Collection[str], stop: Event) -> dict[str, Any] | None:
-    """Returns the authentication that a response asks for (RFC 9110, section 11.6.1); None if it refuses nothing.
+    """Returns the authentication that a response requires (RFC 9110, section 11.6.1); None if it is no refusal.
 
     Args:
         response: The response to a request without credentials.

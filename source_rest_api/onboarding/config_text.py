@@ -19,9 +19,9 @@ def written(api: Given, settled: Sequence[Settled], proof: str) -> str:
     """Returns the text of a config file.
 
     Args:
-        api: What the input says about the API.
+        api: The API as the input describes it.
         settled: Its endpoints.
-        proof: What is known of the authentication.
+        proof: How the authentication was verified.
     """
     shared = _commonest([each.endpoint["pagination"] for each in settled if each.endpoint])
     return "\n".join([*_head(api, shared, proof), *_endpoints(settled, shared), *_left_out(api, settled)]) + "\n"

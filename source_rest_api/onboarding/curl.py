@@ -1,4 +1,4 @@
-"""Reads a curl command line, as API documentation and browsers give it."""
+"""Reads a curl command line, as API documentation and browsers show it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def given(command: str) -> Given:
     """Returns what a command line says about its API.
 
     Raises:
-        ConfigError: It is not a curl command line with a URL, or sends what a source never sends.
+        ConfigError: It is not a curl command line with a URL, or its request may change data.
     """
     try:
         words = shlex.split(command.replace("\\\n", " "))

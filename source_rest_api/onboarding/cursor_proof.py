@@ -1,4 +1,4 @@
-"""Finds the cursor of one endpoint: a time in each record, and the parameter that asks for what changed since."""
+"""Finds the cursor of one endpoint: a time in each record, and the parameter that filters by it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class CursorProof:
     """Tries the cursors of one endpoint.
 
     Args:
-        prover: Asks the API.
+        prover: Sends the requests that verify a guess.
         endpoint: The endpoint with its pagination.
-        parents: The endpoints that give the values in its path.
-        operation: What is known of its parameters.
+        parents: The endpoints that supply the values in its path.
+        operation: The operation, with its known parameters.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class CursorProof:
                     break
 
     def _filtered(self, incremental: dict[str, Any], start: datetime, form: str) -> str:
-        """Returns what a request from a moment brought, if only records from then on came; empty otherwise."""
+        """Returns a description of the response to a request from a moment; empty if it has older records."""
         moment = start.isoformat().replace("+00:00", "Z")
         path, param = incremental["cursor_field"], incremental["start_param"]
         asked = {**incremental, "start_date": moment}
@@ -120,5 +120,5 @@ def _moment(value: Any, form: str) -> datetime:
 
 
 def _floor(moment: datetime, form: str) -> datetime:
-    """Returns the oldest time that a request from a moment may bring, if it names only the day."""
+    """Returns the oldest time that a request from a moment may return, if the request names only the day."""
     return moment.replace(hour=0, minute=0, second=0, microsecond=0) if form == "%Y-%m-%d" else moment

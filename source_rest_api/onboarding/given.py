@@ -1,4 +1,4 @@
-"""What an input says about an API, before anything is asked of it."""
+"""An API as an input describes it, before any request."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Operation(Struct, frozen=True):
     """One request that may return the records of a stream."""
 
     path: str
-    """Path below the base URL, with `{name}` for each value that a parent gives."""
+    """Path below the base URL, with `{name}` for each value that a parent supplies."""
     method: str = "GET"
     params: Mapping[str, Any] = {}
-    """Query parameters that every request sends. A value may contain `{name}`, as the path."""
+    """Query parameters that every request sends. A value may contain `{name}`, like the path."""
     body: Any = None
     """The JSON body; None if there is none."""
     declared: Mapping[str, Mapping[str, Any]] = {}
@@ -30,7 +30,7 @@ class Operation(Struct, frozen=True):
 
     @property
     def placeholders(self) -> list[str]:
-        """The names of the values that parents give, in the order of the path."""
+        """The names of the values that parents supply, in the order of the path."""
         texts = [self.path, *(value for value in self.params.values() if isinstance(value, str))]
         return [name for text in texts for name in PLACEHOLDER.findall(text)]
 
@@ -49,15 +49,15 @@ class Given(Struct, frozen=True):
     authentication: Mapping[str, Any] | None = None
     """The authentication as in a config, with `${NAME}` for its secrets."""
     secrets: Mapping[str, str] = {}
-    """Values of these variables, if the input has them."""
+    """Values of these variables, if the input contains them."""
     headers: Mapping[str, str] = {}
     """Headers of all requests, as in a config."""
     left_out: Mapping[str, str] = {}
-    """Why further operations are not tried, by their paths."""
+    """Reasons why further operations are not tried, by path."""
 
 
 def names(paths: Sequence[str]) -> dict[str, str]:
-    """Returns a stream name for each path: its last word, with the words before it where that is not unique."""
+    """Returns a stream name for each path: its last word, with the words before it if that is not unique."""
     words = {path: _words(path) for path in paths}
     named: dict[str, str] = {}
     for path, own in words.items():

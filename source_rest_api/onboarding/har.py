@@ -19,7 +19,7 @@ _ASKS = re.compile(r"(?:search|query|graphql|list|filter|find|scroll)/?$", re.IG
 
 
 def given(document: Any) -> Given:
-    """Returns what the recorded requests say about the API that most of them went to.
+    """Returns the API that most of the recorded requests were sent to.
 
     Raises:
         ConfigError: No recorded request read JSON.

@@ -1,4 +1,4 @@
-"""What a request that somebody sent says about an API: curl command lines and HAR files consist of them."""
+"""Derives an API from requests that somebody sent, as in curl command lines and HAR files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Observed(Struct, frozen=True):
 
 
 def given(requests: list[Observed]) -> Given:
-    """Returns what requests to one API say about it."""
+    """Returns the API that the requests were sent to."""
     parts = urlsplit(requests[0].url)
     home = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     authentication: dict[str, Any] | None = None

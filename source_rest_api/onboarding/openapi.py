@@ -26,14 +26,14 @@ def is_document(value: Any) -> bool:
 
 
 def given(document: Mapping[str, Any], url: str) -> Given:
-    """Returns what a document says about its API.
+    """Returns the API as a document describes it.
 
     Args:
         document: The document.
         url: The URL that it came from, against which its `servers` are resolved; empty if it is a file.
 
     Raises:
-        ConfigError: It is not OpenAPI 3, or does not say where the API is.
+        ConfigError: It is not OpenAPI 3, or does not give the URL of the API.
     """
     if not str(document.get("openapi", "")).startswith("3."):
         raise ConfigError("The document is not OpenAPI 3.0 or 3.1. Convert a Swagger 2.0 document first.")
@@ -137,7 +137,7 @@ class _Document:
         return params, ""
 
     def _schema(self, parameter: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the schema of a parameter: of the one kind that is not null, if it may be null."""
+        """Returns the schema of a parameter; without the alternative null, if it has one."""
         schema: dict[str, Any] = self._resolved(parameter.get("schema", {}))
         branches = [self._resolved(branch) for name in _COMBINED for branch in schema.get(name, ())]
         kind: dict[str, Any] = next((branch for branch in branches if branch.get("type") != "null"), {})
@@ -161,7 +161,7 @@ class _Document:
         return [{name: []} for name, _ in counts.most_common()]
 
     def _resolved(self, value: Any) -> Any:
-        """Follows `$ref` within the document; a reference that leads elsewhere is an empty object."""
+        """Follows `$ref` within the document; a reference to another document becomes an empty object."""
         for _ in range(20):
             if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
                 return value

@@ -1,4 +1,4 @@
-"""Guesses how an endpoint pages: from the signs of more in its first response, and from the names of its parameters."""
+"""Guesses the pagination of an endpoint from signs of more in its first response, and from its parameters' names."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _ELLIPSIS = re.compile(r",?\s*…,?\s*")
 
 
 def by_signs(page: Page, operation: Operation, key: Sequence[str] | None) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yields the paginations that would follow what a response says, with the sign in words.
+    """Yields the paginations that would follow the signs in a response, with each sign in words.
 
     Args:
         page: The first page.
-        operation: What is known of the endpoint's parameters.
+        operation: The operation, with its known parameters.
         key: Its primary key, if one was found.
     """
     sign = signs.find_sign(page)

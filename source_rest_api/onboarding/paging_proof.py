@@ -1,4 +1,4 @@
-"""Finds the pagination of one endpoint: each guess is tried with small pages, and kept only if the API confirms it."""
+"""Finds the pagination of one endpoint: tries each guess with small pages, and keeps it only if the API confirms it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _USUAL_SIZE, _LARGEST = 100, 1000
 _ROUND, _FEWEST = 5, 10
-"""Usual page sizes are multiples of five from ten on: a list of so many records may be one page of more."""
+"""Usual page sizes are multiples of five from ten on. A list of that length may be one page of several."""
 _LONG_VALUE = re.compile(r"(?<=\?)\S{40,}")
 """The query of a URL or a token, which the evidence does not repeat."""
 _COUNTED = frozenset({"page_number", "offset"})
@@ -34,7 +34,7 @@ class Paging(Struct, frozen=True):
     """The pagination of an endpoint, and how the API confirmed it."""
 
     pagination: Mapping[str, Any] | None
-    """None if all records come at once."""
+    """None if one response has all records."""
     evidence: str
     problem: str = ""
     """Why the endpoint cannot be read to its end; empty if it can."""
@@ -46,11 +46,11 @@ class PagingProof:
     """Tries the paginations of one endpoint.
 
     Args:
-        prover: Asks the API.
+        prover: Sends the requests that verify a guess.
         endpoint: The endpoint without pagination.
-        parents: The endpoints that give the values in its path.
-        operation: What is known of its parameters.
-        first: Its first page, asked without paging parameters.
+        parents: The endpoints that supply the values in its path.
+        operation: The operation, with its known parameters.
+        first: Its first page, requested without paging parameters.
         key: Its primary key, if one was found.
     """
 
@@ -104,11 +104,11 @@ class PagingProof:
         return Paging(None, f"all {counted(count, 'record')} in one response, without a sign of more")
 
     def _is_total(self) -> bool:
-        """True if a total in the first response says that all records came with it."""
+        """True if a total in the first response equals the number of its records."""
         return signs.total_of(self._first) == len(self._first.records)
 
     def _guesses(self, page: Page) -> Iterator[tuple[dict[str, Any], str]]:
-        """Yields paginations, by what the responses say first; numbers only where they can prove themselves."""
+        """Yields paginations: first by signs in responses; page numbers and offsets only if verifiable."""
         yield from paging_guesses.by_signs(self._first, self._operation, self._key)
         if page is not self._first:
             yield from paging_guesses.by_signs(page, self._operation, self._key)
@@ -116,7 +116,7 @@ class PagingProof:
             yield from ((pagination, "") for pagination in paging_guesses.by_names(self._operation))
 
     def _size_param(self) -> tuple[str | None, Page]:
-        """Returns the parameter that makes the first page as small as asked, and that page."""
+        """Returns the parameter that limits the first page to the requested size, and that page."""
         wanted = len(self._first.records) // 2
         if wanted < 1 or self._operation.body is not None:
             return None, self._first
@@ -137,7 +137,7 @@ class PagingProof:
         return self._prover.verdict({**self._endpoint, "pagination": pagination}, self._parents)
 
     def _is_proven(self, look: Look, pagination: Mapping[str, Any], small: int | None) -> bool:
-        """True if a second page came that goes on where the first ended."""
+        """True if there is a second page that continues where the first one ended."""
         if look.problem or len(look.pages) < 2:  # noqa: PLR2004 -- the first and the second
             return False
         first, second = (self._identities(page.records) for page in look.pages[:2])
@@ -182,7 +182,7 @@ class PagingProof:
 
 
 def _told(look: Look, sign: str) -> str:
-    """Returns what was seen, in words."""
+    """Returns the evidence in words."""
     second = look.pages[1]
     because = f"{_LONG_VALUE.sub(CUT, sign)}; " if sign else ""
     last = second.request.url.rpartition("/")[2].partition("?")[0]

@@ -1,4 +1,4 @@
-"""What a query parameter is for, by its name: paging, page size, or the start of an incremental read."""
+"""Recognizes query parameters by name: for paging, for the page size, or for the start of an incremental read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TRIED: dict[Role, tuple[str, ...]] = {
     "token": ("cursor", "page_token", "after", "token", "next", "starting_after", "pageToken"),
     "start": (),
 }
-"""Names to try where nothing tells the names of the parameters; each is only a guess until it is proven."""
+"""Names to try if the API's parameters are unknown; each is only a guess until it is verified."""
 
 
 def of_role(role: Role, names: Iterable[str], *, complete: bool) -> list[str]:
@@ -46,7 +46,7 @@ def of_role(role: Role, names: Iterable[str], *, complete: bool) -> list[str]:
     Args:
         role: The role.
         names: The parameters that the API is known to have.
-        complete: True if it has no others, so that guesses of names are of no use.
+        complete: True if it has no others, so that guessing names is useless.
     """
     known = [name for name in names if has_role(name, role)]
     return known if complete else [*known, *(name for name in _TRIED[role] if name not in known)]
@@ -58,12 +58,12 @@ def has_role(name: str, role: Role) -> bool:
 
 
 def pages(name: str) -> bool:
-    """True if a parameter pages or chooses the page size, so that it is no part of what a stream asks for."""
+    """True if a parameter is for paging or the page size, so that it does not select records."""
     return any(has_role(name, role) for role in ("size", "page", "offset", "token"))
 
 
 def starts_for(field: str, names: Iterable[str], *, complete: bool) -> list[str]:
-    """Returns the parameters that may ask for the records changed since a moment.
+    """Returns the parameters that may select the records changed since a moment.
 
     Args:
         field: The name of the cursor field.
@@ -77,7 +77,7 @@ def starts_for(field: str, names: Iterable[str], *, complete: bool) -> list[str]
 
 
 def token_names(path: str, names: Iterable[str], *, complete: bool) -> list[str]:
-    """Returns the parameters that may take the token at a path of the body, such as `meta.next_cursor`.
+    """Returns the parameters that may send the token at a path of the body, such as `meta.next_cursor`.
 
     Args:
         path: The path of the token.

@@ -1,4 +1,4 @@
-"""Asks the API whether a guessed config is right: with the reader, the paginators and the checks of `check` itself."""
+"""Verifies a guessed config against the API, with the reader, the paginators and the checks of `check`."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 ONE_PAGE = {"type": "none", "first_page_only": True}
 """The pagination of a single request."""
 _MOST_PARTITIONS = 6
-"""Parent records for which a child is asked, to see whether its keys are unique."""
+"""Number of parent records for which a child is requested, to test if its keys are unique."""
 
 
 class Look(Struct, frozen=True):
-    """The first pages of an endpoint, and what is wrong with its config."""
+    """The first pages of an endpoint, and the error in its config."""
 
     samples: Sequence[Sample] = ()
     problem: str = ""
-    """Empty if nothing is wrong."""
+    """Empty if the config is right."""
     doubts: Sequence[str] = ()
 
     @property
@@ -67,7 +67,7 @@ class Prover:
 
         Args:
             endpoint: The endpoint.
-            parents: The endpoints that give the values in its path.
+            parents: The endpoints that supply the values in its path.
         """
         return self._with_stream(endpoint, parents, _read)
 

@@ -1,4 +1,4 @@
-"""Guesses from a response body: where its records are, what identifies one, and when it changed."""
+"""Guesses from a response body the records path, the primary key and the cursor field."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _CREATED = re.compile(
     r"(?:date|time)?(?:creat|record|occur|happen|receiv)ed(?:on|at|date|time|ts|utc)*|timestamp|time|date|at|ts"
 )
 _ID = re.compile(r"(?:^|_|[a-z])(?:id|key|code|ID|Id|Key|Code|uuid|sku|login|email|guid|iban|isbn)$")
-"""Names of fields that identify a thing, if not the record itself."""
+"""Names of fields that identify some object, not necessarily the record."""
 _PART = re.compile(
     r"(?:^|_)(?:pos|position|line|seq|sequence|index|no|num|number|day|date|month|year|version|lang|locale)$"
 )
-"""Names of fields that tell apart the records of one thing."""
+"""Names of fields that distinguish the records of one object."""
 _INNER = ("meta", "metadata", "attributes", "audit", "fields")
-"""Objects in a record that may hold its time."""
+"""Objects in a record that may contain its time."""
 _MOST_KEYS = 12
 """Fields of a record that may be parts of a compound key."""
 
@@ -71,7 +71,7 @@ def keys(records: Sequence[Raw], name: str, extra: Sequence[str] = ()) -> list[s
     Args:
         records: The sample.
         name: The name of the stream.
-        extra: Fields to add where no other key is unique: those copied from a parent.
+        extra: Fields to add if no other key is unique: those copied from a parent.
     """
     rows = [raw_json.decode(record) for record in records]
     names = [field for field, value in rows[0].items() if _identifies(value)] if rows else []

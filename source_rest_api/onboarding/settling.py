@@ -1,4 +1,4 @@
-"""Settles the endpoints of an API one after the other: guesses, proofs, and what is left out."""
+"""Finds the settings of an API's endpoints one after the other, and decides which endpoints to leave out."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _WORKERS = 8
 """Endpoints that are tried at the same time."""
 _BY_SIGN = frozenset({"next_url", "link_header", "cursor"})
 _MANY = 1000
-"""Records in one response from which on guesses of parameters would take too long."""
+"""Number of records in one response from which on guessing parameters would take too long."""
 _PARENT_FIELDS = ("id", "uuid", "guid", "_id", "key", "slug", "code", "name")
 
 
 class Settled(Struct, frozen=True):
-    """An endpoint that the API confirmed, or why it is left out."""
+    """An endpoint that the API confirmed, or the reason to leave it out."""
 
     path: str
     endpoint: Mapping[str, Any] = {}
@@ -44,8 +44,8 @@ class Settling:
     """Settles the operations of an API.
 
     Args:
-        api: What the input says about the API.
-        prover: Asks the API.
+        api: The API as the input describes it.
+        prover: Sends the requests that verify a guess.
         tell: Receives a line for each endpoint as it is settled.
     """
 
@@ -69,7 +69,7 @@ class Settling:
     def _as_siblings(self, settled: Settled) -> Settled:
         """Returns an endpoint that came in one response with the pagination of others that have the same envelope.
 
-        Without the sign there is no more; with it, no later page is lost.
+        That is safe: without the envelope's sign of more, paging ends; with it, no later page is lost.
         """
         if settled.alone is None:
             return settled
@@ -104,7 +104,7 @@ class Settling:
         return Settled(operation.path, left_out=reason)
 
     def _drafts(self, operation: Operation) -> list[tuple[dict[str, Any], list[Mapping[str, Any]]]] | str:
-        """Returns the endpoint with each field that its parent may give, and the parents; or why it has none."""
+        """Returns the endpoint with each field that its parent may supply, and the parents; or why it has none."""
         name = self._names[operation.path]
         body = {} if operation.body is None else {"body": {"type": "json", "value": operation.body}}
         method = {} if operation.method == "GET" else {"http_method": operation.method, "retry": {"post": True}}
@@ -141,7 +141,7 @@ class Settling:
 
 
 def _given_field(done: Mapping[str, Settled], path: str, number: int) -> str | None:
-    """Returns the field that an endpoint nearer to the root already takes for a placeholder of a path."""
+    """Returns the field that an endpoint nearer to the root already uses for a placeholder of a path."""
     placeholders = given.PLACEHOLDER.findall(path)
     nearer = path.partition(f"/{{{placeholders[number + 1]}}}")[0]
     settled = done.get(nearer)
@@ -162,7 +162,7 @@ def fields_of(parent: Settled, placeholder: str) -> list[str]:
 
 
 class _Endpoint:
-    """One endpoint that answers, whose settings are found one after the other."""
+    """One endpoint whose settings are found one after the other."""
 
     def __init__(
         self, prover: Prover, operation: Operation, draft: Mapping[str, Any], parents: Sequence[Mapping[str, Any]]
@@ -175,7 +175,7 @@ class _Endpoint:
         self._unpaged = False
 
     def settled(self, whole: Look) -> Settled:
-        """Returns the endpoint with all that was proven.
+        """Returns the endpoint with all verified settings.
 
         Args:
             whole: Its first page, with the whole body as one record.
@@ -252,7 +252,7 @@ class _Endpoint:
         return ""
 
     def _has_parent(self, copies: Mapping[str, str]) -> bool:
-        """True if each record names its parent by itself, as `customer_id` does."""
+        """True if each record has a field that names its parent, such as `customer_id`."""
         fields = set(raw_json.fields(self._look.records[0]))
         return all(given_name in fields for given_name in self._operation.placeholders) and bool(copies)
 

@@ -1,4 +1,4 @@
-"""Tells the four kinds of input apart, and reads each."""
+"""Recognizes the four kinds of input, and reads each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def given(text: str, stop: Event) -> Given:
-    """Returns what an input says about an API.
+    """Returns the API as an input describes it.
 
     Args:
         text: A URL, a curl command line, or the path of an OpenAPI document or a HAR file.

@@ -1,4 +1,4 @@
-"""The whole way from an input to a config file: `python main.py init`."""
+"""Writes a config file from an input: `python main.py init`."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _MOST_REASONS = 5
 
 
 class Dialogue(Protocol):
-    """What `init` asks and tells."""
+    """The questions and messages of `init`."""
 
     def secret(self, name: str) -> str | None:
         """Returns the value of a variable that is not set; None if nobody can be asked."""
 
     def chosen(self, names: Sequence[str]) -> Sequence[str]:
-        """Returns the endpoints to try, of all that were found."""
+        """Returns the endpoints to try from all that were found."""
 
     def may_replace(self, path: Path) -> bool:
         """Returns whether an existing file may be replaced."""
@@ -51,7 +51,7 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
         text: A URL, a curl command line, or the path of an OpenAPI document or a HAR file.
         output: The file to write.
         variables: The environment.
-        dialogue: Asks and tells.
+        dialogue: Asks questions and shows messages.
         stop: Set from outside to end early.
 
     Raises:
@@ -109,7 +109,7 @@ def _entered(api: Given, prover: Prover) -> Given:
 
 
 def _with_secrets(api: Given, variables: Mapping[str, str], dialogue: Dialogue) -> dict[str, str]:
-    """Returns the variables with those of the authentication.
+    """Returns the variables, with those of the authentication added.
 
     Raises:
         ConfigError: A variable is not set, and nobody can be asked.

@@ -1,4 +1,4 @@
-"""Finds out what a URL leads to: an OpenAPI document, an API that has one, an index of collections, or records."""
+"""Detects what a URL leads to: an OpenAPI document, an API that has one, an index of collections, or records."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from source_rest_api.http.response import Response
 
 _DOCUMENTS = ("openapi.json", "openapi.yaml", "swagger.json", "v3/api-docs", "api-docs", "api/openapi.json")
-"""Where frameworks put the OpenAPI document, below the base URL."""
+"""Paths below the base URL at which frameworks serve the OpenAPI document."""
 
 
 def given(url: str, stop: Event) -> Given:
-    """Returns what a URL leads to.
+    """Returns the API that a URL leads to.
 
     Raises:
         ConfigError: It leads to nothing that can be read.
@@ -49,7 +49,7 @@ def given(url: str, stop: Event) -> Given:
 
 
 def _places(url: str, response: Response) -> Iterator[str]:
-    """Yields the URLs where an API may describe itself: by a link (RFC 8631), below the URL, and at its root."""
+    """Yields the URLs at which an API may describe itself: by a link (RFC 8631), below the URL, and at its root."""
     if urlsplit(url).query:
         return
     link = find_link(response.headers.get("Link", ""), "service-desc", url)

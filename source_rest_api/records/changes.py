@@ -1,7 +1,7 @@
-"""Filters and changes the records of an endpoint, compiled once per stream.
+"""Filters and changes the records of an endpoint, by functions compiled once per stream.
 
-The order is fixed: a transformation of a connector's own, `filter`, `remove_fields`, `rename_fields`, `unwrap`,
-`flatten`, `replace_in_names`, `lower_case`, `snake_case`, `include_from_parent`, `add_fields`, `cast`, `drop_nulls`,
+The order is fixed: a connector's own transformation, `filter`, `remove_fields`, `rename_fields`, `unwrap`, `flatten`,
+`replace_in_names`, `lower_case`, `snake_case`, `include_from_parent`, `add_fields`, `cast`, `drop_nulls`,
 `filter_after`. Templates read the record as the API sent it; `filter_after` reads the record as it is emitted. Values
 that no change touches keep their exact bytes.
 """

@@ -59,7 +59,7 @@ class Csv(Lines):
     """Rows below the header to skip, such as totals, as patterns: `Grand Total*`. A pattern must match the whole row,
     its values joined by `delimiter`."""
     skip_last_rows: NonNegativeInt = 0
-    """Number of rows at the end to skip, such as totals. Prefer `skip_rows`, which keeps the last record if the API
+    """Number of rows to skip at the end, such as totals. Prefer `skip_rows`, which keeps the last record if the API
     sends no totals."""
 
     refused = HTML | _JSON

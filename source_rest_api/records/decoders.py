@@ -29,7 +29,7 @@ class StreamedDecoder(Protocol):
 
     @property
     def require_frame(self) -> bool:
-        """True to refuse a body whose end nothing proves."""
+        """True to refuse a body whose end is not proven."""
 
     def pages(self, response: Response) -> Iterator[list[Raw]]:
         """Yields the records of a body in batches."""
@@ -77,9 +77,9 @@ class Json(WholeBody):
 
 
 class RecordDecoder(WholeBody):
-    """Base of the decoders of a connector's own: `records` gives the records of a body.
+    """Base class for a connector's own decoders.
 
-    Paginators still read the body, as the JSON that `text` gives.
+    `records` returns the records of a body. Paginators read the JSON that `text` returns.
     """
 
     selects: ClassVar[bool] = False
@@ -98,7 +98,7 @@ class RecordDecoder(WholeBody):
 
 
 class DecoderProtocol(Protocol):
-    """What all decoders have, those of a connector's own too. `RecordDecoder` has it, except `type`."""
+    """The contract of all decoders, including a connector's own. `RecordDecoder` implements it, except for `type`."""
 
     @property
     def type(self) -> str:

@@ -77,7 +77,7 @@ class Envelope:
         return OpenedBody(Raw(text.strip()), records, cut.known)
 
     def _given(self, decoder: RecordDecoder, response: Response, root: Raw) -> OpenedBody:
-        """Returns the records that a decoder of a connector's own gives. Without any, the body must be no error."""
+        """Returns the records of a connector's own decoder. If there are none, the body must not be an error."""
         records = [tree.raw(record) for record in decoder.records(response)]
         if not records and not response.is_accepted:
             self._selector.refuse_error(raw_json.fields(root))

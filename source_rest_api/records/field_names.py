@@ -1,4 +1,4 @@
-"""Names of fields, changed by a rule."""
+"""Changes the names of fields by a rule."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def changed(value: Any, rule: Callable[[str], str], setting: str, *, deep: bool 
 
     Args:
         value: The value, opened or not.
-        rule: Gives the new name.
-        setting: The option that asks for it, for errors.
+        rule: Returns the new name.
+        setting: The option that requires it, for errors.
         deep: True to change the names in objects and arrays inside it too.
 
     Raises:

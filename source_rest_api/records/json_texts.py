@@ -1,4 +1,4 @@
-"""JSON inside the texts of a JSON value: envelopes whose field has the real response as a text."""
+"""Parses JSON inside strings: some envelopes contain the actual response as a string."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def replaced(value: Raw, path: Path, envelope: Callable[[Raw], None] = lambda _: None) -> Raw:
-    """Returns a value in which the texts on a path that contain an object or array as JSON are replaced by it.
+    """Returns a value in which each string on a path that contains a JSON object or array is replaced by it.
 
     Args:
-        value: The value. It is returned itself if it has no such text.
+        value: The value. Returned unchanged if it has no such string.
         path: The path. `*` is every item or field.
-        envelope: Called with each value that was in a text, if the path leads further into it.
+        envelope: Called with each parsed value that the path leads further into.
     """
     inside = raw_json.contained(value)
     value = value if inside is None else inside

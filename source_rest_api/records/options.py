@@ -38,7 +38,7 @@ Values: TypeAlias = Annotated[NamedJson, AfterValidator(_check_values)]
 
 
 class RecordTransformation(Protocol):
-    """The contract of a transformation of a connector's own."""
+    """The contract of a connector's own transformation."""
 
     @property
     def type(self) -> str:
@@ -46,10 +46,10 @@ class RecordTransformation(Protocol):
 
     @property
     def texts(self) -> list[str]:
-        """The templates that it fills, so that the fields that they read of parents' records are kept."""
+        """The templates that it fills. The connector keeps the fields of parents' records that they read."""
 
     def apply(self, records: list[dict[str, Any]], names: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Returns the records of a page as they go on: changed, or without some.
+        """Returns the changed records of a page; it may drop some.
 
         Args:
             records: The records as the API sent them. They may be changed in place.

@@ -65,7 +65,7 @@ class RecordSelector(Model):
     def open(self, root: Raw, *, accepted: bool = False) -> tuple[Raw, list[Raw]]:
         """Returns the body and its undecoded records, each a JSON object.
 
-        If the way to the records leads through texts that contain JSON, they are replaced by their values in the body.
+        If the path to the records leads through strings that contain JSON, the parsed values replace them in the body.
 
         Args:
             root: The body.
@@ -84,7 +84,7 @@ class RecordSelector(Model):
             return inside, self._select(inside, accepted)
 
     def _without_texts(self, root: Raw, accepted: bool) -> Raw:
-        """Returns a body with the JSON texts on the way to its records replaced by their values."""
+        """Returns a body in which the JSON strings on the path to its records are replaced by their values."""
 
         def check(envelope: Raw) -> None:
             if not accepted:
@@ -141,7 +141,7 @@ class RecordSelector(Model):
         return found
 
     def _rows(self, root: Raw, found: list[Raw], columns: Path) -> list[Raw]:
-        """Returns rows of values as objects. The row with the column names is no record, if it is among them."""
+        """Returns rows of values as objects, without the row of the column names, if it is one of them."""
         holder = raw_json.find(root, columns[:-1]) if raw_json.is_index(columns[-1]) else None
         is_row = holder is not None and raw_json.items(holder) == found
         if is_row and not found:

@@ -57,7 +57,7 @@ class Explode(Model):
 
 
 class Cells(Model):
-    """Values of a record whose names stand elsewhere in the body, in the same order."""
+    """Values of a record whose names are elsewhere in the body, in the same order."""
 
     names: Path
     """Path of the names in the response body, such as `metricHeaders.*.name`."""
@@ -82,7 +82,7 @@ class Cells(Model):
 
 
 def refuse_cut(record: Raw, path: Path) -> None:
-    """Checks that nothing beside a list in a record, such as `has_more: true`, shows that the API truncated it.
+    """Checks that no field beside a list in a record, such as `has_more: true`, shows that the API truncated it.
 
     Args:
         record: The record.
@@ -152,7 +152,7 @@ def wrap(value: Raw, name: str | None) -> Raw:
 
 
 def named(root: Raw, record: Raw, cells: tuple[Cells, ...]) -> Raw:
-    """Returns an object of the values in a record by their names.
+    """Returns the values of a record as an object, by their names.
 
     Raises:
         ConfigError: Names and values do not fit, or a name comes twice.

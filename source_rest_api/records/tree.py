@@ -81,7 +81,7 @@ def keys_at(holder: Any, path: Path) -> Iterator[tuple[Any, Path]]:
 
 
 def without_nulls(value: Any) -> Any:
-    """Returns a value without the fields that are null, in the objects inside it too."""
+    """Returns a value without null fields, also in nested objects."""
     value = opened(value)
     if isinstance(value, list):
         return [without_nulls(item) for item in value]

@@ -1,4 +1,4 @@
-"""Batches: records that a slice reader passes on, with the progress that they make."""
+"""Batches: records from a slice reader, with the progress that they represent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Batch(Struct, frozen=True):
-    """Records ready to be emitted, and the progress that they make."""
+    """Records ready to be emitted, and the progress that they represent."""
 
     records: list[Raw]
     moved: PageProgress | Swept

@@ -23,7 +23,7 @@ _HAS_NEXT_PAGE = re.compile(rb'"(\w+)"\s*:\s*\{[^{}]*"hasNextPage"\s*:\s*true')
 
 
 class BodyWatch:
-    """Warns once about each kind of doubt, for one stream.
+    """Warns about one stream's bodies, once for each kind of doubt.
 
     Args:
         endpoint: The stream's endpoint.
@@ -35,10 +35,10 @@ class BodyWatch:
         self._told: set[str] = set()
 
     def frame(self, response: Response, *, required: bool) -> None:
-        """Checks the end of a body with one record per line, whose syntax does not prove it.
+        """Checks the end of a body with one record per line, because its syntax does not prove the end.
 
         Raises:
-            ConfigError: Nothing proves the end, and the config requires a proof.
+            ConfigError: The end is not proven, and the config requires that.
         """
         if response.is_framed:
             return

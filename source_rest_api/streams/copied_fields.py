@@ -1,4 +1,4 @@
-"""The fields that `include_from_parent` copies: which of them parent records lack, and what the log says of it."""
+"""Logs which of the fields that `include_from_parent` copies are missing in parent records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CopyCount:
     Args:
         endpoint: The endpoint to read.
         copies: The fields that it copies.
-        parents: Remembers what the log has said.
+        parents: Remembers which warnings were logged.
     """
 
     def __init__(self, endpoint: Endpoint, copies: Mapping[str, Reference], parents: Parents) -> None:
@@ -54,7 +54,7 @@ class CopyCount:
                 self._unseen[name] = name in missing(self._copies, partition.records)
 
     def close(self) -> None:
-        """Log what is lacking, once per command: a stream may also be read as a parent, and in a sweep."""
+        """Log the missing fields, once per command: a stream may also be read as a parent, and in a sweep."""
         for name, nulls in sorted(self._nulls.items()):
             if not nulls or not self._parents.is_new_warning(self._endpoint.name, name):
                 continue

@@ -1,4 +1,4 @@
-"""Lists that a parent's record already has: the records of a child stream, without a request."""
+"""Reads the records of a child stream from a list in the parent's record, without a request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class EmbeddedList:
     def page(self, partition: Partition, request: Request, position: Position | None) -> Page | None:
         """Returns the only page of a partition, or None if its records have to be requested.
 
-        They have to be if the parent's record has no list, or a field beside it shows that it goes on.
+        That is so if the parent's record has no list, or a field beside it shows that there are more items.
 
         Args:
             partition: The partition.
@@ -45,7 +45,7 @@ class EmbeddedList:
             position: The first position.
 
         Raises:
-            ConfigError: The list has items that are no objects.
+            ConfigError: The list has items that are not objects.
         """
         if self._path is None:
             return None

@@ -186,13 +186,13 @@ class EndpointReader:
         return self.endpoint.transformation is not None and not filters
 
     def note_slice(self, page: Page, interval: Slice, known: CursorBoundary | None, order: OrderCheck) -> None:
-        """Logs, once per stream, what the end of a slice shows about the filter and the paging.
+        """Logs warnings about the filter and the paging at the end of a slice, once per stream.
 
         Args:
             page: The last page.
             interval: The interval of the slice.
             known: The saved cursor, whose records were requested again.
-            order: The order in which the records came.
+            order: The order in which the records arrived.
         """
         if page.last_of_all:
             return

@@ -1,4 +1,4 @@
-"""Reads a slice of a stream that is selected and has selected children, and passes its rows on to them."""
+"""Reads a slice of a selected stream, and passes its rows on to its selected children."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FedReader:
-    """One slice of such a stream.
+    """One slice of a stream that feeds its children.
 
     Args:
         reader: Reads the slice.

@@ -95,7 +95,7 @@ class ListValues:
                 return
 
     def _expanded(self, given: Any, records: Mapping[str, Any]) -> Iterator[_Value]:
-        """Yields the values of one entry of a list: the entry itself, or the results of its template."""
+        """Yields the values of one entry of a list: the entry itself, or the values of its template."""
         if not isinstance(given, str):
             yield given, ""
             return

@@ -1,4 +1,4 @@
-"""Passes over parent records without the values that the requests of a child stream need, and counts them."""
+"""Skips and counts parent records that lack the values for a child stream's requests."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _HOLE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 class Lack(NamedTuple):
-    """What a template needs and a record does not have."""
+    """A value that a template needs and a record does not have."""
 
     reference: Reference
     is_known: bool
-    """True if the record has the field, as null, or the template allows for its absence. The name is right then."""
+    """True if the name is right: the record has the field, as null, or the template allows for its absence."""
     beside: tuple[str, ...] = ()
-    """The keys that stand where the field should."""
+    """The keys beside which the field should be."""
 
 
 class ParentKeys:
@@ -84,11 +84,11 @@ class ParentKeys:
 
 
 class KeyCount:
-    """Counts the parent records of one read that are passed over.
+    """Counts the parent records that one read skips.
 
     Args:
         keys: The values that records must have.
-        parents: Remembers what the log has said.
+        parents: Remembers which warnings were logged.
         stats: Counts the records for the closing line.
     """
 
@@ -101,11 +101,11 @@ class KeyCount:
         self._beside: dict[Reference, tuple[str, ...]] = {}
 
     def allows(self, records: Mapping[str, Any]) -> bool:
-        """Note a parent's record. True if its children can be requested."""
+        """Note a parent's record, and return True if its children can be requested."""
         return self._noted("", self._keys.lack(records))
 
     def allows_value(self, text: str, records: Mapping[str, Any]) -> bool:
-        """Note a record that supplies the values of a list. True if the template of the list gives some."""
+        """Note a record that supplies the values of a list, and return True if there are any."""
         return self._noted(text, self._keys.lack_of(text, records))
 
     def _noted(self, text: str, lack: Lack | None) -> bool:
@@ -119,7 +119,7 @@ class KeyCount:
         return False
 
     def close(self, *, whole: bool) -> None:
-        """Log what was passed over, once per command.
+        """Log which records were skipped, once per command.
 
         Args:
             whole: True if all records of the parents were read, not only changed ones.

@@ -110,10 +110,11 @@ class Parents:
             return self._reads[key]
 
     def feed(self, works: Mapping[str, Callable[[], bool]], selected: Collection[str]) -> None:
-        """Lets streams that are read from their beginning, and all of them, feed the children that are selected too.
+        """Lets streams that are read in full feed their selected children.
 
         Args:
-            works: By the names of these streams: does a piece of the stream's work. False if there is none now.
+            works: By stream name: a function that does a piece of the stream's work; it returns False if there is none
+                now.
             selected: The names of all streams in the catalog.
         """
         chosen = [endpoint for endpoint in self._config.streams if endpoint.name in selected]
@@ -124,7 +125,7 @@ class Parents:
                     self._fed[name] = FedRead(works[name])
 
     def fed(self, endpoint: Endpoint, stats: ReadStats) -> FedRead | None:
-        """Returns where a stream has to pass on its rows, if it feeds its children."""
+        """Returns the function to which a stream passes its rows, if it feeds its children."""
         found = self._fed.get(endpoint.name)
         if found is not None:
             self._stats[endpoint.name] = stats
@@ -236,7 +237,7 @@ def _only(record: Raw, fields: frozenset[str] | None) -> Any:
 
 @lru_cache(1000)
 def _close(name: str, known: tuple[str, ...]) -> list[str]:
-    """Returns the field that the user may have meant by a name that the record does not have, for the error."""
+    """Returns the fields that the user may have meant by a name that the record does not have, for the error."""
     from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most templates are right
 
     return get_close_matches(name, known, n=1)

@@ -36,7 +36,7 @@ class Partitions:
         endpoint: The endpoint to read.
         raw_config: The config as the user wrote it, for templates.
         parents: Reads the parent streams.
-        stats: Counts the parent records that are passed over.
+        stats: Counts the skipped parent records.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Partitions:
         children are read.
 
         Args:
-            parents: The positions to read from. They learn how far the parents were read.
+            parents: The positions to read from, updated to where the parents were read.
             is_done: True if the partition was completed for this version of its parent.
 
         Raises:
@@ -120,7 +120,7 @@ def _value(records: Mapping[str, Any], reference: Reference) -> Any:
 
     The reference follows Jinja's rules, not those of the config's paths (`tree.find`): keys are never joined with dots.
     For a method (`repos.name.upper()`, `repos.get('name')`), this returns the object of the method, so that different
-    records never get the same key. Of a signed URL, only the part counts that stays the same in each response.
+    records never get the same key. For a signed URL, it returns only the part that is the same in each response.
     """
     value: Any = records
     for key in reference:

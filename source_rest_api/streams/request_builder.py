@@ -35,7 +35,7 @@ class RequestBuilder:
         endpoint: The endpoint to request.
         raw_config: The config as the user wrote it, for templates.
         answer: Returns the values of the token response of an endpoint, by its name; may request a token first.
-        is_further: True for the `further_request` of an endpoint, whose token stands for the interval.
+        is_further: True for an endpoint's `further_request`, whose token replaces the interval.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class RequestBuilder:
         return self._paginator.place(request, position, templated=templated)
 
     def _is_conditional(self, request: Request) -> bool:
-        """True if a header that the state or a template fills asks for changes only (RFC 9110, section 13.1)."""
+        """True if a header filled by the state or a template makes the request conditional (RFC 9110, section 13.1)."""
         filled = (name for name in request.headers if templates.has_holes(str(self._headers.get(name, "{{"))))
         return any(name.lower() in _CONDITIONS for name in filled)
 

@@ -1,4 +1,4 @@
-"""Decides if a slice begins again after an error, instead of failing its stream."""
+"""Decides if a slice restarts after an error, instead of failing its stream."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _LOG = logging.getLogger("airbyte.source_rest_api.streams.restarts")
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 """Statuses of responses to an expired token."""
 _MOST = 3
-"""Upper limit of the restarts of one slice by error rules, so that a scroll that always breaks comes to an end."""
+"""Upper limit of the restarts of one slice by error rules, so that a scroll that always breaks does not restart
+endlessly."""
 
 
 class Restarts:
@@ -32,7 +33,7 @@ class Restarts:
         self._ordered = 0
 
     def after(self, error: SourceError, interval: Slice, *, resumed: bool, delivered: int) -> Slice | None:
-        """Returns the interval to read from its start after an error; None if the error stands.
+        """Returns the interval to read again after an error; None if the stream fails.
 
         Args:
             error: The error.

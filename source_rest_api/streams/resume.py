@@ -46,7 +46,7 @@ def fingerprint(config: Config, endpoint: Endpoint, paginator: PaginatorProtocol
 
 
 def fitting(stream: str, saved: StreamState, cursor: CursorProtocol) -> StreamState:
-    """Returns the state for an incremental sync: a new one if the saved one belongs to another cursor field."""
+    """Returns the state for an incremental sync; a new one if the saved state belongs to another cursor field."""
     if saved.cursor_field not in {None, cursor.source}:
         _LOG.warning(
             "Stream %s: the state was saved for the cursor field `%s`, but the config has `%s`. Reading everything "

@@ -16,7 +16,7 @@ _MOMENT = 0.02
 
 
 class SharedRead:
-    """One read of a parent for any number of concurrent children. The foremost child requests the next page.
+    """One read of a parent for any number of concurrent children: the one furthest ahead requests the next page.
 
     Args:
         pages: The packed rows of each page.
@@ -92,7 +92,7 @@ class FedRead(SharedRead):
         """Note that no more rows will come.
 
         Args:
-            failure: Why some are missing; every child gets it.
+            failure: The error, if rows are missing; every child raises it.
         """
         with self._news:
             self._ended, self._failure = True, failure

@@ -221,7 +221,7 @@ class Stream:
         return JobReader(self._jobs, partition, task, make, reach)
 
     def most_readers(self, reach: int) -> int:
-        """Returns how many slices may be read at the same time. Those that wait for a report job ask for little.
+        """Returns how many slices may be read at the same time. Slices that wait for a report job send few requests.
 
         Args:
             reach: Number of slices without a job.
@@ -248,7 +248,7 @@ class Stream:
         return next(self.reader.pages.ask(partition, first, self.reader.paginator.first(), 1))
 
     def try_job(self, partition: Partition) -> str:
-        """Creates a report job to test it, and returns a description of what came of it."""
+        """Creates a report job as a test, and returns a description of the result."""
         assert self._jobs is not None  # noqa: S101 -- called only if the endpoint has a job
         first, *_ = self.intervals(partition, None)
         return job_run.tried(self._jobs, partition, first)

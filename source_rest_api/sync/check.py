@@ -29,7 +29,7 @@ _MOST_PARTITIONS = 3
 
 
 class Probe(Struct):
-    """What the test of a stream found."""
+    """The result of the test of a stream."""
 
     seen: str = ""
     problems: list[SourceError] = []
@@ -54,7 +54,7 @@ class Probe(Struct):
 
 
 def report(probes: Sequence[Probe], sent: int) -> tuple[bool, str]:
-    """Returns whether the check succeeded, and its message: a line for each problem and doubt, and what it took.
+    """Returns whether the check succeeded, and its message: the problems, the doubts, and the number of requests.
 
     Args:
         probes: The tests of all streams.

@@ -1,4 +1,4 @@
-"""Checks the cursor field in a sample: every record has a value, which the configured format reads as it is meant."""
+"""Checks the cursor field in a sample: every record has a value, which the configured format parses correctly."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _DAYS_IN_WORDS = ("%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%a %b %d %Y")
 _TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M:%SZ", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S %z", "T%H%M%SZ")
 _OTHERS = ("%s", "%ms", "%us", "%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %z %Y")
 FORMATS = (*_OTHERS, *(day + time for day in (*_DAYS, *_DAYS_IN_WORDS) for time in _TIMES))
-"""Date formats that are proposed where a sample has them."""
+"""Date formats to propose if a sample has them."""
 _FIRST, _LAST = datetime(1980, 1, 1, tzinfo=timezone.utc), datetime(2200, 1, 1, tzinfo=timezone.utc)
-"""Between these a number since the epoch is plausible."""
+"""Plausible range of times since the epoch."""
 _SHOWN = 40
 _FEW = 2
-"""So many distinct values are in order by chance."""
+"""Number of distinct values that may be in order by chance."""
 
 
 def of_cursor(sample: Sample, now: datetime) -> Iterator[Finding]:
-    """Yields what is wrong with the cursor field. A field that no record has is found before.
+    """Yields problems of the cursor field. Another check finds a field that no record has.
 
     Args:
         sample: The sample.

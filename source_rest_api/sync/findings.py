@@ -1,4 +1,4 @@
-"""What `check` finds: failures, which would lose or repeat data, and doubts."""
+"""Findings of `check`: failures, which would lose or repeat data, and doubts."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ class Finding(Struct, frozen=True):
     fails: bool = True
     """False for a doubt, which leaves the check a success."""
     where: str = ""
-    """The request that showed it."""
+    """The request whose response showed it."""

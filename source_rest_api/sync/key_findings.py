@@ -21,7 +21,7 @@ _LOOSE = frozenset({b"null", b'""'})
 
 
 def of_key(sample: Sample) -> Iterator[Finding]:
-    """Yields what is wrong with the key. A key that no record has is found before."""
+    """Yields problems of the key. Another check finds a key that no record has."""
     key = sample.stream.endpoint.primary_key
     records = sample.records
     if not key or not records:

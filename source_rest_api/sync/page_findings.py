@@ -22,7 +22,7 @@ _PAGES = 2
 
 
 def of_pages(sample: Sample) -> Iterator[Finding]:
-    """Yields what is wrong with the pagination. A second page without a new record is found by the read itself."""
+    """Yields problems of the pagination. The read itself finds a second page without a new record."""
     if not sample.pages or not sample.pages[0].page.last:
         return
     if len(sample.pages) == _PAGES:

@@ -23,7 +23,7 @@ def check(endpoint: Endpoint, records: Sequence[Raw], problems: Sequence[str] = 
     """Checks that some record of a sample has the key and the cursor. An empty sample proves nothing.
 
     Args:
-        endpoint: What the records are read from.
+        endpoint: The endpoint of the records.
         records: Emitted records.
         problems: Further problems to report with these.
 

@@ -27,13 +27,13 @@ _MOST = 2
 
 
 class SampledPage(Struct):
-    """One page, its cursor values, and what a read emits of it."""
+    """One page, its cursor values, and the records that a read emits."""
 
     page: Page
     seen: PageCursors | None
     emitted: list[Raw]
     following: Next | Again | None = None
-    """What follows; None if the response goes on, or if an error came first."""
+    """The next position or the end; None if more of the response follows, or after an error."""
 
 
 class Sample(Struct):
@@ -70,7 +70,7 @@ def read(stream: Stream, partition: Partition) -> Sample:
 
 
 def ask(sample: Sample, interval: Slice, position: Position | None, number: int) -> Page:
-    """Asks for one page of the sample's partition; of a response that is read while it arrives, the first part."""
+    """Requests one page of the sample's partition; of a streamed response, the first part."""
     with closing(sample.stream.reader.pages.ask(sample.partition, interval, position, number)) as parts:  # type: ignore[type-var]
         return next(parts)
 
@@ -98,7 +98,7 @@ def _read(sample: Sample) -> None:
 
 
 def _sampled(sample: Sample, sequence: PageSequence, page: Page) -> SampledPage | None:
-    """Adds a page to the sample; None if rows moved, so that a read would step back."""
+    """Adds a page to the sample; None if rows shifted, so that a read would step back."""
     reader = sample.stream.reader
     advanced = sequence.advanced(page)
     if advanced is None:

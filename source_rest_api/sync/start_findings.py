@@ -1,4 +1,4 @@
-"""Checks that the API filters by the start of an interval: asks once from a value that the sample has."""
+"""Checks that the API filters by the start of an interval, with one request from a value in the sample."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _IGNORED = (
 
 
 def of_start(sample: Sample) -> Iterator[Finding]:
-    """Yields what is wrong with the start parameter. A sample with a single value proves nothing."""
+    """Yields problems of the start parameter. A sample with a single value proves nothing."""
     reader = sample.stream.reader
     cursor = reader.endpoint.incremental
     if not isinstance(cursor, FieldCursor) or cursor.filters_here or reader.adds_cursor or not sample.pages:

@@ -23,14 +23,14 @@ MOST_REQUESTS = 20
 
 
 class Trial(Struct, frozen=True):
-    """The first records of a stream, and what it took to get them."""
+    """The first records of a stream, and the requests for them."""
 
     stream: str
     records: Sequence[Raw]
     requests: Sequence[Exchange]
     seconds: float
     ended: str = ""
-    """Why it read no further."""
+    """The reason why reading ended."""
     problem: SourceError | None = None
 
     @property

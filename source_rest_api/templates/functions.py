@@ -187,7 +187,7 @@ def urlencode(value: Any) -> str:
 
 
 def safe(value: Any) -> str:
-    """Returns the text unchanged, so that a path takes it as it is.
+    """Returns the text unchanged, to insert it into a path without encoding.
 
     Raises:
         NullError: The value is null.

@@ -1,4 +1,4 @@
-"""Says of a key that a template reads and nothing has: where it is missing, and what to change."""
+"""Explains a missing key that a template reads: where it is missing, and what to change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_START = (
 
 
 def hint(key: str, known: Iterable[str]) -> str:
-    """Returns the end of a sentence about a missing key: the key that comes closest, if one does."""
+    """Returns the end of a sentence about a missing key: a suggestion, if a key is similar."""
     from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most templates are right
 
     close = get_close_matches(key, known, n=1)
@@ -29,7 +29,7 @@ def reason(message: str, references: Iterable[tuple[str, ...]]) -> str:
 
     Args:
         message: Jinja's message.
-        references: What the template reads: names, and the keys below them.
+        references: The names that the template reads, with the keys below them.
     """
     missing = _MISSING.fullmatch(message)
     if missing is None:

@@ -1,7 +1,7 @@
-"""Optional values: drops a value of a request if its template has none.
+"""Drops the values of a request whose templates give none.
 
 In parameters, headers and form fields null is no value. In JSON it is one, unless the template reads the next page
-token, which is null on the first page. An `if` without `else` whose condition is false has none anywhere.
+token, which is null on the first page. An `if` without `else` whose condition is false gives none anywhere.
 """
 
 from __future__ import annotations

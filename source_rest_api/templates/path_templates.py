@@ -1,7 +1,7 @@
-"""Templates of paths: each value is percent-encoded as one segment, and can leave its place only if the config says so.
+"""Templates of paths: each value is percent-encoded as one segment, unless the config says otherwise.
 
-A value that the template encodes itself is not encoded twice: `urlencode` keeps its slashes, `sanitize_url` does not,
-and `safe` inserts it as it is. A path that begins with an absolute URL is that URL.
+If the template encodes a value itself, the value is not encoded twice: `urlencode` keeps its slashes, `sanitize_url`
+does not, and `safe` inserts it as it is. A path that begins with an absolute URL is that URL.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENCODERS = frozenset({"safe", "sanitize_url", "urlencode"})
-"""Filters and functions after which a value is part of a path as it is."""
+"""Filters and functions whose result is inserted into a path without encoding."""
 _AS_IS, _SEGMENT, _START = "as it is", "a segment", "a start"
 """Filters that templates cannot name."""
 
@@ -80,7 +80,7 @@ def _environment() -> SandboxedEnvironment:
 
 
 def _marked(node: nodes.Expr) -> nodes.Expr:
-    """Returns an expression whose value goes into the path as it is, where the template encodes it itself."""
+    """Returns an expression whose value is inserted without encoding where the template encodes it itself."""
     from jinja2 import nodes  # noqa: PLC0415 -- as above
 
     if not _encodes(node):

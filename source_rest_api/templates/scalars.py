@@ -1,4 +1,4 @@
-"""The values of templates: the text of a scalar, and the absence of a value."""
+"""Converts the values of templates to text, and marks absent values."""
 
 from __future__ import annotations
 

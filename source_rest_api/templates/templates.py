@@ -90,7 +90,7 @@ def names(text: str) -> frozenset[str]:
 
 
 def function_names() -> frozenset[str]:
-    """Returns the names of the functions, which nothing else in a template may have."""
+    """Returns the names of the functions; no other value in a template may have one of these names."""
     return frozenset(_environment().globals)
 
 
