@@ -48,7 +48,7 @@ def test_the_page_has_the_messages_that_users_meet() -> None:
 def test_each_quoted_message_exists(quoted: str) -> None:
     """The message is in the code, word for word, and long enough to be this one."""
     assert len(quoted.replace("…", "")) >= _SHORTEST
-    assert printed(quoted)
+    assert printed(quoted), "the code prints it no more: correct docs/troubleshooting.md"
 
 
 def test_another_message_does_not_pass() -> None:
