@@ -157,7 +157,7 @@ def test_a_document_with_its_children(api: Api, tmp_path: Path) -> None:
     assert "incremental" not in endpoints["zero"]
 
 
-@pytest.mark.parametrize(("name", "reason"), [("full", "may be one page of more"), ("hidden", "`next_token`")])
+@pytest.mark.parametrize(("name", "reason"), [("full", "may be one page of several"), ("hidden", "`next_token`")])
 def test_what_may_be_a_page_of_more_is_left_out(api: Api, tmp_path: Path, name: str, reason: str) -> None:
     """A list that may go on, without a way to go on, is no stream: half of it would look like all of it."""
     with pytest.raises(ConfigError, match=reason):
