@@ -102,3 +102,30 @@ def test_changes_by_page_number_without_a_total_are_told(
     with caplog.at_level(logging.WARNING):
         Reading(api.url, endpoint, pagination={"type": "page_number", "page_size": 10})
     assert ("rows changed while their pages were read by number" in caplog.text) == (told and changes)
+
+
+@pytest.mark.parametrize("paging", [{"type": "page_number", "page_size": 10}, {"type": "offset", "limit": 10}])
+def test_sorted_rows_can_go_on_from_the_cursor_value(
+    api: Api, caplog: pytest.LogCaptureFixture, paging: dict[str, Any]
+) -> None:
+    """With `result_cap` of one page, no page number stands between the rows: none can shift over it.
+
+    Before each request a row that was read moves to the end of the table.
+    """
+    table = {number: f"2024-01-01T00:{number:02}:00Z" for number in range(40)}
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.number < 30:
+            table[call.number] = f"2024-05-01T00:{call.number:02}:00Z"
+        rows = [{"id": number, "at": at} for number, at in table.items() if at >= call.arg("since")]
+        rows.sort(key=lambda row: str(row["at"]))
+        first = int(call.arg("offset") or 10 * (int(call.arg("page", "1")) - 1))
+        return rows[first : first + 10]
+
+    endpoint = {"primary_key": "id", "incremental": {"cursor_field": "at", "start_param": "since", "sorted": True}}
+    with caplog.at_level(logging.WARNING):
+        reading = Reading(api.url, endpoint, pagination={**paging, "result_cap": 10, "stop_on_short_page": True})
+    assert reading.error is None
+    assert {row["id"] for row in reading.records} == set(range(40))
+    assert caplog.text == ""
