@@ -209,8 +209,8 @@ class EndpointReader:
             _LOG.warning(
                 "Stream %s: rows changed while their pages were read by number, oldest change first, and the API gives "
                 "no total. So rows that moved to an earlier page may be missing until they change again. Sort by a "
-                "field that never changes (`params`), or set `overlap: true` in `pagination`. If the API filters and sorts "
-                "by the cursor, `sorted: true` with a `result_cap` of one page continues from the newest value instead.",
+                "field that never changes (`params`), or set `overlap: true` in `pagination`. If the API filters and "
+                "sorts by the cursor, `sorted: true` with a `result_cap` of one page continues from the newest value.",
                 self.name,
             )
 
