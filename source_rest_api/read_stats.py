@@ -69,6 +69,7 @@ class Counts(TypedDict, total=False):
     old: float
     unmet: float
     shifted: float
+    unordered: float
     keyless: float
     sweeps: float
     followed: float

@@ -68,3 +68,29 @@ def test_what_works_says_nothing(api: Api, caplog: pytest.LogCaptureFixture) -> 
     """An inclusive filter, and an exclusive one that the config declares."""
     assert _lines(api, caplog, lambda at, since: at >= since, SINCE) == []
     assert _lines(api, caplog, lambda at, since: at > since, {**SINCE, "start_exclusive": True}) == []
+
+
+@pytest.mark.parametrize(
+    ("versions", "lookback", "told"),
+    [
+        ([5, 1, 4, 2, 6, 3], {}, True),
+        ([5, 1, 4, 2, 6, 3], {"lookback": 10}, False),
+        ([1, 2, 3, 4, 5, 6], {}, False),
+        ([6, 5, 4, 3, 2, 1], {}, False),
+    ],
+)
+def test_an_unordered_integer_cursor_is_one_warning(
+    api: Api, caplog: pytest.LogCaptureFixture, versions: list[int], lookback: dict[str, Any], told: bool
+) -> None:
+    """A number does not tell whether a row changed during the read, so the order or a lookback has to."""
+    rows = [{"id": index, "at": version} for index, version in enumerate(versions)]
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        first = 2 * (int(call.arg("page")) - 1)
+        return rows[first : first + 2]
+
+    incremental = {"type": "integer", "cursor_field": "at", **lookback}
+    with caplog.at_level(logging.WARNING):
+        Reading(api.url, {"primary_key": "id", "incremental": incremental}, pagination={"type": "page_number"})
+    assert ("rows come in no order of their integer cursor" in caplog.text) == told

@@ -214,6 +214,19 @@ class EndpointReader:
                 self.name,
             )
 
+        if page.number > 1 and self._may_miss_changes(order) and self.stats.add(unordered=1) == 1:
+            _LOG.warning(
+                "Stream %s: rows come in no order of their integer cursor, and integers do not tell which rows changed "
+                "during the read. So a change of a row that was already read may be missed. Sort by the cursor field "
+                "(`params`), or set `incremental.lookback`.",
+                self.name,
+            )
+
+    def _may_miss_changes(self, order: OrderCheck) -> bool:
+        lookback = getattr(self.endpoint.incremental, "lookback", None)
+        is_number = order.newest is not None and isinstance(order.newest.value, int)
+        return is_number and not (order.rises or order.falls or lookback)
+
     def _may_have_shifted(self, page: Page, order: OrderCheck) -> bool:
         by_number = self.paginator.shifts == "page" and not self.overlaps and page.least_total is None
         newest = None if order.newest is None else order.newest.value

@@ -106,6 +106,8 @@ class OrderCheck:
         """The largest cursor value so far, while records come oldest first."""
         self.rises = True
         """True if records have come oldest first so far, as far as the ends of pages show."""
+        self.falls = True
+        """True if records have come newest first so far, as far as the ends of pages show."""
         self._last: Any = None
 
     def step_back(self) -> None:
@@ -119,6 +121,7 @@ class OrderCheck:
         """
         ends = [value for value in (self._last, *seen.values[:1], *seen.values[-1:]) if value is not None]
         self.rises = self.rises and ends == sorted(ends)
+        self.falls = self.falls and ends == sorted(ends, reverse=True)
         self._last, self.newest = (ends or [None])[-1], seen.newest or self.newest
 
 
