@@ -5,21 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Event
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
-from source_rest_api.auth import credentials
-from source_rest_api.auth.authenticators import with_secrets
-from source_rest_api.auth.credentials import AuthContext
 from source_rest_api.auth.sign_in import token_exchange
-from source_rest_api.config import loading, masking
+from source_rest_api.config import loading, masking, sign_ins
 from source_rest_api.config.config import Config
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.credentials import answer_of
-from source_rest_api.http.per_endpoint import PerEndpoint
 from source_rest_api.http.request_log import RequestLog
 from source_rest_api.http.requester import Requester
 from source_rest_api.protocol import catalog, messages
@@ -34,9 +30,9 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from source_rest_api.auth.credentials import TokenExchange
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.http.credentials import Credentials
+    from source_rest_api.http.per_endpoint import PerEndpoint
     from source_rest_api.http.retry import Retry
     from source_rest_api.http.transport import TransportName
     from source_rest_api.model import Model
@@ -44,6 +40,16 @@ if TYPE_CHECKING:
 
 _HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
 """Upper limits of the retry settings in check and discover, because a user is waiting for them."""
+
+
+class Loaded(NamedTuple):
+    """The config of a user, ready for a session."""
+
+    config: Config
+    secrets: Iterable[str]
+    """Texts to mask, besides the secrets of `config`."""
+    offer: Offer | None = None
+    """The streams that the connector offers; by default all endpoints."""
 
 
 class Connector:
@@ -68,6 +74,11 @@ class Connector:
         whole: Config = config
         return whole
 
+    def loaded(self, raw_config: Mapping[str, Any], transport: TransportName) -> Loaded:  # noqa: ARG002 -- for heirs
+        """Returns what a session needs of a config. The arguments and errors are those of `session`."""
+        own = loading.validated(raw_config, self.config_model)
+        return Loaded(loading.checked(loading.built(self.api, own)), masking.secrets_of(own))
+
     def session(
         self,
         raw_config: Mapping[str, Any],
@@ -88,9 +99,9 @@ class Connector:
         Raises:
             ConfigError: The config is not valid; the message lists all problems.
         """
-        own = loading.validated(raw_config, self.config_model)
-        api = loading.checked(loading.built(self.api, own))
-        return Session(api, raw_config, stop or Event(), [*masking.secrets_of(own), *secrets], pass_on, transport)
+        made = self.loaded(raw_config, transport)
+        hidden = [*made.secrets, *secrets]
+        return Session(made.config, raw_config, stop or Event(), hidden, pass_on, transport, made.offer)
 
 
 class Session:
@@ -233,7 +244,7 @@ class Session:
         http = config.http(self._home(config.url_base), own)
         settings = replace(http, retry=retry, transport=self._transport, log=log or RequestLog())
         if self._credentials is None:
-            self._credentials = self._started(token_exchange(settings, self._stop))
+            self._credentials = sign_ins.start(config, self._keeper, token_exchange(settings, self._stop))
         return Requester(settings, self._stop, credentials=self._credentials, permits=permits)
 
     def _home(self, url_base: str, endpoint: str = "") -> str | Callable[[], str]:
@@ -247,23 +258,6 @@ class Session:
             return templates.render(url_base, {**context, templates.ANSWER: answer})
 
         return told
-
-    def _started(self, exchange: TokenExchange) -> PerEndpoint[Credentials]:
-        """Returns the credentials of all endpoints. Those with the same authentication share one token."""
-        config, keeper = self.config, self._keeper
-        context = config.context(keeper.config)
-        desk = AuthContext(context, exchange, keeper.learn, keeper.replace)
-        known = [(config.authentication, credentials.start(config.authentication, desk))]
-        by_endpoint = {}
-        for endpoint in config.streams:
-            if endpoint.authentication is not None:
-                own = with_secrets(endpoint.authentication, context)
-                for secret in masking.secrets_of(own):
-                    keeper.learn(secret)
-                started = next((made for other, made in known if other == own), None) or credentials.start(own, desk)
-                known.append((own, started))
-                by_endpoint[endpoint.name] = started
-        return PerEndpoint(known[0][1], by_endpoint)
 
     def _streams(
         self, requester: Requester, schemas: Mapping[str, Mapping[str, Any]] | None = None

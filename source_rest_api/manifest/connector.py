@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from source_rest_api.config import loading
 from source_rest_api.config.config import Config
-from source_rest_api.connector import Connector, Session
+from source_rest_api.connector import Connector, Loaded
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import document, spec, states
 from source_rest_api.manifest.components import Components
@@ -19,7 +18,7 @@ from source_rest_api.protocol import catalog
 from source_rest_api.sync.offer import Offer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from source_rest_api.http.transport import TransportName
@@ -43,7 +42,6 @@ class ManifestConnector(Connector):
     def __init__(self, manifest: object, folder: Path | None = None) -> None:
         self._manifest: Component = document.checked(manifest)
         self._folder = folder
-        self._transport: TransportName = "own"
 
     @classmethod
     def at(cls, path: Path) -> ManifestConnector:
@@ -58,8 +56,12 @@ class ManifestConnector(Connector):
         """Returns the ConnectorSpecification of the manifest."""
         return spec.specification(self._manifest)
 
-    def translation(self, raw_config: Mapping[str, Any]) -> Translation:
+    def translation(self, raw_config: Mapping[str, Any], transport: TransportName = "own") -> Translation:
         """Returns the manifest as a config of this connector.
+
+        Args:
+            raw_config: The config as the user wrote it.
+            transport: The HTTP client, for streams that the API lists.
 
         Raises:
             ConfigError: The manifest and the config do not fit.
@@ -71,15 +73,17 @@ class ManifestConnector(Connector):
             self._manifest,
             config,
             self._folder,
-            ask=lambda retriever: self._listed(retriever, raw_config),
+            ask=lambda retriever: self._listed(retriever, raw_config, transport),
             components=components,
         )
 
-    def _listed(self, retriever: Component, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _listed(
+        self, retriever: Component, config: Mapping[str, Any], transport: TransportName
+    ) -> list[dict[str, Any]]:
         """Returns the records that a retriever reads: they are the streams of a manifest that the API lists."""
         stream = {"type": "DeclarativeStream", "name": "components", "retriever": retriever}
         manifest = {**self._manifest, "streams": [stream], "dynamic_streams": []}
-        session = ManifestConnector(manifest, self._folder).session(config, transport=self._transport)
+        session = ManifestConnector(manifest, self._folder).session(config, transport=transport)
         blocks = session.read(catalog.of_all(session.offered), {})
         lines = [msgspec.json.decode(line) for block in blocks for line in block.splitlines()]
         if not session.complete:
@@ -87,23 +91,15 @@ class ManifestConnector(Connector):
             raise ConfigError(f"the streams cannot be listed: {message}")
         return [line["record"]["data"] for line in lines if line["type"] == "RECORD"]
 
-    def session(
-        self,
-        raw_config: Mapping[str, Any],
-        stop: Event | None = None,
-        pass_on: Callable[[dict[str, Any]], None] | None = None,
-        transport: TransportName = "own",
-        secrets: Iterable[str] = (),
-    ) -> Session:
-        """Translates the manifest for a config, and returns a session with it.
+    def loaded(self, raw_config: Mapping[str, Any], transport: TransportName) -> Loaded:
+        """Translates the manifest for a config.
 
         Raises:
             ConfigError: The manifest and the config do not fit, or no stream has an equivalent here.
         """
         if not isinstance(raw_config, dict):
             raise ConfigError("The config must be an object.")
-        self._transport = transport
-        made = self.translation(raw_config)
+        made = self.translation(raw_config, transport)
         for name, reason in made.blocked.items():
             _LOG.warning("Stream %s of the manifest cannot be read: %s.", name, reason)
         if not made.offered:
@@ -111,7 +107,7 @@ class ManifestConnector(Connector):
             raise ConfigError(f"No stream of the manifest can be read:\n{reasons}")
         config = loading.validated(made.config, Config)
         hidden = spec.secrets(spec.form(self._manifest), raw_config)
-        return Session(config, raw_config, stop or Event(), [*secrets, *hidden], pass_on, transport, self._offer(made))
+        return Loaded(config, hidden, self._offer(made))
 
     def _offer(self, made: Translation) -> Offer:
         check = document.referred(self._manifest, self._manifest.get("check") or {})

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from source_rest_api.config import loading
-from source_rest_api.connector import Connector, Session
+from source_rest_api.connector import Connector, Loaded
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
 from source_rest_api.manifest import spec
@@ -17,10 +16,9 @@ from source_rest_api.sync.offer import Offer
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from source_rest_api.config.config import Config
     from source_rest_api.http.transport import TransportName
 
 OWN = {"offered", "checked"}
@@ -38,15 +36,8 @@ class ImportedConnector(Connector):
         loaded: dict[str, Any] = json.loads((self.folder / "spec.json").read_text(encoding="utf-8"))
         return loaded
 
-    def session(
-        self,
-        raw_config: Mapping[str, Any],
-        stop: Event | None = None,
-        pass_on: Callable[[dict[str, Any]], None] | None = None,
-        transport: TransportName = "own",
-        secrets: Iterable[str] = (),
-    ) -> Session:
-        """Returns a session with the config of a user.
+    def loaded(self, raw_config: Mapping[str, Any], transport: TransportName) -> Loaded:  # noqa: ARG002 -- files need none
+        """Returns the config of a user: the files with their templates filled.
 
         Raises:
             ConfigError: The config is not valid.
@@ -60,12 +51,7 @@ class ImportedConnector(Connector):
         known = {name: value for name, value in {**api, "endpoints": endpoints}.items() if name not in OWN}
         config = loading.load(_filled(known, raw_config))
         hidden = spec.secrets(self.specification()["connectionSpecification"], raw_config)
-        offer = Offer(frozenset(api["offered"]), frozenset(api["checked"]))
-        return Session(config, raw_config, stop or Event(), [*secrets, *hidden], pass_on, transport, offer)
-
-    def api(self, config: Any) -> Config:
-        """Not used: `session` reads the files."""
-        raise NotImplementedError
+        return Loaded(config, hidden, Offer(frozenset(api["offered"]), frozenset(api["checked"])))
 
 
 def _filled(value: Any, config: Mapping[str, Any]) -> Any:
