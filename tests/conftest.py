@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reach loopback directly, whatever the environment says."""
     monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture
+def own_log() -> Iterator[None]:
+    """Leave the log as it was: a command in this process writes it to its stdout."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -21,21 +20,11 @@ from tests.manifests.imitation import imitation
 from tests.test_manifest_engines import FOLDER, NAMES, config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from source_rest_api.connector import Connector
 
+pytestmark = pytest.mark.usefixtures("own_log")
+
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    """Leaves the log as it was: a command in this process writes it to its stdout."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
 
 
 def made(tmp_path: Path, name: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +17,11 @@ from source_rest_api.manifest.translation import translated
 from tests.test_manifest_engines import FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.api import Api, Call
+
+pytestmark = pytest.mark.usefixtures("own_log")
 
 CONFIG = {"key": "a", "on": True, "count": 5, "nested": {"inner": "b"}, "list": ["x", "y"], "digits": "007"}
 KEY = "a key that is as long as the hash, at least"
@@ -31,16 +31,6 @@ SLICE = {
     "extra_fields": {"meta.zone": "parent.meta.zone"},
     "parent_slice": {"top": "grand.id"},
 }
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    """Leaves the log as it was: a command in this process writes it to its stdout."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
 
 
 def stream(name: str = "a", retriever: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
