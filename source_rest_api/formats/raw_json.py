@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Kind = Literal["object", "array", "string", "number", "boolean", "null"]
 
@@ -85,6 +85,11 @@ def is_index(key: str) -> bool:
 def find(raw: Raw, path: Sequence[str]) -> Raw | None:
     """The value at `path`, or None if a key on the way is absent; `step` says how paths are followed."""
     return find_in(items(raw) if kind(raw) == "array" else fields(raw), path) if path else raw
+
+
+def key(raw: Raw, paths: Iterable[Sequence[str]]) -> bytes:
+    """The values at several paths, joined: equal for two records whose values are the same JSON texts."""
+    return b"\0".join(bytes(find(raw, path) or b"") for path in paths)
 
 
 def find_in(holder: Opened | list[Raw], path: Sequence[str]) -> Raw | None:

@@ -11,11 +11,11 @@ from source_rest_api.onboarding import parameters, record_guesses
 from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from source_rest_api.onboarding.given import Operation
-    from source_rest_api.onboarding.proofs import Look, Prover
+    from source_rest_api.onboarding.proofs import DraftProver, Look
 
 _FORMATS = ("", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d", "%s", "%ms")
 """Formats of the parameter to try; the first is that of the records."""
@@ -32,22 +32,12 @@ class CursorProof:
     """Tries the cursors of one endpoint.
 
     Args:
-        prover: Sends the requests that verify a guess.
-        endpoint: The endpoint with its pagination.
-        parents: The endpoints that supply the values in its path.
+        prover: Sends the requests that verify a guess; its draft has the pagination.
         operation: The operation, with its known parameters.
     """
 
-    def __init__(
-        self,
-        prover: Prover,
-        endpoint: Mapping[str, Any],
-        parents: Sequence[Mapping[str, Any]],
-        operation: Operation,
-    ) -> None:
+    def __init__(self, prover: DraftProver, operation: Operation) -> None:
         self._prover = prover
-        self._endpoint = endpoint
-        self._parents = parents
         self._operation = operation
 
     def found(self, look: Look) -> Cursor:
@@ -64,8 +54,8 @@ class CursorProof:
             times = [_moment(value, form) for value in record_guesses.values(page.records, path)]
             if len(set(times)) < 2:  # noqa: PLR2004 -- the same time in all records proves nothing
                 continue
+            middle = sorted(set(times))[len(set(times)) // 2]
             for incremental in self._guesses(path, form):
-                middle = sorted(set(times))[len(set(times)) // 2]
                 seen = self._filtered(incremental, middle, form)
                 if seen:
                     creation = (
@@ -95,8 +85,7 @@ class CursorProof:
         """Returns a description of the response to a request from a moment; empty if it has older records."""
         moment = start.isoformat().replace("+00:00", "Z")
         path, param = incremental["cursor_field"], incremental["start_param"]
-        asked = {**incremental, "start_date": moment}
-        look = self._prover.look({**self._endpoint, "incremental": asked}, self._parents)
+        look = self._prover.look(incremental={**incremental, "start_date": moment})
         if look.problem or not look.pages or not look.pages[0].records:
             return ""
         page = look.pages[0]
@@ -106,7 +95,7 @@ class CursorProof:
             return ""
         if min(times) < _floor(start, incremental.get("format", "")) or not page.request.params.get(param):
             return ""
-        whole = self._prover.verdict({**self._endpoint, "incremental": incremental}, self._parents)
+        whole = self._prover.verdict(incremental=incremental)
         if whole.problem:
             return ""
         if start not in times and any("start_exclusive" in doubt for doubt in whole.doubts):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from source_rest_api.formats import raw_json
 from source_rest_api.formats.excerpt import CUT
 from source_rest_api.onboarding import paging_guesses
 from source_rest_api.onboarding.proofs import ONE_PAGE
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from source_rest_api.onboarding.given import Operation
-    from source_rest_api.onboarding.proofs import Look, Prover
+    from source_rest_api.onboarding.proofs import DraftProver, Look
     from source_rest_api.pagination.page import Page
 
 _USUAL_SIZE, _LARGEST = 100, 1000
@@ -46,26 +47,14 @@ class PagingProof:
     """Tries the paginations of one endpoint.
 
     Args:
-        prover: Sends the requests that verify a guess.
-        endpoint: The endpoint without pagination.
-        parents: The endpoints that supply the values in its path.
+        prover: Sends the requests that verify a guess; its draft has no pagination.
         operation: The operation, with its known parameters.
         first: Its first page, requested without paging parameters.
         key: Its primary key, if one was found.
     """
 
-    def __init__(
-        self,
-        prover: Prover,
-        endpoint: Mapping[str, Any],
-        parents: Sequence[Mapping[str, Any]],
-        operation: Operation,
-        first: Page,
-        key: Sequence[str] | None,
-    ) -> None:
+    def __init__(self, prover: DraftProver, operation: Operation, first: Page, key: Sequence[str] | None) -> None:
         self._prover = prover
-        self._endpoint = endpoint
-        self._parents = parents
         self._operation = operation
         self._first = first
         self._key = key
@@ -78,12 +67,12 @@ class PagingProof:
         small = max(1, len(self._first.records) // 2) if size_param else None
         for pagination, sign in self._guesses(page):
             candidate = paging_guesses.sized(pagination, size_param, small)
-            look = self._verdict(candidate)
+            look = self._prover.verdict(pagination=candidate)
             if self._is_proven(look, candidate, small):
                 return self._with_size(pagination, size_param, sign, look)
             if size_param and pagination["type"] not in _COUNTED and sign:
                 plain = paging_guesses.sized(pagination, None, None)
-                look = self._verdict(plain)
+                look = self._prover.verdict(pagination=plain)
                 if self._is_proven(look, plain, None):
                     return Paging(plain, _told(look, sign))
         return self._without()
@@ -121,20 +110,11 @@ class PagingProof:
         if wanted < 1 or self._operation.body is not None:
             return None, self._first
         for name in paging_guesses.sizes(self._operation):
-            look = self._prover.look(
-                {
-                    **self._endpoint,
-                    "params": {**self._endpoint.get("params", {}), name: wanted},
-                    "pagination": ONE_PAGE,
-                },
-                self._parents,
-            )
+            params = {**self._prover.draft.get("params", {}), name: wanted}
+            look = self._prover.look(params=params, pagination=ONE_PAGE)
             if look.pages and len(look.pages[0].records) == wanted:
                 return name, look.pages[0]
         return None, self._first
-
-    def _verdict(self, pagination: Mapping[str, Any]) -> Look:
-        return self._prover.verdict({**self._endpoint, "pagination": pagination}, self._parents)
 
     def _is_proven(self, look: Look, pagination: Mapping[str, Any], small: int | None) -> bool:
         """True if there is a second page that continues where the first one ended."""
@@ -155,12 +135,10 @@ class PagingProof:
         return any(identity not in known for page in look.pages[1:] for identity in self._identities(page.records))
 
     def _identities(self, records: Sequence[Raw]) -> list[bytes]:
-        from source_rest_api.formats import raw_json  # noqa: PLC0415
-
         if not self._key:
             return [bytes(record) for record in records]
-        found = [[raw_json.find(record, (name,)) for name in self._key] for record in records]
-        return [b"\0".join(b"" if part is None else bytes(part) for part in parts) for parts in found]
+        paths = [(name,) for name in self._key]
+        return [raw_json.key(record, paths) for record in records]
 
     def _with_size(self, pagination: dict[str, Any], name: str | None, sign: str, look: Look) -> Paging:
         """Returns the pagination with the largest usual page size that the API serves."""
@@ -169,7 +147,7 @@ class PagingProof:
             return Paging(paging_guesses.sized(pagination, None, None), evidence)
         schema = self._operation.declared.get(name, {})
         wanted = min(int(schema.get("maximum", _USUAL_SIZE)), _LARGEST)
-        full = self._verdict(paging_guesses.sized(pagination, name, wanted))
+        full = self._prover.verdict(pagination=paging_guesses.sized(pagination, name, wanted))
         came = len(full.pages[0].records) if full.pages else 0
         goes_on = self._goes_on(full)
         if full.problem or (not goes_on and came < len(self._first.records)):

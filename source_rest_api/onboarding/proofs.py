@@ -89,6 +89,29 @@ class Prover:
             return Look(problem=str(error))
 
 
+class DraftProver:
+    """Tries one endpoint with some of its settings changed.
+
+    Args:
+        prover: Sends the requests.
+        draft: The endpoint as far as it is known.
+        parents: The endpoints that supply the values in its path.
+    """
+
+    def __init__(self, prover: Prover, draft: Mapping[str, Any], parents: Sequence[Mapping[str, Any]]) -> None:
+        self.draft = draft
+        self._prover = prover
+        self._parents = parents
+
+    def look(self, **settings: Any) -> Look:
+        """Reads the first pages with these settings, without judging them."""
+        return self._prover.look({**self.draft, **settings}, self._parents)
+
+    def verdict(self, **settings: Any) -> Look:
+        """Reads the first pages with these settings, and tests them as `check` does."""
+        return self._prover.verdict({**self.draft, **settings}, self._parents)
+
+
 def _read(stream: Stream) -> Look:
     samples: list[Sample] = []
     try:

@@ -13,7 +13,7 @@ from source_rest_api.formats import raw_json
 from source_rest_api.onboarding import given, record_guesses
 from source_rest_api.onboarding.cursor_proof import CursorProof
 from source_rest_api.onboarding.paging_proof import PagingProof
-from source_rest_api.onboarding.proofs import ONE_PAGE
+from source_rest_api.onboarding.proofs import ONE_PAGE, DraftProver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,8 +107,7 @@ class Settling:
         """Returns the endpoint with each field that its parent may supply, and the parents; or why it has none."""
         name = self._names[operation.path]
         body = {} if operation.body is None else {"body": {"type": "json", "value": operation.body}}
-        method = {} if operation.method == "GET" else {"http_method": operation.method, "retry": {"post": True}}
-        method.pop("retry", None)
+        method = {} if operation.method == "GET" else {"http_method": operation.method}
         draft = {"name": name, "path": operation.path, **method, **body}
         if operation.params:
             draft["params"] = dict(operation.params)
@@ -167,10 +166,10 @@ class _Endpoint:
     def __init__(
         self, prover: Prover, operation: Operation, draft: Mapping[str, Any], parents: Sequence[Mapping[str, Any]]
     ) -> None:
-        self._prover = prover
         self._operation = operation
         self._draft = dict(draft)
         self._parents = parents
+        self._prover = DraftProver(prover, self._draft, parents)
         self._evidence: list[str] = []
         self._unpaged = False
 
@@ -184,7 +183,7 @@ class _Endpoint:
         if reason:
             return Settled(self._operation.path, left_out=reason, alone=self if self._unpaged else None)
         self._find_cursor()
-        final = self._prover.verdict(self._draft, self._parents)
+        final = self._prover.verdict()
         if final.problem:
             return Settled(self._operation.path, left_out=final.problem)
         self._evidence += [f"doubt: {doubt}" for doubt in final.doubts]
@@ -202,13 +201,12 @@ class _Endpoint:
             pagination: A pagination that ends where a response has no sign of more.
         """
         self._draft["pagination"] = pagination
-        final = self._prover.verdict(self._draft, self._parents)
+        final = self._prover.verdict()
         if final.problem:
             return None
-        told = [text for text in self._evidence if not text.startswith("pagination")]
-        if "incremental" not in self._draft and not any(text.startswith("full") for text in told):
+        if "incremental" not in self._draft and not any(text.startswith("full") for text in self._evidence):
             self._find_cursor()
-            told = [text for text in self._evidence if not text.startswith("pagination")]
+        told = [text for text in self._evidence if not text.startswith("pagination")]
         told.append("pagination: the same as for the other endpoints; its response has no sign of more")
         return Settled(self._operation.path, self._draft, told)
 
@@ -220,7 +218,7 @@ class _Endpoint:
         path, items = found[0]
         if path != "$":
             self._draft["records_path"] = path
-        look = self._prover.look({**self._draft, "pagination": ONE_PAGE}, self._parents)
+        look = self._prover.look(pagination=ONE_PAGE)
         if look.problem:
             return look.problem
         if not look.records:
@@ -234,14 +232,12 @@ class _Endpoint:
         copies: dict[str, str] = {}
         if self._parents:
             names = re.findall(r"\{\{ (\w+)\.(\w+) \}\}", self._draft["path"])
-            copies = {f"{parent}_{field}": f"{parent}.{field}" for parent, field in names}
-            copies = {
-                name: path if path.partition(".")[0] != names[-1][0] else names[-1][1] for name, path in copies.items()
-            }
+            [*_, (nearest, own)] = names
+            copies = {f"{parent}_{field}": own if parent == nearest else f"{parent}.{field}" for parent, field in names}
         key = record_guesses.keys(self._look.records, self._draft["name"])
         if copies and (key is None or not self._has_parent(copies)):
             self._draft["include_from_parent"] = copies
-            self._look = self._prover.look({**self._draft, "pagination": ONE_PAGE}, self._parents)
+            self._look = self._prover.look(pagination=ONE_PAGE)
             key = record_guesses.keys(self._look.records, self._draft["name"], list(copies))
         if key:
             self._draft["primary_key"] = key[0] if len(key) == 1 else key
@@ -260,7 +256,7 @@ class _Endpoint:
         page = self._look.pages[0]
         key = self._draft.get("primary_key")
         names = [key] if isinstance(key, str) else key
-        proof = PagingProof(self._prover, self._draft, self._parents, self._operation, page, names)
+        proof = PagingProof(self._prover, self._operation, page, names)
         paging = proof.found()
         self._unpaged = paging.pagination is None and not paging.goes_on
         if paging.problem:
@@ -273,10 +269,10 @@ class _Endpoint:
         if len(self._look.records) > _MANY and not self._operation.declared:
             self._evidence.append("full refresh: no parameters were tried, because each response would be as large")
             return
-        look = self._look if self._unpaged else self._prover.look(self._draft, self._parents)
+        look = self._look if self._unpaged else self._prover.look()
         if not look.records:
             return
-        cursor = CursorProof(self._prover, self._draft, self._parents, self._operation).found(look)
+        cursor = CursorProof(self._prover, self._operation).found(look)
         if cursor.incremental is not None:
             self._draft["incremental"] = cursor.incremental
         self._evidence.append(f"{'incremental' if cursor.incremental else 'full refresh'}: {cursor.evidence}")

@@ -145,7 +145,7 @@ class EndpointReader:
         """Returns the identity of a record: its primary key, or all of its bytes without one."""
         if not self.endpoint.primary_key:
             return bytes(record)
-        return b"\0".join(bytes(raw_json.find(record, path) or b"") for path in self.endpoint.primary_key)
+        return raw_json.key(record, self.endpoint.primary_key)
 
     def unmarked(self, record: Raw) -> bytes:
         """Returns a record without the paging flags that APIs add to the last record of a page."""
