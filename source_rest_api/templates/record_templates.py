@@ -17,6 +17,7 @@ from source_rest_api.templates import scalars, templates
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from jinja2 import Template
     from jinja2.runtime import Context
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -49,9 +50,14 @@ def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, 
 
 def decode(value: Raw) -> Any:
     """Decodes a whole value for templates."""
+    return _decoder()(value)
+
+
+@cache
+def _decoder() -> Callable[[Raw], Any]:
     from source_rest_api.templates.record_sandbox import ExactNumber  # noqa: PLC0415 -- as above
 
-    return msgspec.json.Decoder(float_hook=ExactNumber).decode(value)
+    return msgspec.json.Decoder(float_hook=ExactNumber).decode
 
 
 class RecordContext:
@@ -69,7 +75,7 @@ class RecordContext:
         slice_ = own.get("stream_slice")
         if isinstance(slice_, dict):
             own["stream_slice"] = StrictDict(slice_)
-        self._context: Context = _environment().from_string("").new_context(own)
+        self._context: Context = _empty().new_context(own)
 
     def around(self, record: dict[str, Any]) -> Context:
         """Returns the context for one record."""
@@ -135,6 +141,12 @@ class RecordTemplate:
         except Exception:
             with templates.Filling(self._text):
                 raise
+
+
+@cache
+def _empty() -> Template:
+    """Returns an empty template, to create contexts with it; compiling it takes longer than creating one."""
+    return _environment().from_string("")
 
 
 @cache
