@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias
 
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from source_rest_api.http.response import Response
+    from source_rest_api.templates.record_templates import RecordTemplate
 
 _NULL = Raw(b"null")
 _STATUS = re.compile(r"[1-5](\d\d|xx)", re.IGNORECASE)
 _KINDS: dict[str, type[SourceError]] = {"config": ConfigError, "transient": TransientError, "system": InternalError}
-_CONDITION_NAMES = frozenset({"headers", "response", "status"})
-_MESSAGE_NAMES = frozenset({"response", "status"})
+_NAMES = {"when": ("response", "headers", "status"), "message": ("response", "status")}
+"""The names that the templates of a rule may read, by its fields."""
 
 
 def _scalars(value: object) -> object:
@@ -54,6 +55,14 @@ Scalars = Annotated[
 ]
 
 
+@cache
+def _compiled(condition: str) -> tuple[RecordTemplate, Callable[[Raw], dict[str, Any]]]:
+    """Return the template of a condition, and a decoder of the fields that it reads of the body."""
+    from source_rest_api.templates.record_templates import RecordTemplate, peeker  # noqa: PLC0415 -- as below
+
+    return RecordTemplate(condition), peeker([condition], "response")
+
+
 class RuleInput:
     """A response as error rules see it; parses the body once, for all rules."""
 
@@ -70,16 +79,14 @@ class RuleInput:
 
     def holds(self, condition: str) -> bool:
         """Return True if an expression is true for the response."""
-        from source_rest_api.templates.record_templates import RecordContext, RecordTemplate, peeker  # noqa: PLC0415 -- most configs have none; start-up counts
+        from source_rest_api.templates.record_templates import RecordContext  # noqa: PLC0415 -- most configs have none; start-up counts
 
-        root = self.root
-        is_object = root is not None and raw_json.kind(root) == "object"
-        body = (
-            peeker([condition], "response")(root) if is_object and root is not None else raw_json.decode(root or _NULL)
-        )
+        template, peek = _compiled(condition)
+        root = self.root or _NULL
+        body = peek(root) if raw_json.kind(root) == "object" else raw_json.decode(root)
         headers = {name.lower(): value for name, value in self.response.headers.items()}
         names = {"response": body, "headers": headers, "status": self.response.status}
-        return RecordTemplate(condition).holds(RecordContext(names).around({}))
+        return template.holds(RecordContext(names).around({}))
 
     def values(self, path: Path) -> Iterator[Raw]:
         """Yield the values at a path of the body; `*` in the path matches every item or field."""
@@ -160,14 +167,11 @@ class ErrorRule(Model):
             raise ValueError(
                 "`wait_header`, `wait_path` and `wait_seconds` require `action: retry` or `action: rate_limited`"
             )
-        unread = templates.names(self.when or "") - _CONDITION_NAMES
-        if unread:
-            raise ValueError(
-                f"`when` reads `{min(unread)}`, which is unknown here; use `response`, `headers` or `status`"
-            )
-        unknown = templates.names(self.message or "") - _MESSAGE_NAMES
-        if unknown:
-            raise ValueError(f"`message` reads `{min(unknown)}`, which is unknown here; use `response` or `status`")
+        for field, (*others, last) in _NAMES.items():
+            unknown = templates.names(getattr(self, field) or "") - {*others, last}
+            if unknown:
+                known = f"`{'`, `'.join(others)}` or `{last}`"
+                raise ValueError(f"`{field}` reads `{min(unknown)}`, which is unknown here; use {known}")
         return self
 
     def fits(self, answer: RuleInput) -> bool:
