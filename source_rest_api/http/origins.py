@@ -154,19 +154,19 @@ class Origins:
             ConfigError: The origin is not allowed at all.
         """
         trusted = self._trusted
-        if origin not in trusted and self._matches(origin):
+        if origin in trusted:
+            return trusted[origin]
+        if self._matches(origin):
             return False
-        if origin not in trusted:
-            raise ConfigError(
-                f"The API leads to another origin, {origin}. The connector sends nothing there, to protect the "
-                f"credentials. {self._advice}"
-            )
-        return trusted[origin]
+        raise ConfigError(
+            f"The API leads to another origin, {origin}. The connector sends nothing there, to protect the "
+            f"credentials. {self._advice}"
+        )
 
     def _matches(self, origin: Origin) -> bool:
         """True if the origin is https on the default port, and its host has one of the allowed endings."""
         usual = origin.scheme == "https" and origin.port == _PORTS["https"]
-        return usual and origin.host.endswith(self._endings) if self._endings else False
+        return usual and origin.host.endswith(self._endings)
 
     def secured(self, url: str) -> str | None:
         """Return the https URL to use in place of an http URL, if its host is read over TLS; else None.
