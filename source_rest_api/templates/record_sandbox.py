@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-_TEXT_FILTERS = ("abs", "capitalize", "lower", "replace", "round", "string", "title", "trim", "upper", "urlencode")
+_TEXT_FILTERS = ("abs", "capitalize", "lower", "replace", "round", "string", "title", "trim", "upper")
 
 
 class ExactNumber(float):
