@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+from source_rest_api.formats import raw_json
 
 
 class JsonValue(Struct, frozen=True):
@@ -20,11 +17,11 @@ class JsonValue(Struct, frozen=True):
     @classmethod
     def of(cls, value: Any) -> JsonValue:
         """Writes a value; parts of it may be undecoded JSON."""
-        return cls(_encode(value).decode())
+        return cls(raw_json.encode(value).decode())
 
     def decoded(self) -> Any:
         """Returns the Python value; decimals are exact."""
-        return _decode(self.json)
+        return raw_json.decode_exactly(self.json)
 
     def __str__(self) -> str:
         return self.json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -163,6 +164,11 @@ def decode(raw: Raw) -> Any:
     """Returns the Python value. Integers are exact; decimals become floats."""
     return msgspec.json.decode(raw)
 
+
+decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
+"""Returns the Python value of a JSON text; decimals keep all digits, because an id may look like a number."""
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""Encodes a Python value as JSON. Decimals keep their digits, and `Raw` parts stay unchanged."""
 
 _VALUE = msgspec.json.Decoder(Raw)
 

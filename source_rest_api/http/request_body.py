@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from urllib.parse import urlencode
 
-import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 from pydantic import AfterValidator, Field
@@ -131,9 +130,6 @@ def texts_in(value: Any) -> Iterator[str]:
             yield from texts_in(inner)
 
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
 class JsonPayload(Struct, frozen=True):
     """A JSON value; parts of it may be undecoded JSON."""
 
@@ -162,7 +158,7 @@ class JsonPayload(Struct, frozen=True):
 
     def encode(self) -> bytes:
         """Return the bytes to send. Decimals keep all their digits."""
-        return _encode(self.value)
+        return raw_json.encode(self.value)
 
 
 class FormPayload(Struct, frozen=True):

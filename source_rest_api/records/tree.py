@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import Raw
 
 from source_rest_api.errors import ConfigError
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from source_rest_api.model import Path
-
-encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def opened(value: Any) -> Any:
@@ -33,7 +30,7 @@ def opened(value: Any) -> Any:
 
 def raw(value: Any) -> Raw:
     """Encodes an opened value as JSON."""
-    return value if isinstance(value, Raw) else Raw(encode(value))
+    return value if isinstance(value, Raw) else Raw(raw_json.encode(value))
 
 
 def find(value: Any, path: Sequence[str], absent: Any = None) -> Any:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from msgspec import Raw
 
 from source_rest_api.config import stream_references
+from source_rest_api.formats import raw_json
 from source_rest_api.http.response import Response
 from source_rest_api.pagination.page import Page
 from source_rest_api.records import shapes
-from source_rest_api.streams import parent_record
 
 if TYPE_CHECKING:
     from source_rest_api.config.config import Config
@@ -49,7 +49,7 @@ class EmbeddedList:
         """
         if self._path is None:
             return None
-        record = Raw(parent_record.encode(partition.records[self._name]))
+        record = Raw(raw_json.encode(partition.records[self._name]))
         items = shapes.whole_list(record, self._path)
         if items is None:
             return None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 from msgspec import Raw
 
 from source_rest_api.errors import ConfigError
@@ -15,10 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from typing_extensions import Self
-
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-encode = msgspec.json.Encoder(decimal_format="number").encode
-"""Encodes Python values; `Raw` parts stay unchanged."""
 
 
 class ParentRow(NamedTuple):
@@ -31,13 +25,13 @@ class ParentRow(NamedTuple):
 
     def pack(self) -> bytes:
         """Returns the row as bytes."""
-        return self.version.encode() + b" " + encode(self.records)
+        return self.version.encode() + b" " + raw_json.encode(self.records)
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """Returns the row in these bytes. Decimals keep all digits, because an id may look like a number."""
         version, _, records = packed.partition(b" ")
-        return cls(_decode(records), version.decode())
+        return cls(raw_json.decode_exactly(records), version.decode())
 
 
 ROOT = ParentRow({}, "")
@@ -53,7 +47,7 @@ class Copier:
 
     def __init__(self, copies: Mapping[str, Any]) -> None:
         self._names = copies.keys()
-        self._tail = encode(copies)[1:]
+        self._tail = raw_json.encode(copies)[1:]
 
     def copy_into(self, record: Raw) -> Raw:
         """Returns the record with the copies at its end.

@@ -9,7 +9,6 @@ import re
 import uuid
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 from zoneinfo import ZoneInfo
@@ -18,7 +17,7 @@ import msgspec
 from jinja2.filters import do_urlencode
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import datetimes
+from source_rest_api.formats import datetimes, raw_json
 from source_rest_api.templates.scalars import as_text
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ _HASHES = frozenset(
     {"md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_256", "sha3_512", "blake2b", "blake2s"}
 )
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
@@ -267,7 +265,7 @@ _UNDER_THEIR_OWN_NAMES: tuple[Callable[..., Any], ...] = (
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "generate_uuid": lambda: str(uuid.uuid4()),
-    "json_loads": _decode,
+    "json_loads": raw_json.decode_exactly,
     **{function.__name__: function for function in _UNDER_THEIR_OWN_NAMES},
 }
 
