@@ -12,7 +12,7 @@ from msgspec import Raw
 from source_rest_api.config import loading
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import yaml_text
+from source_rest_api.formats import raw_json, yaml_text
 from tests.process import MAIN
 
 A, B = {"id": 1}, {"id": 2}
@@ -98,7 +98,7 @@ def test_scalars_are_wrapped() -> None:
 ORDER = {"id": 7, "customer": {"id": 8}, "lines": [{"sku": "a"}, {"sku": "b"}], "tags": ["x"]}
 
 
-REPORT = {
+REPORT: dict[str, Any] = {
     "dimensions": [{"name": "day"}, {"name": "country"}],
     "metrics": ["visits"],
     "rows": [
@@ -119,6 +119,21 @@ def test_cells_get_the_names_beside_the_rows() -> None:
         {"day": "2", "country": None, "visits": 7},
     ]
     assert select({**REPORT, "rows": []}, records_path="rows", cells=CELLS) == []
+
+
+def test_names_of_cells_are_read_once_per_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of many records does not search the whole body for the names again with each."""
+    bodies = []
+
+    def counted(raw: Raw, path: tuple[str, ...]) -> Any:
+        bodies.append(b"rows" in bytes(raw))
+        return matches(raw, path)
+
+    matches = raw_json.matches
+    body = {**REPORT, "rows": REPORT["rows"] * 50}
+    monkeypatch.setattr(raw_json, "matches", counted)
+    assert len(select(body, records_path="rows", cells=CELLS)) == 100
+    assert sum(bodies) == 1 + len(CELLS)
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ class RecordSelector(Model):
         if self.columns_path is not None:
             found = self._rows(root, found, self.columns_path)
         if self.cells:
-            found = [shapes.named(root, record, self.cells) for record in found]
+            found = list(shapes.named(root, found, self.cells))
         if self.explode is not None:
             found = [item for record in found for item in self._exploded(record, self.explode)]
         elif self.wrap_scalars_as is not None:

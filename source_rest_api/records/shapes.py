@@ -64,13 +64,16 @@ class Cells(Model):
     values: Path
     """Path of the values in a record, such as `metricValues.*.value`."""
 
-    def fields(self, root: Raw, record: Raw) -> dict[str, Raw]:
+    def names_in(self, root: Raw) -> list[str | None]:
+        """Returns the names in a response body, which all its records share; None for a name that is not text."""
+        return [raw_json.text(name) for _, name in raw_json.matches(root, self.names) if name is not None]
+
+    def fields(self, names: list[str | None], record: Raw) -> dict[str, Raw]:
         """Returns the values of a record by their names.
 
         Raises:
             ConfigError: There are not as many values as names, or two have the same name.
         """
-        names = [raw_json.text(name) for _, name in raw_json.matches(root, self.names) if name is not None]
         values = [value or Raw(b"null") for _, value in raw_json.matches(record, self.values)]
         found = {name: value for name, value in zip(names, values, strict=False) if name}
         if not len(names) == len(values) == len(found):
@@ -151,16 +154,18 @@ def wrap(value: Raw, name: str | None) -> Raw:
     return Raw(_encode({name: value})) if name and raw_json.kind(value) in _SCALARS else value
 
 
-def named(root: Raw, record: Raw, cells: tuple[Cells, ...]) -> Raw:
-    """Returns the values of a record as an object, by their names.
+def named(root: Raw, records: list[Raw], cells: tuple[Cells, ...]) -> Iterator[Raw]:
+    """Yields the values of each record as an object, by their names.
 
     Raises:
         ConfigError: Names and values do not fit, or a name comes twice.
     """
-    made = Raw(b"{}")
-    for each in cells:
-        made = add_fields(made, each.fields(root, record), "cells")
-    return made
+    names = [each.names_in(root) for each in cells]
+    for record in records:
+        made = Raw(b"{}")
+        for each, own in zip(cells, names, strict=True):
+            made = add_fields(made, each.fields(own, record), "cells")
+        yield made
 
 
 def columns(root: Raw, path: Path) -> list[str]:
