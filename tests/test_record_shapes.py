@@ -121,6 +121,21 @@ def test_cells_get_the_names_beside_the_rows() -> None:
     assert select({**REPORT, "rows": []}, records_path="rows", cells=CELLS) == []
 
 
+def test_lists_in_lists_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signs beside inner lists are read where the lists are: the body is not parsed again for each of them."""
+    parsed: list[int] = []
+
+    def counted(raw: Raw) -> list[Raw]:
+        parsed.append(len(raw))
+        return items(raw)
+
+    items = raw_json.items
+    monkeypatch.setattr(raw_json, "items", counted)
+    body = {"groups": [{"id": number, "lines": [A, B]} for number in range(50)]}
+    assert len(select(body, records_path="*.*.lines")) == 100
+    assert sum(size > 1000 for size in parsed) < 5
+
+
 def test_names_of_cells_are_read_once_per_body(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page of many records does not search the whole body for the names again with each."""
     bodies = []

@@ -118,20 +118,21 @@ def whole_list(record: Raw, path: Path) -> list[Raw] | None:
 def _signs_of_more(record: Raw, path: Path) -> Iterator[tuple[Path, Path]]:
     """Yields the path of each truncated list, and that of the field that shows it."""
     ends = [index for index, key in enumerate(path) if index and key == raw_json.WILDCARD]
-    for end in (*ends, len(path)):
-        for place, value in raw_json.matches(record, path[:end]):
-            if place and value is not None and raw_json.kind(value) == "array":
-                sign = _sign_of_more(record, place, value)
-                if sign is not None:
-                    yield place, (*place[:-1], sign)
+    for end in filter(None, (*ends, len(path))):
+        for above, holder in raw_json.matches(record, path[: end - 1]):
+            if holder is not None:
+                for key, sign in _signs_in(holder, path[end - 1 : end], is_record=not above):
+                    yield (*above, *key), (*above, sign)
 
 
-def _sign_of_more(record: Raw, place: Path, value: Raw) -> str | None:
-    holder = raw_json.find(record, place[:-1])
-    is_record = len(place) == 1
-    length = 0 if is_record else len(raw_json.items(value))
-    sign = paging_names.more_beside(raw_json.fields(holder) if holder else {}, length, is_record=is_record)
-    return None if is_record and sign in _RECORD_FLAGS else sign
+def _signs_in(holder: Raw, key: Path, *, is_record: bool) -> Iterator[tuple[Path, str]]:
+    """Yields the key of each truncated list in an object, and the field of the object that shows it."""
+    for place, value in raw_json.matches(holder, key):
+        if value is not None and raw_json.kind(value) == "array":
+            length = 0 if is_record else len(raw_json.items(value))
+            sign = paging_names.more_beside(raw_json.fields(holder), length, is_record=is_record)
+            if sign is not None and not (is_record and sign in _RECORD_FLAGS):
+                yield place, sign
 
 
 def add_fields(record: Raw, extra: Mapping[str, Raw], setting: str) -> Raw:
