@@ -16,7 +16,7 @@ from source_rest_api.http import rate_limits
 from source_rest_api.records import error_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from source_rest_api.config.job import Job
     from source_rest_api.http.request import Request
@@ -139,12 +139,3 @@ def kept(names: Any, references: Iterable[tuple[str, ...]]) -> Any:
         if keys[0] in names:
             found[keys[0]] = names[keys[0]]
     return found
-
-
-def texts_in(value: Any) -> Iterable[str]:
-    """Yields all texts in a JSON value."""
-    if isinstance(value, str):
-        yield value
-    inner: Mapping[Any, Any] | list[Any] = value if isinstance(value, dict | list) else []
-    for item in inner.values() if isinstance(inner, dict) else inner:
-        yield from texts_in(item)

@@ -12,6 +12,7 @@ from source_rest_api.config import job_endpoints
 from source_rest_api.config.job import CREATED, POLLED
 from source_rest_api.errors import ConfigError, ErrorContext, SourceError
 from source_rest_api.formats import signed_urls
+from source_rest_api.http.request_body import texts_in
 from source_rest_api.streams import job_answer
 from source_rest_api.streams.job_answer import HEADERS, JobAnswer
 from source_rest_api.streams.request_builder import RequestBuilder
@@ -57,17 +58,15 @@ class JobRequests:
         self._requester = requester
         self._stats = stats
 
-        def builder(request: JobRequest | None) -> RequestBuilder | None:
-            if request is None:
-                return None
+        def builder(request: JobRequest) -> RequestBuilder:
             asked = job_endpoints.asking(endpoint, request)
             return RequestBuilder(config, asked, raw_config, requester.answer, is_further=True)
 
         self._create = RequestBuilder(config, job_endpoints.creating(endpoint), raw_config, requester.answer)
-        self._poll = RequestBuilder(
-            config, job_endpoints.asking(endpoint, job.poll), raw_config, requester.answer, is_further=True
+        self._poll = builder(job.poll)
+        self._result, self._abort, self._delete = (
+            None if request is None else builder(request) for request in (job.result, job.abort, job.delete)
         )
-        self._result, self._abort, self._delete = map(builder, (job.result, job.abort, job.delete))
         self._read = {keys for text in job.texts for keys in templates.references(text)}
 
     def create(self, partition: Partition, interval: Slice) -> Any:
@@ -94,8 +93,8 @@ class JobRequests:
         None if it must not be kept, because it holds a secret or a signed URL.
         """
         found = job_answer.kept(names, [keys[1:] for keys in self._read if keys[0] == CREATED])
-        texts = list(job_answer.texts_in(found))
-        return None if any(mask(text) != text or signed_urls.resource(text) != text for text in texts) else found
+        is_secret = any(mask(text) != text or signed_urls.resource(text) != text for text in texts_in(found))
+        return None if is_secret else found
 
     def poll(self, partition: Partition, interval: Slice) -> JobAnswer:
         """Asks for the status of a job.
@@ -141,7 +140,6 @@ class JobRequests:
         try:
             with ErrorContext(self._name):
                 request = replace(builder.build(partition, interval, None), is_asynchronous=True)
-            with ErrorContext(self._name):
                 self._requester.fetch(request, lambda _: None, self._stats)
         except SourceError as error:
             _LOG.warning("%s The job stays with the API.", error)
