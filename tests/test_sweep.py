@@ -412,6 +412,17 @@ def test_switched_on_later_it_learns_first(api: Api) -> None:
     assert "rows" not in copy.state["items"]
 
 
+def test_rows_that_another_connector_delivered_are_learned(api: Api) -> None:
+    """A state that was moved here stands for rows, whose keys the first sweep has to learn."""
+    table, copy = Table(api), Copy(api)
+    cursor = max(row["at"] for row in table.rows.values())
+    copy.state = {"items": {"version": 2, "cursor_field": "at", "moved": {"paths": [], "default": cursor}}}
+    assert copy.sync() == []
+    assert "Stream items: found 10 rows." in copy.logs
+    del table.rows[2]
+    assert [copy.sync(), copy.sync()] == [[], [2]]
+
+
 def test_another_key_begins_anew(api: Api) -> None:
     """Keys of another `primary_key` mean nothing: the rows are learned again."""
     _, copy = synced(api)

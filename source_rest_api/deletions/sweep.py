@@ -74,10 +74,10 @@ class Sweep:
         shape = (endpoint.primary_key, endpoint.record_options.reshaping, endpoint.cast, endpoint.cast_all)
         query = sweep_endpoint.query(endpoint, self._deletions, self._parents.above(endpoint))
         fingerprint = digests.digest(repr(shape) + query)
-        first = saved.cursor is None and not saved.cursors and saved.reading is None
-        known = KnownRows(endpoint.name, endpoint.incremental, saved.rows, fingerprint, began, self._stats, first=first)
+        cursor, first = endpoint.incremental, saved.is_new
+        known = KnownRows(endpoint.name, cursor, saved.rows, fingerprint, began, self._stats, first=first)
         for text in saved.texts():  # rows delivered before `deletions` was set also count for `newest`
-            known.deliver((), endpoint.incremental.mark(text))
+            known.deliver((), cursor.mark(text))
         return known
 
     def steps(self, known: KnownRows, reach: int) -> Iterator[Step]:
