@@ -98,16 +98,16 @@ def start(stream: str, saved: StreamState, cursor: CursorProtocol, first: Slice)
     return now
 
 
-def covered(since: str | None, cursor: CursorProtocol, whole: Slice, first: Slice) -> SliceState | None:
+def covered(since: str, cursor: CursorProtocol, whole: Slice, first: Slice) -> SliceState | None:
     """Returns the interval of a partition that earlier syncs read; None if the start has not moved back.
 
     Args:
-        since: The start of the first sync; None if it began with the first record.
+        since: The start of the first sync.
         cursor: The stream's cursor.
         whole: The interval from the partition's cursor on.
         first: The interval that a first sync would read.
     """
-    if since is None or whole.start is None:
+    if whole.start is None:
         return None
     began = cursor.mark(since).value
     if (first.start is not None and first.start.value >= began) or whole.start.value <= began:

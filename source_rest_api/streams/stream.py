@@ -198,7 +198,7 @@ class Stream:
         """Returns the interval to read of a partition, and the parts of it that were read before."""
         whole, entries = self._whole(saved, now, partition), progress.earlier.get(partition.key, [])
         cursor = self.endpoint.incremental
-        if saved is None or cursor is None:
+        if saved is None or cursor is None or progress.start is None:
             return whole, entries
         first = self._whole(None, now, partition)
         covered = resume.covered(progress.start, cursor, whole, first)
