@@ -115,8 +115,7 @@ class Csv(Lines):
         if len(row) != len(self.columns):
             raise ConfigError(
                 f"The table has {counted(len(row), 'column')}, but `decoder.columns` has "
-                f"{counted(len(self.columns), 'name')}. Correct "
-                f"it. {_SKIP}"
+                f"{counted(len(self.columns), 'name')}. Correct it. {_SKIP}"
             )
         return self.columns
 

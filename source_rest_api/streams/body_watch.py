@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.response import Response
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.body_watch")
-_HAS_NEXT_PAGE = re.compile(rb'"(\w+)"\s*:\s*\{[^{}]*"hasNextPage"\s*:\s*true')
+_HAS_NEXT_PAGE = re.compile(rb'"\w+"\s*:\s*\{[^{}]*"hasNextPage"\s*:\s*true')
 """An object with the flag of a GraphQL connection (GraphQL Cursor Connections Specification)."""
 
 

@@ -213,7 +213,6 @@ class EndpointReader:
                 "sorts by the cursor, `sorted: true` with a `result_cap` of one page continues from the newest value.",
                 self.name,
             )
-
         if page.number > 1 and self._may_miss_changes(order) and self.stats.add(unordered=1) == 1:
             _LOG.warning(
                 "Stream %s: rows come in no order of their integer cursor, and integers do not tell which rows changed "

@@ -125,7 +125,7 @@ class Parents:
                     self._fed[name] = FedRead(works[name])
 
     def fed(self, endpoint: Endpoint, stats: ReadStats) -> FedRead | None:
-        """Returns the function to which a stream passes its rows, if it feeds its children."""
+        """Returns the read that a stream feeds for its children, if it does, and notes the statistics of the stream."""
         found = self._fed.get(endpoint.name)
         if found is not None:
             self._stats[endpoint.name] = stats
