@@ -38,11 +38,8 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
 
 def _combines(config: Config, endpoint: Endpoint) -> bool:
     """True if a combination may appear or disappear although one of its parents has not changed."""
-    sourced = [
-        of
-        for of in endpoint.partitions
-        if any(stream_references.source_of(config, endpoint, text) is not None for text in of.texts)
-    ]
+    sources = stream_references.sources(config, endpoint)
+    sourced = [of for of in endpoint.partitions if any(sources[text] is not None for text in of.texts)]
     parents = len(sourced) + (stream_references.parent_of(config, endpoint) is not None)
     return parents > 1 or any(of.otherwise for of in sourced)
 
