@@ -25,8 +25,8 @@ class FieldGroups(Model):
     merge_by: Paths = ()
     """Field or fields that identify a record in a page. By default `primary_key`."""
     allow_missing: bool = False
-    """Merge responses that have not the same records. Set this only if the API omits records without a value in a
-    group: rows that shift between pages would be delivered in parts."""
+    """Merge responses even if their records differ. Set this only if the API omits records without a value in a group:
+    rows that shift between pages would be delivered in parts."""
 
     @field_validator("groups")
     @classmethod

@@ -38,7 +38,7 @@ _MEANINGS = ("completed", "running", "failed", "timeout", "skipped")
 
 
 class JobRequest(FurtherRequest):
-    """One request of a report job. Of the endpoint it keeps only the headers."""
+    """One request of a report job. It keeps only the headers of the endpoint."""
 
     http_method: Method | None = None
     """HTTP method. By default `GET`."""

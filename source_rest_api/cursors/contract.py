@@ -96,7 +96,7 @@ class CursorProtocol(Protocol):
     def unfiltered(self, seen: PageCursors, interval: Slice) -> Any | None:
         """The oldest value of a page, if the API should not have returned it for the interval.
 
-        A day's margin, for time zones and for APIs that filter by day, is no reason.
+        A date-time may be up to a day too early, because of time zones and APIs that filter by day.
         """
 
     def later(self, one: CursorValue | None, other: CursorValue | None) -> CursorValue | None:

@@ -31,7 +31,7 @@ def read(groups: FieldGroups, request: Request, ask: Callable[[Request], Page]) 
         ask: Returns the page for one group.
 
     Raises:
-        TransientError: The responses have not the same records, several times: rows come and go.
+        TransientError: The responses had different records each time, because rows come and go.
         ConfigError: A record has no key.
         SourceError: A request fails.
     """
