@@ -86,7 +86,7 @@ def start(stream: str, saved: StreamState, cursor: CursorProtocol, first: Slice)
     now = None if first.start is None else first.start.text
     if saved.is_new:
         saved.start = now
-    if saved.start is None or (first.start is not None and first.start.value >= cursor.mark(saved.start).value):
+    if saved.start is None or not _begins_before(first, cursor.mark(saved.start)):
         return saved.start
     since = "the first record" if now is None else f"`{now}`"
     _LOG.info(
@@ -109,10 +109,14 @@ def covered(since: str, cursor: CursorProtocol, whole: Slice, first: Slice) -> S
     """
     if whole.start is None:
         return None
-    began = cursor.mark(since).value
-    if (first.start is not None and first.start.value >= began) or whole.start.value <= began:
+    began = cursor.mark(since)
+    if not _begins_before(first, began) or whole.start.value <= began.value:
         return None
     return SliceState(start=since, end=whole.start.text, done=True)
+
+
+def _begins_before(first: Slice, began: CursorValue) -> bool:
+    return first.start is None or first.start.value < began.value
 
 
 def tasks(whole: Slice, entries: Iterable[SliceState], cursor: CursorProtocol | None) -> Iterator[SliceTask]:
