@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
 from source_rest_api.manifest import requester
+from source_rest_api.records import tree
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -219,12 +220,12 @@ def chosen(component: Component | None, scope: Scope) -> Component | None:
     if not component or component.get("type") != "SelectiveAuthenticator" or scope.config is None:
         return component
     known: dict[Any, Component] = component.get("authenticators") or {}
-    value: Any = scope.config
-    for key in component.get("authenticator_selection_path") or []:
-        value = value.get(key) if isinstance(value, dict) else None
+    path = component.get("authenticator_selection_path") or []
+    value = tree.find(scope.config, path)
     if value not in known:
-        path = ".".join(component.get("authenticator_selection_path") or [])
-        raise ConfigError(f"the config chooses no authenticator: `{path}` must be one of {', '.join(map(str, known))}")
+        raise ConfigError(
+            f"the config chooses no authenticator: `{'.'.join(path)}` must be one of {', '.join(map(str, known))}"
+        )
     return known[value]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.records import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -64,9 +65,7 @@ def _names(given: Any, scope: Scope, listed: Callable[[Component], list[dict[str
         return
     path = [scope.text(key) for key in given.get("property_field_path") or []]
     for record in listed(given.get("retriever") or {}):
-        value: Any = record
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
+        value = tree.find(record, path)
         if value is None:
             raise ConfigError(f"a property that the API lists has no `{'.'.join(path)}`")
         yield str(value)
