@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
 
-_LOCATIONS = {"params": "query", "headers": "header", "json": "body", "form": "body"}
 _NAMES = {
     "client_id_name": "client_id",
     "client_secret_name": "client_secret",
@@ -62,11 +61,9 @@ def _api_key(component: Component, scope: Scope) -> dict[str, Any]:
 
 
 def _location(option: Component, scope: Scope) -> tuple[str, str]:
-    kind = str(option.get("inject_into"))
-    location = "cookie" if kind == "cookie" else _LOCATIONS.get(requester.PLACES.get(kind, ""))
-    if location is None:
-        raise ConfigError(f"`inject_into: {kind}` of an authenticator has no equivalent here")
-    return location, ".".join(requester.field_path(option, scope))
+    if option.get("inject_into") == "cookie":
+        return "cookie", ".".join(requester.field_path(option, scope))
+    return requester.location(option, scope)
 
 
 def _basic(component: Component, scope: Scope) -> dict[str, Any]:

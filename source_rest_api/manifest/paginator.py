@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
 
-_PLACES = {"params": "query", "headers": "header", "json": "body", "form": "body"}
 _LINK = (["link", "next", "url"], ["Link", "next", "url"])
 
 
@@ -82,14 +81,6 @@ def _size(strategy: Component, scope: Scope) -> Any:
         raise ConfigError(f"`page_size: {strategy.get('page_size')}` is not a number") from None
 
 
-def _place(option: Component, scope: Scope) -> tuple[str, str]:
-    """Returns where the token goes, as `in`, and under which name."""
-    place = requester.PLACES.get(str(option.get("inject_into")))
-    if place is None:
-        raise ConfigError(f"`page_token_option.inject_into: {option.get('inject_into')}` has no equivalent here")
-    return _PLACES[place], ".".join(requester.field_path(option, scope))
-
-
 def _ready(option: Component, endpoint: dict[str, Any]) -> None:
     """Gives the endpoint a body of the right kind, if the token goes into one and it has none."""
     if requester.PLACES.get(str(option.get("inject_into"))) in {"form", "json"}:
@@ -101,7 +92,7 @@ def _counted(
 ) -> dict[str, Any] | None:
     settings: dict[str, Any] = {"type": kind, "overlap": False}
     if option:
-        settings["in"], settings[param] = _place(option, scope)
+        settings["in"], settings[param] = requester.location(option, scope)
         _ready(option, endpoint)
     elif not _reads_token(endpoint):
         return None
@@ -137,7 +128,7 @@ def _cursor(
         return None
     settings: dict[str, Any] = {"type": "cursor", **_token(value), **stopping}
     if option:
-        settings["in"], settings["cursor_param"] = _place(option, scope)
+        settings["in"], settings["cursor_param"] = requester.location(option, scope)
         _ready(option, endpoint)
     return settings
 

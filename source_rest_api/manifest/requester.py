@@ -22,6 +22,8 @@ _LIST_OF_ONE = re.compile(r"\s*\[\s*((['\"])\{\{(?:(?!\}\}|\{\{).)*\}\}\2)\s*\]\
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 PLACES = {"request_parameter": "params", "header": "headers", "body_json": "json", "body_data": "form"}
 """Where a `RequestOption` puts its value, by `inject_into`."""
+_LOCATIONS = {"params": "query", "headers": "header", "json": "body", "form": "body"}
+"""The `in` of a setting that puts a value there."""
 
 
 def url(requester: Component, scope: Scope) -> str:
@@ -188,14 +190,28 @@ def inject(endpoint: dict[str, Any], option: Component, value: Any, scope: Scope
     Raises:
         ConfigError: There is no such place.
     """
-    place = PLACES.get(str(option.get("inject_into")))
+    place = _place(option)
     path = field_path(option, scope)
-    if place is None:
-        raise ConfigError(f"`inject_into: {option.get('inject_into')}` has no equivalent here")
     if place in {"params", "headers"}:
         endpoint.setdefault(place, {})[path[-1]] = value
     elif has_body(endpoint):
         _into_body(endpoint, str(option["inject_into"]), path, value)
+
+
+def location(option: Component, scope: Scope) -> tuple[str, str]:
+    """Returns where a `RequestOption` puts its value, as `in`, and under which name.
+
+    Raises:
+        ConfigError: There is no such place.
+    """
+    return _LOCATIONS[_place(option)], ".".join(field_path(option, scope))
+
+
+def _place(option: Component) -> str:
+    place = PLACES.get(str(option.get("inject_into")))
+    if place is None:
+        raise ConfigError(f"`inject_into: {option.get('inject_into')}` has no equivalent here")
+    return place
 
 
 def has_body(endpoint: dict[str, Any]) -> bool:
