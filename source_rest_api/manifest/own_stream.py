@@ -175,7 +175,6 @@ class OwnStream:
 
     def schema(self, loader: Any) -> dict[str, Any] | None:
         """Returns the JSON schema that a class loads; None if there is no such class, or its file is not there."""
-        loader = loader[0] if isinstance(loader, list) and loader else loader
         given = loader.get(INSTEAD_OF, loader) if isinstance(loader, dict) else {}
         if self._config is None or not given.get("class_name") or not self._components.has(given):
             return None

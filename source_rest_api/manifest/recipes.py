@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import schema as schema_loaders
 from source_rest_api.records import tree
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ def applied(value: Any, config: Mapping[str, Any] | None, text: str, schema: Map
 
 def _schema(component: Component) -> Mapping[str, Any] | None:
     """Returns the schema in the loader of a stream."""
-    loader = component.get("schema_loader")
-    loader = loader[0] if isinstance(loader, list) and loader else loader
+    loader = schema_loaders.first(component.get("schema_loader"))
     schema = loader.get("schema") if isinstance(loader, dict) else None
     return schema if isinstance(schema, dict) else None
 
