@@ -148,7 +148,7 @@ def _named(value: Any, scope: Scope, what: str) -> dict[str, Any]:
         raise ConfigError(f"`{what}` is not an object")
     found = {}
     for name, given in value.items():
-        if isinstance(given, dict) and given.get("type") == query_properties.KIND and what == "request_parameters":
+        if what == "request_parameters" and query_properties.is_one(given):
             continue
         if isinstance(given, dict):
             raise ConfigError(f"`{what}.{name}` is a `{given.get('type', 'object')}`, which has no equivalent here")
