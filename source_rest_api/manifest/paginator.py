@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.request_body import texts_in
 from source_rest_api.manifest import document, references, requester
 from source_rest_api.templates import templates
 
@@ -157,15 +158,6 @@ def _link(value: str) -> dict[str, Any]:
 def _reads_token(endpoint: dict[str, Any]) -> bool:
     """True if a template of the request puts the token in."""
     return any(templates.TOKEN in text for text in texts_in(endpoint))
-
-
-def texts_in(value: Any) -> list[str]:
-    """Returns all texts in a JSON value."""
-    if isinstance(value, dict):
-        return [text for inner in value.values() for text in texts_in(inner)]
-    if isinstance(value, list):
-        return [text for inner in value for text in texts_in(inner)]
-    return [value] if isinstance(value, str) else []
 
 
 _STRATEGIES = {"CursorPagination": _cursor, "OffsetIncrement": _offset, "PageIncrement": _page}

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.request_body import texts_in
 from source_rest_api.manifest import (
     authenticators,
     cursors,
@@ -74,7 +75,7 @@ def translate(stream: Component, family: Family, scope: Scope, folder: Path | No
 
 
 def _names_in_request(endpoint: dict[str, Any]) -> set[str]:
-    texts = paginator.texts_in([endpoint.get(name) for name in _REQUEST])
+    texts = texts_in([endpoint.get(name) for name in _REQUEST])
     return {name for text in texts for name in templates.names(text)}
 
 
@@ -257,7 +258,7 @@ class _Translation:
 
     def _drop_unread_lists(self) -> None:
         """Drops the lists that no template reads: the CDK reads the same records for each of their values."""
-        texts = paginator.texts_in({name: value for name, value in self._endpoint.items() if name != "schema"})
+        texts = [*texts_in({name: value for name, value in self._endpoint.items() if name != "schema"})]
         texts += getattr(self._own.parts.get("transformation"), "texts", [])
         read = {name for text in texts for name in templates.names(text)}
         kept = [of for of in self._endpoint.get("partitions") or [] if of["name"] in read]
