@@ -116,7 +116,7 @@ def is_time(expression: Any) -> bool:
 
 
 def _filled(tree: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a slice with its values. What this partition has not is left out."""
+    """Returns a slice with its values. What this partition does not have is left out."""
     found: dict[str, Any] = {}
     for name, expression in tree.items():
         if isinstance(expression, dict):
@@ -130,5 +130,5 @@ def _filled(tree: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _json(value: Any) -> bytes:
-    """Writes what a class gives as JSON: dates as RFC 3339, and what JSON has not as text."""
+    """Writes what a class gives as JSON: dates as RFC 3339, and what JSON does not have as text."""
     return msgspec.json.encode(value, enc_hook=lambda other: dict(other) if hasattr(other, "keys") else str(other))

@@ -69,7 +69,7 @@ class OwnStream:
         names = class_names([*parts])
         if names and self._config is None:
             raise ConfigError(
-                f"`{names[0]}` is a class in Python, which an imported connector has not: use `--manifest-path`"
+                f"`{names[0]}` is a class in Python, which an imported connector does not have: use `--manifest-path`"
             )
         return names
 
