@@ -131,9 +131,7 @@ class Transformations:
     def _value(self, field: Component, when: Any, scope: Scope, name: str) -> Any:
         given = field.get("value")
         kind = str(field.get("value_type") or "")
-        if not (isinstance(given, str) and templates.has_holes(given)) or (
-            scope.is_known(given) and not interpolation.is_volatile(given)
-        ):
+        if not (isinstance(given, str) and templates.has_holes(given)) or scope.is_fixed(given):
             value = scope.value(given)
             if kind == "string":
                 value = str(value)

@@ -121,8 +121,7 @@ def json_value(value: Any, scope: Scope) -> Any:
     if not _reads(value):
         return interpolation.literal(value) if value else None
     found = scope.value(value)
-    is_known = scope.is_known(value) and not interpolation.is_volatile(value)
-    return interpolation.plain(found) if is_known and isinstance(found, str) else found
+    return interpolation.plain(found) if scope.is_fixed(value) and isinstance(found, str) else found
 
 
 def _reads(value: Any) -> bool:
