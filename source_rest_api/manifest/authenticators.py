@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
 from source_rest_api.manifest import requester
+from source_rest_api.records import tree
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
 
-_LOCATIONS = {"params": "query", "headers": "header", "json": "body", "form": "body"}
 _NAMES = {
     "client_id_name": "client_id",
     "client_secret_name": "client_secret",
@@ -61,11 +61,9 @@ def _api_key(component: Component, scope: Scope) -> dict[str, Any]:
 
 
 def _location(option: Component, scope: Scope) -> tuple[str, str]:
-    kind = str(option.get("inject_into"))
-    location = "cookie" if kind == "cookie" else _LOCATIONS.get(requester.PLACES.get(kind, ""))
-    if location is None:
-        raise ConfigError(f"`inject_into: {kind}` of an authenticator has no equivalent here")
-    return location, ".".join(requester.field_path(option, scope))
+    if option.get("inject_into") == "cookie":
+        return "cookie", ".".join(requester.field_path(option, scope))
+    return requester.location(option, scope)
 
 
 def _basic(component: Component, scope: Scope) -> dict[str, Any]:
@@ -219,12 +217,12 @@ def chosen(component: Component | None, scope: Scope) -> Component | None:
     if not component or component.get("type") != "SelectiveAuthenticator" or scope.config is None:
         return component
     known: dict[Any, Component] = component.get("authenticators") or {}
-    value: Any = scope.config
-    for key in component.get("authenticator_selection_path") or []:
-        value = value.get(key) if isinstance(value, dict) else None
+    path = component.get("authenticator_selection_path") or []
+    value = tree.find(scope.config, path)
     if value not in known:
-        path = ".".join(component.get("authenticator_selection_path") or [])
-        raise ConfigError(f"the config chooses no authenticator: `{path}` must be one of {', '.join(map(str, known))}")
+        raise ConfigError(
+            f"the config chooses no authenticator: `{'.'.join(path)}` must be one of {', '.join(map(str, known))}"
+        )
     return known[value]
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import date_formats, datetimes
+from source_rest_api.http.request_body import texts_in
 from source_rest_api.manifest import document, interpolation, requester
-from source_rest_api.manifest.paginator import texts_in
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ _OPTIONS = (
     ("end_time_option", "end_param"),
 )
 _NOW = re.compile(r"\{\{\s*(now_utc|today_utc)\(\)(\.(strftime|isoformat)\([^()]*\))?\s*\}\}")
-_MINMAX_FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
+FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
+"""The `datetime_format` that the CDK has by default."""
 _DAY_UNITS = {"day", "week", "month", "year"}
 
 
@@ -46,11 +47,12 @@ def increment(cursor: Component, endpoint: dict[str, Any], scope: Scope) -> None
     if make is None:
         raise document.lacking(cursor)
     settings = make(cursor, scope)
-    settings["only_first_page"] = cursor.get("only_first_page")
     for option, name in _OPTIONS:
-        if cursor.get(option):
-            _place(cursor[option], name, settings, endpoint, scope)
-    del settings["only_first_page"]
+        given = cursor.get(option)
+        if given and cursor.get("only_first_page"):
+            requester.inject(endpoint, given, f"{{{{ {START} if not next_page_token }}}}", scope)
+        elif given:
+            _place(given, name, settings, endpoint, scope)
     endpoint["incremental"] = _fitting(settings, endpoint, cursor, scope)
 
 
@@ -58,10 +60,7 @@ def _place(option: Component, name: str, settings: dict[str, Any], endpoint: dic
     """Names the parameter of a bound, or writes a template where the parameters of both are in different places."""
     place = {"params": "query", "headers": "header"}.get(requester.PLACES.get(str(option.get("inject_into")), ""))
     path = requester.field_path(option, scope)
-    if settings.get("only_first_page"):
-        template = f"{{{{ {START} if not next_page_token }}}}"
-        requester.inject(endpoint, option, template, scope)
-    elif place and settings.get("in", place) == place and len(path) == 1:
+    if place and settings.get("in", place) == place and len(path) == 1:
         settings[name], settings["in"] = path[0], place
     else:
         bound = START if name == "start_param" else END
@@ -88,7 +87,7 @@ def _fitting(settings: dict[str, Any], endpoint: dict[str, Any], cursor: Compone
 
 
 def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
-    form = scope.known(cursor.get("datetime_format"), "`datetime_format`") or "%Y-%m-%dT%H:%M:%S.%f%z"
+    form = scope.known(cursor.get("datetime_format"), "`datetime_format`") or FORMAT
     settings: dict[str, Any] = {"type": "datetime", "cursor_field": _field(cursor, scope), "format": form}
     forms = [scope.known(each, "`cursor_datetime_formats`") for each in cursor.get("cursor_datetime_formats") or [form]]
     if not all(_is_iso(each) for each in forms):
@@ -148,7 +147,7 @@ def _moment(given: Any, form: str, scope: Scope) -> str | None:
     limits = given if isinstance(given, dict) else {"datetime": given}
     scope = scope.of(limits) if "$parameters" in limits else scope
     text = limits.get("datetime")
-    forms = [scope.value(limits.get("datetime_format")) or form, form, _MINMAX_FORMAT]
+    forms = [scope.value(limits.get("datetime_format")) or form, form, FORMAT]
     bounds = {name: limits.get(name) for name in ("min_datetime", "max_datetime") if limits.get(name)}
     if not bounds and isinstance(text, str) and _is_template(text, scope):
         return str(scope.value(text))

@@ -24,8 +24,7 @@ def decoded(decoder: Component | None) -> dict[str, Any] | None:
     if kind == "XmlDecoder":
         return {"type": "xml"}
     if kind in {"CsvDecoder", "CsvParser"}:
-        names = {"encoding": "encoding", "delimiter": "delimiter"}
-        return {"type": "csv", **{ours: decoder[name] for name, ours in names.items() if decoder.get(name)}}
+        return {"type": "csv", **{name: decoder[name] for name in ("encoding", "delimiter") if decoder.get(name)}}
     if kind in {"CompositeRawDecoder", "GzipDecoder", "GzipParser"}:  # compressed bodies are recognized as such
         return decoded(decoder.get("parser") or decoder.get("inner_parser") or decoder.get("decoder"))
     if kind == "ZipfileDecoder":

@@ -6,11 +6,10 @@ from copy import deepcopy
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import document, interpolation
 from source_rest_api.manifest.interpolation import Scope
+from source_rest_api.records import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -91,10 +90,10 @@ def _filled(stream: Component, resolver: Component, scope: Scope) -> Component:
         if mapping.get("condition") and own.known(mapping["condition"], "`condition`") in {None, "", False}:
             continue
         value = _typed(own.known(mapping.get("value"), "`value`"), mapping.get("value_type"))
-        path = [own.text(key) for key in mapping.get("field_path") or []]
-        places = list(_places(stream, path))
+        path = tuple(own.text(key) for key in mapping.get("field_path") or [])
+        places = list(tree.places(stream, path))
         if not places and mapping.get("create_or_update") and value:
-            places = [_new(stream, path)]
+            tree.put(stream, path, value, "field_path")
         for holder, key in places:
             holder[key] = value
     return stream
@@ -108,37 +107,9 @@ def _typed(value: Any, kind: Any) -> Any:
         return value
     if not isinstance(value, str):
         return value
+    import yaml  # noqa: PLC0415 -- few manifests have dynamic streams; start-up counts
+
     try:
         return interpolation.literal(value) if kind else yaml.safe_load(value)
     except yaml.YAMLError:
         return value
-
-
-def _places(value: Any, path: list[str]) -> Iterator[tuple[Any, Any]]:
-    """Yields where a path leads: `*` is any key, and `**` any number of them."""
-    [key, *rest] = path
-    if key == "**":
-        yield from _places(value, rest)
-        for inner in _inner(value):
-            yield from _places(value[inner], path)
-        return
-    for inner in _inner(value):
-        if key not in {"*", str(inner)}:
-            continue
-        if rest:
-            yield from _places(value[inner], rest)
-        else:
-            yield value, inner
-
-
-def _inner(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value)
-    return list(range(len(value))) if isinstance(value, list) else []
-
-
-def _new(stream: Component, path: list[str]) -> tuple[Any, Any]:
-    holder: Any = stream
-    for key in path[:-1]:
-        holder = holder[int(key)] if isinstance(holder, list) else holder.setdefault(key, {})
-    return holder, path[-1]

@@ -12,6 +12,7 @@ from source_rest_api.formats import yaml_text
 from source_rest_api.manifest import spec
 from source_rest_api.manifest.authenticators import SELECT
 from source_rest_api.manifest.interpolation import evaluated, is_volatile, names
+from source_rest_api.records import tree
 from source_rest_api.sync.offer import Offer
 from source_rest_api.templates import templates
 
@@ -76,9 +77,7 @@ def _items(given: Any, filled: Any) -> list[Any]:
 
 
 def _selected(choice: dict[str, Any], config: Mapping[str, Any]) -> Any:
-    found: Any = config
-    for key in choice["path"]:
-        found = found.get(key) if isinstance(found, dict) else None
+    found = tree.find(config, choice["path"])
     if found not in choice["among"]:
         names_ = ", ".join(choice["among"])
         raise ConfigError(f"`{'.'.join(choice['path'])}` must be one of {names_}.")

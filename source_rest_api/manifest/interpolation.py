@@ -67,7 +67,7 @@ class Scope(NamedTuple):
         """
         if not isinstance(given, str) or not templates.has_holes(given):
             return given
-        if self.is_known(given) and not is_volatile(given):
+        if self.is_fixed(given):
             return evaluated(given, self.values)
         try:
             return unparsing.template(self._rewritten(_unquoted(given)))
@@ -79,12 +79,16 @@ class Scope(NamedTuple):
         value = self.value(given)
         if value is None:
             return ""
-        is_template = isinstance(given, str) and (not self.is_known(given) or is_volatile(given))
+        is_template = isinstance(given, str) and not self.is_fixed(given)
         return value if is_template else plain(str(value))
 
     def is_known(self, given: str) -> bool:
         """True if a template reads only what is known before the read."""
         return names(given) <= self.values.keys()
+
+    def is_fixed(self, given: str) -> bool:
+        """True if a template gives the same value whenever it is rendered, which is known before the read."""
+        return self.is_known(given) and not is_volatile(given)
 
     def url(self, given: Any) -> str:
         """Returns a part of a URL, in which templates insert their values as they are, as the CDK does."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import partitions
 from source_rest_api.manifest.components import stream_slice
 from source_rest_api.manifest.own_component import response_of
 from source_rest_api.manifest.rewriting import UNKNOWN
@@ -15,7 +16,7 @@ from source_rest_api.records.decoders import RecordDecoder
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from source_rest_api.http.response import Response
 
@@ -70,7 +71,7 @@ class OwnTransformation(Model):
     @property
     def texts(self) -> list[str]:
         """The templates of the slice."""
-        return [f"{{{{ {expression} }}}}" for expression in _expressions(self.slice)]
+        return [f"{{{{ {expression} }}}}" for expression in partitions.expressions(self.slice)]
 
     def apply(self, records: list[dict[str, Any]], names: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Returns the records that are kept, changed.
@@ -114,16 +115,8 @@ def is_time(expression: Any) -> bool:
     return isinstance(expression, str) and expression.startswith("stream_interval.")
 
 
-def _expressions(tree: Mapping[str, Any]) -> Iterator[str]:
-    for inner in tree.values():
-        if isinstance(inner, dict):
-            yield from _expressions(inner)
-        elif not inner.startswith(UNKNOWN):
-            yield inner
-
-
 def _filled(tree: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a slice with its values. What this partition has not is left out."""
+    """Returns a slice with its values. What this partition does not have is left out."""
     found: dict[str, Any] = {}
     for name, expression in tree.items():
         if isinstance(expression, dict):
@@ -137,5 +130,5 @@ def _filled(tree: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _json(value: Any) -> bytes:
-    """Writes what a class gives as JSON: dates as RFC 3339, and what JSON has not as text."""
+    """Writes what a class gives as JSON: dates as RFC 3339, and what JSON does not have as text."""
     return msgspec.json.encode(value, enc_hook=lambda other: dict(other) if hasattr(other, "keys") else str(other))

@@ -69,7 +69,7 @@ class OwnStream:
         names = class_names([*parts])
         if names and self._config is None:
             raise ConfigError(
-                f"`{names[0]}` is a class in Python, which an imported connector has not: use `--manifest-path`"
+                f"`{names[0]}` is a class in Python, which an imported connector does not have: use `--manifest-path`"
             )
         return names
 
@@ -175,7 +175,6 @@ class OwnStream:
 
     def schema(self, loader: Any) -> dict[str, Any] | None:
         """Returns the JSON schema that a class loads; None if there is no such class, or its file is not there."""
-        loader = loader[0] if isinstance(loader, list) and loader else loader
         given = loader.get(INSTEAD_OF, loader) if isinstance(loader, dict) else {}
         if self._config is None or not given.get("class_name") or not self._components.has(given):
             return None

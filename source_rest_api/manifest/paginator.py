@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.request_body import texts_in
 from source_rest_api.manifest import document, references, requester
 from source_rest_api.templates import templates
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
 
-_PLACES = {"params": "query", "headers": "header", "json": "body", "form": "body"}
 _LINK = (["link", "next", "url"], ["Link", "next", "url"])
 
 
@@ -82,14 +82,6 @@ def _size(strategy: Component, scope: Scope) -> Any:
         raise ConfigError(f"`page_size: {strategy.get('page_size')}` is not a number") from None
 
 
-def _place(option: Component, scope: Scope) -> tuple[str, str]:
-    """Returns where the token goes, as `in`, and under which name."""
-    place = requester.PLACES.get(str(option.get("inject_into")))
-    if place is None:
-        raise ConfigError(f"`page_token_option.inject_into: {option.get('inject_into')}` has no equivalent here")
-    return _PLACES[place], ".".join(requester.field_path(option, scope))
-
-
 def _ready(option: Component, endpoint: dict[str, Any]) -> None:
     """Gives the endpoint a body of the right kind, if the token goes into one and it has none."""
     if requester.PLACES.get(str(option.get("inject_into"))) in {"form", "json"}:
@@ -101,7 +93,7 @@ def _counted(
 ) -> dict[str, Any] | None:
     settings: dict[str, Any] = {"type": kind, "overlap": False}
     if option:
-        settings["in"], settings[param] = _place(option, scope)
+        settings["in"], settings[param] = requester.location(option, scope)
         _ready(option, endpoint)
     elif not _reads_token(endpoint):
         return None
@@ -137,7 +129,7 @@ def _cursor(
         return None
     settings: dict[str, Any] = {"type": "cursor", **_token(value), **stopping}
     if option:
-        settings["in"], settings["cursor_param"] = _place(option, scope)
+        settings["in"], settings["cursor_param"] = requester.location(option, scope)
         _ready(option, endpoint)
     return settings
 
@@ -166,15 +158,6 @@ def _link(value: str) -> dict[str, Any]:
 def _reads_token(endpoint: dict[str, Any]) -> bool:
     """True if a template of the request puts the token in."""
     return any(templates.TOKEN in text for text in texts_in(endpoint))
-
-
-def texts_in(value: Any) -> list[str]:
-    """Returns all texts in a JSON value."""
-    if isinstance(value, dict):
-        return [text for inner in value.values() for text in texts_in(inner)]
-    if isinstance(value, list):
-        return [text for inner in value for text in texts_in(inner)]
-    return [value] if isinstance(value, str) else []
 
 
 _STRATEGIES = {"CursorPagination": _cursor, "OffsetIncrement": _offset, "PageIncrement": _page}

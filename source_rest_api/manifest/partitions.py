@@ -12,7 +12,7 @@ from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from source_rest_api.manifest.components import Components
     from source_rest_api.manifest.document import Component
@@ -36,7 +36,7 @@ class Parent(NamedTuple):
     @property
     def line(self) -> frozenset[str]:
         """Its variable, and those of the streams above it."""
-        return frozenset({self.variable, *_roots(self.slice)})
+        return frozenset({self.variable, *(references.reference(each)[0] for each in expressions(self.slice))})
 
 
 class Family(Protocol):
@@ -110,13 +110,13 @@ def _is_in_line(router: Component, whole: Partitioning, family: Family) -> bool:
     return line <= whole.line or whole.line <= line
 
 
-def _roots(tree: Any) -> Iterator[str]:
-    """Yields the names that the expressions of a `stream_slice` read."""
+def expressions(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the expressions in a `stream_slice`."""
     for inner in tree.values():
         if isinstance(inner, dict):
-            yield from _roots(inner)
+            yield from expressions(inner)
         elif not inner.startswith(UNKNOWN):
-            yield references.reference(inner)[0]
+            yield inner
 
 
 def _combined(one: Partitioning, other: Partitioning) -> Partitioning:

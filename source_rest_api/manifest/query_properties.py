@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.records import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
 
-KIND = "QueryProperties"
+_KIND = "QueryProperties"
 _DELIMITER = 3
 """The characters of an encoded comma, which the CDK counts for each property."""
 
@@ -32,11 +33,11 @@ def group(
         ConfigError: They have no equivalent here, or the API does not list them.
     """
     given = requester.get("request_parameters")
-    found = {name: of for name, of in given.items() if _is_one(of)} if isinstance(given, dict) else {}
+    found = {name: of for name, of in given.items() if is_one(of)} if isinstance(given, dict) else {}
     if not found:
         return
     if len(found) > 1:
-        raise ConfigError(f"several `{KIND}` have no equivalent here")
+        raise ConfigError(f"several `{_KIND}` have no equivalent here")
     [(name, properties)] = found.items()
     chunking = properties.get("property_chunking") or {}
     always = [scope.text(each) for each in properties.get("always_include_properties") or []]
@@ -54,8 +55,9 @@ def group(
     }
 
 
-def _is_one(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("type") == KIND
+def is_one(value: Any) -> bool:
+    """True if the value of a parameter is query properties."""
+    return isinstance(value, dict) and value.get("type") == _KIND
 
 
 def _names(given: Any, scope: Scope, listed: Callable[[Component], list[dict[str, Any]]]) -> Iterator[str]:
@@ -64,9 +66,7 @@ def _names(given: Any, scope: Scope, listed: Callable[[Component], list[dict[str
         return
     path = [scope.text(key) for key in given.get("property_field_path") or []]
     for record in listed(given.get("retriever") or {}):
-        value: Any = record
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
+        value = tree.find(record, path)
         if value is None:
             raise ConfigError(f"a property that the API lists has no `{'.'.join(path)}`")
         yield str(value)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import schema as schema_loaders
+from source_rest_api.records import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,8 +46,7 @@ def applied(value: Any, config: Mapping[str, Any] | None, text: str, schema: Map
 
 def _schema(component: Component) -> Mapping[str, Any] | None:
     """Returns the schema in the loader of a stream."""
-    loader = component.get("schema_loader")
-    loader = loader[0] if isinstance(loader, list) and loader else loader
+    loader = schema_loaders.first(component.get("schema_loader"))
     schema = loader.get("schema") if isinstance(loader, dict) else None
     return schema if isinstance(schema, dict) else None
 
@@ -68,7 +69,7 @@ def _standard(component: Component, config: Mapping[str, Any], text: str, schema
 def _by_fields(component: Component) -> Recipe | None:
     """Returns the recipe of a class by its fields, where a wrong guess shows at once: the API refuses the request."""
     if component.get("token_refresh_endpoint") and component.get("client_id"):
-        return _oauth
+        return _as("OAuthAuthenticator")
     if component.get("type") == "CustomErrorHandler":
         return _as("DefaultErrorHandler")
     if component.get("type") == "CustomSchemaLoader":
@@ -80,10 +81,6 @@ def _by_fields(component: Component) -> Recipe | None:
 
 def _as(kind: str) -> Recipe:
     return lambda component, _config, _schema: {**component, "type": kind}
-
-
-def _oauth(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
-    return {**component, "type": "OAuthAuthenticator"}
 
 
 def _basic_oauth(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
@@ -122,9 +119,7 @@ def _from_config_or_parent(component: Component, config: Mapping[str, Any], _sch
     [parent, *_] = component.get("parent_stream_configs") or [{}]
     paths = component.get("path_in_config") or parameters.get("path_in_config") or [[f"{parent['partition_field']}s"]]
     for path in paths:
-        found: Any = config
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
+        found = tree.find(config, path)
         if found:
             return {
                 "type": "ListPartitionRouter",

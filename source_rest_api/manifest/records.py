@@ -78,12 +78,12 @@ def condition(record_filter: Component | None, scope: Scope) -> str | None:
     """Returns the condition of a record filter.
 
     Raises:
-        ConfigError: It is a class of one's own.
+        ConfigError: It has no equivalent here.
     """
     if not record_filter:
         return None
     if record_filter.get("type") != "RecordFilter":
-        raise ConfigError(f"`{record_filter.get('class_name')}` has no equivalent here")
+        raise document.lacking(record_filter)
     given = record_filter.get("condition")
     return scope.of(record_filter).expression(given) if given else None
 
@@ -131,9 +131,7 @@ class Transformations:
     def _value(self, field: Component, when: Any, scope: Scope, name: str) -> Any:
         given = field.get("value")
         kind = str(field.get("value_type") or "")
-        if not (isinstance(given, str) and templates.has_holes(given)) or (
-            scope.is_known(given) and not interpolation.is_volatile(given)
-        ):
+        if not (isinstance(given, str) and templates.has_holes(given)) or scope.is_fixed(given):
             value = scope.value(given)
             if kind == "string":
                 value = str(value)

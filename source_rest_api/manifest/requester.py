@@ -22,6 +22,8 @@ _LIST_OF_ONE = re.compile(r"\s*\[\s*((['\"])\{\{(?:(?!\}\}|\{\{).)*\}\}\2)\s*\]\
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 PLACES = {"request_parameter": "params", "header": "headers", "body_json": "json", "body_data": "form"}
 """Where a `RequestOption` puts its value, by `inject_into`."""
+_LOCATIONS = {"params": "query", "headers": "header", "json": "body", "form": "body"}
+"""The `in` of a setting that puts a value there."""
 
 
 def url(requester: Component, scope: Scope) -> str:
@@ -119,8 +121,7 @@ def json_value(value: Any, scope: Scope) -> Any:
     if not _reads(value):
         return interpolation.literal(value) if value else None
     found = scope.value(value)
-    is_known = scope.is_known(value) and not interpolation.is_volatile(value)
-    return interpolation.plain(found) if is_known and isinstance(found, str) else found
+    return interpolation.plain(found) if scope.is_fixed(value) and isinstance(found, str) else found
 
 
 def _reads(value: Any) -> bool:
@@ -146,7 +147,7 @@ def _named(value: Any, scope: Scope, what: str) -> dict[str, Any]:
         raise ConfigError(f"`{what}` is not an object")
     found = {}
     for name, given in value.items():
-        if isinstance(given, dict) and given.get("type") == query_properties.KIND and what == "request_parameters":
+        if what == "request_parameters" and query_properties.is_one(given):
             continue
         if isinstance(given, dict):
             raise ConfigError(f"`{what}.{name}` is a `{given.get('type', 'object')}`, which has no equivalent here")
@@ -188,14 +189,28 @@ def inject(endpoint: dict[str, Any], option: Component, value: Any, scope: Scope
     Raises:
         ConfigError: There is no such place.
     """
-    place = PLACES.get(str(option.get("inject_into")))
+    place = _place(option)
     path = field_path(option, scope)
-    if place is None:
-        raise ConfigError(f"`inject_into: {option.get('inject_into')}` has no equivalent here")
     if place in {"params", "headers"}:
         endpoint.setdefault(place, {})[path[-1]] = value
     elif has_body(endpoint):
         _into_body(endpoint, str(option["inject_into"]), path, value)
+
+
+def location(option: Component, scope: Scope) -> tuple[str, str]:
+    """Returns where a `RequestOption` puts its value, as `in`, and under which name.
+
+    Raises:
+        ConfigError: There is no such place.
+    """
+    return _LOCATIONS[_place(option)], ".".join(field_path(option, scope))
+
+
+def _place(option: Component) -> str:
+    place = PLACES.get(str(option.get("inject_into")))
+    if place is None:
+        raise ConfigError(f"`inject_into: {option.get('inject_into')}` has no equivalent here")
+    return place
 
 
 def has_body(endpoint: dict[str, Any]) -> bool:

@@ -15,26 +15,31 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.interpolation import Scope
 
 
-def declared(loader: Any, scope: Scope, folder: Path | None) -> dict[str, Any] | None:
+def first(loader: Any) -> Any:
+    """Returns a schema loader; of a list of them the first, which counts."""
+    if isinstance(loader, list):
+        return loader[0] if loader else None
+    return loader
+
+
+def declared(loader: Component | None, scope: Scope, folder: Path | None) -> dict[str, Any] | None:
     """Returns the schema of a stream; None if it is to be inferred from records.
 
     Args:
-        loader: The component, or a list of them, the first of which counts.
+        loader: The component.
         scope: What templates read.
         folder: The folder of the manifest.
 
     Raises:
         ConfigError: The loader has no equivalent here.
     """
-    if isinstance(loader, list):
-        loader = loader[0] if loader else None
     kind = (loader or {}).get("type")
+    if loader is None or kind in {None, "DynamicSchemaLoader"}:
+        return None
     if kind == "InlineSchemaLoader":
         schema = loader.get("schema")
     elif kind == "JsonFileSchemaLoader":
         schema = _in_file(loader, scope.of(loader), folder)
-    elif kind in {None, "DynamicSchemaLoader"}:
-        schema = None
     else:
         raise document.lacking(loader)
     is_usable = isinstance(schema, dict) and isinstance(schema.get("properties"), dict) and schema["properties"]

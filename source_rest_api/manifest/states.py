@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from source_rest_api.formats import datetimes
 from source_rest_api.manifest import references
+from source_rest_api.manifest.cursors import FORMAT
 from source_rest_api.manifest.own_stream import migrated
 from source_rest_api.state import moved_state, state
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from source_rest_api.manifest.stream import Translated
 
-_ISO = "%Y-%m-%dT%H:%M:%S.%f%z"
 _DATE_RANGE = "date-range"
 
 
@@ -116,7 +116,7 @@ def _reached(slices: list[dict[str, Any]], cursor: dict[str, Any]) -> str | None
 def _moment(value: Any, cursor: dict[str, Any]) -> Any:
     if cursor["type"] == "integer":
         return int(value)
-    forms = [form for form in (cursor.get("format"), *cursor.get("record_format", ()), _ISO) if form]
+    forms = [form for form in (cursor.get("format"), *cursor.get("record_format", ()), FORMAT) if form]
     try:
         return datetimes.parse_as(str(value), tuple(forms))
     except ValueError:

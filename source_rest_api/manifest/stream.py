@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.request_body import texts_in
 from source_rest_api.manifest import (
     authenticators,
     cursors,
@@ -44,7 +45,7 @@ class Translated:
         endpoint: The endpoint; its `path` is the whole URL.
         authentication: How its requests authenticate.
         partitioning: How it is divided.
-        added: The expressions of the fields that its transformations add.
+        own: Its parts that run as classes of the connector.
     """
 
     def __init__(
@@ -52,14 +53,12 @@ class Translated:
         endpoint: dict[str, Any],
         authentication: dict[str, Any],
         partitioning: Partitioning,
-        cursor: Component,
         own: OwnStream,
     ) -> None:
         self.endpoint = endpoint
         self.own = own
         self.authentication = authentication
         self.partitioning = partitioning
-        self.cursor = cursor
 
 
 def translate(stream: Component, family: Family, scope: Scope, folder: Path | None) -> Translated:
@@ -76,7 +75,7 @@ def translate(stream: Component, family: Family, scope: Scope, folder: Path | No
 
 
 def _names_in_request(endpoint: dict[str, Any]) -> set[str]:
-    texts = paginator.texts_in([endpoint.get(name) for name in _REQUEST])
+    texts = texts_in([endpoint.get(name) for name in _REQUEST])
     return {name for text in texts for name in templates.names(text)}
 
 
@@ -88,7 +87,6 @@ class _Translation:
         self._family = family
         self._scope = scope
         self._folder = folder
-        """The asynchronous retriever, if it is one."""
         self._own = OwnStream(family.components, scope.config)
         self._endpoint: dict[str, Any] = {"name": str(scope.of(stream).text(stream.get("name")))}
 
@@ -115,11 +113,11 @@ class _Translation:
                 )
                 self._at("retriever.decoder", lambda: self._decode(decoder))
         self._at("retriever.record_selector", lambda: records.normalize(selector, self._endpoint))
-        self._transform(selector, scope)
+        declared = self._at("schema_loader", self._declared_schema)
+        added = self._transform(selector, scope, declared)
         paging = self._at(
             "retriever.paginator", lambda: self._own.paging(retriever.get("paginator") or {"type": "NoPagination"})
         )
-        added = self._added
 
         def paginate(endpoint: dict[str, Any]) -> None:
             paginator.paginate(paging, endpoint, scope.of(paging)._replace(added=added))
@@ -136,10 +134,10 @@ class _Translation:
         self._at("retriever.paginator", lambda: self._own.pages(self._endpoint["pagination"]))
         self._at("state_migrations", lambda: self._own.migrates(self._stream))
         self._at("primary_key", self._key)
-        self._at("schema_loader", self._schema)
+        self._schema(declared)
         auth = self._at("retriever.requester.authenticator", lambda: self._authentication(requests))
         self._drop_unread_lists()
-        return Translated(self._endpoint, auth, divided, cursor, self._own)
+        return Translated(self._endpoint, auth, divided, self._own)
 
     def _at(self, place: str, step: Callable[[], Any]) -> Any:
         """Runs a step; its errors name the place in the manifest."""
@@ -164,10 +162,6 @@ class _Translation:
             self._endpoint.clear()
             self._endpoint.update(before)
 
-    def _set(self, name: str, value: Any) -> None:
-        if value is not None:
-            self._endpoint[name] = value
-
     def _retriever(self) -> Component:
         if self._stream.get("type") == "StateDelegatingStream":
             self._stream = {**self._stream["full_refresh_stream"], "name": self._endpoint["name"]}
@@ -178,9 +172,9 @@ class _Translation:
             retriever = jobs.simple(retriever)
         if retriever.get("type") != "SimpleRetriever" and not jobs.is_job(retriever):
             raise document.lacking(retriever)
-        if (retriever.get("requester") or {}).get("type") != "HttpRequester":
-            inner = retriever.get("requester") or {}
-            raise document.lacking(inner)
+        requests = retriever.get("requester") or {}
+        if requests.get("type") != "HttpRequester":
+            raise document.lacking(requests)
         return retriever
 
     def _request(self, requests: Component, divided: Partitioning, scope: Scope) -> None:
@@ -209,17 +203,18 @@ class _Translation:
             if path != ["$"]:
                 self._endpoint["unwrap"] = path
 
-    def _transform(self, selector: Component, scope: Scope) -> None:
-        self._added: dict[str, str] = {}
+    def _transform(self, selector: Component, scope: Scope, declared: dict[str, Any] | None) -> dict[str, str]:
+        """Sets the filters and transformations, and returns the expressions of the fields that they add."""
         timed = bool(self._stream.get("incremental_sync"))
         names = {name: of for name, of in scope.slice.items() if timed or not own_records.is_time(of)}
-        given = (self._stream, selector, names, self._declared_schema())
+        given = (self._stream, selector, names, declared)
         if self._at("transformations", lambda: self._own.transforms(*given)):
-            return
+            return {}
         with self._or(lambda: self._own.transforms(*given, lacking=True)):
-            self._natively(selector, scope)
+            return self._natively(selector, scope)
+        return {}
 
-    def _natively(self, selector: Component, scope: Scope) -> None:
+    def _natively(self, selector: Component, scope: Scope) -> dict[str, str]:
         keeps = selector.get("record_filter")
         condition = self._at(
             "retriever.record_selector.record_filter", lambda: records.condition(keeps, scope.of(selector))
@@ -230,7 +225,7 @@ class _Translation:
         transformations = records.Transformations(self._endpoint, scope)
         for number, each in enumerate(self._stream.get("transformations") or []):
             self._at(f"transformations[{number}]", partial(transformations.apply, each))
-        self._added = transformations.added
+        return transformations.added
 
     def _key(self) -> None:
         given = self._stream.get("primary_key")
@@ -241,13 +236,14 @@ class _Translation:
         if paths:
             self._endpoint["primary_key"] = [[self._scope.text(part) for part in path] for path in paths]
 
-    def _schema(self) -> None:
-        self._set("schema", self._declared_schema())
-        if "schema" not in self._endpoint:
+    def _schema(self, declared: dict[str, Any] | None) -> None:
+        if declared is None:
             self._endpoint.pop("cast_all", None)
+        else:
+            self._endpoint["schema"] = declared
 
     def _declared_schema(self) -> dict[str, Any] | None:
-        loader = self._stream.get("schema_loader")
+        loader = schema.first(self._stream.get("schema_loader"))
         found = self._own.schema(loader)
         return schema.declared(loader, self._scope.of(self._stream), self._folder) if found is None else found
 
@@ -255,14 +251,14 @@ class _Translation:
         chosen = authenticators.chosen(requests.get("authenticator"), self._scope)
         if self._own.signs(chosen):
             return {"type": "none"}
-        made = authenticators.authentication(requests.get("authenticator"), self._scope.of(requests))
-        if made.get("in") == "body" and "body" not in self._endpoint and requester.has_body(self._endpoint):
-            self._endpoint["body"] = requester.empty_body(str(requests["authenticator"]["inject_into"]["inject_into"]))
+        made = authenticators.authentication(chosen, self._scope.of(requests))
+        if chosen and made.get("in") == "body" and "body" not in self._endpoint and requester.has_body(self._endpoint):
+            self._endpoint["body"] = requester.empty_body(str(chosen["inject_into"]["inject_into"]))
         return made
 
     def _drop_unread_lists(self) -> None:
         """Drops the lists that no template reads: the CDK reads the same records for each of their values."""
-        texts = paginator.texts_in({name: value for name, value in self._endpoint.items() if name != "schema"})
+        texts = [*texts_in({name: value for name, value in self._endpoint.items() if name != "schema"})]
         texts += getattr(self._own.parts.get("transformation"), "texts", [])
         read = {name for text in texts for name in templates.names(text)}
         kept = [of for of in self._endpoint.get("partitions") or [] if of["name"] in read]

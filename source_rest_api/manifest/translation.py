@@ -176,7 +176,7 @@ class _Family:
     def listed(self, retriever: Component) -> list[dict[str, Any]]:
         """Returns the records that a retriever reads, which are read once."""
         if self._ask is None:
-            raise ConfigError("a list of properties that the API gives has no equivalent in a connector of one's own")
+            raise ConfigError("a list of properties from the API has no equivalent in an imported connector")
         key = json.dumps(retriever, sort_keys=True, default=str)
         if key not in self._asked:
             self._asked[key] = list(self._ask(retriever))
