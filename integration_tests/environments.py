@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -15,6 +17,14 @@ def environment(name: str) -> Path:
         RuntimeError: It cannot be installed.
     """
     return _made(name) / "bin"
+
+
+def installed(name: str) -> Path:
+    """The folder with the programs of an environment; the test is skipped, and says so, if it cannot be installed."""
+    try:
+        return environment(name)
+    except RuntimeError as error:
+        pytest.skip(f"{name} cannot be installed: {error}")
 
 
 def modules(name: str) -> Path:

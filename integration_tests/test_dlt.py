@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from integration_tests.environments import ROOT, environment
+from integration_tests.environments import ROOT, installed
 from integration_tests.openapi_shop import TOKEN, OpenApiShop
 
 if TYPE_CHECKING:
@@ -36,10 +36,7 @@ endpoints:
 @pytest.fixture(scope="module")
 def python() -> Path:
     """The interpreter that has dlt."""
-    try:
-        return environment("dlt") / "python"
-    except RuntimeError as error:
-        pytest.skip(f"dlt cannot be installed: {error}")
+    return installed("dlt") / "python"
 
 
 def load(python: Path, folder: Path) -> Any:

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration_tests.environments import ROOT
+from integration_tests.environments import ROOT, installed
 from integration_tests.openapi_shop import TOKEN, OpenApiShop
 from integration_tests.servers import free_port
-from integration_tests.test_tutorial import blocks, installed
+from integration_tests.test_tutorial import blocks, typed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
-_SHELL = "set -e -o pipefail -m\ntrap 'kill %1 2> /dev/null || true' EXIT\n"
-"""An error ends the commands, and the server in the background too."""
 _ROWS = 4500
 CONFIG = """\
 url_base: {url}
@@ -48,7 +46,7 @@ def test_use_works_on_a_bare_clone(tmp_path: Path) -> None:
     example = tmp_path / "secrets/config.example.json"
     example.write_text(example.read_text().replace("8080", port))
     (use,) = re.findall(r"^## Use\n.*?```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    done = _typed(use.replace("8080", port), tmp_path)
+    done = typed(use.replace("8080", port), tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert sum('"RECORD"' in line for line in (tmp_path / "messages.jsonl").read_text().splitlines()) == _ROWS
     assert '"SUCCEEDED"' in done.stdout
@@ -65,10 +63,10 @@ def test_the_timer_of_without_airbyte_loads_a_table(tmp_path: Path) -> None:
     environ = {"PATH": f"{programs}:{os.environ['PATH']}", "API_TOKEN": TOKEN}
     with OpenApiShop() as shop:
         (tmp_path / "config.yaml").write_text(CONFIG.format(url=shop.url))
-        failed = _typed(load.replace("load.sql", "missing.sql"), tmp_path, **environ)
+        failed = typed(load.replace("load.sql", "missing.sql"), tmp_path, **environ)
         assert failed.returncode != 0
         for _ in range(2):
-            done = _typed(load, tmp_path, **environ)
+            done = typed(load, tmp_path, **environ)
             assert done.returncode == 0, done.stderr[-3000:]
         rows = {str(row["id"]): row["name"] for row in shop.tables["customers"]}
     rows_shown = "duckdb.connect('warehouse.duckdb').sql('select id, name from customers').fetchall()"
@@ -78,17 +76,3 @@ def test_the_timer_of_without_airbyte_loads_a_table(tmp_path: Path) -> None:
     assert {row[0]: row[1] for row in found} == rows
     assert len(found) == len(rows)
     assert not list((tmp_path / "inbox").iterdir())
-
-
-def _typed(commands: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    plain = {
-        name: value for name, value in os.environ.items() if not name.startswith(("API_", "VIRTUAL_ENV", "PYTHON"))
-    }
-    return subprocess.run(
-        ["bash", "-c", _SHELL + commands],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**plain, **environ},
-    )

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration_tests.environments import ROOT
-from integration_tests.test_tutorial import installed
+from integration_tests.environments import ROOT, installed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration_tests.environments import ROOT, environment
+from integration_tests.environments import ROOT, installed
 from integration_tests.openapi_shop import TOKEN, OpenApiShop, tables
 from integration_tests.test_dlt import CONFIG
 
@@ -21,17 +21,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
 
-_SHELL = "set -e -o pipefail -m\ntrap 'kill %1 2> /dev/null || true' EXIT"
+_SHELL = "set -e -o pipefail -m\ntrap 'kill %1 2> /dev/null || true' EXIT\n"
 """How the commands of a page run: an error ends them, and jobs of the background too."""
 QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DO_NOT_TRACK": "1", "AIRBYTE_OFFLINE_MODE": "1"}
-
-
-def installed(name: str) -> Path:
-    """The programs of an environment; the test is skipped, and says so, where it cannot be made."""
-    try:
-        return environment(name)
-    except RuntimeError as error:
-        pytest.skip(f"{name} cannot be installed: {error}")
 
 
 def blocks(page: str, kind: str) -> list[str]:
@@ -47,18 +39,7 @@ def test_the_tutorial_leads_to_a_table(tmp_path: Path) -> None:
             pytest.skip("port 8321, which the tutorial uses, is taken")
     for name in ("main.py", "source_rest_api", "integration_tests", "tests", "scripts", ".venv-dlt"):
         (tmp_path / name).symlink_to(ROOT / name)
-    script = "\n".join([_SHELL, *blocks("tutorial.md", "bash")])
-    plain = {
-        name: value for name, value in os.environ.items() if not name.startswith(("API_", "VIRTUAL_ENV", "PYTHON"))
-    }
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**plain, "DLT_DATA_DIR": str(tmp_path / "dlt")},
-    )
+    done = typed("\n".join(blocks("tutorial.md", "bash")), tmp_path, DLT_DATA_DIR=str(tmp_path / "dlt"))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     truth = tables()
     orders = truth["orders"]
@@ -96,6 +77,21 @@ def test_pyairbyte_as_on_the_page(tmp_path: Path) -> None:
         (tmp_path / "program.py").write_text(blocks("tables.md", "python pyairbyte")[0])
         done = run(python, tmp_path, PATH=f"{connector.parent}:{os.environ['PATH']}")
     assert f"[{len(shop.tables['customers'])} rows x" in done
+
+
+def typed(commands: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs commands in one shell, as somebody types them who has none of these tests' variables."""
+    plain = {
+        name: value for name, value in os.environ.items() if not name.startswith(("API_", "VIRTUAL_ENV", "PYTHON"))
+    }
+    return subprocess.run(
+        ["bash", "-c", _SHELL + commands],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**plain, **variables},
+    )
 
 
 def run(python: Path, folder: Path, **variables: str) -> str:

@@ -41,8 +41,8 @@ class _Record(msgspec.Struct):
 def rest_api(config: str | Mapping[str, Any], streams: Collection[str] = ()) -> Any:
     """Returns a dlt source with a resource for each stream.
 
-    A stream with `primary_key` and `incremental` is merged, one with a cursor alone is appended, and any other replaces
-    its table. Rows whose deletion the connector notices are deleted.
+    A stream that is read incrementally is merged if it has a `primary_key`, and otherwise appended. Any other stream
+    replaces its table. Rows whose deletion the connector notices are deleted.
 
     Args:
         config: Path of the config file, or the config.
@@ -69,7 +69,7 @@ def _resource(endpoint: Endpoint, raw: Mapping[str, Any], secrets: Collection[st
         _records(endpoint, raw, secrets),
         name=endpoint.name,
         primary_key=key or None,
-        write_disposition=merges if endpoint.incremental else "replace",
+        write_disposition=merges if endpoint.is_incremental else "replace",
         columns={_DELETED: {"hard_delete": True, "data_type": "timestamp"}} if endpoint.deletions else None,
     )
 
@@ -80,7 +80,7 @@ def _records(endpoint: Endpoint, raw: Mapping[str, Any], secrets: Collection[str
     Raises:
         ConfigError: The stream could not be read to its end; dlt then loads nothing of it.
     """
-    kept = dlt.current.resource_state() if endpoint.incremental else {}
+    kept = dlt.current.resource_state() if endpoint.is_incremental else {}
     session = Connector().session(raw, secrets=secrets)
     problem = ""
     for block in session.read(catalog.of_all([endpoint]), kept.get(_STATES, {})):

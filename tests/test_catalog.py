@@ -54,6 +54,16 @@ def test_a_stream_with_cursor_and_key() -> None:
     }
 
 
+def test_a_read_without_a_catalog_is_incremental_where_it_can_be() -> None:
+    """A stream is read incrementally by its own cursor, and by its parent's."""
+    parent = {"name": "threads", "path": "threads", "primary_key": "id", "incremental": {"cursor_field": "at"}}
+    changed = {"name": "texts", "path": "threads/{{ threads.id }}/text", "only_changed_parents": True}
+    plain = {"name": "boards", "path": "boards"}
+    endpoints = [Endpoint.model_validate(each) for each in (parent, changed, plain)]
+    modes = {each.name: each.incremental for each in catalog.load(catalog.of_all(endpoints))}
+    assert modes == {"threads": True, "texts": True, "boards": False}
+
+
 def configured(name: str, mode: SyncMode) -> ConfiguredAirbyteStream:
     """A stream that a user chose."""
     return ConfiguredAirbyteStream(

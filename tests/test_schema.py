@@ -172,6 +172,12 @@ def test_the_values_of_a_map_come_together() -> None:
     }
 
 
+def test_identifiers_in_a_map_stay_integers() -> None:
+    """A value beyond a float's exact integers is an identifier, also where several values have one schema."""
+    schema_of_map = infer({"a": {"1": {"code": 2**53 + 1}, "2": {"code": 5}}})["a"]
+    assert schema_of_map["additionalProperties"]["properties"]["code"] == {"type": ["null", "integer"]}
+
+
 def test_mixed_kinds() -> None:
     """A field that is sometimes an object and sometimes a text is both."""
     assert of({"x": 1}, "none", []) == {

@@ -73,6 +73,19 @@ def test_it_shows_records_schema_and_requests(api: Api, tmp_path: Path) -> None:
     assert len(api.requests) == 2
 
 
+def test_its_schema_is_that_of_discover(api: Api, tmp_path: Path) -> None:
+    """The key of the config is an identifier, whatever its name."""
+
+    @api.get("/codes")
+    def codes(_: Call) -> Any:
+        return [{"code": 1, "amount": 1}]
+
+    given = config(api, {"name": "codes", "path": "codes", "primary_key": "code"})
+    [stream] = json.loads(tried(tmp_path, given, "--json").stdout)["streams"]
+    kinds = {name: field["type"][1] for name, field in stream["json_schema"]["properties"].items()}
+    assert kinds == {"code": "integer", "amount": "number"}
+
+
 def test_it_says_why_paging_ended(api: Api, tmp_path: Path) -> None:
     """The reason stands beside the last request."""
     done = tried(tmp_path, config(api), "--limit", "100", "--json")

@@ -215,6 +215,8 @@ def test_a_broken_file_is_an_error_with_its_place(name: str, text: str, place: s
 def test_a_mistyped_command_is_recognized() -> None:
     """The closest command, or all of them."""
     assert "unknown command `chek`, did you mean `check`?" in wrong(command("chek", "--config", "c"))
+    assert "argument --limit: '0' is not a whole number above 0" in wrong(command("try", "c", "--limit", "0"))
+    assert "argument --limit: 'x' is not a whole number above 0" in wrong(command("try", "c", "--limit", "x"))
     assert "known are `spec`" in wrong(command("x"))
 
 

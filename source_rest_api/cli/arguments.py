@@ -56,9 +56,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     commands["try"].add_argument("streams", nargs="*", metavar="stream", help="names of streams; by default all")
     commands["try"].add_argument("--limit", type=_positive, default=20, help="records of each stream; by default 20")
     commands["try"].add_argument("--json", action="store_true", help="print a JSON document instead of tables")
+    for name in ("check", "discover", "read"):
+        commands[name].add_argument("--config", required=True, help=_CONFIG)
     for name in ("check", "discover", "read", "try"):
-        if name != "try":
-            commands[name].add_argument("--config", required=True, help=_CONFIG)
         commands[name].add_argument(
             "--update-config", action="store_true", help="save new refresh tokens to the config file (JSON only)"
         )
@@ -87,7 +87,6 @@ def _names(text: str) -> list[str]:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)

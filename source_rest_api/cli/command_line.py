@@ -1,4 +1,4 @@
-"""The commands `spec`, `check`, `discover` and `read`, with the exit codes of the Airbyte CDK.
+"""Runs the commands of the command line, with the exit codes of the Airbyte CDK.
 
 This module must not import the CDK, because that takes longer than most checks. `source.py` adapts to the CDK.
 """
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from source_rest_api.sync.trial import Trial
 
 _LOG = logging.getLogger("airbyte")
+_FOR_PEOPLE = frozenset({"try", "init"})
+"""The commands whose output is for people, not for a platform."""
 INJECTED = "__injected_declarative_manifest"
 """Key of the config that holds a manifest, as Airbyte's Connector Builder sends it."""
 IN_IMAGE = Path("/airbyte/integration_code/source_declarative_manifest/manifest.yaml")
@@ -63,11 +65,7 @@ def run(connector: Connector, arguments: Sequence[str], *, may_be_manifest: bool
     writer = Writer(sys.stdout.buffer)
     ending = Ending()
     writer.watch(ending.reader_gone)
-    plain = masking.Mask(())
-    _log_through(
-        StderrLog(plain) if options.command in {"try", "init"} else LogHandler(writer, Messages(plain)),
-        debug=options.debug,
-    )
+    _log_through(options, writer, masking.Mask(()))
     try:
         code = _Command(connector, options, writer, ending.stop, may_be_manifest).run()
     except OSError:
@@ -178,10 +176,7 @@ class _Command:
         session = self._chosen(raw).session(raw, self._stop, pass_on, secrets=secrets)
         _collect_garbage()
         self._messages = Messages(session.mask)
-        _log_through(
-            StderrLog(session.mask) if self._options.command == "try" else LogHandler(self._writer, self._messages),
-            debug=self._options.debug,
-        )
+        _log_through(self._options, self._writer, session.mask)
         return session
 
     def _chosen(self, config: Any) -> Connector:
@@ -260,7 +255,7 @@ class _Command:
         return 0
 
     def _failed(self, error: SourceError, trace: str) -> int:
-        if self._options.command in {"try", "init"}:
+        if self._options.command in _FOR_PEOPLE:
             _LOG.error("%s", error)
             return 1
         self._writer.write(self._messages.error(error, stack_trace=trace if isinstance(error, InternalError) else ""))
@@ -292,9 +287,11 @@ def _collect_garbage() -> None:
         gc.enable()
 
 
-def _log_through(handler: logging.Handler, *, debug: bool) -> None:
-    """Writes all log records as LOG messages; from libraries only warnings and errors."""
-    debug = debug or os.environ.get("LOG_LEVEL", "").lower() == "debug"
+def _log_through(options: argparse.Namespace, writer: Writer, mask: masking.Mask) -> None:
+    """Writes all log records as LOG messages, or to stderr for people; from libraries only warnings and errors."""
+    for_people = options.command in _FOR_PEOPLE
+    handler: logging.Handler = StderrLog(mask) if for_people else LogHandler(writer, Messages(mask))
+    debug = options.debug or os.environ.get("LOG_LEVEL", "").lower() == "debug"
     logging.getLogger().handlers = [handler]
     logging.getLogger().setLevel(logging.WARNING)
     _LOG.setLevel(logging.DEBUG if debug else logging.INFO)

@@ -6,6 +6,8 @@ import sys
 from getpass import getpass
 from typing import TYPE_CHECKING
 
+from source_rest_api.formats.excerpt import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -44,8 +46,7 @@ class Dialogue:
 
     def tell(self, line: str) -> None:
         """Shows a line on stderr, without control characters."""
-        shown = "".join(character if character.isprintable() else " " for character in line)
-        print(shown.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)  # noqa: T201 -- stdout is for results
+        print(printable(line), file=sys.stderr)  # noqa: T201 -- stdout is for results
 
     def _asked(self, question: str) -> str:
         sys.stderr.write(question)

@@ -25,7 +25,7 @@ class Ending:
             signal.signal(number, self._receive)
 
     def reader_gone(self) -> None:
-        """Note that nobody reads stdout any more: all waits end. The next write fails, which sets the exit code."""
+        """Notes that nobody reads stdout any more: all waits end. The next write fails, which sets the exit code."""
         self._end(1)
 
     def _receive(self, number: int, _: FrameType | None) -> None:

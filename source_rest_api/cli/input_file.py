@@ -64,7 +64,7 @@ def load_states(path: str) -> Any:
     try:
         return [json_text.load(line.decode()) for line in lines]
     except ValueError as error:
-        raise ConfigError(f"A message in {_name(path, 'state')[4:]} is {error}.") from None
+        raise ConfigError(f"A message in the state file {path} is {error}.") from None
 
 
 def _name(path: str, what: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from source_rest_api.formats.excerpt import CUT
+from source_rest_api.formats.excerpt import CUT, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +28,13 @@ def table(names: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
     widths = [max(map(_width, column)) for column in columns[:fitting]]
     ruled = [[head, "-" * size, *cells] for (head, *cells), size in zip(columns, widths, strict=False)]
     lines = [_line(cells, widths) for cells in zip(*ruled, strict=True)]
-    hidden = ", ".join(map(_shown, names[fitting:]))
+    hidden = ", ".join(map(printable, names[fitting:]))
     return [*lines, *([f"{CUT} and the columns {hidden}"] if hidden else [])]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Returns rows of text with their columns aligned, without names and as wide as need be."""
-    shown = [[_shown(cell) for cell in row] for row in rows]
+    shown = [[printable(cell) for cell in row] for row in rows]
     return [_line(row, [max(map(_width, column)) for column in zip(*shown, strict=True)]) for row in shown]
 
 
@@ -55,17 +55,12 @@ def _fitting(widths: Sequence[int], width: int | None) -> int:
 
 def cut(text: str, widest: int) -> str:
     """Returns a text without control characters, cut to a number of columns."""
-    text = _shown(text)
+    text = printable(text)
     if _width(text) <= widest:
         return text
     while _width(text) >= widest:
         text = text[: max(len(text) - (_width(text) - widest) // 2 - 1, 0)]
     return text + CUT
-
-
-def _shown(text: str) -> str:
-    """Replaces characters that would move the cursor or change colors, because the API may not control the terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _width(text: str) -> int:

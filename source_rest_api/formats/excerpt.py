@@ -20,5 +20,10 @@ def excerpt(text: str | bytes, most: int = 200) -> str:
     if isinstance(text, bytes):
         text = text[: 4 * (most + 1)].decode("utf-8", "replace")
     text = text.strip()
-    shown = "".join(character if character.isprintable() else " " for character in text[:most])
+    shown = printable(text[:most])
     return shown + CUT if len(text) > most else shown
+
+
+def printable(text: str) -> str:
+    """Replaces control characters with spaces: a text of somebody else may not move the cursor or change colors."""
+    return "".join(character if character.isprintable() else " " for character in text)

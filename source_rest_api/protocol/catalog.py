@@ -66,7 +66,7 @@ def of_all(endpoints: Iterable[Endpoint], names: Collection[str] = ()) -> dict[s
     """Returns a configured catalog of the endpoints themselves, for a read without a catalog.
 
     Args:
-        endpoints: The endpoints of the config. Each is read incrementally if it has a cursor.
+        endpoints: The endpoints of the config. Each is read incrementally if it has a cursor, or its parent's.
         names: The streams to read; if empty, all.
 
     Raises:
@@ -76,7 +76,7 @@ def of_all(endpoints: Iterable[Endpoint], names: Collection[str] = ()) -> dict[s
         "streams": [
             {
                 "stream": {"name": name, "json_schema": endpoint.json_schema or {}},
-                "sync_mode": "incremental" if endpoint.incremental else "full_refresh",
+                "sync_mode": "incremental" if endpoint.is_incremental else "full_refresh",
             }
             for name, endpoint in chosen(endpoints, names).items()
         ]

@@ -166,6 +166,7 @@ class _Shape:
         self.formats |= other.formats
         self.objects += other.objects
         self.seen += other.seen
+        self.is_identifier = self.is_identifier or other.is_identifier
         for name, inner in other.properties.items():
             self.properties.setdefault(name, _Shape()).add(inner)
         if other.items is not None:

@@ -49,7 +49,7 @@ class Probe(Struct):
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001 -- an error must not keep the other endpoints from being tested
-            probe.problems = [*probe.problems, as_source_error(error)]
+            probe.problems.append(as_source_error(error))
         return probe
 
 
@@ -88,9 +88,9 @@ def _test(stream: Stream, probe: Probe) -> None:
     for finding in _findings(sample):
         error = ConfigError(f"{finding.text}.").at(f"Stream {stream.name}", *filter(None, [finding.where]))
         if finding.fails:
-            probe.problems = [*probe.problems, error]
+            probe.problems.append(error)
         else:
-            probe.doubts = [*probe.doubts, str(error)]
+            probe.doubts.append(str(error))
     if probe.problems:
         return
     sweep = Sweep.of(stream)

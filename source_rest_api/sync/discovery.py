@@ -66,7 +66,7 @@ def _described(stream: Stream) -> dict[str, Any]:
         if not sample:
             _LOG.warning("Stream %s has no records to infer a schema from. Set `schema`.", stream.name)
         sample_fields.check(endpoint, sample)
-        declared = schema.infer(sample, stream.endpoint.primary_key)
+        declared = schema.infer(sample, endpoint.primary_key)
     if endpoint.deletions is not None:
         declared = schema.with_deletions(declared)
     return catalog.stream(endpoint, declared)

@@ -108,7 +108,7 @@ def _sampled(sample: Sample, sequence: PageSequence, page: Page) -> SampledPage 
     observed = replace(continued, records=emitted) if reader.adds_cursor else continued
     seen = reader.observe(observed, sample.interval)
     sampled = SampledPage(page, seen, emitted)
-    sample.pages = [*sample.pages, sampled]
+    sample.pages.append(sampled)
     if page.last:
         sampled.following = end or sequence.next(page, continued, passed=bool(seen and seen.passed))
     return sampled

@@ -50,10 +50,11 @@ def of_start(sample: Sample) -> Iterator[Finding]:
 
 def _judged(sample: Sample, cursor: FieldCursor, page: Page, start: CursorValue, *, later: bool) -> Iterator[Finding]:
     asked, where = Slice(start, sample.interval.end), str(page.request)
-    values = [value for value in cursor.observe(page, asked).values if value is not None]
+    seen = cursor.observe(page, asked)
+    values = [value for value in seen.values if value is not None]
     sent = f"sent {page.request.asked}"
     older = [value for value in values if value < start.value]
-    oldest = cursor.unfiltered(cursor.observe(page, asked), asked)
+    oldest = cursor.unfiltered(seen, asked)
     if older and (oldest is not None or page.records == sample.pages[0].page.records):
         yield Finding(
             f"{sent} to read from `{start.text}`, and received records from `{min(older)}` on: {_IGNORED}", where=where

@@ -103,15 +103,14 @@ class StreamRun:
         self.largest = 0
         """Size in bytes of the largest page so far."""
 
-    def together(self, runs: Sequence[StreamRun], out: Out[OutputBlock]) -> None:
-        """Note the runs of the same sync: one that reads everything also feeds the children of its stream.
+    def together(self, works: Mapping[str, Callable[[], bool]], selected: Collection[str]) -> None:
+        """Notes the runs of the same sync: one that reads everything also feeds the children of its stream.
 
         Args:
-            runs: All runs, this one too.
-            out: Receives what they read.
+            works: By stream name: `advance` of each run that is the first.
+            selected: The names of all streams in the catalog.
         """
-        self._selected = {run.name for run in runs}
-        self._works = {run.name: partial(run.advance, out) for run in runs if run.is_first}
+        self._works, self._selected = works, selected
 
     @property
     def is_first(self) -> bool:
@@ -120,7 +119,7 @@ class StreamRun:
         return not (saved if self._configured.incremental else saved.get("reading"))
 
     def advance(self, out: Out[OutputBlock]) -> bool:
-        """Do a piece of work in the thread of a child that waits for it. False if there is none now."""
+        """Does a piece of work in the thread of a child that waits for it; returns False if there is none now."""
         work = self.claim(ahead=False)
         if work is not None:
             work(out)

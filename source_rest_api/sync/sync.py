@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from source_rest_api.deletions.tombstones import tombstones
@@ -62,8 +63,10 @@ class Sync:
         self._running: set[str] = set()
         self._unfinished = {read.name: read for read in reads}
         self._pool: Pool[OutputBlock] = Pool(reads, permits, workers, stop)
+        works = {read.name: partial(read.advance, self._pool) for read in reads if read.is_first}
+        selected = frozenset(self._unfinished)
         for read in reads:
-            read.together(reads, self._pool)
+            read.together(works, selected)
 
     def limited(self, stream: str, seconds: float) -> None:
         """Reports that a stream waits for a rate limit, and starts another thread for the other streams."""

@@ -29,14 +29,11 @@ class Trial(Struct, frozen=True):
     records: Sequence[Raw]
     requests: Sequence[Exchange]
     seconds: float
-    ended: str = ""
+    json_schema: dict[str, Any]
+    """The JSON schema of the records, as `discover` infers it."""
+    ended: str
     """The reason why reading ended."""
-    problem: SourceError | None = None
-
-    @property
-    def json_schema(self) -> dict[str, Any]:
-        """The JSON schema of the records."""
-        return schema.infer(self.records)
+    problem: SourceError | None
 
 
 def run(stream: Stream, log: RequestLog, limit: int) -> Trial:
@@ -63,5 +60,7 @@ def run(stream: Stream, log: RequestLog, limit: int) -> Trial:
         raise
     except Exception as error:  # noqa: BLE001 -- it is shown beside what came before it
         ended, problem = "an error", as_source_error(error)
-    requests = log.exchanges[before:]
-    return Trial(stream.name, records[:limit], requests, time.monotonic() - began, ended, problem)
+    seconds = time.monotonic() - began
+    shown = records[:limit]
+    inferred = schema.infer(shown, stream.endpoint.primary_key)
+    return Trial(stream.name, shown, log.exchanges[before:], seconds, inferred, ended, problem)
