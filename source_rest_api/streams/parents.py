@@ -72,6 +72,7 @@ class Parents:
         self._reads: dict[tuple[str, str], SharedRead] = {}
         self._stats: dict[str, ReadStats] = {}
         self._warned: set[tuple[str, str]] = set()
+        self._works: Mapping[str, Callable[[], bool]] | None = None
         self._fed: dict[str, FedRead] = {}
         self._fields: dict[str, frozenset[str] | None] = {}
         self._run = uuid.uuid4().hex
@@ -117,9 +118,12 @@ class Parents:
                 now.
             selected: The names of all streams in the catalog.
         """
-        chosen = [endpoint for endpoint in self._config.streams if endpoint.name in selected]
-        parents = {above.name: above for endpoint in chosen for above in self.above(endpoint)}
-        with self._lock:
+        with self._lock:  # the run of each stream calls this with the same works, and waits for the first call
+            if works is self._works:
+                return
+            self._works = works
+            chosen = [endpoint for endpoint in self._config.streams if endpoint.name in selected]
+            parents = {above.name: above for endpoint in chosen for above in self.above(endpoint)}
             for name in works.keys() & parents.keys() - self._fed.keys():
                 if _reads_all(self._config, parents[name]):
                     self._fed[name] = FedRead(works[name])
