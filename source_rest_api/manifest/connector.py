@@ -103,15 +103,13 @@ class ManifestConnector(Connector):
         for name, reason in made.blocked.items():
             _LOG.warning("Stream %s of the manifest cannot be read: %s.", name, reason)
         if not made.offered:
-            reasons = "\n".join(f"- {name}: {reason}" for name, reason in made.blocked.items())
-            raise ConfigError(f"No stream of the manifest can be read:\n{reasons}")
+            raise ConfigError(f"No stream of the manifest can be read:\n{made.reasons}")
         config = loading.validated(made.config, Config)
         hidden = spec.secrets(spec.form(self._manifest), raw_config)
         return Loaded(config, hidden, self._offer(made))
 
     def _offer(self, made: Translation) -> Offer:
-        check = document.referred(self._manifest, self._manifest.get("check") or {})
-        wanted = {str(name) for name in check.get("stream_names") or check.get("streams_names") or ()}
+        wanted = frozenset(document.checked_streams(self._manifest))
         known = frozenset(made.offered)
 
         def moved(name: str, saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,6 +135,12 @@ def referred(manifest: Component, value: Any) -> Any:
     return _References(manifest).followed(value, ())
 
 
+def checked_streams(manifest: Component) -> list[str]:
+    """Returns the names of the streams that the manifest's check reads; none if it names none."""
+    check = referred(manifest, manifest.get("check") or {})
+    return [str(name) for name in check.get("stream_names") or ()]
+
+
 def lacking(component: Component) -> ConfigError:
     """Returns the error for a component without an equivalent."""
     name = component.get("class_name")

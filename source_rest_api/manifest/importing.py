@@ -79,12 +79,11 @@ def create(manifest: Path, folder: Path) -> tuple[list[Path], dict[str, str]]:
     form = spec.form(loaded)
     made = translated(loaded, None, manifest.parent, frozenset(form.get("required") or ()))
     if not made.offered:
-        reasons = "\n".join(f"- {name}: {reason}" for name, reason in made.blocked.items())
-        raise ConfigError(f"No stream of the manifest can be imported:\n{reasons}")
+        raise ConfigError(f"No stream of the manifest can be imported:\n{made.reasons}")
     written = scaffold.create(folder.name, folder.parent)
     names = scaffold.names(folder.name)
     package = folder / names["package"]
-    check = document.referred(loaded, loaded.get("check") or {}).get("stream_names") or made.offered
+    check = document.checked_streams(loaded) or made.offered
     texts = {
         package / "connector.py": _CONNECTOR.format(**names),
         package / "api.yaml": _API + _yaml(_api(made, check)),

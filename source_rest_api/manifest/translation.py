@@ -43,6 +43,11 @@ class Translation(NamedTuple):
     streams: dict[str, Translated]
     """The streams by name, as far as they were translated."""
 
+    @property
+    def reasons(self) -> str:
+        """Why streams are blocked, one line for each."""
+        return "\n".join(f"- {name}: {reason}" for name, reason in self.blocked.items())
+
 
 def translated(
     manifest: Component,

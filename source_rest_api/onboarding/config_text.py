@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from source_rest_api.formats.excerpt import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -74,9 +76,8 @@ def _left_out(api: Given, settled: Sequence[Settled]) -> Iterator[str]:
 
 def _comment(text: str, indent: str) -> Iterator[str]:
     """Yields a text as comment lines. It quotes the API, so it is kept to printable characters."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
     line = f"{indent}#"
-    for word in plain.split():
+    for word in printable(text).split():
         if len(line) + len(word) >= _WIDTH and not line.endswith("#"):
             yield line
             line = f"{indent}#  "

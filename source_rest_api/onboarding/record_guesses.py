@@ -7,6 +7,7 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.formats import datetimes, paging_names, raw_json
+from source_rest_api.records import tree
 from source_rest_api.sync import cursor_findings
 
 if TYPE_CHECKING:
@@ -116,21 +117,17 @@ def cursors(records: Sequence[Raw]) -> list[tuple[str, str, bool]]:
     for path, _ in fields:
         last = paging_names.plain(path.rpartition(".")[2])
         changed = _CHANGED.fullmatch(last) is not None
-        form = _format([_at(row, path) for row in rows]) if changed or _CREATED.fullmatch(last) else None
+        form = (
+            _format([tree.find(row, path.split(".")) for row in rows]) if changed or _CREATED.fullmatch(last) else None
+        )
         if form is not None:
             found.append((path, form, changed))
     return sorted(found, key=lambda item: not item[2])
 
 
-def _at(row: Any, path: str) -> Any:
-    for key in path.split("."):
-        row = row.get(key) if isinstance(row, dict) else None
-    return row
-
-
 def values(records: Sequence[Raw], path: str) -> list[Any]:
     """Returns the values at a path of records."""
-    return [_at(raw_json.decode(record), path) for record in records]
+    return [tree.find(raw_json.decode(record), path.split(".")) for record in records]
 
 
 def _format(found: Sequence[Any]) -> str | None:
