@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from source_rest_api.model import Model
     from source_rest_api.sync.trial import Trial
 
+_PROBES = 8
+"""Number of streams that `check` and `discover` look at at the same time."""
 _HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
 """Upper limits of the retry settings in check and discover, because a user is waiting for them."""
 
@@ -155,7 +157,7 @@ class Session:
         log = RequestLog(keep=True)
         with self._requester(_hasty(self.config.retry), log=log) as requester:
             streams = list(map(self._streams(requester), self._named(self._offer.checked)))
-            with ThreadPoolExecutor(self.config.max_concurrency) as pool:
+            with ThreadPoolExecutor(min(self.config.max_concurrency, _PROBES)) as pool:
                 probes = list(pool.map(check.Probe.of, filter(None, streams)))
         self.complete, message = check.report(probes, log.sent)
         yield self._out.connection_status(None if self.complete else message, message)
@@ -180,7 +182,7 @@ class Session:
 
         with (
             self._requester(_hasty(self.config.retry)) as requester,
-            ThreadPoolExecutor(self.config.max_concurrency) as pool,
+            ThreadPoolExecutor(min(self.config.max_concurrency, _PROBES)) as pool,
         ):
             made = map(self._streams(requester), self._named(self._offer.streams))
             descriptions = list(pool.map(discovery.Description.of, filter(None, made)))
@@ -212,14 +214,14 @@ class Session:
         """
         chosen = catalog.load(configured)
         schemas = {each.name: each.json_schema for each in chosen}
-        workers = self.config.max_concurrency
-        permits = Permits(workers)
+        reach = self.config.max_concurrency
+        permits = Permits(reach)
         with self._requester(self.config.retry, permits) as requester:
             make = self._streams(requester, schemas)
             self.runs = [
-                StreamRun(each, make, self._offer.state(each.name, states.get(each.name)), workers) for each in chosen
+                StreamRun(each, make, self._offer.state(each.name, states.get(each.name)), reach) for each in chosen
             ]
-            sync = Sync(self.runs, self._out, permits, workers, self._stop, self.now, self.pause)
+            sync = Sync(self.runs, self._out, permits, self._stop, self.now, self.pause)
             requester.on_limit, requester.job_slots.on_rest = sync.limited, sync.spare
             try:
                 yield from sync.run()
