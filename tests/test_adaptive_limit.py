@@ -119,14 +119,13 @@ def test_one_round_of_rejections_halves_once() -> None:
     assert limit.value == 1
 
 
-def test_after_a_rejection_it_grows_by_one_each_round_to_where_it_was() -> None:
+def test_after_a_rejection_it_grows_each_round_to_where_it_was() -> None:
     """As with TCP; beyond that only after a while."""
     server, limit = Server(100), AdaptiveLimit(32, 0.0)
     limit.pushed_back(0.0, 0.0, 6)
     assert limit.value == 3
-    limits = server.read(limit, 16 + 24 * 4)
+    limits = server.read(limit, 60)
     assert sorted(set(limits)) == [3, 4, 5, 6]
-    assert limits.count(6) >= 70
     server.read(limit, 100)
     assert limit.value > 6
 

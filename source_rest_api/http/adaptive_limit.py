@@ -17,11 +17,16 @@ _STEP = 1.5
 _GAIN = 1.2
 """Throughput that such a step must gain, as a factor. Beyond the knee it gains nothing: requests queue at the API."""
 _LEAST = 24
-"""Minimum number of responses in a measurement."""
+"""Minimum number of responses in a measurement,"""
+_LONG = 1.0
+"""unless it takes so many seconds."""
 _SHORTEST = 1e-6
 """Seconds. A shorter response time counts as this long."""
 _REST = 4
 """Number of measurements without a step, after one that gained too little."""
+
+_PART = 4
+"""After a rejection, the limit grows by this part of itself per round, but at least by one."""
 
 _Seconds = dict[str, list[float]]
 
@@ -40,7 +45,7 @@ class AdaptiveLimit:
     is the limit divided by the response time. If a step gains too little, it is taken back, and tried again later.
 
     When the API rejects a request because of load, the limit is halved, as with TCP's congestion window (RFC 5681).
-    Then it grows by one per round of responses, up to where it was rejected. Not thread-safe.
+    Then it grows again with each round of responses, up to where it was rejected. Not thread-safe.
 
     Args:
         most: Upper bound.
@@ -69,8 +74,8 @@ class AdaptiveLimit:
         self._seconds.setdefault(endpoint, []).append(max(seconds, _SHORTEST))
         self._count += 1
         if self._count >= self.value and self.value < self._ceiling:
-            self._set(self.value + 1, now)
-        elif self._count >= max(self.value, _LEAST):
+            self._set(min(self.value + max(self.value // _PART, 1), self._ceiling), now)
+        elif self._count >= self.value and (self._count >= _LEAST or now - self._since >= _LONG):
             self._set(self._measured(), now)
 
     def pushed_back(self, now: float, seconds: float, used: int) -> None:
@@ -84,7 +89,7 @@ class AdaptiveLimit:
         if self._rejected_at is None or now - seconds >= self._rejected_at:
             self._rejected_at = now
             self._ceiling = max(self._ceiling, self.value)
-            self._lower, self._rest = None, _REST
+            self._lower, self._rest = None, 1
             self._set(max(min(self.value, used) // 2, 1), now)
 
     def _set(self, value: int, now: float) -> None:
