@@ -29,6 +29,7 @@ from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.http.credentials import Credentials
@@ -86,6 +87,7 @@ class Connector:
         pass_on: Callable[[dict[str, Any]], None] | None = None,
         transport: TransportName = "own",
         secrets: Iterable[str] = (),
+        schemas: Path | None = None,
     ) -> Session:
         """Validates a config and returns a session with it.
 
@@ -95,13 +97,15 @@ class Connector:
             pass_on: Receives the whole config when it changes (a new refresh token), and returns once it is saved.
             transport: The HTTP client: our own, or `requests`, for tests that replace it (requests-mock).
             secrets: Texts to mask in all output, besides the secrets of the config.
+            schemas: Folder of the schema files, for streams whose config has no schema.
 
         Raises:
             ConfigError: The config is not valid; the message lists all problems.
         """
         made = self.loaded(raw_config, transport)
         hidden = [*made.secrets, *secrets]
-        return Session(made.config, raw_config, stop or Event(), hidden, pass_on, transport, made.offer)
+        config = made.config if schemas is None else made.config.with_schemas(schemas)
+        return Session(config, raw_config, stop or Event(), hidden, pass_on, transport, made.offer)
 
 
 class Session:
@@ -133,6 +137,8 @@ class Session:
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
         """True if the last read reached the end of every stream, or the last check found no error."""
+        self.inferred: Mapping[str, Any] = {}
+        """The schemas by stream name that the last discover inferred."""
         self.runs: Sequence[StreamRun] = ()
         """The streams of the last read."""
         self.now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
@@ -184,6 +190,7 @@ class Session:
         ):
             made = map(self._streams(requester), self._named(self._offer.streams))
             descriptions = list(pool.map(discovery.Description.of, filter(None, made)))
+        self.inferred = discovery.inferred(descriptions)
         yield messages.catalog(discovery.entries(descriptions))
 
     def trials(self, names: Sequence[str], limit: int) -> Iterator[Trial]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.cli.text_table import aligned, table
 from source_rest_api.formats import raw_json
 from source_rest_api.plurals import counted
+from source_rest_api.protocol import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from msgspec import Raw
 
@@ -17,6 +20,28 @@ if TYPE_CHECKING:
     from source_rest_api.sync.trial import Trial
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+
+
+def show(trials: Iterable[Trial], mask: Callable[[str], str], write: Callable[[bytes], None], *, as_json: bool) -> bool:
+    """Writes trials to stdout, each as it ends, and returns True if all succeeded.
+
+    Args:
+        trials: The trials.
+        mask: Masks secrets.
+        write: Writes to stdout.
+        as_json: True for one JSON document at the end instead of text.
+    """
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    done: list[Trial] = []
+    for trial in trials:
+        if not as_json:
+            shown = text(trial, mask, width, styled=terminal)
+            write(("\n" * bool(done) + shown).encode("utf-8", "backslashreplace"))
+        done.append(trial)
+    if as_json:
+        write(messages.line({"streams": [document(trial, mask) for trial in done]}))
+    return all(trial.problem is None for trial in done)
 
 
 def document(trial: Trial, mask: Callable[[str], str]) -> dict[str, Any]:
