@@ -96,7 +96,7 @@ def test_a_broken_file_is_named(text: str, told: str, api: Api, tmp_path: Path) 
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
     """It would lead out of the folder. No file is written then, not even of other streams."""
-    with pytest.raises(ConfigError, match="`../rows` cannot be a file name"):
+    with pytest.raises(ConfigError, match=r"`\.\./rows` cannot be a file name"):
         schema_files.write(tmp_path / "config.schemas", {"a": SCHEMA, "../rows": SCHEMA})
     assert list(tmp_path.iterdir()) == []
 
