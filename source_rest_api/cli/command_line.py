@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import sys
 import traceback
 from contextlib import nullcontext
@@ -196,7 +197,9 @@ class _Command:
         from source_rest_api.cli import trial_report  # noqa: PLC0415 -- the platform never calls it
 
         trials = session.trials(self._options.streams, self._options.limit)
-        return int(not trial_report.show(trials, session.mask, self._writer.write, as_json=self._options.json))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        shown = trial_report.show(trials, session.mask, width, self._writer.write, as_json=self._options.json)
+        return int(not shown)
 
     def _discover(self, session: Session) -> int:
         """Prints the catalog; `--write` first saves the inferred schemas beside the config."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.cli.text_table import aligned, table
@@ -22,21 +20,27 @@ if TYPE_CHECKING:
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
-def show(trials: Iterable[Trial], mask: Callable[[str], str], write: Callable[[bytes], None], *, as_json: bool) -> bool:
-    """Writes trials to stdout, each as it ends, and returns True if all succeeded.
+def show(
+    trials: Iterable[Trial],
+    mask: Callable[[str], str],
+    width: int | None,
+    write: Callable[[bytes], None],
+    *,
+    as_json: bool,
+) -> bool:
+    """Writes trials, each as it ends, and returns True if all succeeded.
 
     Args:
         trials: The trials.
         mask: Masks secrets.
-        write: Writes to stdout.
+        width: Columns of the terminal; None if the output is no terminal.
+        write: Writes the output.
         as_json: True for one JSON document at the end instead of text.
     """
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
     done: list[Trial] = []
     for trial in trials:
         if not as_json:
-            shown = text(trial, mask, width, styled=terminal)
+            shown = text(trial, mask, width, styled=width is not None)
             write(("\n" * bool(done) + shown).encode("utf-8", "backslashreplace"))
         done.append(trial)
     if as_json:

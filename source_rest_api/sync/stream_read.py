@@ -14,6 +14,7 @@ from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
 from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
 from source_rest_api.streams.fed_reader import FedReader
+from source_rest_api.sync.schema_drift import SchemaDrift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -89,6 +90,7 @@ class StreamRun:
         self._fed: FedRead | None = None
         self._works: Mapping[str, Callable[[], bool]] = {}
         self._selected: Collection[str] = ()
+        self.schema_drift = SchemaDrift(configured.name, configured.json_schema)
         self._configured = configured
         self._make_stream = make_stream
         self._saved = saved
@@ -242,6 +244,7 @@ class _LineWriter:
 
     def put(self, item: Batch) -> None:
         """Passes on the records of a batch."""
+        self._read.schema_drift.look(item.records)
         lines = messages.records(self._read.name, item.records, int(time.time() * 1000), item.nulled)
         framed = OutputBlock(self._read, lines, len(item.records), item.moved)
         self._read.largest = max(self._read.largest, framed.size)
