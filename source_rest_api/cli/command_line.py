@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import shutil
 import sys
 import traceback
 from contextlib import nullcontext
@@ -20,6 +19,7 @@ from source_rest_api.cli.arguments import parse
 from source_rest_api.cli.ending import Ending
 from source_rest_api.cli.kept_state import KeptState
 from source_rest_api.cli.stderr_log import StderrLog
+from source_rest_api.cli.terminal import Terminal
 from source_rest_api.config import config_updates, environment, masking, schema_files
 from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, Stopped, TransientError, as_source_error
@@ -197,9 +197,9 @@ class _Command:
         from source_rest_api.cli import trial_report  # noqa: PLC0415 -- the platform never calls it
 
         trials = session.trials(self._options.streams, self._options.limit)
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        shown = trial_report.show(trials, session.mask, width, self._writer.write, as_json=self._options.json)
-        return int(not shown)
+        terminal = Terminal.of(sys.stdout)
+        write = self._writer.write
+        return int(not trial_report.show(trials, session.mask, terminal, write, as_json=self._options.json))
 
     def _discover(self, session: Session) -> int:
         """Prints the catalog; `--write` first saves the inferred schemas beside the config."""
@@ -243,7 +243,7 @@ class _Command:
 
     def _display(self, session: Session) -> AbstractContextManager[object]:
         """Returns the progress display, if somebody watches stderr and stdout goes elsewhere."""
-        if not sys.stderr.isatty() or sys.stdout.isatty():
+        if not Terminal.of(sys.stderr).redraws or sys.stdout.isatty():
             return nullcontext()
         from source_rest_api.cli.progress_display import ProgressDisplay  # noqa: PLC0415 -- for terminals only
 

@@ -79,7 +79,7 @@ class StreamRun:
         reach: int,
     ) -> None:
         self.name = configured.name
-        self.started = time.monotonic()
+        self.started = self.began = time.monotonic()
         self.stream: Stream | None = None
         self.progress: Progress | None = None
         self.known_rows: KnownRows | None = None
@@ -99,6 +99,7 @@ class StreamRun:
         self._plan: Iterator[Step] | None = None
         self._planning = False
         self._planned = False
+        self._slices = 0
         self._settling = False
         self._readers: list[SliceReader | FedReader | JobReader | SweepReader] = []
         self._active = 0
@@ -113,6 +114,18 @@ class StreamRun:
             selected: The names of all streams in the catalog.
         """
         self._works, self._selected = works, selected
+
+    @property
+    def failed(self) -> bool:
+        """True if the stream has ended before its end."""
+        return self.finished and self.failures > 0
+
+    @property
+    def expected(self) -> int | None:
+        """The number of records of this read, if all slices are known and the API told how many each has."""
+        stats = None if self.stream is None else self.stream.stats
+        known = stats is not None and self._planned and stats["totals"] == self._slices > 0
+        return int(stats["expected"]) if stats is not None and known else None
 
     @property
     def is_first(self) -> bool:
@@ -193,6 +206,7 @@ class StreamRun:
         stream.parents.feed(self._works, self._selected)
         self._fed = stream.parents.fed(stream.endpoint, stream.stats)
         incremental = self._configured.incremental and stream.endpoint.is_incremental
+        self.began = time.monotonic()
         self.stream, self._sweep = stream, Sweep.of(stream)
         self._most = stream.most_readers(self._reach)
         self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
@@ -232,6 +246,7 @@ class StreamRun:
             self._settling = isinstance(step, Barrier)
             if step is not None and not isinstance(step, Barrier):
                 self._readers.append(step)
+                self._slices += 1
         out.changed()
 
 
