@@ -89,7 +89,7 @@ def test_secrets_are_marked() -> None:
         ".secrets",
         ".tls.client_key",
     ]
-    known = {"airbyte_secret", "description", "group", "multiline", "order", "title", "type"}
+    known = {"airbyte_secret", "always_show", "description", "group", "multiline", "order", "title", "type"}
     assert all(set(field) <= known for field in secrets.values())
 
 
@@ -137,7 +137,9 @@ def test_every_field_has_a_title_and_says_what_it_is(path: str) -> None:
     title = field["title"]
     assert title[0].isupper()
     words = title.split()
-    assert all(word.islower() or word in {"API", "HTTP", "ID", "JSON", "POST", "URL", "YAML"} for word in words[1:])
+    assert all(
+        word.islower() or word in {"API", "HTTP", "ID", "JSON", "POST", "URL", "URLs", "YAML"} for word in words[1:]
+    )
     assert "_" not in title
     named = path.endswith(("[].name", "[].value")) and len(OBJECTS[path.rpartition(".")[0]]["properties"]) == 2
     assert named or field["description"]
