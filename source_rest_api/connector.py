@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Event
@@ -58,7 +59,8 @@ class Connector:
 
     config_model: ClassVar[type[Model]] = Config
     """The model of the config, from which the form is generated."""
-    documentation_url: ClassVar[str] = "https://docs.airbyte.com/integrations/sources/rest-api"
+    documentation_url: ClassVar[str] = ""
+    """The page that the form links to. By default the environment variable `DOCUMENTATION_URL`, which an image sets."""
 
     def spec(self) -> Iterator[bytes]:
         """Yields the SPEC message."""
@@ -68,7 +70,8 @@ class Connector:
         """Returns the ConnectorSpecification."""
         from source_rest_api.protocol import spec  # noqa: PLC0415 -- keeps the start of a read fast
 
-        return spec.specification(self.config_model, self.documentation_url)
+        url = self.documentation_url or os.environ.get("DOCUMENTATION_URL", "")
+        return spec.specification(self.config_model, url)
 
     def api(self, config: Any) -> Config:
         """Returns the generic config for a connector's own config; by default it is the same."""

@@ -270,3 +270,15 @@ def test_a_connector_of_ones_own() -> None:
     }
     assert (form["required"], form["additionalProperties"]) == (["password"], True)
     assert "groups" not in form
+
+
+class _Documented(Connector):
+    documentation_url = "https://example.com/own"
+
+
+def test_the_form_links_to_a_page_that_somebody_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image names the page of its team, a connector of its own its own page; without either there is no link."""
+    assert "documentationUrl" not in SPEC
+    monkeypatch.setenv("DOCUMENTATION_URL", "https://docs.example.com")
+    assert Connector().specification()["documentationUrl"] == "https://docs.example.com"
+    assert _Documented().specification()["documentationUrl"] == "https://example.com/own"

@@ -57,9 +57,14 @@ _DROPPED = ("discriminator", "additionalProperties", "$defs", IN_FILE, ALSO)
 
 
 def specification(model: type[BaseModel], documentation_url: str) -> dict[str, Any]:
-    """Returns the ConnectorSpecification for a config model."""
+    """Returns the ConnectorSpecification for a config model.
+
+    Args:
+        model: The config model.
+        documentation_url: The page that the form links to; "" if there is none.
+    """
     return {
-        "documentationUrl": documentation_url,
+        **({"documentationUrl": documentation_url} if documentation_url else {}),
         "connectionSpecification": _without_files(form(model)),
         "supportsIncremental": True,
         "supported_destination_sync_modes": ["overwrite", "append", "append_dedup"],
