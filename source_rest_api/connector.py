@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Event
@@ -29,6 +30,7 @@ from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.http.credentials import Credentials
@@ -59,7 +61,8 @@ class Connector:
 
     config_model: ClassVar[type[Model]] = Config
     """The model of the config, from which the form is generated."""
-    documentation_url: ClassVar[str] = "https://docs.airbyte.com/integrations/sources/rest-api"
+    documentation_url: ClassVar[str] = ""
+    """The page that the form links to. By default the environment variable `DOCUMENTATION_URL`, which an image sets."""
 
     def spec(self) -> Iterator[bytes]:
         """Yields the SPEC message."""
@@ -69,7 +72,8 @@ class Connector:
         """Returns the ConnectorSpecification."""
         from source_rest_api.protocol import spec  # noqa: PLC0415 -- keeps the start of a read fast
 
-        return spec.specification(self.config_model, self.documentation_url)
+        url = self.documentation_url or os.environ.get("DOCUMENTATION_URL", "")
+        return spec.specification(self.config_model, url)
 
     def api(self, config: Any) -> Config:
         """Returns the generic config for a connector's own config; by default it is the same."""
@@ -88,6 +92,7 @@ class Connector:
         pass_on: Callable[[dict[str, Any]], None] | None = None,
         transport: TransportName = "own",
         secrets: Iterable[str] = (),
+        schemas: Path | None = None,
     ) -> Session:
         """Validates a config and returns a session with it.
 
@@ -97,13 +102,15 @@ class Connector:
             pass_on: Receives the whole config when it changes (a new refresh token), and returns once it is saved.
             transport: The HTTP client: our own, or `requests`, for tests that replace it (requests-mock).
             secrets: Texts to mask in all output, besides the secrets of the config.
+            schemas: Folder of the schema files, for streams whose config has no schema.
 
         Raises:
             ConfigError: The config is not valid; the message lists all problems.
         """
         made = self.loaded(raw_config, transport)
         hidden = [*made.secrets, *secrets]
-        return Session(made.config, raw_config, stop or Event(), hidden, pass_on, transport, made.offer)
+        config = made.config if schemas is None else made.config.with_schemas(schemas)
+        return Session(config, raw_config, stop or Event(), hidden, pass_on, transport, made.offer)
 
 
 class Session:
@@ -135,6 +142,8 @@ class Session:
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
         """True if the last read reached the end of every stream, or the last check found no error."""
+        self.inferred: Mapping[str, Any] = {}
+        """The schemas by stream name that the last discover inferred."""
         self.runs: Sequence[StreamRun] = ()
         """The streams of the last read."""
         self.now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
@@ -186,6 +195,7 @@ class Session:
         ):
             made = map(self._streams(requester), self._named(self._offer.streams))
             descriptions = list(pool.map(discovery.Description.of, filter(None, made)))
+        self.inferred = discovery.inferred(descriptions)
         yield messages.catalog(discovery.entries(descriptions))
 
     def trials(self, names: Sequence[str], limit: int) -> Iterator[Trial]:
