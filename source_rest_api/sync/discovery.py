@@ -60,6 +60,8 @@ def entries(descriptions: Sequence[Description]) -> list[dict[str, Any]]:
 def _described(stream: Stream) -> dict[str, Any]:
     endpoint = stream.endpoint
     declared = endpoint.json_schema
+    if declared is None and endpoint.schema_by is not None:
+        declared = endpoint.schema_by.load()
     if declared is None:
         batches = islice((batch for batch in stream.sample() if batch.records), _SAMPLED_PAGES)
         sample = [record for batch in batches for record in batch.records]
