@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from source_rest_api import unset
 from source_rest_api.auth.authenticators import EndpointAuthentication
@@ -21,7 +21,6 @@ from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.request import Method
 from source_rest_api.http.request_body import OptionalBody
-from source_rest_api.model import Json as JsonText
 from source_rest_api.model import (
     Model,
     NamedPaths,
@@ -40,6 +39,7 @@ from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
 from source_rest_api.records.decoders import Json, WholeBody
+from source_rest_api.records.json_schemas import JsonSchema, OwnSchema
 from source_rest_api.records.options import Condition, OwnTransformation, RecordOptions, Values
 from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
@@ -54,12 +54,6 @@ if TYPE_CHECKING:
 
 
 _DECISIVE = ("path", "http_method", "params", "body", "selector", "partitions", "filter", "filter_after")
-
-
-def _check_schema(value: Any) -> Any:
-    if value is not None and not (isinstance(value, dict) and isinstance(value.get("properties"), dict)):
-        raise ValueError("must be the JSON schema of an object, with `properties`")
-    return value
 
 
 class Endpoint(Model):
@@ -185,8 +179,10 @@ class Endpoint(Model):
     """Remove fields that are null after all changes above, also in nested objects."""
     filter_after: Condition | None = None
     """Like `filter`, but applied to the record after all changes above."""
-    json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
+    json_schema: Annotated[JsonSchema, Field(alias="schema")] = None
     """JSON schema of a record. By default the connector infers it from the first pages."""
+    schema_by: OwnSchema = None
+    """The JSON schema in Python, for a connector of your own. `discover` loads it."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Endpoint:

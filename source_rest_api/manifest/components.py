@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import warnings
 from threading import RLock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,9 @@ class Components:
                 self._register(name)
             try:
                 model = getattr(models, str(definition["type"]))
-                return ModelToComponentFactory().create_component(model, definition, dict(config), **arguments)
+                with warnings.catch_warnings():  # of the CDK: a part of it is deprecated, or an experiment
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    return ModelToComponentFactory().create_component(model, definition, dict(config), **arguments)
             except Exception as error:
                 raise failure(component, error) from error
 

@@ -52,7 +52,9 @@ def keep_params(endpoint: dict[str, Any]) -> None:
         return
     cursor = endpoint.get("incremental") or {}
     bounds = [cursor[name] for name in ("start_param", "end_param") if name in cursor]
-    names = [*(endpoint.get("params") or {}), *(bounds if cursor.get("in", "query") == "query" else [])]
+    given = endpoint.get("params") or {}
+    kept = [name for name, value in given.items() if not requester.is_on_first_page(value)]
+    names = [*kept, *(bounds if cursor.get("in", "query") == "query" else [])]
     if names:
         endpoint["pagination"]["keep_params"] = names
 

@@ -69,6 +69,8 @@ def inferred(descriptions: Sequence[Description]) -> dict[str, Any]:
 def _described(stream: Stream) -> Description:
     endpoint = stream.endpoint
     described, found = endpoint.json_schema, None
+    if described is None and endpoint.schema_by is not None:
+        described = endpoint.schema_by.load()
     if described is None:
         sample = _sample(stream)
         sample_fields.check(endpoint, sample)
