@@ -16,6 +16,7 @@ from tests.api import Answer, Api, Call
 from tests.manifests.any import paging, readings, routes, rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from email.message import Message
 
     from tests.manifests.any.routes import Route
@@ -77,14 +78,14 @@ class AnyApi(Api):
         url = f"{self.url}{call.target.partition('?')[0]}?{urlencode(following, doseq=True)}"
         body = {**page[0]} if not route.records_path and _reads_keys(route) and page else body
         values, headers, token = paging.Signs(route, body, page, start, len(whole), url).found()
-        if token not in (None, ""):
-            self._tokens[partition, str(token)] = start + len(page)
+        for _, text in routes.leaves(token, "") if token not in (None, "") else ():
+            self._tokens[partition, text] = start + len(page)
         return _encoded(route, paging.placed(body, values), headers)
 
     def _start(self, route: Route, partition: str, held: dict[str, str]) -> int:
         if f"query/{paging.POSITION}" in held:
             return int(held[f"query/{paging.POSITION}"])
-        values = [held[leaf] for leaf in route.token_leaves if held.get(leaf)]
+        values = [value for leaf, value in held.items() if value and _is_below(leaf, route.token_leaves)]
         kind = route.strategy.get("type")
         if kind == "CursorPagination":
             known = [at for (of, token), at in self._tokens.items() if of == partition and token in values]
@@ -120,12 +121,16 @@ def _held(call: Call) -> dict[str, str]:
     return found
 
 
+def _is_below(leaf: str, leaves: Iterable[str]) -> bool:
+    return any(leaf == each or leaf.startswith(f"{each}/") for each in leaves)
+
+
 def _partition(route: Route, call: Call, held: dict[str, str]) -> str:
     """Returns a digest of all that decides which records a request asks for, but the page and the interval."""
     kept = {
         leaf: value
         for leaf, value in held.items()
-        if leaf not in route.changing and not leaf.startswith("header/") and leaf != f"query/{paging.POSITION}"
+        if not _is_below(leaf, route.changing) and not leaf.startswith("header/") and leaf != f"query/{paging.POSITION}"
     }
     text = json.dumps([route.identity, call.path.rstrip("/"), kept], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -66,7 +66,7 @@ class Signs:
                 token = self._token(chosen, sent)
                 if bool(token) == self._more:
                     return chosen, {name: of for name, of in sent.items() if isinstance(of, str)}, token
-        return {}, {}, None
+        return {}, {}, self._token({}, {"link": {}})
 
     def _is_there(self, path: Path) -> bool:
         place = [*self._route.records_path]

@@ -59,9 +59,9 @@ def _row(route: Route, partition: str, number: int) -> Row:
     row = _value(schema, "", mark, number, 0) if schema.get("properties") else {}
     row = row if isinstance(row, dict) else {}
     for path, value in _read(route, number).items():
-        _ensure(row, path, f"{value} {number}" if isinstance(value, str) and value == "value" else value, mark)
+        _ensure(row, path, _named(path, number, mark) if value == "value" else value, mark)
     for path in route.needed:
-        _ensure(row, path, mark, mark)
+        _ensure(row, path, _address(path, mark) or mark, mark)
     key = route.stream.get("primary_key")
     for each in key if isinstance(key, list) else [key]:
         path = tuple(each) if isinstance(each, list) else (each,)
@@ -70,6 +70,16 @@ def _row(route: Route, partition: str, number: int) -> Row:
     _date(route, row, number, mark)
     row[MARK] = mark
     return row
+
+
+def _address(path: Path, mark: str) -> str | None:
+    """Returns a URL for a field whose name says that it holds one."""
+    name = str(path[-1]).lower() if path else ""
+    return f"https://api.example.com/things/{mark}" if name.endswith(("uri", "url", "href", "link")) else None
+
+
+def _named(path: Path, number: int, mark: str) -> str:
+    return _address(path, mark) or f"value {number}"
 
 
 def _schema(loader: Any) -> dict[str, Any]:
@@ -144,7 +154,7 @@ def _identify(row: Row, path: Path, mark: str, number: int) -> None:
     elif isinstance(holder.get(path[-1]), int | float):
         holder[path[-1]] = int(mark.partition("-")[0][:6], 16) * 1000 + number
     elif not isinstance(holder.get(path[-1]), dict | list):
-        holder[path[-1]] = mark
+        holder[path[-1]] = _address(path, mark) or mark
 
 
 def _date(route: Route, row: Row, number: int, mark: str) -> None:

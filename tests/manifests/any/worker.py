@@ -9,7 +9,9 @@ import logging
 import os
 import re
 import socket
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,6 @@ from tests.manifests.any.api import AnyApi
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
-    from pathlib import Path
 
     from tests.manifests.any.cases import Case
 
@@ -64,6 +65,7 @@ def run(path: Path, engine: str, begin: int, out: Connection) -> None:
     """
     logging.disable(logging.CRITICAL)
     os.environ["NO_PROXY"] = "*"
+    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # the CDK prints changed configs
     _stay_home()
     quicken()
     with AnyApi() as api:
