@@ -67,6 +67,8 @@ class AnyApi(Api):
         held = _held(call)
         partition = _partition(route, call, held)
         whole = _window(route, rows.of(route, partition), held)
+        is_one = not route.records_path and _reads_keys(route)  # the body is the record
+        whole = whole[:1] if is_one else whole
         if not route.is_parent:
             self.served.update({row[rows.MARK]: row for row in whole})
         start = self._start(route, partition, held)
@@ -76,7 +78,7 @@ class AnyApi(Api):
             return _encoded(route, body)
         following = {**call.query, paging.POSITION: [str(start + len(page))]}
         url = f"{self.url}{call.target.partition('?')[0]}?{urlencode(following, doseq=True)}"
-        body = {**page[0]} if not route.records_path and _reads_keys(route) and page else body
+        body = {**page[0]} if is_one and page else body
         values, headers, token = paging.Signs(route, body, page, start, len(whole), url).found()
         for _, text in routes.leaves(token, "") if token not in (None, "") else ():
             self._tokens[partition, text] = start + len(page)

@@ -101,10 +101,11 @@ def _home(name: str, value: Any, text: str, origin: str) -> Any:
     return _moved(value, origin)
 
 
-def recent(value: Any) -> Any:
-    """Returns a config whose dates are those at which the rows begin, so that a step of a day is not a thousand."""
+def recent(value: Any, name: str = "") -> Any:
+    """Returns a config whose dates are those of the rows, so that a step of a day is not a thousand requests."""
     if isinstance(value, dict):
-        return {name: recent(inner) for name, inner in value.items()}
+        return {key: recent(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
-        return [recent(inner) for inner in value]
-    return _DATE.sub(f"{rows.BEGIN:%Y-%m-%d}", value) if isinstance(value, str) else value
+        return [recent(inner, name) for inner in value]
+    date = rows.NOW if re.search("end|until|_to$", name.lower()) else rows.BEGIN
+    return _DATE.sub(f"{date:%Y-%m-%d}", value) if isinstance(value, str) else value

@@ -64,9 +64,10 @@ class Signs:
             chosen = {path: value for path, value in zip(paths, values, strict=True) if value is not _ABSENT}
             for sent in self._headers(headers):
                 token = self._token(chosen, sent)
-                if bool(token) == self._more:
+                if token is not readings.FAILED and bool(token) == self._more:
                     return chosen, {name: of for name, of in sent.items() if isinstance(of, str)}, token
-        return {}, {}, self._token({}, {"link": {}})
+        token = self._token({}, {"link": {}})
+        return {}, {}, None if token is readings.FAILED else token
 
     def _is_there(self, path: Path) -> bool:
         place = [*self._route.records_path]
@@ -78,7 +79,7 @@ class Signs:
         flags: list[Any] = [True, False]
         numbers: list[Any] = list(self._numbers)
         if not self._more:
-            yield _ABSENT
+            yield from (_ABSENT, None, "")
         is_token = path in readings.paths(self._value, "response")
         if not is_token and any(word in name for word in ("more", "last", "is_", "end", "has", "final", "complete")):
             yield from [*flags, *self._texts, *numbers]
@@ -109,9 +110,10 @@ class Signs:
             "last_page_size": len(self._rows),
             "parameters": self._route.strategy.get("$parameters") or {},
         }
-        if self._stop and _is_true(readings.evaluated(self._stop, self._route.config, **context)):
-            return None
-        return readings.evaluated(self._value, self._route.config, **context)
+        stop = readings.tried(self._stop, self._route.config, **context) if self._stop else None
+        if stop is readings.FAILED or _is_true(stop):
+            return stop if stop is readings.FAILED else None
+        return readings.tried(self._value, self._route.config, **context)
 
 
 def _is_true(value: Any) -> bool:

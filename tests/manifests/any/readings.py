@@ -19,14 +19,24 @@ _EVALUATION = JinjaInterpolation()
 Path = tuple[Any, ...]
 
 
+FAILED = object()
+"""The value of a template that fails."""
+
+
 def evaluated(text: Any, config: dict[str, Any], **context: Any) -> Any:
     """Returns the value of a template, as the CDK finds it; None if it fails."""
+    found = tried(text, config, **context)
+    return None if found is FAILED else found
+
+
+def tried(text: Any, config: dict[str, Any], **context: Any) -> Any:
+    """Returns the value of a template, as the CDK finds it; `FAILED` if it fails."""
     if not isinstance(text, str) or "{" not in text:
         return text
     try:
         return _EVALUATION.eval(text, config, **context)
     except Exception:  # noqa: BLE001 -- a template of others may fail in any way
-        return None
+        return FAILED
 
 
 @cache

@@ -79,7 +79,8 @@ def _address(path: Path, mark: str) -> str | None:
 
 
 def _named(path: Path, number: int, mark: str) -> str:
-    return _address(path, mark) or f"value {number}"
+    is_date = str(path[-1]).lower().endswith(("_at", "_on", "date", "time"))
+    return _address(path, mark) or (_text({"format": "date-time"}, "", number) if is_date else f"value {number}")
 
 
 def _schema(loader: Any) -> dict[str, Any]:
