@@ -52,6 +52,11 @@ class ManifestConnector(Connector):
         """
         return cls(document.read(path), path.parent)
 
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The manifest with its references resolved, and its components complete in themselves."""
+        return document.completed(document.resolved(self._manifest))
+
     def specification(self) -> dict[str, Any]:
         """Returns the ConnectorSpecification of the manifest."""
         return spec.specification(self._manifest)

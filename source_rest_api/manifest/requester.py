@@ -20,7 +20,8 @@ _ORIGIN = re.compile(r"(?:(?:\{\{.*?\}\}|[^/{])*?//)?(?:\{\{.*?\}\}|\{%.*?%\}|[^
 _LIST_OF_ONE = re.compile(r"\s*\[\s*((['\"])\{\{(?:(?!\}\}|\{\{).)*\}\}\2)\s*\]\s*", re.DOTALL)
 """Matches a list of one quoted template, written as text."""
 _ON_FIRST_PAGE = "if not next_page_token"
-_WITH_BODY = {"POST", "PUT", "PATCH"}
+_WITH_BODY = {"GET", "POST", "PUT", "PATCH"}
+"""The methods whose body the CDK sends."""
 PLACES = {"request_parameter": "params", "header": "headers", "body_json": "json", "body_data": "form"}
 """Where a `RequestOption` puts its value, by `inject_into`."""
 _LOCATIONS = {"params": "query", "headers": "header", "json": "body", "form": "body"}

@@ -91,6 +91,10 @@ def imitation() -> Api:  # noqa: PLR0915 -- one route after the other
         fields = dict(pair.split("=") for pair in call.body.decode().split("&"))
         return {"data": [row for row in ROWS if row["group"] == fields["group"]]}
 
+    @api.get("/v1/asked")
+    def asked(call: Call) -> Any:
+        return {"data": [row for row in ROWS if row["group"] == call.json()["group"]]}
+
     @api.get("/v1/windows")
     def windows(call: Call) -> Any:
         return {"data": _window(call)}
