@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.cli.command_line import main
+from source_rest_api.cli.generic import main
 from source_rest_api.config import loading
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import config_rules, document, spec

@@ -18,10 +18,10 @@ from source_rest_api.cli import input_file
 from source_rest_api.cli.arguments import parse
 from source_rest_api.cli.ending import Ending
 from source_rest_api.cli.kept_state import KeptState
+from source_rest_api.cli.manifest_place import IN_IMAGE, INJECTED
 from source_rest_api.cli.stderr_log import StderrLog
 from source_rest_api.cli.terminal import Terminal
 from source_rest_api.config import config_updates, environment, masking, schema_files
-from source_rest_api.connector import Connector
 from source_rest_api.errors import ConfigError, InternalError, SourceError, Stopped, TransientError, as_source_error
 from source_rest_api.http.egress_guard import is_guarded
 from source_rest_api.protocol import catalog, messages, state_file
@@ -33,20 +33,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from threading import Event
 
-    from source_rest_api.connector import Session
+    from source_rest_api.connector import Connector, Session
 
 _LOG = logging.getLogger("airbyte")
 _FOR_PEOPLE = frozenset({"try", "init"})
 """The commands whose output is for people, not for a platform."""
-INJECTED = "__injected_declarative_manifest"
-"""Key of the config that holds a manifest, as Airbyte's Connector Builder sends it."""
-IN_IMAGE = Path("/airbyte/integration_code/source_declarative_manifest/manifest.yaml")
-"""Path of the manifest in an image built upon Airbyte's image for manifests."""
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the generic connector and returns the exit code."""
-    return run(Connector(), sys.argv[1:] if arguments is None else arguments, may_be_manifest=True)
 
 
 def run(connector: Connector, arguments: Sequence[str], *, may_be_manifest: bool = False) -> int:
