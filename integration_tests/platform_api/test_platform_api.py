@@ -166,7 +166,7 @@ def run(folder: Path, platform: Platform, **changes: Any) -> subprocess.Complete
     (folder / "connection.yaml").write_text(yaml.safe_dump({**SETTINGS, "url": platform.url, **changes}))
     script = ROOT / "integration_tests/platform_api/sync_by_api.py"
     environ = {**os.environ, "AIRBYTE_CLIENT_ID": "id", "AIRBYTE_CLIENT_SECRET": "secret"}
-    command = [installed("platform") / "python", script, folder / "connection.yaml"]
+    command: list[str | Path] = [installed("platform") / "python", script, folder / "connection.yaml"]
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=300)
 
 
@@ -221,7 +221,7 @@ def test_a_schedule_is_written_for_airbyte(cron: str, quartz: str) -> None:
     """The guide's schedules, and what cannot be said in one expression."""
     script = f"import sync_by_api\ntry: print(sync_by_api.quartz({cron!r}))\nexcept ValueError as error: print(error)"
     folder = ROOT / "integration_tests/platform_api"
-    command = [installed("platform") / "python", "-c", script]
+    command: list[str | Path] = [installed("platform") / "python", "-c", script]
     assert quartz in subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
