@@ -94,6 +94,9 @@ class Endpoint(Model):
     columns_path: Path | None = None
     """Set this if the records are arrays of values. Path of the column names in the response body, such as `columns`.
     If the first row has them: `rows.0`, or `0` if the body is a list of rows."""
+    short_rows: bool = False
+    """Set this if the API omits empty values at the end of a row, as Google Sheets does. They become null. For rows of
+    values (`columns_path`)."""
     zip_arrays: bool = False
     """Set this if the object at `records_path` has one array per field, such as `{"day": [1, 2], "high": [7, 9]}`. The
     items at the same index become one record. Each record also has the fields that are not arrays."""
