@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Event
@@ -19,7 +18,7 @@ from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.credentials import answer_of
 from source_rest_api.http.request_log import RequestLog
 from source_rest_api.http.requester import Requester
-from source_rest_api.protocol import catalog, messages
+from source_rest_api.protocol import catalog, documentation, messages
 from source_rest_api.protocol.messages import Messages
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.stream import Stream
@@ -71,8 +70,7 @@ class Connector:
         """Returns the ConnectorSpecification."""
         from source_rest_api.protocol import spec  # noqa: PLC0415 -- keeps the start of a read fast
 
-        url = self.documentation_url or os.environ.get("DOCUMENTATION_URL", "")
-        return spec.specification(self.config_model, url)
+        return documentation.linked(spec.specification(self.config_model), self.documentation_url)
 
     def api(self, config: Any) -> Config:
         """Returns the generic config for a connector's own config; by default it is the same."""
