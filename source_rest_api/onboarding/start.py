@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from threading import Event
 
     from source_rest_api.config.masking import Mask
+    from source_rest_api.onboarding.endpoint_draft import Settled
     from source_rest_api.onboarding.given import Given
-    from source_rest_api.onboarding.settling import Settled
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _MOST_REASONS = 5
@@ -86,7 +86,8 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
 
 def _authenticated(api: Given, variables: Mapping[str, str], stop: Event) -> tuple[Given, str]:
     """Returns the API with its authentication, and how the API confirmed it."""
-    plain, _ = environment.filled(dict(api.headers), {**variables, **api.secrets})
+    api = _with_known(api, {**variables, **api.secrets})
+    plain = {name: value for name, value in api.headers.items() if not _VARIABLE.search(value)}
     asked = [operation.path for operation in api.operations if operation.method == "GET" and not operation.placeholders]
     public: list[str] = []
     for path in asked[:_MOST_ASKED]:
@@ -130,9 +131,20 @@ def _with_secrets(api: Given, variables: Mapping[str, str], dialogue: Dialogue) 
     return known
 
 
+def _with_known(api: Given, known: Mapping[str, str]) -> Given:
+    """Returns the API with the first kind of authentication whose variables are all set."""
+    kinds = [api.authentication, *api.alternatives]
+    usable = (kind for kind in kinds if kind and all(name in known for name in _variables(kind)))
+    return replace(api, authentication=next(usable, api.authentication))
+
+
 def _needed(api: Given) -> list[str]:
-    """Returns the names of the variables of the authentication."""
-    return _VARIABLE.findall(" ".join(map(str, (api.authentication or {}).values())))
+    """Returns the names of the variables of the authentication and the headers."""
+    return _variables({**(api.authentication or {}), **api.headers})
+
+
+def _variables(settings: Mapping[str, object]) -> list[str]:
+    return _VARIABLE.findall(" ".join(map(str, settings.values())))
 
 
 def _listed(paths: Sequence[str]) -> str:
