@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _DEPTH = 5
 _START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+_EXACT = {"id", "gid", "sid", "uid"}
 _HOLDERS = {"data", "items", "results", "records", "value", "values", "entries"}
 _ID = re.compile(r"(?:.*_)?(?:id|uid|sid|gid|guid|key|slug|login|email|name|number)|.*(?:Id|Key)", re.ASCII)
 
@@ -96,6 +97,30 @@ class DescribedApi:
         holder = self._holder(schema, ())
         if holder is None or known.endswith("}"):
             return 200, {}, self._value(schema, known, 1, 0)
+        rows = self.table(known, path, match.groups())
+        try:
+            return self._page(known, path, schema, holder, rows, query)
+        except ValueError:
+            return 400, {}, {"message": "a parameter has no valid value"}
+
+    def table(self, known: str, path: str, values: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Returns the rows of a collection; none if a value in its path is not one of its parent's."""
+        if path not in self._tables:
+            if values and not self._exists(known, values):
+                return self._tables.setdefault(path, [])
+            schema = self._schema_of(known)
+            items = self._resolved(self._list_at(schema, self._holder(schema, ()) or ()).get("items", {}))
+            count = 3 + len(path) % 3 if values else self._rows
+            self._tables[path] = [self._row(items, path, number) for number in range(1, count + 1)]
+        return self._tables[path]
+
+    def _exists(self, known: str, values: tuple[str, ...]) -> bool:
+        """True if the last value in a path is that of a row of the collection before it."""
+        collections = {path for _, path in self._routes}
+        before, _, rest = known.rpartition("/{")
+        parent = before if before in collections else f"{before}.json"
+        if not rest or parent not in collections:
+            return False
         given = iter(values)
         filled = re.sub(r"\{[^/]+?\}", lambda _: next(given), parent)
         rows = self.table(parent, filled, values[:-1])
@@ -267,6 +292,9 @@ def _placed(body: Any, holder: tuple[str, ...], page: list[dict[str, Any]]) -> A
 
 
 def _identities(row: Mapping[str, Any]) -> list[Any]:
-    inner = [value for name, value in row.get("metadata", {}).items() if name == "name"] if row.get("metadata") else []
-    own = [value for name, value in row.items() if _ID.fullmatch(name) and name not in {"number", "name"}]
-    return [*(own[:1] if not inner else []), *inner]
+    """Returns the values that lead to a row in a path: its name in `metadata`, or its first identifier."""
+    inner = row.get("metadata") or {}
+    if "name" in inner:
+        return [inner["name"]]
+    own = [name for name in row if _ID.fullmatch(name) and name not in {"number", "name"}]
+    return [row[name] for name in sorted(own, key=lambda name: name not in _EXACT)[:1]]

@@ -16,7 +16,7 @@ from tests.api import Answer, Api, Call
 from tests.test_init_conventions import Silent, counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     Rows = list[dict[str, Any]]
@@ -402,3 +402,37 @@ def test_the_kind_of_authentication_whose_secrets_are_set_is_used(api: Api, tmp_
     )
     config, _ = written(api.url, tmp_path, API_TOKEN="t0ken")
     assert config["authentication"]["type"] == "bearer"
+
+
+class Asked(Silent):
+    """A dialogue with a person, who types the token wrong at first and chooses one endpoint."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._tokens = iter(["wr0ng", "t0ken"])
+
+    def secret(self, name: str) -> str:
+        return next(self._tokens) if name == "API_TOKEN" else ""
+
+    def chosen(self, names: Sequence[str]) -> Sequence[str]:
+        return [name for name in names if name.endswith("notes")]
+
+    def tell(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_a_wrong_token_is_asked_for_again_and_a_child_brings_its_parent(api: Api, tmp_path: Path) -> None:
+    """One request tests the token, and `init` asks for it again; the notes need the customers, and nothing else."""
+
+    def signed(call: Call, rows: Any) -> Any:
+        return rows if call.headers.get("Authorization") == "Bearer t0ken" else Answer({}, status=401)
+
+    api.get("/customers")(lambda call: signed(call, [{"id": n} for n in range(7)]))
+    api.get("/customers/{id}/notes")(lambda call: signed(call, [{"id": f"{call.path_params['id']}-{n}"} for n in "ab"]))
+    api.get("/orders")(lambda call: signed(call, [{"id": n} for n in range(7)]))
+    described(api, {"/customers": taking(), "/customers/{customer_id}/notes": taking(), "/orders": taking()})
+    dialogue = Asked()
+    start.run(api.url, tmp_path / "config.yaml", {}, dialogue, Event())
+    endpoints = yaml_text.load((tmp_path / "config.yaml").read_text())["endpoints"]
+    assert {endpoint["name"] for endpoint in endpoints} == {"customers", "notes"}
+    assert sum("refuses these credentials" in line for line in dialogue.lines) == 1
