@@ -80,6 +80,7 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
     output.write_text(written, encoding="utf-8")
     needed = ", ".join(dict.fromkeys(_VARIABLE.findall(written)))
     dialogue.tell(f"Wrote {output}." + (f" It reads from the environment: {needed}." if needed else ""))
+    dialogue.tell(f"Show its records: python main.py try {output}")
     return settled
 
 
