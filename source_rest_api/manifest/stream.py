@@ -250,7 +250,8 @@ class _Translation:
             self._endpoint["filter_after" if after else "filter"] = condition
         transformations = records.Transformations(self._endpoint, scope)
         for number, each in enumerate(self._stream.get("transformations") or []):
-            self._at(f"transformations[{number}]", partial(transformations.apply, each))
+            if number or not self._at("transformations[0]", partial(self._own.reshapes, each)):
+                self._at(f"transformations[{number}]", partial(transformations.apply, each))
         return transformations.added
 
     def _key(self) -> None:
