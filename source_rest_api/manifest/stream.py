@@ -170,8 +170,6 @@ class _Translation:
             self._endpoint.update(before)
 
     def _retriever(self) -> Component:
-        if self._stream.get("type") == "StateDelegatingStream":
-            self._stream = {**self._stream["full_refresh_stream"], "name": self._endpoint["name"]}
         if self._stream.get("type") != "DeclarativeStream":
             raise ConfigError(f"`{self._stream.get('type')}` has no equivalent here")
         retriever: Component = self._stream.get("retriever") or {}
