@@ -36,6 +36,9 @@ def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> No
     if make is None:
         raise document.lacking(strategy)
     option = _option(paginator, "page_token_option", endpoint)
+    if "in_parameters" in strategy:
+        given = {name: scope.value(value) for name, value in strategy["in_parameters"].items()}
+        endpoint["params"], option = {**(endpoint.get("params") or {}), **given}, None
     settings = make(strategy, option, scope.of(strategy), endpoint)
     if settings is None:
         return
@@ -113,7 +116,8 @@ def _page(
 ) -> dict[str, Any] | None:
     settings = _counted("page_number", "page_param", strategy, option, scope, endpoint)
     first = scope.known(strategy.get("start_from_page"), "`start_from_page`")
-    return None if settings is None else {**settings, "first_page": number(first or 0)}
+    cap = {"result_cap": strategy["result_cap"]} if "result_cap" in strategy else {}
+    return None if settings is None else {**settings, "first_page": number(first or 0), **cap}
 
 
 def _offset(

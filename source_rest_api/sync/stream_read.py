@@ -14,6 +14,7 @@ from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
 from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
+from source_rest_api.streams import first_sync
 from source_rest_api.streams.fed_reader import FedReader
 from source_rest_api.sync.key_watch import KeyWatch
 from source_rest_api.sync.schema_drift import SchemaDrift
@@ -217,9 +218,10 @@ class StreamRun:
                 f"Stream {self.name} is in the catalog but not in the config: add an endpoint of this name, or "
                 "deselect the stream."
             )
+        incremental = self._configured.incremental and stream.endpoint.is_incremental
+        stream, self._saved = first_sync.chosen(stream, self._saved, incremental=incremental)
         stream.parents.feed(self._works, self._selected)
         self._fed = stream.parents.fed(stream.endpoint, stream.stats)
-        incremental = self._configured.incremental and stream.endpoint.is_incremental
         self.began = time.monotonic()
         self.stream, self._sweep = stream, Sweep.of(stream)
         self._watches.append(KeyWatch(self.name, stream.endpoint.primary_key))
