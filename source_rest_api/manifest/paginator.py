@@ -40,17 +40,16 @@ def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> No
         given = {name: scope.value(value) for name, value in strategy["in_parameters"].items()}
         endpoint["params"], option = {**(endpoint.get("params") or {}), **given}, None
     settings = make(strategy, option, scope.of(strategy), endpoint)
-    if settings is None:
-        return
     size = _size(strategy, scope.of(strategy))
     if size is not None:
         sized = _option(paginator, "page_size_option", endpoint)
         if sized:
             is_json = sized.get("inject_into") == "body_json"
             requester.inject(endpoint, sized, size if is_json else str(size), scope.of(sized))
-        if settings["type"] in {"page_number", "offset"}:
+        if settings and settings["type"] in {"page_number", "offset"}:
             settings |= {"stop_on_short_page": True, _size_name(settings): size}
-    endpoint["pagination"] = settings
+    if settings:
+        endpoint["pagination"] = settings
 
 
 def keep_params(endpoint: dict[str, Any]) -> None:

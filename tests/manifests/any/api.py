@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tests.manifests.any.routes import Route
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?")
+_NUMBER = re.compile(r"\d+")
+_OFFSET = re.compile(r"(?:offset|skip|page|startposition|after)\W+(\d+)", re.IGNORECASE)
+"""Finds a position in a query that is a text, such as SQL."""
 _MOST = 600
 """How many requests a stream may send: more are a loop."""
 _SIGNED_IN = {"access_token": "tok", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "tok2", "token": "tok"}
@@ -93,7 +96,8 @@ class AnyApi(Api):
             known = [at for (of, token), at in self._tokens.items() if of == partition and token in values]
             inside = [at for (of, token), at in self._tokens.items() if of == partition and any(token in v for v in values)]
             return [*known, *inside, 0][0]
-        number = next((int(value) for value in values if value.isdecimal()), None)
+        numbers = (_NUMBER.search(value) if value.isdecimal() else _OFFSET.search(value) for value in values)
+        number = next((int(found[found.lastindex or 0]) for found in numbers if found), None)
         if number is None:
             return 0
         if kind == "OffsetIncrement":
