@@ -83,7 +83,7 @@ def test_the_config_says_what_was_proven_and_what_was_not(shop: OpenApiShop, tmp
         "customers": "id",
         "products": "sku",
         "orders": "id",
-        "notes": ["number", "customer_id"],
+        "notes": ["customer_id", "number"],
     }
     assert endpoints["customers"]["pagination"]["type"] == "cursor"
     assert endpoints["products"]["pagination"] == {

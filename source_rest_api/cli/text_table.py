@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _GAP = "  "
-_WIDEST = 40
-"""Maximum width of a cell, in columns."""
+_WIDEST, _NARROW = 40, 20
+"""Maximum width of a cell, in columns; the second if the columns do not fit otherwise."""
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
@@ -23,8 +23,11 @@ def table(names: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
         rows: The cells of each row, as many as there are columns.
         width: Columns of the terminal; None if all fit.
     """
-    columns = [[cut(cell, _WIDEST) for cell in column] for column in zip(names, *rows, strict=True)]
-    fitting = _fitting([max(map(_width, column)) for column in columns], width)
+    columns = _columns(names, rows, _WIDEST)
+    fitting = _fitting(columns, width)
+    if fitting < len(columns):
+        columns = _columns(names, rows, _NARROW)
+        fitting = _fitting(columns, width)
     widths = [max(map(_width, column)) for column in columns[:fitting]]
     ruled = [[head, "-" * size, *cells] for (head, *cells), size in zip(columns, widths, strict=False)]
     lines = [_line(cells, widths) for cells in zip(*ruled, strict=True)]
@@ -43,14 +46,18 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(padded).rstrip()
 
 
-def _fitting(widths: Sequence[int], width: int | None) -> int:
+def _columns(names: Sequence[str], rows: Sequence[Sequence[str]], widest: int) -> list[list[str]]:
+    return [[cut(cell, widest) for cell in column] for column in zip(names, *rows, strict=True)]
+
+
+def _fitting(columns: Sequence[Sequence[str]], width: int | None) -> int:
     """Returns the number of columns that fit; the first one always does."""
     used = -len(_GAP)
-    for number, size in enumerate(widths):
+    for number, size in enumerate(max(map(_width, column)) for column in columns):
         used += size + len(_GAP)
         if number and width is not None and used > width:
             return number
-    return len(widths)
+    return len(columns)
 
 
 def cut(text: str, widest: int) -> str:

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from source_rest_api import unset
 from source_rest_api.auth.authenticators import EndpointAuthentication
@@ -21,7 +21,6 @@ from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.request import Method
 from source_rest_api.http.request_body import OptionalBody
-from source_rest_api.model import Json as JsonText
 from source_rest_api.model import (
     Model,
     NamedPaths,
@@ -40,6 +39,7 @@ from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
 from source_rest_api.records.decoders import Json, WholeBody
+from source_rest_api.records.json_schemas import JsonSchema, OwnSchema
 from source_rest_api.records.options import Condition, OwnTransformation, RecordOptions, Values
 from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
@@ -54,12 +54,6 @@ if TYPE_CHECKING:
 
 
 _DECISIVE = ("path", "http_method", "params", "body", "selector", "partitions", "filter", "filter_after")
-
-
-def _check_schema(value: Any) -> Any:
-    if value is not None and not (isinstance(value, dict) and isinstance(value.get("properties"), dict)):
-        raise ValueError("must be the JSON schema of an object, with `properties`")
-    return value
 
 
 class Endpoint(Model):
@@ -100,6 +94,9 @@ class Endpoint(Model):
     columns_path: Path | None = None
     """Set this if the records are arrays of values. Path of the column names in the response body, such as `columns`.
     If the first row has them: `rows.0`, or `0` if the body is a list of rows."""
+    short_rows: bool = False
+    """Set this if the API omits empty values at the end of a row, as Google Sheets does. They become null. For rows of
+    values (`columns_path`)."""
     zip_arrays: bool = False
     """Set this if the object at `records_path` has one array per field, such as `{"day": [1, 2], "high": [7, 9]}`. The
     items at the same index become one record. Each record also has the fields that are not arrays."""
@@ -185,8 +182,10 @@ class Endpoint(Model):
     """Remove fields that are null after all changes above, also in nested objects."""
     filter_after: Condition | None = None
     """Like `filter`, but applied to the record after all changes above."""
-    json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
+    json_schema: Annotated[JsonSchema, Field(alias="schema")] = None
     """JSON schema of a record. By default the connector infers it from the first pages."""
+    schema_by: OwnSchema = None
+    """The JSON schema in Python, for a connector of your own. `discover` loads it."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Endpoint:

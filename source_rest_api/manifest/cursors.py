@@ -50,7 +50,7 @@ def increment(cursor: Component, endpoint: dict[str, Any], scope: Scope) -> None
     for option, name in _OPTIONS:
         given = cursor.get(option)
         if given and cursor.get("only_first_page"):
-            requester.inject(endpoint, given, f"{{{{ {START} if not next_page_token }}}}", scope)
+            requester.inject(endpoint, given, requester.on_first_page(END if name == "end_param" else START), scope)
         elif given:
             _place(given, name, settings, endpoint, scope)
     endpoint["incremental"] = _fitting(settings, endpoint, cursor, scope)
@@ -92,8 +92,6 @@ def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
     forms = [scope.known(each, "`cursor_datetime_formats`") for each in cursor.get("cursor_datetime_formats") or [form]]
     if not all(_is_iso(each) for each in forms):
         settings["record_format"] = forms
-    if scope.value(cursor.get("clamping")):
-        raise ConfigError("`clamping` has no equivalent here")
     start = _moment(cursor.get("start_datetime"), form, scope)
     if start:
         settings["start_date"] = start

@@ -111,9 +111,20 @@ def _wait(strategies: list[Component], scope: Scope, own: Callable[[Component], 
         if by_class is not None:
             return {"wait_by": by_class}
         if kind in {"WaitTimeFromHeader", "WaitUntilTimeFromHeader"}:
-            header = scope.of(strategy).known(strategy.get("header"), "`header`")
-            return {"wait_header": str(header)} if header else {}
+            return _by_header(strategy, scope.of(strategy))
+        if kind == "WaitTimeFromResponse":
+            return {"wait_expression": scope.of(strategy).expression(strategy.get("wait_time_in_seconds"))}
         if kind == "ConstantBackoffStrategy":
             seconds = scope.of(strategy).known(strategy.get("backoff_time_in_seconds"), "`backoff_time_in_seconds`")
             return {"wait_seconds": float(seconds)} if seconds and float(seconds) > 0 else {}
     return {}
+
+
+def _by_header(strategy: Component, scope: Scope) -> dict[str, Any]:
+    header = str(scope.known(strategy.get("header"), "`header`") or "")
+    pattern = scope.known(strategy.get("regex"), "`regex`")
+    least = scope.known(strategy.get("min_wait"), "`min_wait`")
+    wait: dict[str, Any] = {"wait_seconds": float(least)} if least else {}
+    if header and pattern:
+        return {**wait, "wait_expression": f"{{{{ headers[{header.lower()!r}] | regex_search({str(pattern)!r}) }}}}"}
+    return {**wait, "wait_header": header} if header else wait

@@ -12,15 +12,18 @@ from source_rest_api.manifest.own_authenticator import OwnAuthenticator
 from source_rest_api.manifest.own_component import OwnComponent
 from source_rest_api.manifest.own_paginator import OwnPaginator
 from source_rest_api.manifest.own_records import OwnRecords, OwnTransformation
+from source_rest_api.manifest.own_schema import OwnSchema, without_retriever
 from source_rest_api.manifest.own_wait import OwnWait
 from source_rest_api.manifest.recipes import INSTEAD_OF
 from source_rest_api.pagination.paginators import Pagination
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from source_rest_api.manifest.components import Components
     from source_rest_api.manifest.document import Component
+
+    Listed = Callable[[Component], list[dict[str, Any]]]
 
 _STANDARD = {
     *("CombinedExtractor", "DpathExtractor", "RecordExpander", "RecordFilter"),
@@ -173,13 +176,21 @@ class OwnStream:
             return None
         return OwnWait(component=self._component(strategy, "CustomBackoffStrategy"))
 
-    def schema(self, loader: Any) -> dict[str, Any] | None:
-        """Returns the JSON schema that a class loads; None if there is no such class, or its file is not there."""
+    def schema(self, loader: Any, listed: Listed) -> None:
+        """Lets a class load the JSON schema, or the API describe it. Without the class's file, it is inferred.
+
+        Args:
+            loader: The schema loader.
+            listed: Returns the records that a retriever reads from the API.
+        """
         given = loader.get(INSTEAD_OF, loader) if isinstance(loader, dict) else {}
-        if self._config is None or not given.get("class_name") or not self._components.has(given):
-            return None
-        component = self._component(given, "CustomSchemaLoader")
-        return dict(component.call(lambda made: made.get_json_schema()))
+        if self._config is None:
+            return
+        if given.get("class_name") and self._components.has(given):
+            self.parts["schema_by"] = OwnSchema(component=self._component(given, "CustomSchemaLoader"))
+        elif given.get("type") == "DynamicSchemaLoader" and given.get("retriever"):
+            component = self._component(without_retriever(given), "DynamicSchemaLoader")
+            self.parts["schema_by"] = OwnSchema(component=component, retriever=given["retriever"], listed=listed)
 
     def migrates(self, stream: Component) -> None:
         """Notes the classes that change states of earlier versions, as far as their file is there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.interpolation import Scope
 
 _LINK = (["link", "next", "url"], ["Link", "next", "url"])
+
+_JSON_TEXT = re.compile(r"""(['"])\s*[{\[]""")
+"""Matches an expression that writes an object or a list as text, which the CDK reads before it is sent."""
 
 
 def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> None:
@@ -52,7 +56,9 @@ def keep_params(endpoint: dict[str, Any]) -> None:
         return
     cursor = endpoint.get("incremental") or {}
     bounds = [cursor[name] for name in ("start_param", "end_param") if name in cursor]
-    names = [*(endpoint.get("params") or {}), *(bounds if cursor.get("in", "query") == "query" else [])]
+    given = endpoint.get("params") or {}
+    kept = [name for name, value in given.items() if not requester.is_on_first_page(value)]
+    names = [*kept, *(bounds if cursor.get("in", "query") == "query" else [])]
     if names:
         endpoint["pagination"]["keep_params"] = names
 
@@ -129,6 +135,8 @@ def _cursor(
         return None
     settings: dict[str, Any] = {"type": "cursor", **_token(value), **stopping}
     if option:
+        if option.get("inject_into") == "body_json" and _JSON_TEXT.search(value):
+            settings["cursor"] = f"{{{{ json_loads({value[2:-2].strip()}) if ({value[2:-2].strip()}) }}}}"
         settings["in"], settings["cursor_param"] = requester.location(option, scope)
         _ready(option, endpoint)
     return settings

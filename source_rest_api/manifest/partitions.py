@@ -79,6 +79,8 @@ class Partitioning(NamedTuple):
     """The variables of the parent and of the streams above it."""
     only_changed: str | None = None
     """The name of the parent of which only changed records count."""
+    embedded: tuple[str, ...] = ()
+    """Where the parent's record has the first response of the stream, if it does."""
 
 
 def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Partitioning:
@@ -127,6 +129,7 @@ def _combined(one: Partitioning, other: Partitioning) -> Partitioning:
         one.parent or other.parent,
         one.line | other.line,
         one.only_changed or other.only_changed,
+        one.embedded or other.embedded,
     )
 
 
@@ -141,6 +144,9 @@ def _divided(router: Component, family: Family, scope: Scope, *, as_lists: bool)
         return _union([_values_of_parent(each, family, scope.of(each)) for each in configs], family)
     if kind == "UnionPartitionRouter":
         parts = [_divided(e, family, scope.of(e), as_lists=True) for e in router.get("partition_routers") or []]
+        field = str(scope.known(router.get("partition_field"), "`partition_field`"))
+        if any(field not in part.slice for part in parts):
+            raise ConfigError(f"`partition_field: {field}` is not that of its `partition_routers`")
         return _union([(next(iter(p.lists.values()))["values"], next(iter(p.slice)), p.options) for p in parts], family)
     if kind == "CartesianProduct":
         return divide(router.get("stream_slicers"), family, scope, as_lists=as_lists)
@@ -189,7 +195,8 @@ def _below(config: Component, family: Family, scope: Scope) -> Partitioning:
     }
     options = [(option, expression)] if option else []
     changed = parent.name if scope.value(config.get("incremental_dependency")) is True else None
-    return Partitioning(inner, {}, options, parent.variable, parent.line, changed)
+    embedded = tuple(scope.text(key) for key in config.get("lazy_read_pointer") or ())
+    return Partitioning(inner, {}, options, parent.variable, parent.line, changed, embedded)
 
 
 def _values_of_parent(

@@ -64,13 +64,18 @@ def _path(extractor: Component, scope: Scope) -> list[str]:
 
 
 def _expanded(expander: Component, scope: Scope) -> dict[str, Any]:
-    if expander.get("remain_original_record"):
-        raise ConfigError("`remain_original_record` has no equivalent here")
+    for name in ("remain_original_record", "merge_parent"):
+        if scope.value(expander.get(name)):
+            raise ConfigError(f"`{name}` has no equivalent here")
+    if expander.get("on_no_records") not in {None, "skip"}:
+        raise ConfigError(f"`on_no_records: {expander['on_no_records']}` has no equivalent here")
     path = [str(scope.known(key, "`expand_records_from_field`")) for key in expander["expand_records_from_field"]]
     kept = {}
     for field in expander.get("parent_fields") or []:
-        source = [scope.text(key) for key in field.get("source_path") or field.get("field_path") or []]
-        kept[".".join(map(str, field.get("target_path") or [source[-1]]))] = ".".join(source)
+        [*above, name] = [scope.text(key) for key in field["record_path"]]
+        if above:
+            raise ConfigError("a `record_path` inside an object has no equivalent here")
+        kept[name] = ".".join(scope.text(key) for key in field["parent_path"])
     return {"path": path, "keep": kept}
 
 
@@ -204,7 +209,9 @@ class Transformations:
             self._endpoint["flatten"] = {"type": "objects", "paths": [path], "prefix": False, "depth": 1, **keep}
         self._renamed = "DpathFlattenFields"
 
-    def _flatten(self, _: Component) -> None:
+    def _flatten(self, transformation: Component) -> None:
+        if self._scope.config is not None or self._scope.value(transformation.get("flatten_lists")) is not False:
+            raise ConfigError("`FlattenFields` has an equivalent only in an imported connector, and without lists")
         if self._endpoint.get("flatten") or self._endpoint.get("add_fields"):
             raise ConfigError("`FlattenFields` after another change has no equivalent here")
         self._endpoint["flatten"] = {"type": "objects", "prefix": False}

@@ -59,9 +59,10 @@ def _listed(form: dict[str, Any], name: str) -> list[Any]:
 
 
 def _text(form: dict[str, Any], name: str) -> str:
-    examples = form.get("examples")
-    if isinstance(examples, list) and examples and isinstance(examples[0], str) and "%" not in examples[0]:
-        return examples[0]
+    example = next(iter(form.get("examples") or ()), None) if isinstance(form.get("examples"), list) else None
+    is_date = form.get("format") in {"date", "date-time"}
+    if isinstance(example, str) and "%" not in example and (not is_date or example[:1].isdigit()):
+        return example
     if form.get("format") == "date":
         return _DATE
     if form.get("format") == "date-time" or "date" in name:

@@ -11,8 +11,10 @@ from source_rest_api.onboarding import parameters, record_guesses
 from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from msgspec import Raw
 
     from source_rest_api.onboarding.given import Operation
     from source_rest_api.onboarding.proofs import DraftProver, Look
@@ -56,7 +58,7 @@ class CursorProof:
                 continue
             middle = sorted(set(times))[len(set(times)) // 2]
             for incremental in self._guesses(path, form):
-                seen = self._filtered(incremental, middle, form)
+                seen = self._filtered(incremental, middle, form, page.records)
                 if seen:
                     creation = (
                         ""
@@ -81,8 +83,15 @@ class CursorProof:
                 if not self._operation.declared:
                     break
 
-    def _filtered(self, incremental: dict[str, Any], start: datetime, form: str) -> str:
-        """Returns a description of the response to a request from a moment; empty if it has older records."""
+    def _filtered(self, incremental: dict[str, Any], start: datetime, form: str, sample: Sequence[Raw]) -> str:
+        """Returns a description of the response to a request from a moment; empty if it is not what was requested.
+
+        Args:
+            incremental: The cursor.
+            start: The moment.
+            form: The format of the times in records.
+            sample: Records that the API returns without a start.
+        """
         moment = start.isoformat().replace("+00:00", "Z")
         path, param = incremental["cursor_field"], incremental["start_param"]
         look = self._prover.look(incremental={**incremental, "start_date": moment})
@@ -95,6 +104,8 @@ class CursorProof:
             return ""
         if min(times) < _floor(start, incremental.get("format", "")) or not page.request.params.get(param):
             return ""
+        if self._lacks(look, times, [record for record in sample if _time(record, path, form) > start], path, form):
+            return ""
         whole = self._prover.verdict(incremental=incremental)
         if whole.problem:
             return ""
@@ -102,6 +113,23 @@ class CursorProof:
             incremental["start_exclusive"] = True
         came = counted(len(page.records), "record")
         return f"`?{param}={page.request.params[param]}` returned {came}, none older"
+
+    def _lacks(self, look: Look, times: Sequence[datetime], later: Sequence[Raw], path: str, form: str) -> bool:
+        """True if a response lacks a later record, as when the parameter filters by another field.
+
+        If it is sorted by the time, later records may be on its next pages.
+        """
+        key = self._prover.draft.get("primary_key")
+        names = [key] if isinstance(key, str) else key
+        came = set(record_guesses.identities(look.pages[0].records, names))
+        lacking = [each for each in later if record_guesses.identities([each], names)[0] not in came]
+        follows = len(look.pages) > 1 and list(times) == sorted(times)
+        return bool(lacking) and not (follows and all(_time(each, path, form) >= times[-1] for each in lacking))
+
+
+def _time(record: Raw, path: str, form: str) -> datetime:
+    (value,) = record_guesses.values([record], path)
+    return _moment(value, form)
 
 
 def _moment(value: Any, form: str) -> datetime:

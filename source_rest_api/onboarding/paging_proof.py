@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from source_rest_api.formats import raw_json
 from source_rest_api.formats.excerpt import CUT
-from source_rest_api.onboarding import paging_guesses
+from source_rest_api.onboarding import paging_guesses, record_guesses
 from source_rest_api.onboarding.proofs import ONE_PAGE
 from source_rest_api.pagination import signs
 from source_rest_api.plurals import counted
@@ -67,7 +66,8 @@ class PagingProof:
         small = max(1, len(self._first.records) // 2) if size_param else None
         for pagination, sign in self._guesses(page):
             candidate = paging_guesses.sized(pagination, size_param, small)
-            look = self._prover.verdict(pagination=candidate)
+            overlap = {"overlap": True} if candidate["type"] == "offset" else {}
+            look = self._prover.verdict(pagination={**candidate, **overlap})
             if self._is_proven(look, candidate, small):
                 return self._with_size(pagination, size_param, sign, look)
             if size_param and pagination["type"] not in _COUNTED and sign:
@@ -121,12 +121,16 @@ class PagingProof:
         if look.problem or len(look.pages) < 2:  # noqa: PLR2004 -- the first and the second
             return False
         first, second = (self._identities(page.records) for page in look.pages[:2])
+        known = self._identities(self._first.records)
         fresh = [identity for identity in second if identity not in set(first)]
-        if not fresh or first[:1] != self._identities(self._first.records)[:1]:
+        if not fresh or first[:1] != known[:1]:
             return False
-        if pagination["type"] not in _COUNTED or small is None:
+        if pagination["type"] not in _COUNTED:
             return True
-        expected = self._identities(self._first.records)[small : small + len(fresh)]
+        if small is None:  # a list that changes by itself has new records too, so all of both pages counts
+            overlap = pagination["type"] == "offset" and len(first) > 1
+            return first == known and len(second) - len(fresh) == overlap and second[:overlap] == first[-1:][:overlap]
+        expected = known[small : small + len(fresh)]
         return len(first) == small and fresh[: len(expected)] == expected
 
     def _goes_on(self, look: Look) -> bool:
@@ -135,10 +139,7 @@ class PagingProof:
         return any(identity not in known for page in look.pages[1:] for identity in self._identities(page.records))
 
     def _identities(self, records: Sequence[Raw]) -> list[bytes]:
-        if not self._key:
-            return [bytes(record) for record in records]
-        paths = [(name,) for name in self._key]
-        return [raw_json.key(record, paths) for record in records]
+        return record_guesses.identities(records, self._key)
 
     def _with_size(self, pagination: dict[str, Any], name: str | None, sign: str, look: Look) -> Paging:
         """Returns the pagination with the largest usual page size that the API serves."""
@@ -146,7 +147,9 @@ class PagingProof:
         if name is None:
             return Paging(paging_guesses.sized(pagination, None, None), evidence)
         schema = self._operation.declared.get(name, {})
-        wanted = min(int(schema.get("maximum", _USUAL_SIZE)), _LARGEST)
+        usual = max(_USUAL_SIZE, len(self._first.records))
+        highest = schema.get("maximum")
+        wanted = min(highest if isinstance(highest, int) and highest > 0 else usual, _LARGEST)
         full = self._prover.verdict(pagination=paging_guesses.sized(pagination, name, wanted))
         came = len(full.pages[0].records) if full.pages else 0
         goes_on = self._goes_on(full)

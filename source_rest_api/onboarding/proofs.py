@@ -62,23 +62,34 @@ class Prover:
         self._variables = variables
         self._stop = stop or Event()
 
-    def look(self, endpoint: Mapping[str, Any], parents: Sequence[Mapping[str, Any]] = ()) -> Look:
+    def look(
+        self, endpoint: Mapping[str, Any], parents: Sequence[Mapping[str, Any]] = (), *, guess: bool = False
+    ) -> Look:
         """Reads the first pages of an endpoint, without judging them.
 
         Args:
             endpoint: The endpoint.
             parents: The endpoints that supply the values in its path.
+            guess: True to send each request only once: an API may well answer a wrong guess with 500.
         """
-        return self._with_stream(endpoint, parents, _read)
+        return self._with_stream(endpoint, parents, _read, guess)
 
-    def verdict(self, endpoint: Mapping[str, Any], parents: Sequence[Mapping[str, Any]] = ()) -> Look:
+    def verdict(
+        self, endpoint: Mapping[str, Any], parents: Sequence[Mapping[str, Any]] = (), *, guess: bool = False
+    ) -> Look:
         """Reads the first pages of an endpoint and tests them as `check` does."""
-        return self._with_stream(endpoint, parents, _judge)
+        return self._with_stream(endpoint, parents, _judge, guess)
 
     def _with_stream(
-        self, endpoint: Mapping[str, Any], parents: Sequence[Mapping[str, Any]], ask: Callable[[Stream], Look]
+        self,
+        endpoint: Mapping[str, Any],
+        parents: Sequence[Mapping[str, Any]],
+        ask: Callable[[Stream], Look],
+        guess: bool,
     ) -> Look:
         config = {**self._shared, "endpoints": [*parents, endpoint]}
+        if guess:
+            config["retry"] = {**self._shared.get("retry", {}), "max_attempts": 1}
         try:
             raw, secrets = environment.filled(config, self._variables)
             session = Connector().session(raw, self._stop, secrets=secrets)
@@ -105,11 +116,16 @@ class DraftProver:
 
     def look(self, **settings: Any) -> Look:
         """Reads the first pages with these settings, without judging them."""
-        return self._prover.look({**self.draft, **settings}, self._parents)
+        return self._prover.look({**self.draft, **settings}, self._parents, guess=_is_guess(settings))
 
     def verdict(self, **settings: Any) -> Look:
         """Reads the first pages with these settings, and tests them as `check` does."""
-        return self._prover.verdict({**self.draft, **settings}, self._parents)
+        return self._prover.verdict({**self.draft, **settings}, self._parents, guess=_is_guess(settings))
+
+
+def _is_guess(settings: Mapping[str, Any]) -> bool:
+    """True if settings are more than those of a single request."""
+    return any(value is not ONE_PAGE for value in settings.values())
 
 
 def _read(stream: Stream) -> Look:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 _DEPTH = 4
 """Levels of objects to search for the records."""
 _HOLDERS = ("data", "items", "results", "records", "value", "values", "rows", "resources", "entries", "content")
-_KEYS = ("id", "uuid", "guid", "gid", "key", "code", "slug", "sku", "number", "name")
+_IDS = ("id", "uuid", "guid", "gid")
+_KEYS = ("key", "code", "slug", "sku")
+_LABELS = ("number", "name")
+"""Fields that are often, but not always, unique."""
+_COLUMNS = frozenset({"columns", "fields", "header", "headers", "names", "columnnames", "cols"})
 _CHANGED = re.compile(
     r"(?:date|time|last|at)?(?:updat|modif|chang|edit)(?:e|ed|ied|ication|ing)?(?:on|at|date|time|ts|timestamp|utc)*"
 )
@@ -35,6 +39,8 @@ _INNER = ("meta", "metadata", "attributes", "audit", "fields")
 """Objects in a record that may contain its time."""
 _MOST_KEYS = 12
 """Fields of a record that may be parts of a compound key."""
+_FEW, _MANY = 20, 50
+"""Records in which a label, or two references together, must be unique to be the key; and one reference alone."""
 
 
 def lists(root: Raw, name: str) -> list[tuple[str, list[Raw]]]:
@@ -51,9 +57,40 @@ def lists(root: Raw, name: str) -> list[tuple[str, list[Raw]]]:
         last = path[-1].lower() if path else ""
         return not items, last != name.lower(), last not in _HOLDERS, len(path), -len(items)
 
-    return [
-        (".".join(key.replace(".", "\\.") for key in path) or "$", items) for path, items in sorted(found, key=rank)
+    return [(_written(path), items) for path, items in sorted(found, key=rank)]
+
+
+def table(root: Raw) -> tuple[str, str] | None:
+    """Returns the paths of a list of arrays and of the names of its columns; None if there is no such list.
+
+    Args:
+        root: The body.
+
+    Returns:
+        The path of the names is empty if the body has none.
+    """
+    found = [(path, items) for path, items in _lists(root, ()) if items and raw_json.kind(items[0]) == "array"]
+    if not found:
+        return None
+    path, rows = max(found, key=lambda item: len(item[1]))
+    width = len(raw_json.items(rows[0]))
+    names = [
+        other
+        for other, items in _lists(root, ())
+        if other and paging_names.plain(other[-1]) in _COLUMNS and len(items) == width and other[:-1] == path[:-1]
     ]
+    return _written(path), _written(names[0]) if names else ""
+
+
+def is_named(path: str, name: str) -> bool:
+    """True if the name of a list says that it holds the records of a stream."""
+    last = path.rpartition(".")[2].lower()
+    return path == "$" or last == name.lower() or last in _HOLDERS
+
+
+def _written(path: Sequence[str]) -> str:
+    """Returns a path as in a config; `$` for the body itself."""
+    return ".".join(key.replace(".", "\\.") for key in path) or "$"
 
 
 def _lists(value: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Raw]]]:
@@ -69,24 +106,35 @@ def _lists(value: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
 def keys(records: Sequence[Raw], name: str, extra: Sequence[str] = ()) -> list[str] | None:
     """Returns the fields that identify each record of a sample; None if no two of them do.
 
+    A field that is unique in a few records may be so by chance: labels and references need more of them than IDs.
+
     Args:
-        records: The sample.
+        records: The sample. Records that are exactly alike count once.
         name: The name of the stream.
         extra: Fields to add if no other key is unique: those copied from a parent.
     """
-    rows = [raw_json.decode(record) for record in records]
+    rows = [raw_json.decode(record) for record in {bytes(record): record for record in records}.values()]
     names = [field for field, value in rows[0].items() if _identifies(value)] if rows else []
-    singular = re.sub(r"ies$", "y", name).removesuffix("s")
-    usual = [*_KEYS, *(f"{singular}{part}" for part in ("id", "key", "code", "number"))]
+    singular = paging_names.plain(re.sub(r"ies$", "y", name).removesuffix("s"))
     plain = {field: paging_names.plain(field) for field in names}
-    ranked = sorted((field for field in names if plain[field] in usual), key=lambda field: usual.index(plain[field]))
-    ids = [field for field in names if _ID.search(field)]
-    ordered = list(dict.fromkeys([*ranked, *ids]))[:_MOST_KEYS]
-    single = [[field] for field in ordered]
-    joined = [[*extra, field] for field in ordered if field not in extra] if extra else []
-    parts = [field for field in names if _PART.search(field) and field not in ordered]
-    pairs = [[*pair] for pair in (*combinations(ordered, 2), *product(ordered, parts))]
-    return next((key for key in [*single, *joined, *pairs] if _unique(rows, key)), None)
+
+    def named(*usual: str) -> list[str]:
+        return sorted((field for field in names if plain[field] in usual), key=lambda field: usual.index(plain[field]))
+
+    ids = named(*_IDS, *(f"{singular}{part}" for part in ("id", "uuid", "key", "code", "number")))
+    keys_, labels = named(*_KEYS), named(*_LABELS)
+    references = [field for field in names if _ID.search(field) and field not in {*ids, *keys_, *labels}]
+    ordered = [*ids, *keys_, *labels, *references][:_MOST_KEYS]
+    parts = [field for field in names if _PART.search(field)]
+    guesses = [[field] for field in ids]
+    guesses += [[reference, part] for reference, part in product(references, parts) if reference != part]
+    guesses += [[field] for field in keys_]
+    guesses += [[field] for field in labels if len(rows) >= _FEW]
+    guesses += [[field] for field in references if len(rows) >= _MANY]
+    guesses += [[*extra, field] for field in ordered if field not in extra] if extra else []
+    guesses += [[*pair] for pair in product([*ids, *keys_], parts) if pair[0] != pair[1]]
+    guesses += [[*pair] for pair in combinations(ordered, 2)] if len(rows) >= _FEW else []
+    return next((key for key in guesses if _unique(rows, key)), None)
 
 
 def _identifies(value: Any) -> bool:
@@ -123,6 +171,14 @@ def cursors(records: Sequence[Raw]) -> list[tuple[str, str, bool]]:
         if form is not None:
             found.append((path, form, changed))
     return sorted(found, key=lambda item: not item[2])
+
+
+def identities(records: Sequence[Raw], key: Sequence[str] | None) -> list[bytes]:
+    """Returns the key of each record; the record itself if there is no key."""
+    if not key:
+        return [bytes(record) for record in records]
+    paths = [(name,) for name in key]
+    return [raw_json.key(record, paths) for record in records]
 
 
 def values(records: Sequence[Raw], path: str) -> list[Any]:

@@ -14,6 +14,7 @@ from source_rest_api.onboarding import given, record_guesses
 from source_rest_api.onboarding.cursor_proof import CursorProof
 from source_rest_api.onboarding.paging_proof import PagingProof
 from source_rest_api.onboarding.proofs import ONE_PAGE, DraftProver
+from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ _WORKERS = 8
 _BY_SIGN = frozenset({"next_url", "link_header", "cursor"})
 _MANY = 1000
 """Number of records in one response from which on guessing parameters would take too long."""
+_KEY = re.compile(r"(?:no )?key: ")
 _PARENT_FIELDS = ("id", "uuid", "guid", "_id", "key", "slug", "code", "name")
 
 
@@ -182,7 +184,9 @@ class _Endpoint:
         reason = self._find_records(whole) or self._find_key() or self._find_paging()
         if reason:
             return Settled(self._operation.path, left_out=reason, alone=self if self._unpaged else None)
-        self._find_cursor()
+        look = self._look if self._unpaged else self._prover.look()
+        self._test_key(look)
+        self._find_cursor(look)
         final = self._prover.verdict()
         if final.problem:
             return Settled(self._operation.path, left_out=final.problem)
@@ -205,7 +209,7 @@ class _Endpoint:
         if final.problem:
             return None
         if "incremental" not in self._draft and not any(text.startswith("full") for text in self._evidence):
-            self._find_cursor()
+            self._find_cursor(self._look)
         told = [text for text in self._evidence if not text.startswith("pagination")]
         told.append("pagination: the same as for the other endpoints; its response has no sign of more")
         return Settled(self._operation.path, self._draft, told)
@@ -213,9 +217,17 @@ class _Endpoint:
     def _find_records(self, whole: Look) -> str:
         root = next((page.root for page in whole.pages if page.records), whole.pages[0].root)
         found = record_guesses.lists(root, self._draft["name"])
-        if not found:
+        table = record_guesses.table(root)
+        columns = ""
+        if table and not (found and record_guesses.is_named(found[0][0], self._draft["name"])):
+            path, columns = table
+            if not columns:
+                return f"`{path}` holds arrays of values, and the response has no names for them"
+            self._draft["columns_path"] = columns
+        elif found:
+            path = found[0][0]
+        else:
             return "its response has no list of records"
-        path, items = found[0]
         if path != "$":
             self._draft["records_path"] = path
         look = self._prover.look(pagination=ONE_PAGE)
@@ -225,7 +237,8 @@ class _Endpoint:
             return "it has no records, so `init` cannot verify its settings"
         self._look = look
         of = "the body itself" if path == "$" else f"`{path}`"
-        self._evidence.append(f"records: {of}, {len(items) or len(look.pages[0].records)} on the first page")
+        named = f", with the names of `{columns}`" if columns else ""
+        self._evidence.append(f"records: {of}{named}, {len(look.pages[0].records)} on the first page")
         return ""
 
     def _find_key(self) -> str:
@@ -239,13 +252,25 @@ class _Endpoint:
             self._draft["include_from_parent"] = copies
             self._look = self._prover.look(pagination=ONE_PAGE)
             key = record_guesses.keys(self._look.records, self._draft["name"], list(copies))
-        if key:
-            self._draft["primary_key"] = key[0] if len(key) == 1 else key
-            named = ", ".join(f"`{name}`" for name in key)
-            self._evidence.append(f"key: {named}, unique in {len(self._look.records)} records")
-        else:
-            self._evidence.append("no key: no field or pair of fields is unique in each record")
+        self._set_key(key, len(self._look.records))
         return ""
+
+    def _set_key(self, key: Sequence[str] | None, count: int) -> None:
+        if key:
+            self._draft["primary_key"] = key[0] if len(key) == 1 else list(key)
+            named = ", ".join(f"`{name}`" for name in key)
+            told = f"key: {named}, unique in {counted(count, 'record')}"
+        else:
+            self._draft.pop("primary_key", None)
+            told = f"no key: no field or pair of fields certainly identifies {counted(count, 'record')}"
+        others = [text for text in self._evidence if not _KEY.match(text)]
+        self._evidence = [*others[:1], told, *others[1:]]
+
+    def _test_key(self, look: Look) -> None:
+        """Chooses the key again from more records, which may share the one that the first page suggested."""
+        if len(look.records) > len(self._look.records):
+            copies = list(self._draft.get("include_from_parent", ()))
+            self._set_key(record_guesses.keys(look.records, self._draft["name"], copies), len(look.records))
 
     def _has_parent(self, copies: Mapping[str, str]) -> bool:
         """True if each record has a field that names its parent, such as `customer_id`."""
@@ -265,12 +290,11 @@ class _Endpoint:
         self._evidence.append(f"pagination: {paging.evidence}")
         return ""
 
-    def _find_cursor(self) -> None:
-        if len(self._look.records) > _MANY and not self._operation.declared:
-            self._evidence.append("full refresh: no parameters were tried, because each response would be as large")
-            return
-        look = self._look if self._unpaged else self._prover.look()
+    def _find_cursor(self, look: Look) -> None:
         if not look.records:
+            return
+        if len(look.pages[0].records) > _MANY and not self._operation.declared:
+            self._evidence.append("full refresh: no parameters were tried, because each response would be as large")
             return
         cursor = CursorProof(self._prover, self._operation).found(look)
         if cursor.incremental is not None:

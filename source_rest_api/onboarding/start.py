@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
-from source_rest_api.config import environment, loading
+from source_rest_api.config import environment, loading, masking
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json, yaml_text
 from source_rest_api.onboarding import challenge, config_text, source, url, web
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
+    from source_rest_api.config.masking import Mask
     from source_rest_api.onboarding.given import Given
     from source_rest_api.onboarding.settling import Settled
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _MOST_REASONS = 5
+_MOST_ASKED = 5
+"""Number of endpoints to request without credentials, until one refuses it."""
 
 
 class Dialogue(Protocol):
@@ -68,7 +71,8 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
     known = _with_secrets(api, variables, dialogue)
     prover = Prover(config_text.shared_settings(api), known, stop)
     api = _entered(api, prover)
-    settled = Settling(api, prover, dialogue.tell).settled()
+    mask = masking.masker([*api.secrets.values(), *(known[name] for name in _needed(api) if name in known)])
+    settled = [_masked(each, mask) for each in Settling(api, prover, lambda line: dialogue.tell(mask(line))).settled()]
     if not any(each.endpoint for each in settled):
         reasons = [f"{each.path}: {each.left_out}" for each in settled] + [f"{p}: {r}" for p, r in api.left_out.items()]
         raise ConfigError("\n".join(["No endpoint could be verified.", *reasons[:_MOST_REASONS]]))
@@ -82,20 +86,20 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
 
 def _authenticated(api: Given, variables: Mapping[str, str], stop: Event) -> tuple[Given, str]:
     """Returns the API with its authentication, and how the API confirmed it."""
-    first = next((operation for operation in api.operations if not operation.placeholders), None)
-    if first is None:
-        return api, ""
-    asked = f"{api.url_base.rstrip('/')}/{first.path}"
-    if first.method != "GET":
-        return api, ""
     plain, _ = environment.filled(dict(api.headers), {**variables, **api.secrets})
-    response = web.get(asked, plain, stop)
-    wanted = challenge.authentication(response, variables, stop)
-    if wanted is None and response.status == HTTPStatus.OK:
-        return replace(api, authentication=None), f"authentication: none, because `{first.path}` needs none"
-    if api.authentication is None and wanted is not None:
-        api = replace(api, authentication=wanted)
-    return api, f"authentication: without it, `{first.path}` returns {response.status}"
+    asked = [operation.path for operation in api.operations if operation.method == "GET" and not operation.placeholders]
+    public: list[str] = []
+    for path in asked[:_MOST_ASKED]:
+        response = web.get(f"{api.url_base.rstrip('/')}/{path}", plain, stop, guess=True)
+        wanted = challenge.authentication(response, variables, stop)
+        if wanted is not None:
+            told = f"authentication: without it, `{path}` returns {response.status}"
+            return (api if api.authentication else replace(api, authentication=wanted)), told
+        public += [path] if response.status == HTTPStatus.OK else []
+    known = {**variables, **api.secrets}
+    if public and not (api.authentication and all(name in known for name in _needed(api))):
+        return replace(api, authentication=None), f"authentication: none, because {_listed(public)} need none"
+    return api, f"authentication: as the input says; {_listed(public)} need none" if public else ""
 
 
 def _entered(api: Given, prover: Prover) -> Given:
@@ -104,7 +108,8 @@ def _entered(api: Given, prover: Prover) -> Given:
         return api
     path = api.operations[0].path
     look = prover.look({"name": "index", "path": path, "records_path": "$", "pagination": ONE_PAGE})
-    inner = url.index(raw_json.decode(look.pages[0].root)) if look.pages else []
+    at = f"{api.url_base.rstrip('/')}/{path}"
+    inner = url.index(raw_json.decode(look.pages[0].root), at) if look.pages else []
     return replace(api, operations=[Operation(f"{path.rstrip('/')}/{each}") for each in inner]) if inner else api
 
 
@@ -115,7 +120,7 @@ def _with_secrets(api: Given, variables: Mapping[str, str], dialogue: Dialogue) 
         ConfigError: A variable is not set, and nobody can be asked.
     """
     known = {**variables, **api.secrets}
-    for name in _VARIABLE.findall(_texts(api.authentication)):
+    for name in _needed(api):
         value = known.get(name) or dialogue.secret(name)
         if not value:
             raise ConfigError(
@@ -125,5 +130,15 @@ def _with_secrets(api: Given, variables: Mapping[str, str], dialogue: Dialogue) 
     return known
 
 
-def _texts(value: Any) -> str:
-    return " ".join(map(str, value.values())) if isinstance(value, dict) else ""
+def _needed(api: Given) -> list[str]:
+    """Returns the names of the variables of the authentication."""
+    return _VARIABLE.findall(" ".join(map(str, (api.authentication or {}).values())))
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return ", ".join(f"`{path}`" for path in paths)
+
+
+def _masked(settled: Settled, mask: Mask) -> Settled:
+    """Returns an endpoint whose evidence, which quotes the API, has no secret."""
+    return replace(settled, evidence=[mask(text) for text in settled.evidence], left_out=mask(settled.left_out))

@@ -74,12 +74,18 @@ def _of_size(sample: Sample) -> Iterator[Finding]:
                 f"`{setting}` to {len(page)}, or remove `pagination.stop_on_short_page`",
                 where=str(page.request),
             )
-        elif not isinstance(following, End | Again) and len(sample.pages) == _PAGES and sample.pages[1].page.records:
+        elif not isinstance(following, End | Again) and _goes_on(sample):
             yield Finding(
                 f"{sent}, although there are more: the API limits its pages. Set `{setting}` to {len(page)}",
                 fails=False,
                 where=str(page.request),
             )
+
+
+def _goes_on(sample: Sample) -> bool:
+    """True if the second page has a record besides the one that it repeats where pages overlap."""
+    overlap = sample.stream.reader.overlaps
+    return len(sample.pages) == _PAGES and len(sample.pages[1].page.records) > overlap
 
 
 def _beyond(sample: Sample) -> Page | None:

@@ -14,6 +14,7 @@ from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
 from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
 from source_rest_api.streams.fed_reader import FedReader
+from source_rest_api.sync.schema_drift import SchemaDrift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -78,7 +79,7 @@ class StreamRun:
         reach: int,
     ) -> None:
         self.name = configured.name
-        self.started = time.monotonic()
+        self.started = self.began = time.monotonic()
         self.stream: Stream | None = None
         self.progress: Progress | None = None
         self.known_rows: KnownRows | None = None
@@ -89,6 +90,7 @@ class StreamRun:
         self._fed: FedRead | None = None
         self._works: Mapping[str, Callable[[], bool]] = {}
         self._selected: Collection[str] = ()
+        self.schema_drift = SchemaDrift(configured.name, configured.json_schema)
         self._configured = configured
         self._make_stream = make_stream
         self._saved = saved
@@ -97,6 +99,7 @@ class StreamRun:
         self._plan: Iterator[Step] | None = None
         self._planning = False
         self._planned = False
+        self._slices = 0
         self._settling = False
         self._readers: list[SliceReader | FedReader | JobReader | SweepReader] = []
         self._active = 0
@@ -111,6 +114,18 @@ class StreamRun:
             selected: The names of all streams in the catalog.
         """
         self._works, self._selected = works, selected
+
+    @property
+    def failed(self) -> bool:
+        """True if the stream has ended before its end."""
+        return self.finished and self.failures > 0
+
+    @property
+    def expected(self) -> int | None:
+        """The number of records of this read, if all slices are known and the API told how many each has."""
+        stats = None if self.stream is None else self.stream.stats
+        known = stats is not None and self._planned and stats["totals"] == self._slices > 0
+        return int(stats["expected"]) if stats is not None and known else None
 
     @property
     def is_first(self) -> bool:
@@ -191,6 +206,7 @@ class StreamRun:
         stream.parents.feed(self._works, self._selected)
         self._fed = stream.parents.fed(stream.endpoint, stream.stats)
         incremental = self._configured.incremental and stream.endpoint.is_incremental
+        self.began = time.monotonic()
         self.stream, self._sweep = stream, Sweep.of(stream)
         self._most = stream.most_readers(self._reach)
         self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
@@ -230,6 +246,7 @@ class StreamRun:
             self._settling = isinstance(step, Barrier)
             if step is not None and not isinstance(step, Barrier):
                 self._readers.append(step)
+                self._slices += 1
         out.changed()
 
 
@@ -242,6 +259,7 @@ class _LineWriter:
 
     def put(self, item: Batch) -> None:
         """Passes on the records of a batch."""
+        self._read.schema_drift.look(item.records)
         lines = messages.records(self._read.name, item.records, int(time.time() * 1000), item.nulled)
         framed = OutputBlock(self._read, lines, len(item.records), item.moved)
         self._read.largest = max(self._read.largest, framed.size)

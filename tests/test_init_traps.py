@@ -1,0 +1,294 @@
+"""APIs that lead `init` to a wrong guess: each setting that it writes must be right, not only plausible."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta, timezone
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from source_rest_api.errors import ConfigError
+from source_rest_api.formats import yaml_text
+from source_rest_api.onboarding import start
+from tests.api import Answer, Api, Call
+from tests.test_init_conventions import Silent, counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    Rows = list[dict[str, Any]]
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """An API without endpoints."""
+    with Api() as made:
+        yield made
+
+
+def written(source: str, folder: Path, **variables: str) -> tuple[Any, str]:
+    """The config that `init` writes, and its text with the comments."""
+    start.run(source, folder / "config.yaml", variables, Silent(), Event())
+    text = (folder / "config.yaml").read_text()
+    return yaml_text.load(text), text
+
+
+def only(config: Any) -> dict[str, Any]:
+    """The only endpoint of a config."""
+    (endpoint,) = config["endpoints"]
+    assert isinstance(endpoint, dict)
+    return endpoint
+
+
+def day(number: int) -> str:
+    """A moment; one for each number."""
+    return (datetime(2024, 1, 1, tzinfo=timezone.utc) + timedelta(days=number)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_rows_may_be_arrays_whose_columns_have_names(api: Api, tmp_path: Path) -> None:
+    """A table beside a smaller list of objects: the table is what the path names."""
+
+    @api.get("/people")
+    def people(_: Call) -> Any:
+        facets = [{"name": "town"}, {"name": "age"}]
+        rows = [[number, f"Person {number}", 30] for number in range(7)]
+        return {"columns": ["id", "name", "age"], "rows": rows, "facets": facets}
+
+    config, _ = written(f"{api.url}/people", tmp_path)
+    endpoint = only(config)
+    assert (endpoint["records_path"], endpoint["columns_path"]) == ("rows", "columns")
+    assert endpoint["primary_key"] == "id"
+    assert counts(config) == {"people": 7}
+
+
+def test_rows_without_names_are_left_out(api: Api, tmp_path: Path) -> None:
+    """Nothing says what the values mean; a list beside them is not the table."""
+
+    @api.get("/people")
+    def people(_: Call) -> Any:
+        return {"rows": [[number, "x"] for number in range(7)], "facets": [{"name": "town"}]}
+
+    with pytest.raises(ConfigError, match="`rows`"):
+        written(f"{api.url}/people", tmp_path)
+
+
+def test_a_filter_of_another_time_is_no_start(api: Api, tmp_path: Path) -> None:
+    """`since` filters by the creation here: a record that was created early and changed late would be lost."""
+    rows = [{"id": n, "created_at": day(n), "updated_at": day(n if n % 3 else n + 200)} for n in range(61)]
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        return [row for row in rows if row["created_at"] >= call.arg("since")]
+
+    config, _ = written(f"{api.url}/orders", tmp_path)
+    assert only(config).get("incremental", {}).get("cursor_field") != "updated_at"
+
+
+def test_a_parameter_that_takes_one_value_is_no_start(api: Api, tmp_path: Path) -> None:
+    """An equality filter returns nothing older either, and nothing newer."""
+    rows = [{"id": n, "updated_at": day(n // 4)} for n in range(17)]
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        wanted = call.arg("updated_since")
+        return [row for row in rows if wanted in {"", row["updated_at"]}]
+
+    config, _ = written(f"{api.url}/orders", tmp_path)
+    assert "incremental" not in only(config)
+
+
+def test_a_start_is_found_although_the_order_changes(api: Api, tmp_path: Path) -> None:
+    """With a start, the API sorts by time, so that later rows of the first page are on other pages."""
+    rows = [{"id": n, "updated_at": day((n * 37) % 101)} for n in range(101)]
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        since, page = call.arg("updated_since"), int(call.arg("page", "1"))
+        kept = sorted((row for row in rows if row["updated_at"] >= since), key=lambda r: r["updated_at"])
+        chosen = kept if since else rows
+        return {"data": chosen[page * 20 - 20 : page * 20], "total": len(chosen)}
+
+    config, _ = written(f"{api.url}/orders", tmp_path)
+    assert only(config)["incremental"] == {"cursor_field": "updated_at", "start_param": "updated_since"}
+    assert counts(config) == {"orders": 101}
+
+
+def test_a_page_size_that_breaks_the_api_costs_few_requests(api: Api, tmp_path: Path) -> None:
+    """A guess that the API answers with 500 is dropped; it is not an outage to wait for."""
+    asked: list[str] = []
+
+    @api.get("/groups")
+    def groups(call: Call) -> Any:
+        asked.append(call.target)
+        if "=" in call.target:
+            return Answer({"error": "bug"}, status=500)
+        return {"Resources": [{"id": f"g{n}", "members": n} for n in range(7)], "totalResults": 7}
+
+    config, _ = written(f"{api.url}/groups", tmp_path)
+    assert counts(config) == {"groups": 7}
+    assert len(asked) == len({*asked}) + asked.count("/groups") - 1, "a guess was tried again"
+
+
+def test_a_large_list_is_incremental_if_its_pages_are_small(api: Api, tmp_path: Path) -> None:
+    """Without parameters all rows come at once; with a page size, filters are cheap to try."""
+    rows = [{"id": n, "updated_at": day(n)} for n in range(1500)]
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        kept = [row for row in rows if row["updated_at"] >= call.arg("updated_at_gte")]
+        size, page = int(call.arg("_limit", "5000")), int(call.arg("_page", "1"))
+        total = {"X-Total-Count": str(len(kept))} if "_limit" in call.query else {}
+        return Answer(kept[page * size - size : page * size], headers=total)
+
+    config, _ = written(f"{api.url}/orders", tmp_path)
+    assert only(config)["incremental"] == {"cursor_field": "updated_at", "start_param": "updated_at_gte"}
+    assert counts(config) == {"orders": 1500}
+
+
+def test_pages_do_not_become_smaller(api: Api, tmp_path: Path) -> None:
+    """The API sends 250 records without being asked, so the page size is not less."""
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        begin, size = int(call.arg("offset", "0")), min(int(call.arg("limit", "250")), 250)
+        return {"total": 700, "items": [{"id": n} for n in range(begin, min(begin + size, 700))]}
+
+    config, _ = written(f"{api.url}/orders", tmp_path)
+    assert only(config)["pagination"]["limit"] == 250
+    assert counts(config) == {"orders": 700}
+
+
+def test_a_key_of_few_records_is_not_any_field(api: Api, tmp_path: Path) -> None:
+    """Three lines of an order have three articles by chance; the key of a line is its order and its position."""
+
+    @api.get("/lines")
+    def lines(_: Call) -> Any:
+        return {"value": [{"order_id": 2, "pos": n, "sku": f"S-{n * 7}", "quantity": n} for n in range(1, 4)]}
+
+    config, _ = written(f"{api.url}/lines", tmp_path)
+    assert only(config)["primary_key"] == ["order_id", "pos"]
+
+
+def test_a_reference_is_no_key(api: Api, tmp_path: Path) -> None:
+    """Each payment of the sample has another customer; that does not make the customer the key of payments."""
+
+    @api.get("/payments")
+    def payments(_: Call) -> Any:
+        return {"items": [{"customer_id": n, "amount": 3} for n in range(7)]}
+
+    config, text = written(f"{api.url}/payments", tmp_path)
+    assert "primary_key" not in only(config)
+    assert "no key" in text
+
+
+def test_a_key_that_later_pages_repeat_is_replaced(api: Api, tmp_path: Path) -> None:
+    """`code` is unique on the first 20 rows only; `id` and a second field were not needed until then."""
+    rows = [{"code": f"c{n % 30}", "lang": "de" if n < 30 else "en", "text": "x"} for n in range(60)]
+
+    @api.get("/texts")
+    def texts(call: Call) -> Any:
+        page, size = int(call.arg("page", "1")), int(call.arg("per_page", "20"))
+        return {"items": rows[page * size - size : page * size], "total": len(rows)}
+
+    config, _ = written(f"{api.url}/texts", tmp_path)
+    assert only(config)["primary_key"] == ["code", "lang"]
+    assert counts(config) == {"texts": 60}
+
+
+def test_an_offset_that_counts_pages_is_not_an_offset(api: Api, tmp_path: Path) -> None:
+    """`start` is the number of the page here: counting records would leave out pages in between."""
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        begin = int(call.arg("start", "0")) * 7
+        return {"items": [{"id": n} for n in range(begin, min(begin + 7, 120))], "total": 120}
+
+    try:
+        config, _ = written(f"{api.url}/orders", tmp_path)
+    except ConfigError as error:
+        assert "more" in str(error) or "total" in str(error)  # noqa: PT017 -- left out with a reason is right too
+    else:
+        assert counts(config) == {"orders": 120}
+
+
+def test_a_list_in_another_order_each_time_has_no_pages(api: Api, tmp_path: Path) -> None:
+    """The API ignores every parameter and shuffles its rows: a second page with new rows proves nothing."""
+    shuffled = random.Random(1)
+
+    @api.get("/quotes")
+    def quotes(_: Call) -> Any:
+        return [{"id": 0}, *({"id": n} for n in shuffled.sample(range(1, 500), 19))]
+
+    with pytest.raises(ConfigError, match="No endpoint"):
+        written(f"{api.url}/quotes", tmp_path)
+
+
+def test_a_public_first_endpoint_does_not_make_the_api_public(api: Api, tmp_path: Path) -> None:
+    """The document declares a token, and only the second endpoint asks for it."""
+
+    def items(call: Call) -> Any:
+        if call.headers.get("Authorization") != "Bearer t0ken":
+            return Answer({"error": "no"}, status=401)
+        return [{"id": n} for n in range(7)]
+
+    api.get("/orders")(items)
+    api.get("/status")(lambda _: [{"id": "up"}])
+    schemes = {"securitySchemes": {"b": {"type": "http", "scheme": "bearer"}}}
+    document = {
+        "openapi": "3.0.0",
+        "info": {"title": "A"},
+        "components": schemes,
+        "security": [{"b": []}],
+        "paths": {"/status": {"get": {"security": []}}, "/orders": {"get": {}}},
+    }
+    api.get("/openapi.json")(lambda _: document)
+    config, _ = written(api.url, tmp_path, API_TOKEN="t0ken")
+    assert config["authentication"]["type"] == "bearer"
+    assert {endpoint["name"] for endpoint in config["endpoints"]} == {"status", "orders"}
+
+
+def test_a_secret_in_a_url_is_shown_nowhere(api: Api, tmp_path: Path) -> None:
+    """Neither that of the given URL nor that of a next link gets into the file, a message or an error."""
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        page = int(call.arg("page", "1"))
+        following = f"{api.url}/orders?page={page + 1}&api_key={call.arg('api_key')}" if page < 3 else None
+        return {"items": [{"id": page * 10 + n} for n in range(7)], "next": following}
+
+    lines: list[str] = []
+
+    class Told(Silent):
+        def tell(self, line: str) -> None:
+            lines.append(line)
+
+    start.run(f"{api.url}/orders?api_key=s3cr3t", tmp_path / "config.yaml", {}, Told(), Event())
+    assert "s3cr3t" not in (tmp_path / "config.yaml").read_text() + "".join(lines)
+    for url in (f"{api.url}/nothing?api_key=s3cr3t", api.url.replace("//", "//ada:s3cr3t@") + "/nothing"):
+        with pytest.raises(ConfigError) as caught:
+            start.run(url, tmp_path / "other.yaml", {}, Told(), Event())
+        assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_password_in_the_url_becomes_a_variable(api: Api, tmp_path: Path) -> None:
+    """`https://user:password@host/…` signs requests by Basic authentication (RFC 3986, section 3.2.1)."""
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        if call.headers.get("Authorization") != "Basic YWRhOnMzY3IzdA==":
+            return Answer({}, status=401, headers={"WWW-Authenticate": "Basic"})
+        return [{"id": n} for n in range(7)]
+
+    config, text = written(api.url.replace("//", "//ada:s3cr3t@") + "/orders", tmp_path)
+    assert config["url_base"] == api.url
+    assert config["authentication"] == {
+        "type": "basic",
+        "username": "${API_USERNAME}",
+        "password": "${API_PASSWORD}",
+    }
+    assert "s3cr3t" not in text
