@@ -129,6 +129,7 @@ def test_the_lake_is_read_by_others(lake: Lake) -> None:
     assert sorted(file["rows"] for file in lake.files("customers")) == [1, 2, total]
     rows = lake.rows(f"{CUSTOMERS} where _ab_cdc_deleted_at is null")
     assert found(rows) == truth(lake.shop)
+    assert [file["rows"] for file in lake.files("products")] == [len(lake.shop.tables["products"])]
     say("customers after changes, by DuckDB", len(rows), len(lake.shop.tables["customers"]))
 
     official = Reader(lake.reader.folder, [installed("source-s3")], lake.reader.variables)
