@@ -160,9 +160,9 @@ class Session:
 
         log = RequestLog(keep=True)
         with self._requester(self.config.retry.hasty(), log=log) as requester:
-            streams = list(map(self._streams(requester), self._named(self._offer.checked)))
+            make = self._streams(requester, most_pages=check.MOST_PARENT_PAGES)
             with self._threads() as pool:
-                probes = list(pool.map(check.Probe.of, filter(None, streams)))
+                probes = list(pool.map(check.Probe.of, filter(None, map(make, self._named(self._offer.checked)))))
         self.complete, message = check.report(probes, log.sent)
         yield self._out.connection_status(None if self.complete else message, message)
 
@@ -270,20 +270,24 @@ class Session:
         return told
 
     def _streams(
-        self, requester: Requester, schemas: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        requester: Requester,
+        schemas: Mapping[str, Mapping[str, Any]] | None = None,
+        most_pages: int | None = None,
     ) -> Callable[[str], Stream | None]:
         """Returns a function that makes the stream of a name, or None; the streams share the records of parents.
 
         Args:
             requester: Sends their requests.
             schemas: The schemas of the streams in a configured catalog.
+            most_pages: Upper limit of the pages of a parent.
         """
         endpoints = {endpoint.name: endpoint for endpoint in self.config.streams}
 
         def make(endpoint: Endpoint, parents: Parents) -> Stream:
             return Stream(self.config, endpoint, requester, self._raw_config, self.now, self.mask, parents)
 
-        parents = Parents(self.config, make)
+        parents = Parents(self.config, make, most_pages)
 
         def named(name: str) -> Stream | None:
             if name in self._offer.missing:
