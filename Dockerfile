@@ -24,6 +24,10 @@ RUN python -m compileall -q . && chown -R 1000:1000 /airbyte
 LABEL io.airbyte.name=airbyte/source-rest-api
 LABEL io.airbyte.version=0.1.0
 
+# The page that the form links to, such as your copy of the docs site: --build-arg DOCUMENTATION_URL=https://…
+ARG DOCUMENTATION_URL=""
+ENV DOCUMENTATION_URL=${DOCUMENTATION_URL}
+
 # Absolute: Airbyte evaluates AIRBYTE_ENTRYPOINT in another working directory, and does not use ENTRYPOINT.
 ENV AIRBYTE_ENTRYPOINT="python /airbyte/integration_code/main.py"
 ENTRYPOINT ["python", "/airbyte/integration_code/main.py"]

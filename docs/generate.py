@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docs.file_schema import file_schema
+from source_rest_api.cli.generic import SPECIFICATION
 from source_rest_api.config.config import Config
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.config.job import Job, JobRequest
@@ -37,12 +38,14 @@ FAULTS = "<!-- generated: faults -->"
 def files() -> dict[Path, str]:
     """Every file with generated parts, and what it has to hold."""
     form = spec.form(Config)
+    specification = Connector().specification()
     return {
         ROOT / "README.md": _filled("README.md", BEGIN, _components(form)),
         ROOT / "docs/promises.md": _filled("docs/promises.md", FAULTS, results.markdown()),
         ROOT / "docs/configuration.md": "\n".join(_configuration(form)) + "\n",
         ROOT / "docs/config.schema.json": json.dumps(file_schema(), indent=1) + "\n",
-        ROOT / "integration_tests/spec.json": json.dumps(Connector().specification(), indent=2) + "\n",
+        ROOT / "integration_tests/spec.json": json.dumps(specification, indent=2) + "\n",
+        SPECIFICATION: json.dumps(specification) + "\n",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -37,7 +38,10 @@ def modules(name: str) -> Path:
 
 
 def _made(name: str) -> Path:
-    done = subprocess.run([ROOT / "scripts/setup", name], capture_output=True, text=True, check=False)
+    (ROOT / ".tmp").mkdir(exist_ok=True)
+    with (ROOT / ".tmp" / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        done = subprocess.run([ROOT / "scripts/setup", name], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"scripts/setup {name} failed: {done.stderr}")
     return ROOT / f".venv-{name}"

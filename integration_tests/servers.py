@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +31,12 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    command: Sequence[str | Path], url: str, folder: Path | None = None, environ: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    url: str,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    seconds: float = 60,
 ) -> Iterator[None]:
     """Run a server until the block ends.
 
@@ -39,20 +45,28 @@ def serving(
         url: What answers, with whatever status, as soon as it is up.
         folder: Where it runs.
         environ: Environment variables beside those of this process.
+        seconds: How long it may take to come up.
     """
     variables = {**os.environ, **(environ or {})}
     with subprocess.Popen(
-        command, cwd=folder, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         try:
-            _wait_for(url, process)
+            _wait_for(url, process, seconds)
             yield
         finally:
-            process.terminate()
+            # Some servers leave processes behind when only the first of them is asked to end.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while not _answers(url):
         assert process.poll() is None, "the server has ended"
         assert time.monotonic() < deadline

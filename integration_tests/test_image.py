@@ -22,7 +22,12 @@ import yaml
 from integration_tests import image as images
 from integration_tests.sample_api import KEYS, TOKEN, Shop
 from source_rest_api import scaffold
+from source_rest_api.manifest.connector import ManifestConnector
+from source_rest_api.protocol import catalog
 from tests.api import Answer, Api, Call
+from tests.manifests import engines
+from tests.manifests.imitation import imitation
+from tests.test_manifest_engines import config as manifest_config
 from tests.test_packaging import locked
 
 if TYPE_CHECKING:
@@ -504,3 +509,51 @@ def test_airbytes_own_tests_of_images(image: Image, shop: Shop, tmp_path: Path) 
     )
     assert done.returncode == 0, done.stdout
     assert " 6 passed" in done.stdout, done.stdout
+
+
+MANIFESTS = ROOT / "tests" / "manifests"
+IN_IMAGE = "/airbyte/integration_code/source_declarative_manifest"
+
+
+def in_the_image(api: Api, folder: Folder, manifest: Path) -> tuple[str, ...]:
+    """Mount a manifest at the path that it has in images of low-code connectors."""
+    folder.put(config=manifest_config(api))
+    (folder.path / "manifest.yaml").write_bytes(manifest.read_bytes())
+    return ("--volume", f"{folder.path}:{IN_IMAGE}")
+
+
+def by_argument(api: Api, folder: Folder, manifest: Path) -> tuple[str, ...]:
+    """Name a manifest on the command line."""
+    in_the_image(api, folder, manifest)
+    return ()
+
+
+def in_the_config(api: Api, folder: Folder, manifest: Path) -> tuple[str, ...]:
+    """Send a manifest in the config, as the Connector Builder does."""
+    given = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+    folder.put(config={**manifest_config(api), "__injected_declarative_manifest": given})
+    return ()
+
+
+@pytest.mark.parametrize(
+    ("name", "give"), [("paging", by_argument), ("parents", in_the_image), ("intervals", in_the_config)]
+)
+def test_a_low_code_manifest_runs(image: Image, folder: Folder, name: str, give: Any) -> None:
+    """Each of the three ways gives the records that the manifest gives outside of the image."""
+    path = MANIFESTS / f"{name}.yaml"
+    with imitation() as api:
+        expected = engines.ours(path, api, manifest_config(api))
+        offered = ManifestConnector.at(path).session(manifest_config(api)).offered
+        options = (*give(api, folder, path), *folder.at("/secrets"), *image.engine.read_only, *HARDENED)
+        folder.put(catalog=catalog.of_all(offered))
+        more = ("--manifest-path", "/secrets/manifest.yaml") if give is by_argument else ()
+        check = image.run("check", *READ[1:3], *more, options=options)
+        read = image.run(*READ, *more, options=options)
+    assert (check.code, check.only("CONNECTION_STATUS")["status"]) == (0, "SUCCEEDED"), check.out
+    assert (read.code, read.err) == (0, b"")
+    assert set(read.statuses.values()) == {"COMPLETE"}
+    found: dict[str, list[str]] = {}
+    for message in read.messages:
+        if message["type"] == "RECORD":
+            found.setdefault(message["record"]["stream"], []).append(engines.text(message["record"]["data"]))
+    assert {stream: sorted(records) for stream, records in found.items()} == expected.records

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from source_rest_api.auth.jwt import Jwt as Jwt
     from source_rest_api.auth.login import Login as Login
     from source_rest_api.auth.oauth import OAuth2 as OAuth2
-    from source_rest_api.cli.command_line import main as main
     from source_rest_api.cli.command_line import run as run
+    from source_rest_api.cli.generic import main as main
     from source_rest_api.config.config import Config as Config
     from source_rest_api.config.endpoint import Endpoint as Endpoint
     from source_rest_api.config.loading import load_endpoints as load_endpoints
@@ -68,7 +68,7 @@ _MODULES = {
     "SourceRestApi": "source",
     "TransientError": "errors",
     "load_endpoints": "config.loading",
-    "main": "cli.command_line",
+    "main": "cli.generic",
     "run": "cli.command_line",
 }
 

@@ -18,7 +18,7 @@ from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.credentials import answer_of
 from source_rest_api.http.request_log import RequestLog
 from source_rest_api.http.requester import Requester
-from source_rest_api.protocol import catalog, messages
+from source_rest_api.protocol import catalog, documentation, messages
 from source_rest_api.protocol.messages import Messages
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.stream import Stream
@@ -29,6 +29,8 @@ from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import ThreadPoolExecutor
+    from pathlib import Path
 
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.http.credentials import Credentials
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
     from source_rest_api.model import Model
     from source_rest_api.sync.trial import Trial
 
-_HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
-"""Upper limits of the retry settings in check and discover, because a user is waiting for them."""
+_PROBES = 8
+"""Number of streams that `check` and `discover` look at at the same time."""
 
 
 class Loaded(NamedTuple):
@@ -57,7 +59,8 @@ class Connector:
 
     config_model: ClassVar[type[Model]] = Config
     """The model of the config, from which the form is generated."""
-    documentation_url: ClassVar[str] = "https://docs.airbyte.com/integrations/sources/rest-api"
+    documentation_url: ClassVar[str] = ""
+    """The page that the form links to. By default the environment variable `DOCUMENTATION_URL`, which an image sets."""
 
     def spec(self) -> Iterator[bytes]:
         """Yields the SPEC message."""
@@ -67,7 +70,7 @@ class Connector:
         """Returns the ConnectorSpecification."""
         from source_rest_api.protocol import spec  # noqa: PLC0415 -- keeps the start of a read fast
 
-        return spec.specification(self.config_model, self.documentation_url)
+        return documentation.linked(spec.specification(self.config_model), self.documentation_url)
 
     def api(self, config: Any) -> Config:
         """Returns the generic config for a connector's own config; by default it is the same."""
@@ -86,6 +89,7 @@ class Connector:
         pass_on: Callable[[dict[str, Any]], None] | None = None,
         transport: TransportName = "own",
         secrets: Iterable[str] = (),
+        schemas: Path | None = None,
     ) -> Session:
         """Validates a config and returns a session with it.
 
@@ -95,13 +99,15 @@ class Connector:
             pass_on: Receives the whole config when it changes (a new refresh token), and returns once it is saved.
             transport: The HTTP client: our own, or `requests`, for tests that replace it (requests-mock).
             secrets: Texts to mask in all output, besides the secrets of the config.
+            schemas: Folder of the schema files, for streams whose config has no schema.
 
         Raises:
             ConfigError: The config is not valid; the message lists all problems.
         """
         made = self.loaded(raw_config, transport)
         hidden = [*made.secrets, *secrets]
-        return Session(made.config, raw_config, stop or Event(), hidden, pass_on, transport, made.offer)
+        config = made.config if schemas is None else made.config.with_schemas(schemas)
+        return Session(config, raw_config, stop or Event(), hidden, pass_on, transport, made.offer)
 
 
 class Session:
@@ -133,6 +139,8 @@ class Session:
         self.mask = masking.masker([*masking.secrets_of(config), *secrets])
         self.complete = True
         """True if the last read reached the end of every stream, or the last check found no error."""
+        self.inferred: Mapping[str, Any] = {}
+        """The schemas by stream name that the last discover inferred."""
         self.runs: Sequence[StreamRun] = ()
         """The streams of the last read."""
         self.now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
@@ -148,14 +156,12 @@ class Session:
 
     def check(self) -> Iterator[bytes]:
         """Tests every endpoint with a few requests and yields the CONNECTION_STATUS message."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
-
         from source_rest_api.sync import check  # noqa: PLC0415 -- keeps the start of a read fast
 
         log = RequestLog(keep=True)
-        with self._requester(_hasty(self.config.retry), log=log) as requester:
+        with self._requester(self.config.retry.hasty(), log=log) as requester:
             streams = list(map(self._streams(requester), self._named(self._offer.checked)))
-            with ThreadPoolExecutor(self.config.max_concurrency) as pool:
+            with self._threads() as pool:
                 probes = list(pool.map(check.Probe.of, filter(None, streams)))
         self.complete, message = check.report(probes, log.sent)
         yield self._out.connection_status(None if self.complete else message, message)
@@ -163,7 +169,7 @@ class Session:
     @contextmanager
     def probing(self) -> Iterator[Callable[[str], Stream | None]]:
         """Gives the streams by name, to prove a config that is not complete; their requests give up early."""
-        with self._requester(_hasty(self.config.retry)) as requester:
+        with self._requester(self.config.retry.hasty()) as requester:
             yield self._streams(requester)
 
     def discover(self) -> Iterator[bytes]:
@@ -174,16 +180,15 @@ class Session:
         Raises:
             SourceError: No stream can be read.
         """
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
-
         from source_rest_api.sync import discovery  # noqa: PLC0415 -- keeps the start of a read fast
 
         with (
-            self._requester(_hasty(self.config.retry)) as requester,
-            ThreadPoolExecutor(self.config.max_concurrency) as pool,
+            self._requester(self.config.retry.hasty()) as requester,
+            self._threads() as pool,
         ):
             made = map(self._streams(requester), self._named(self._offer.streams))
             descriptions = list(pool.map(discovery.Description.of, filter(None, made)))
+        self.inferred = discovery.inferred(descriptions)
         yield messages.catalog(discovery.entries(descriptions))
 
     def trials(self, names: Sequence[str], limit: int) -> Iterator[Trial]:
@@ -200,7 +205,7 @@ class Session:
 
         chosen = catalog.chosen(self.offered, names)
         log = RequestLog(keep=True)
-        with self._requester(_hasty(self.config.retry), log=log) as requester:
+        with self._requester(self.config.retry.hasty(), log=log) as requester:
             for stream in filter(None, map(self._streams(requester), chosen)):
                 yield trial.run(stream, log, limit)
 
@@ -212,14 +217,14 @@ class Session:
         """
         chosen = catalog.load(configured)
         schemas = {each.name: each.json_schema for each in chosen}
-        workers = self.config.max_concurrency
-        permits = Permits(workers)
+        reach = self.config.max_concurrency
+        permits = Permits(reach)
         with self._requester(self.config.retry, permits) as requester:
             make = self._streams(requester, schemas)
             self.runs = [
-                StreamRun(each, make, self._offer.state(each.name, states.get(each.name)), workers) for each in chosen
+                StreamRun(each, make, self._offer.state(each.name, states.get(each.name)), reach) for each in chosen
             ]
-            sync = Sync(self.runs, self._out, permits, workers, self._stop, self.now, self.pause)
+            sync = Sync(self.runs, self._out, permits, self._stop, self.now, self.pause)
             requester.on_limit, requester.job_slots.on_rest = sync.limited, sync.spare
             try:
                 yield from sync.run()
@@ -233,6 +238,11 @@ class Session:
     def offered(self) -> list[Endpoint]:
         """The endpoints that are streams for the user."""
         return [endpoint for endpoint in self.config.streams if endpoint.name in self._offer.streams]
+
+    def _threads(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
+
+        return ThreadPoolExecutor(min(self.config.max_concurrency, _PROBES))
 
     def _named(self, names: frozenset[str]) -> list[str]:
         """Returns names of endpoints in the order of the config."""
@@ -284,7 +294,3 @@ class Session:
             return make(endpoint.spelled_by((schemas or {}).get(name, {})), parents)
 
         return named
-
-
-def _hasty(retry: Retry) -> Retry:
-    return retry.model_copy(update={name: min(most, getattr(retry, name)) for name, most in _HASTY.items()})

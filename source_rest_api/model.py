@@ -37,9 +37,10 @@ _WORDS = {
     "oauth2": "OAuth 2",
     "param": "parameter",
     "params": "parameters",
-    "post": "POST",
+    "post": "retry POST",
     "tls": "TLS",
     "url": "URL",
+    "urls": "URLs",
     "xml": "XML",
     "yaml": "YAML",
 }

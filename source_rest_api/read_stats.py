@@ -75,6 +75,10 @@ class Counts(TypedDict, total=False):
     followed: float
     met: float
     asked: float
+    totals: float
+    """Slices whose number of records the API told."""
+    expected: float
+    """Records to come in these slices when the API told it, and those of the page that told it."""
 
 
 class _Wait:

@@ -42,7 +42,7 @@ class Scenario:
     """`exact` for the seconds until a request would be admitted, rounded up; a number for always that; or nothing."""
     children: int = 600
     latency: float = 0.05
-    at_once: int = 8
+    at_once: int = 32
     fair: Callable[[], Limiter] | None = None
     """What is left of a shared limit."""
     extra: float = 0.0

@@ -94,3 +94,13 @@ def test_types_that_a_destination_can_store(api: Api, tmp_path: Path) -> None:
     properties = catalog["streams"][0]["json_schema"]["properties"]
     assert properties["big"] == {"type": ["null", "number"]}
     assert properties["by_id"].keys() == {"type", "additionalProperties"}
+
+
+def test_fields_without_a_value_are_named(api: Api, tmp_path: Path) -> None:
+    """The schema has to say some type; the log says that nothing supports it."""
+    api.get("/rows")(lambda _: [{"id": 1, "a": None, "b": None}, {"id": 2, "a": None, "b": 0, "c": None}])
+    done = discover(api, tmp_path, {"name": "rows"})
+    told = [log["message"] for log in done.bodies("LOG") if "no sampled record" in log["message"]]
+    assert told == [
+        "Stream rows: no sampled record has a value in `a`, `c`. The schema says `string`, which is a guess."
+    ]

@@ -46,7 +46,7 @@ def test_schemas_stand_beside_the_endpoints(tmp_path: Path) -> None:
             "endpoints[0].pagination.type: unknown type, did you mean",
         ),
         ("- {name: a, path: /a}\n- {nam: b, path: /b}", "endpoints[1].nam: unknown key, did you mean `name`?"),
-        ("- {name: a, path: ", "endpoints.yaml or a schema beside it is not valid YAML in line 1"),
+        ("- {name: a, path: ", "endpoints.yaml is not valid YAML in line 1"),
         ("name: a", "endpoints: must be a list"),
         ("- a", "endpoints[0]: must be an object"),
     ],

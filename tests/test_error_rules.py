@@ -9,6 +9,9 @@ import pytest
 
 from source_rest_api.config import loading
 from source_rest_api.errors import ConfigError, InternalError, TransientError
+from source_rest_api.http.error_rules import ErrorRule
+from source_rest_api.http.response import Response
+from source_rest_api.http.rule_input import RuleInput
 from tests.api import Answer, Api
 from tests.reading import Reading
 
@@ -66,7 +69,18 @@ def test_a_child_that_is_gone_is_ignored_and_the_others_are_read(api: Api) -> No
     assert "2 responses ignored by an error rule" in reading.stream.stats.summary(0)
 
 
-@pytest.mark.parametrize("wait", [{}, {"wait_header": "X-Wait"}, {"wait_path": "retry_in"}, {"wait_seconds": 0.01}])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        {},
+        {"wait_header": "X-Wait"},
+        {"wait_path": "retry_in"},
+        {"wait_expression": "response.retry_in * 60"},
+        {"wait_expression": "headers['x-wait'] | regex_search('[0-9]+')"},
+        {"wait_expression": "response.absent", "wait_seconds": 0.01},
+        {"wait_seconds": 0.01},
+    ],
+)
 @pytest.mark.parametrize("action", ["retry", "rate_limited"])
 def test_a_success_that_is_an_error_is_asked_again(api: Api, action: str, wait: dict[str, Any]) -> None:
     """Slack says `ok: false` with status 200; POST or not, the rule says that it may be sent again."""
@@ -79,6 +93,14 @@ def test_a_success_that_is_an_error_is_asked_again(api: Api, action: str, wait: 
     rule = {"path": "error", "values": "ratelimited", "action": action, **wait}
     reading = read(api, rule, records_path="items")
     assert (reading.error, reading.records, len(api.requests)) == (None, [{"id": 1}], 2)
+
+
+def test_an_expression_gives_the_time_to_wait() -> None:
+    """Of the body or of a header, as a number or a text."""
+    response = Response(429, {"X-Wait": "in 7 s"}, b'{"minutes": 2}', "https://a.example")
+    for expression, seconds in (("response.minutes * 60", 120), ("headers['x-wait'] | regex_search('[0-9]+')", 7)):
+        rule = ErrorRule.model_validate({"status": 429, "action": "retry", "wait_expression": expression})
+        assert rule.wait(RuleInput(response)) == seconds
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ unselect them.
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from itertools import product
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
 
 import jsonschema
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from source_rest_api import Connector
 from source_rest_api.config import loading
 from source_rest_api.errors import ConfigError, SourceError
+from source_rest_api.protocol import spec
 from tests.api import Answer, Api, Call
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_proxy")
 FORM = Connector().specification()["connectionSpecification"]
 ENDPOINT = FORM["properties"]["endpoints"]["items"]
+ZIP = next(each for each in ENDPOINT["properties"]["decoder"]["oneOf"] if each["properties"]["type"]["const"] == "zip")
 ROWS = [{"id": n, "at": f"2024-01-0{n}T00:00:00Z", "tags": [{"t": n}], "o": {"a": n}} for n in range(1, 4)]
 
 
@@ -110,6 +114,29 @@ def branches() -> Iterator[Any]:
             for branch in field.get("oneOf", ()):
                 kind = branch["properties"]["type"]["const"]
                 yield pytest.param((*place, name), branch, id=".".join(map(str, (*place, name, kind))))
+
+
+def nested(schema: dict[str, Any], place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Every branch of every union below an endpoint's own fields: in a group, or in a branch of another union.
+
+    Where a place leads through a union, a type of it follows the name: `decoder`, `zip`, `decoder`.
+    """
+    for name, field in schema["properties"].items():
+        for branch in field.get("oneOf", ()):
+            kind = branch["properties"]["type"]["const"]
+            if len(place) > 0:
+                yield (*place, name), branch
+            yield from nested(branch, (*place, name, kind))
+        if "properties" in field:
+            yield from nested(field, (*place, name))
+
+
+NESTED = [
+    pytest.param(place, branch, id=".".join((*place, branch["properties"]["type"]["const"])))
+    for place, branch in nested(ENDPOINT, ())
+]
+JOB = {"poll": {"path": "poll"}, "completed": ["done"], "urls_path": "url"}
+"""What a job needs besides the request with the body."""
 
 
 def at(config: Any, path: tuple[str | int, ...]) -> Any:
@@ -217,3 +244,122 @@ def test_descriptions_speak_of_the_form() -> None:
     assert FORM["properties"]["endpoints_yaml"]["examples"]
     example = {"url_base": "http://h", "endpoints_yaml": FORM["properties"]["endpoints_yaml"]["examples"][0]}
     assert not isinstance(loaded(example), str)
+
+
+def with_nested(place: tuple[str, ...], branch: dict[str, Any], *, form: bool) -> dict[str, Any]:
+    """The form, or the file that says the same, with a branch of a nested union, filled with what it requires."""
+    kind = branch["properties"]["type"]["const"]
+    config = added() if form else written()
+    holder: Any = config["endpoints"][0]
+    schema: Any = ENDPOINT
+    keys = list(place[:-1])
+    if keys[0] == "job":
+        _set(holder, "job", JOB)
+    while keys:
+        schema = schema["properties"][keys[0]]
+        holder = holder.setdefault(keys.pop(0), {})
+        if "oneOf" in schema:
+            chosen = keys.pop(0)
+            schema = next(each for each in schema["oneOf"] if each["properties"]["type"]["const"] == chosen)
+            holder.clear()
+            holder |= sent(schema) if form else {"type": chosen}
+    typed = {name: REQUIRED[name] for name in branch["required"] if name != "type"}
+    holder[place[-1]] = {**(sent(branch) if form else {"type": kind}), **typed}
+    if place[-1] == "body":
+        holder |= {"http_method": "POST", "path": "other"}
+    return config
+
+
+def _set(holder: dict[str, Any], name: str, value: dict[str, Any]) -> None:
+    """Types values into the fields of a group, and of groups in it."""
+    inner = holder.setdefault(name, {})
+    for key, each in value.items():
+        if isinstance(each, dict):
+            _set(inner, key, each)
+        else:
+            inner[key] = each
+
+
+def test_there_are_nested_unions() -> None:
+    """A decoder in a zip file, and the body of each further request."""
+    places = {".".join(case.values[0]) for case in NESTED}  # type: ignore[arg-type]
+    assert {"decoder.zip.decoder", "further_request.body", "job.poll.body", "job.delete.body"} <= places
+
+
+@pytest.mark.parametrize(("place", "branch"), NESTED)
+def test_a_branch_of_a_nested_union_is_the_file(place: tuple[str, ...], branch: dict[str, Any]) -> None:
+    """What the form sends for the unions around it, and for those in it, changes nothing."""
+    form, file = (with_nested(place, branch, form=form) for form in (True, False))
+    jsonschema.validate(form, FORM)
+    assert loaded(form) == loaded(file)
+    assert not isinstance(loaded(form), str), loaded(form)
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "xml"])
+def test_a_zip_file_from_the_form(kind: str, api: Api) -> None:
+    """The decoder of the files in it is chosen in a union in a union."""
+    text = {
+        "json": b'[{"id": "1"}]',
+        "jsonl": b'{"id": "1"}',
+        "csv": b"id\n1\n",
+        "xml": b"<rows><row id='1'/><row id='2'/></rows>",
+    }
+    packed = BytesIO()
+    with ZipFile(packed, "w") as file:
+        file.writestr(f"rows.{kind}", text[kind])
+    api.get("/rows")(lambda _: Answer(packed.getvalue()))
+    decoders = {each["properties"]["type"]["const"]: each for each in ZIP["properties"]["decoder"]["oneOf"]}
+    form, file_config = added(api.url), written(api.url)
+    for config in (form, file_config) if kind == "xml" else ():
+        config["endpoints"][0]["records_path"] = "rows.row"
+    form["endpoints"][0]["decoder"] = sent(ZIP) | {"decoder": sent(decoders[kind])}
+    file_config["endpoints"][0]["decoder"] = {"type": "zip", "decoder": {"type": kind}}
+    assert outcome(form) == outcome(file_config)
+    status = outcome(form)[0]["connectionStatus"]
+    assert status["status"] == "SUCCEEDED", status
+
+
+SHOWN = {
+    "api_key": ["api_key", "name", "in"],
+    "basic": ["username", "password"],
+    "oauth2": ["token_url", "client_id", "grant_type", "client_secret", "refresh_token", "scopes"],
+    "login": ["login_url", "password", "username", "token_path"],
+    "page_number": ["page_param", "page_size_param", "page_size"],
+    "offset": ["offset_param", "limit_param", "limit"],
+    "cursor": ["cursor_path", "cursor_param", "page_size_param", "page_size"],
+    "next_url": ["next_url_path"],
+    "datetime": ["cursor_field", "start_param", "format", "record_format"],
+    "token": ["token_path", "start_param"],
+    "form": ["fields"],
+}
+"""What a branch shows before anything is unfolded, in this order."""
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_a_branch_shows_what_it_needs(kind: str) -> None:
+    """Most branches require nothing that their type does not default, and yet do not work without some fields."""
+    unions = [*FORM["properties"].values(), *ENDPOINT["properties"].values()]
+    [branch, *_] = [
+        branch for union in unions for branch in union.get("oneOf", ()) if branch["properties"]["type"]["const"] == kind
+    ]
+    by_order = sorted(branch["properties"].items(), key=lambda item: int(item[1]["order"]))
+    first = [name for name, field in by_order if name in branch["required"] or field.get("always_show")]
+    assert first == ["type", *SHOWN[kind]]
+    assert [name for name, _ in by_order][: len(first)] == first
+
+
+def test_a_group_shows_what_it_needs() -> None:
+    """The fields that the model requires; the form cannot require them, because the group may be unset."""
+    fields = ENDPOINT["properties"]
+    shown = {
+        name: [key for key, field in fields[name]["properties"].items() if field.get("always_show")]
+        for name in ("explode", "field_groups", "job")
+    }
+    assert shown == {"explode": ["path"], "field_groups": ["param", "groups"], "job": ["poll", "completed"]}
+
+
+def test_every_name_shown_first_is_a_field() -> None:
+    """A renamed field would be folded without a word."""
+    text = json.dumps(FORM)
+    named = {name for names in spec._FIRST_OF_BRANCH.values() for name in names}
+    assert {name for name in named if f'"{name}": {{' not in text} == set()

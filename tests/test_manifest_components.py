@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.manifest.components import Components
 from source_rest_api.manifest.connector import ManifestConnector
 from tests.manifests import engines
 from tests.manifests.imitation import ROWS, imitation
@@ -260,3 +261,10 @@ def test_a_class_says_how_long_to_wait(api: Api, caplog: pytest.LogCaptureFixtur
     assert sum(line["type"] == "RECORD" for line in lines) == 3
     [retry] = [said for said in caplog.messages if "Retrying in" in said]
     assert float(retry.partition("Retrying in ")[2].partition(" ")[0]) >= 1.9
+
+
+def test_without_the_cdk_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image does not contain it."""
+    monkeypatch.setitem(sys.modules, "airbyte_cdk.sources.declarative.models", None)
+    with pytest.raises(ConfigError, match=r"`IterableDecoder` runs by the Airbyte CDK.*install `airbyte-cdk`"):
+        Components(FOLDER).built({"type": "IterableDecoder"}, "IterableDecoder", {})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.cli.command_line import main
+from source_rest_api.cli.generic import main
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import importing
 from source_rest_api.protocol import catalog

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from source_rest_api.cli.command_line import main
+from source_rest_api.cli.generic import main
 from source_rest_api.config import loading
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import document, spec
+from source_rest_api.manifest import config_rules, document, spec
 from source_rest_api.manifest.connector import ManifestConnector
 from source_rest_api.manifest.interpolation import Scope
 from source_rest_api.manifest.translation import translated
@@ -394,7 +394,10 @@ def test_the_config_is_normalized_and_its_secrets_are_known() -> None:
         ]
     }
     manifest = {"spec": {"config_normalization_rules": rules}}
-    assert spec.normalized(manifest, {"region": "Europe", "old": 1}) == {"region": "eu", "credentials": {"kind": "key"}}
+    assert config_rules.applied(manifest, {"region": "Europe", "old": 1}) == {
+        "region": "eu",
+        "credentials": {"kind": "key"},
+    }
     form = {"properties": {"a": {"oneOf": [{"properties": {"b": {"airbyte_secret": True}}}]}}}
     assert list(spec.secrets(form, {"a": {"b": "hidden"}, "c": "seen"})) == ["hidden"]
 
@@ -451,3 +454,71 @@ def test_rows_with_their_names_beside_them() -> None:
         {"names": ["dimensionHeaders", "*", "name"], "values": ["dimensionValues", "*", "value"]},
     ]
     assert "CombinedExtractor" in read({"type": "DpathExtractor", "field_path": []}).blocked["a"]
+
+
+def test_the_api_describes_the_schema(api: Api) -> None:
+    """`DynamicSchemaLoader`: discover asks for the fields, and reads types, filter and changes as the CDK does."""
+
+    @api.get("/fields")
+    def fields(_: Call) -> Any:
+        return {
+            "fields": [{"key": "id", "kind": "int"}, {"key": "When", "kind": "date"}, {"key": "x", "kind": "string"}]
+        }
+
+    @api.get("/a")
+    def rows(_: Call) -> Any:
+        return [{"id": 1}]
+
+    retriever = stream("fields")["retriever"]
+    retriever["requester"]["url_base"] = api.url
+    loader = {
+        "type": "DynamicSchemaLoader",
+        "retriever": retriever,
+        "schema_filter": {"type": "RecordFilter", "condition": "{{ 'x' not in record }}"},
+        "schema_transformations": [{"type": "KeysToLower"}],
+        "schema_type_identifier": {
+            "schema_pointer": ["fields"],
+            "key_pointer": ["key"],
+            "type_pointer": ["kind"],
+            "types_mapping": [
+                {"current_type": "int", "target_type": "integer", "condition": "{{ raw_schema['key'] == 'id' }}"}
+            ],
+        },
+    }
+    given = stream(schema_loader=loader)
+    given["retriever"]["requester"]["url_base"] = api.url
+    session = ManifestConnector({"streams": [given]}).session({})
+    assert api.requests == []
+    [line] = [json.loads(line) for block in session.discover() for line in block.splitlines()]
+    assert line["catalog"]["streams"][0]["json_schema"]["properties"] == {
+        "id": {"type": ["null", "integer"]},
+        "when": {"type": ["null", "string"], "format": "date"},
+    }
+    assert [call.path for call in api.requests] == ["/fields"]
+
+
+def test_what_the_api_says_about_its_limits() -> None:
+    """The slowest rate of the policies that hold for a stream, and the status and header of a refusal."""
+    policies = [
+        {"type": "UnlimitedCallRatePolicy", "matchers": [{"url_path_pattern": "^/free"}]},
+        {"type": "FixedWindowCallRatePolicy", "period": "PT1H", "call_limit": 1, "matchers": [{"method": "POST"}]},
+        {
+            "type": "MovingWindowCallRatePolicy",
+            "rates": [{"limit": "{{ config['count'] }}", "interval": "PT1S"}, {"limit": 60, "interval": "PT1M"}],
+            "matchers": [{"url_base": "https://api.example.com", "weight": 2}],
+        },
+    ]
+    budget = {"policies": policies, "status_codes_for_ratelimit_hit": [420], "ratelimit_reset_header": "X-Reset"}
+    made = of(stream(), stream("free"), api_budget=budget)
+    assert made.config["max_requests_per_second"] == 0.5
+    assert made.config["endpoints"][0]["errors"] == [
+        {"status": [420], "action": "rate_limited", "wait_header": "X-Reset"}
+    ]
+    assert "max_requests_per_second" not in of(stream("free"), api_budget=budget).config
+
+
+def test_the_longest_timeout_holds_for_all() -> None:
+    """The CDK waits without end; here it is five minutes, or what a requester says."""
+    slow = {**stream()["retriever"]["requester"], "read_timeout_in_seconds": 900}
+    assert of(stream()).config["read_timeout"] == 300
+    assert of(stream(), stream("b", {"requester": slow})).config["read_timeout"] == 900

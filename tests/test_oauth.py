@@ -81,6 +81,15 @@ def test_credentials_as_basic_and_the_body_as_json(api: TokenApi) -> None:
     assert b64decode(call.headers["Authorization"].removeprefix("Basic ")) == b"id:cli-secret"
 
 
+def test_the_fields_in_the_query(api: TokenApi) -> None:
+    """Some APIs read the query of a POST, and no body."""
+    with Session(api.oauth(body_format="query")) as session:
+        session.get()
+    (call,) = api.asked()
+    expected = {"grant_type": ["client_credentials"], "client_id": ["id"], "client_secret": ["cli-secret"]}
+    assert (call.body, call.query) == (b"", expected)
+
+
 def test_a_token_somewhere_else(api: TokenApi) -> None:
     """The token can stand deeper in the answer, and go into a header of the API's own."""
 

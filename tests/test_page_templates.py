@@ -57,6 +57,8 @@ def token(expression: str, given: Page | None = None, **more: Any) -> Any:
         ("headers['link']['next']['url']", "https://h/2"),
         ("headers.link.next.cursor if headers.link.next.results == 'true'", "c:1"),
         ("headers.link.last.url", None),
+        ("headers.get('Link').split(';')[0][1:-1]", "https://h/1"),
+        ("headers['Link'].split(';')[0][1:-1]", "https://h/1"),
         ("next_page_token ~ '+'", "t1+"),
         ("response.empty", None),
         ("response.nothing", None),

@@ -322,6 +322,7 @@ KINDS: list[dict[str, Any]] = [
     ("signal", "field", "ends", "goes_on"),
     [
         ("more_path", "m.more", b"false", b"true"),
+        ("more_path", "m.more", b'"False"', b'"true"'),
         ("end_path", "m.last", b"true", b"false"),
         ("total_path", "m.total", b"7", b"8"),
         ("total_path", "m.total", b'"7"', b'"8"'),

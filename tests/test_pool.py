@@ -63,7 +63,7 @@ class Job:
 
 def pooled(jobs: list[Iterator[Item]], workers: int, stop: Event, **options: Any) -> Pool[Item]:
     """A pool of jobs."""
-    return Pool([Job(items) for items in jobs], Permits(workers), workers, stop, **options)
+    return Pool([Job(items) for items in jobs], Permits(workers), stop, **options)
 
 
 def items_of(pool: Iterable[Item | None]) -> Iterator[Item]:

@@ -293,6 +293,24 @@ def test_a_row_with_the_names_and_no_other() -> None:
         select([["id", "n"], [1]], columns_path="0")
 
 
+def test_rows_may_end_with_their_last_value() -> None:
+    """With `short_rows`, missing values are null; a longer row stays an error. An empty sheet has no names either."""
+    table = {"values": [["id", "n", "m"], [1], [], [2, "a", 3]]}
+    settings: Any = {"records_path": "values", "columns_path": "values.0", "short_rows": True}
+    assert select(table, **settings) == [
+        {"id": 1, "n": None, "m": None},
+        {"id": None, "n": None, "m": None},
+        {"id": 2, "n": "a", "m": 3},
+    ]
+    with pytest.raises(ConfigError, match=r"has 2 values, but expected 1 column\. Check `columns_path`\.$"):
+        select({"values": [["id"], [1, 2]]}, **settings)
+    assert select({"range": "A1"}, **settings, allow_missing_records=True) == []
+    with pytest.raises(ConfigError, match="set `short_rows: true`"):
+        select(table, records_path="values", columns_path="values.0")
+    with pytest.raises(ValueError, match="set `columns_path` too"):
+        select(table, short_rows=True)
+
+
 def test_arrays_of_fields_are_zipped() -> None:
     """The items at each index are a record, and other fields are in all of them, byte for byte."""
     days: dict[str, Any] = {"day": ["mo", "tu"], "high": [1.10, None], "unit": "C"}

@@ -89,7 +89,7 @@ def test_secrets_are_marked() -> None:
         ".secrets",
         ".tls.client_key",
     ]
-    known = {"airbyte_secret", "description", "group", "multiline", "order", "title", "type"}
+    known = {"airbyte_secret", "always_show", "description", "group", "multiline", "order", "title", "type"}
     assert all(set(field) <= known for field in secrets.values())
 
 
@@ -137,7 +137,9 @@ def test_every_field_has_a_title_and_says_what_it_is(path: str) -> None:
     title = field["title"]
     assert title[0].isupper()
     words = title.split()
-    assert all(word.islower() or word in {"API", "HTTP", "ID", "JSON", "POST", "URL", "YAML"} for word in words[1:])
+    assert all(
+        word.islower() or word in {"API", "HTTP", "ID", "JSON", "POST", "URL", "URLs", "YAML"} for word in words[1:]
+    )
     assert "_" not in title
     named = path.endswith(("[].name", "[].value")) and len(OBJECTS[path.rpartition(".")[0]]["properties"]) == 2
     assert named or field["description"]
@@ -260,7 +262,7 @@ class OneSecret(Model):
 
 def test_a_connector_of_ones_own() -> None:
     """Another model gives another form, small enough to do without groups."""
-    form = specification(OneSecret, "https://example.com")["connectionSpecification"]
+    form = specification(OneSecret)["connectionSpecification"]
     password = {"order": 0, "type": "string", "title": "Password", "description": "The password."}
     assert form["properties"] == {
         "password": {**password, "airbyte_secret": True},
@@ -268,3 +270,15 @@ def test_a_connector_of_ones_own() -> None:
     }
     assert (form["required"], form["additionalProperties"]) == (["password"], True)
     assert "groups" not in form
+
+
+class _Documented(Connector):
+    documentation_url = "https://example.com/own"
+
+
+def test_the_form_links_to_a_page_that_somebody_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image names the page of its team, a connector of its own its own page; without either there is no link."""
+    assert "documentationUrl" not in SPEC
+    monkeypatch.setenv("DOCUMENTATION_URL", "https://docs.example.com")
+    assert Connector().specification()["documentationUrl"] == "https://docs.example.com"
+    assert _Documented().specification()["documentationUrl"] == "https://example.com/own"

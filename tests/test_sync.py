@@ -105,7 +105,7 @@ def sync(
 
     configured = [ConfiguredStream(name, incremental=False) for name in streams]
     reads = [StreamRun(each, make, (states or {}).get(each.name), workers) for each in configured]
-    return Sync(reads, Messages(mask), Permits(workers), workers, stop or Event(), lambda: NOW, pause)
+    return Sync(reads, Messages(mask), Permits(workers), stop or Event(), lambda: NOW, pause)
 
 
 def lines(blocks: Iterator[bytes]) -> list[Any]:
@@ -226,7 +226,7 @@ def test_a_slice_that_fails_while_another_is_planned_ends_no_plan() -> None:
         raise TransientError("t")
 
     read = StreamRun(ConfiguredStream("s", incremental=False), lambda _: SlowPlan([]), None, 2)
-    running = Sync([read], Messages(str), Permits(2), 2, Event(), lambda: NOW, 0.0)
+    running = Sync([read], Messages(str), Permits(2), Event(), lambda: NOW, 0.0)
     assert of(lines(running.run()), "s").count("RECORD") == 2
     assert not running.complete
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -158,10 +159,11 @@ def test_what_the_api_sends_cannot_move_the_cursor(tmp_path: Path) -> None:
     assert "\x07" not in done.stdout
 
 
-def on_terminal(command: list[str], out: Any) -> str:
+def on_terminal(command: list[str], out: Any, term: str = "xterm", **more: str) -> str:
     """Run a command with stderr, and stdout unless it goes elsewhere, on a terminal of 80 columns."""
+    env = {"TERM": term, **more}
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(command, stdout=out or theirs, stderr=theirs, env={**os.environ, "COLUMNS": "80"})
+    process = subprocess.Popen(command, stdout=out or theirs, stderr=theirs, env={**os.environ, "COLUMNS": "80", **env})
     os.close(theirs)
     shown = b""
     while True:
@@ -184,8 +186,40 @@ def test_on_a_terminal_no_line_is_too_wide(tmp_path: Path) -> None:
         path = tmp_path / "config.json"
         path.write_text(json.dumps({"url_base": api.url, "endpoints": [{"name": "rows", "path": "rows"}]}))
         shown = on_terminal([*PROGRAM, "try", str(path)], None)
-    assert "… and the columns field2, field3, field4, 名" in shown
+    assert "… and the columns field3, field4, 名" in shown
     assert "\x1b[1mrows\x1b[0m: 1 record" in shown
+
+
+def test_a_narrow_terminal_shows_the_url_whole(tmp_path: Path) -> None:
+    """It stands in a line of its own, so that it can be copied; the line below is cut."""
+    with Api() as api:
+        api.get("/rows")(lambda call: [] if call.arg("after") else {"rows": [{"id": 1}], "next": "n" * 99})
+        pages = {"type": "cursor", "cursor_path": "next", "cursor_param": "after"}
+        endpoint = {"name": "rows", "path": "rows", "params": {"fields": "x" * 70}, "pagination": pages}
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps({"url_base": api.url, "endpoints": [endpoint]}))
+        shown = on_terminal([*PROGRAM, "try", str(path), "--limit", "1"], None).splitlines()
+    line = shown.index(f"GET {api.url}/rows?fields={'x' * 70}")
+    assert re.fullmatch(r"  200  \d+ ms  \d+ bytes  1 record  continues at n+…", shown[line + 1])
+    assert len(shown[line + 1]) == 80
+
+
+@pytest.mark.parametrize(("term", "more"), [("dumb", {}), ("", {}), ("xterm", {"NO_COLOR": "1"})])
+def test_a_plain_terminal_shows_no_styles(term: str, more: dict[str, str], api: Api, tmp_path: Path) -> None:
+    """It would show the control sequences instead. The width counts all the same."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config(api)))
+    shown = on_terminal([*PROGRAM, "try", str(path)], None, term, **more)
+    assert "Schema" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_dumb_terminal_shows_no_progress(api: Api, tmp_path: Path) -> None:
+    """Its cursor cannot be moved up."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config(api)))
+    with (tmp_path / "messages.jsonl").open("wb") as file:
+        assert on_terminal([*PROGRAM, "read", "--config", str(path)], file, "dumb") == ""
 
 
 @pytest.mark.parametrize("watched", [True, False])
@@ -197,8 +231,8 @@ def test_progress_is_shown_to_who_watches_stderr(watched: bool, api: Api, tmp_pa
     with out.open("wb") as file:
         if watched:
             shown = on_terminal(command, file)
-            assert "rows: 12 records, done" in shown
-            assert "1 of 1 stream done, 12 records" in shown
+            assert "rows  12 records    done" in shown
+            assert "1 of 1 stream done, 12 records, " in shown
         else:
             done = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, check=True)
             assert done.stderr == b""
@@ -231,3 +265,18 @@ def test_debug_logs_one_line_a_request(api: Api, tmp_path: Path) -> None:
 def test_tables(rows: list[list[str]], width: int | None, lines: list[str]) -> None:
     """Cells are aligned by the columns that they take, and cut."""
     assert table(["a", "b"], rows, width) == lines
+
+
+def test_a_table_in_full() -> None:
+    """All columns and all of each cell, however narrow the terminal is."""
+    assert table(["a", "b"], [["x" * 50, "y\n"]], 10, whole=True) == [
+        "a" + " " * 51 + "b",
+        "-" * 50 + "  --",
+        "x" * 50 + "  y",
+    ]
+
+
+def test_cells_are_shorter_where_more_columns_then_fit() -> None:
+    """Half of a long text is enough to know it by."""
+    [_, _, row] = table(["a", "b"], [["x" * 50, "y" * 50]], 44)
+    assert row == "x" * 19 + "…  " + "y" * 19 + "…"

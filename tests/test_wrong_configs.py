@@ -129,7 +129,7 @@ def test_the_right_config_passes_without_a_doubt(api: Api, tmp_path: Path) -> No
         ({f"{ORDERS}/records_path": "data.order"}, "orders", ["`records_path: data.order`"]),
         ({f"{EVENTS_PAGES}/cursor_param": "aftr"}, "events", ["repeats the records of page 1", "ignore `aftr`"]),
         ({f"{EVENTS_PAGES}/cursor_path": "paging.nxt"}, "events", ["`paging.next`"]),
-        ({f"{EVENTS_PAGES}/cursor_path": "paging.self"}, "events", ["repeats the records of page 1"]),
+        ({f"{EVENTS_PAGES}/cursor_path": "paging.self"}, "events", ["repeats the records of page 1", "`cursor_path`"]),
         ({f"{CURSOR}/cursor_field": "update_at"}, "orders", ["`update_at`, which no record has", "updated_at"]),
         ({f"{CURSOR}/cursor_field": "status"}, "orders", ["such as `open`", "not ISO 8601", "`cursor_field`"]),
         (
@@ -277,3 +277,57 @@ def test_every_stream_is_tested_and_told_apart(api: Api, tmp_path: Path) -> None
     status, lines = check(api, tmp_path, wrong)
     assert status == "FAILED"
     assert [line.partition(",")[0] for line in lines] == ["Stream orders", "Stream events"]
+
+
+def two_pages(first: list[list[Any]], second: list[Any], folder: Path) -> tuple[str, list[str], int]:
+    """Check a stream of two numbered pages with the key `id`; the first page may change from request to request."""
+    with Api() as api:
+        asked = iter([*first, *[first[-1]] * 9])
+        api.get("/rows")(lambda call: next(asked) if call.arg("page") == "1" else second)
+        endpoint = {"name": "rows", "path": "rows", "primary_key": ["id"], "pagination": {"type": "page_number"}}
+        [status] = run(folder, "check", config={"url_base": api.url, "endpoints": [endpoint]}).bodies(
+            "CONNECTION_STATUS"
+        )
+        return status["status"], status["message"].splitlines()[:-1], len(api.requests)
+
+
+def version(key: int, text: str) -> dict[str, Any]:
+    """A row whose key may come again with another text."""
+    return {"id": key, "text": text}
+
+
+A_FEW = [version(n, "a") for n in range(1, 7)]
+
+
+def test_a_key_that_a_later_page_repeats(tmp_path: Path) -> None:
+    """The first page, requested once more, is unchanged: so both records are there at the same time."""
+    second = [version(7, "a"), version(2, "b"), version(8, "a")]
+    status, [line], requests = two_pages([A_FEW], second, tmp_path)
+    assert (status, requests) == ("FAILED", 3)
+    assert "on the first two pages share the key `id`, such as `2`: a destination" in line
+    assert "Add to `primary_key`" in line
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([A_FEW, [*A_FEW[:1], version(7, "a"), *A_FEW[2:]]], [version(2, "b"), version(8, "a"), version(9, "a")]),
+        ([A_FEW], [version(6, "b"), version(8, "a"), version(9, "a")]),
+        ([A_FEW, Answer({}, status=400)], [version(8, "a"), version(2, "b"), version(9, "a")]),
+    ],
+    ids=["the first page has changed", "the last record comes again", "the first page is refused"],
+)
+def test_a_repeated_key_that_may_be_a_changed_record_is_a_doubt(
+    first: list[Any], second: list[Any], tmp_path: Path
+) -> None:
+    """A record may change and move between two requests, and a page may begin with the last record of the other."""
+    status, [_, line], _ = two_pages(first, second, tmp_path)
+    assert status == "SUCCEEDED"
+    assert line.startswith("Warning: Stream rows, GET ")
+    assert "If it is not one record that changed between the two requests" in line
+
+
+def test_an_equal_record_on_two_pages_is_a_shift(tmp_path: Path) -> None:
+    """It is the same row, so the key tells rows apart."""
+    status, lines, requests = two_pages([A_FEW], [*A_FEW[-2:], *(version(n, "a") for n in (7, 8, 9))], tmp_path)
+    assert (status, len(lines), requests) == ("SUCCEEDED", 1, 2)

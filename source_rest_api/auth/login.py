@@ -51,7 +51,8 @@ class Login(Model):
     """Fields of the login request. Templates read `username`, `password`, `config` and `secrets`. In JSON, numbers and
     booleans keep their types. By default `username` and `password`; none with `basic`."""
     body_format: BodyFormat = "json"
-    """Format of the body. In JSON, dots in field names lead into inner objects. With GET, fields go into the query."""
+    """Format of the body. In JSON, dots in field names lead into inner objects. With `query`, and with GET, the fields
+    go into the URL."""
     basic: bool = False
     """Send user name and password in `Authorization: Basic`."""
     headers: Annotated[NamedTexts, AfterValidator(_check_headers)] = {}
@@ -127,6 +128,6 @@ class Login(Model):
         if [self.token_path, self.token_header, self.token_cookie].count(None) != 2:  # noqa: PLR2004 -- all but one
             raise ValueError("set exactly one of `token_path`, `token_header` and `token_cookie`")
         check_names(self.login_url)
-        if self.body_format == "form" or self.http_method == "GET":
+        if self.body_format != "json" or self.http_method == "GET":
             token_fields.check_flat(self.fields or {})
         return self

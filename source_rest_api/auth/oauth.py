@@ -43,7 +43,8 @@ class OAuth2(Model):
     credentials_in: Literal["body", "basic"] = "body"
     """Place of the ID and secret: the body, or `Authorization: Basic` (not URL-encoded, as most APIs expect)."""
     body_format: BodyFormat = "form"
-    """Format of the token request's body. In JSON, dots in field names lead into inner objects."""
+    """Format of the token request's body; `query` sends the fields in the URL instead. In JSON, dots in field names
+    lead into inner objects."""
     fields: TokenFields = {}
     """Further fields of the token request, such as `audience`. Templates read `config` and `secrets`. In JSON, numbers
     and booleans keep their types."""
@@ -84,7 +85,7 @@ class OAuth2(Model):
             raise ValueError("`client_secret` is missing; set it, or set `refresh_token`")
         check_names(self.token_url)
         token_fields.check(self.fields)
-        if self.body_format == "form":
+        if self.body_format != "json":
             token_fields.check_flat(self.fields)
         token_request.check(self.headers)
         return self

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.response import Response
 
-BodyFormat: TypeAlias = Literal["form", "json"]
+BodyFormat: TypeAlias = Literal["form", "json", "query"]
 
 _ADVICE = {
     "invalid_grant": "the refresh token, assertion or password is wrong, expired, revoked or already used; authorize "
@@ -64,7 +64,7 @@ class TokenRequest:
         request.headers.update(self.headers)
         if self.basic is not None:
             request.headers["Authorization"] = f"Basic {basic(*self.basic)}"
-        if self.method == "GET":
+        if self.method == "GET" or self.body_format == "query":
             request.prepare_url(request.url, token_fields.pairs(self.fields))
         elif self.body_format == "json":
             request.prepare_body(self._json.encode(), None)

@@ -33,6 +33,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.command == "read" and options.catalog is not None and (options.streams or options.full_refresh):
         commands["read"].error("--catalog already selects the streams and their sync modes: leave out one of the two")
+    if options.command == "discover" and options.write and options.config == "-":
+        commands["discover"].error("--write saves schemas beside the config file, so the config cannot come from stdin")
     return options
 
 
@@ -55,6 +57,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     commands["try"].add_argument("config", help=_CONFIG)
     commands["try"].add_argument("streams", nargs="*", metavar="stream", help="names of streams; by default all")
     commands["try"].add_argument("--limit", type=_positive, default=20, help="records of each stream; by default 20")
+    commands["try"].add_argument("--full", action="store_true", help="show all columns, and all of each value")
     commands["try"].add_argument("--json", action="store_true", help="print a JSON document instead of tables")
     for name in ("check", "discover", "read"):
         commands[name].add_argument("--config", required=True, help=_CONFIG)
@@ -62,6 +65,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
         commands[name].add_argument(
             "--update-config", action="store_true", help="save new refresh tokens to the config file (JSON only)"
         )
+    commands["discover"].add_argument(
+        "--write", action="store_true", help="save inferred schemas beside the config, and use them from then on"
+    )
     commands["check"].add_argument("--exit-code", action="store_true", help="exit with 1 if the check fails")
     _add_reading(commands["read"])
     return parser, commands

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import shutil
 import sys
 import traceback
 from contextlib import nullcontext
@@ -19,9 +18,10 @@ from source_rest_api.cli import input_file
 from source_rest_api.cli.arguments import parse
 from source_rest_api.cli.ending import Ending
 from source_rest_api.cli.kept_state import KeptState
+from source_rest_api.cli.manifest_place import IN_IMAGE, INJECTED
 from source_rest_api.cli.stderr_log import StderrLog
-from source_rest_api.config import config_updates, environment, masking
-from source_rest_api.connector import Connector
+from source_rest_api.cli.terminal import Terminal
+from source_rest_api.config import config_updates, environment, masking, schema_files
 from source_rest_api.errors import ConfigError, InternalError, SourceError, Stopped, TransientError, as_source_error
 from source_rest_api.http.egress_guard import is_guarded
 from source_rest_api.protocol import catalog, messages, state_file
@@ -33,21 +33,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from threading import Event
 
-    from source_rest_api.connector import Session
-    from source_rest_api.sync.trial import Trial
+    from source_rest_api.connector import Connector, Session
 
 _LOG = logging.getLogger("airbyte")
 _FOR_PEOPLE = frozenset({"try", "init"})
 """The commands whose output is for people, not for a platform."""
-INJECTED = "__injected_declarative_manifest"
-"""Key of the config that holds a manifest, as Airbyte's Connector Builder sends it."""
-IN_IMAGE = Path("/airbyte/integration_code/source_declarative_manifest/manifest.yaml")
-"""Path of the manifest in an image built upon Airbyte's image for manifests."""
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the generic connector and returns the exit code."""
-    return run(Connector(), sys.argv[1:] if arguments is None else arguments, may_be_manifest=True)
 
 
 def run(connector: Connector, arguments: Sequence[str], *, may_be_manifest: bool = False) -> int:
@@ -158,22 +148,24 @@ class _Command:
             self._write([self._messages.connection_status(str(error))])
             return self._checked(False)
         if self._options.command == "discover":
-            return self._write(session.discover())
+            return self._discover(session)
         if self._options.command == "try":
             return self._try(session)
         return self._read(session)
 
     def _session(self) -> Session:
+        path = self._options.config
         if self._options.update_config:
-            config_updates.check_writable(self._options.config)
-        written = input_file.load(self._options.config, "config")
+            config_updates.check_writable(path)
+        written = input_file.load(path, "config")
         raw, secrets = environment.filled(written, {} if is_guarded() else os.environ)
         self._messages = Messages(masking.Mask(secrets))
 
         def pass_on(changed: dict[str, Any]) -> None:
             self._pass_on(environment.restored(changed, written, raw))
 
-        session = self._chosen(raw).session(raw, self._stop, pass_on, secrets=secrets)
+        schemas = None if path == input_file.STDIN else schema_files.beside(path)
+        session = self._chosen(raw).session(raw, self._stop, pass_on, secrets=secrets, schemas=schemas)
         _collect_garbage()
         self._messages = Messages(session.mask)
         _log_through(self._options, self._writer, session.mask)
@@ -195,20 +187,22 @@ class _Command:
         """Shows the trials, each as it ends; `--json` prints one document at the end."""
         from source_rest_api.cli import trial_report  # noqa: PLC0415 -- the platform never calls it
 
-        options = self._options
-        trials = session.trials(options.streams, options.limit)
-        if options.json:
-            done = list(trials)
-            documents = [trial_report.document(trial, session.mask) for trial in done]
-            return self._write([messages.line({"streams": documents})]) or _failures(done)
-        terminal = sys.stdout.isatty()
-        width = shutil.get_terminal_size().columns if terminal else None
-        done = []
-        for trial in trials:
-            done.append(trial)
-            shown = trial_report.text(trial, session.mask, width, styled=terminal)
-            self._writer.write(("\n" * (len(done) > 1) + shown).encode("utf-8", "backslashreplace"))
-        return _failures(done)
+        trials = session.trials(self._options.streams, self._options.limit)
+        options, terminal = self._options, Terminal.of(sys.stdout)
+        return int(
+            not trial_report.show(
+                trials, session.mask, terminal, self._writer.write, whole=options.full, as_json=options.json
+            )
+        )
+
+    def _discover(self, session: Session) -> int:
+        """Prints the catalog; `--write` first saves the inferred schemas beside the config."""
+        blocks = list(session.discover())
+        if self._options.write and session.inferred:
+            folder = schema_files.beside(self._options.config)
+            schema_files.write(folder, session.inferred)
+            _LOG.info("Wrote the schemas of %s to %s.", ", ".join(session.inferred), folder)
+        return self._write(blocks)
 
     def _checked(self, succeeded: bool) -> int:
         return int(self._options.exit_code and not succeeded)
@@ -243,7 +237,7 @@ class _Command:
 
     def _display(self, session: Session) -> AbstractContextManager[object]:
         """Returns the progress display, if somebody watches stderr and stdout goes elsewhere."""
-        if not sys.stderr.isatty() or sys.stdout.isatty():
+        if not Terminal.of(sys.stderr).redraws or sys.stdout.isatty():
             return nullcontext()
         from source_rest_api.cli.progress_display import ProgressDisplay  # noqa: PLC0415 -- for terminals only
 
@@ -273,11 +267,6 @@ class _Command:
             return [] if self._configured is None else [each.name for each in catalog.load(self._configured)]
         except ConfigError:
             return []
-
-
-def _failures(trials: list[Trial]) -> int:
-    """Returns the exit code of `try`."""
-    return int(any(trial.problem is not None for trial in trials))
 
 
 def _collect_garbage() -> None:

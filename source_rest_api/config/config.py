@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from source_rest_api import unset
 from source_rest_api.auth.authenticators import Authentication, NoAuth
+from source_rest_api.config import schema_files
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.config.url_base import UrlBase
 from source_rest_api.cursors.cursors import DatetimeText
@@ -25,6 +26,7 @@ from source_rest_api.pagination.paginators import NoPagination, Pagination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 
 def _parse_yaml(value: object) -> object:
@@ -118,8 +120,9 @@ class Config(Model):
     proxy_url: ProxyUrl | None = None
     """Proxy for all requests, such as `http://user:password@proxy.example.com:3128`. By default the proxy that the
     environment variables name."""
-    max_concurrency: PositiveInt = 8
-    """Maximum number of concurrent requests. The connector starts with fewer, and reduces them if the API throttles."""
+    max_concurrency: PositiveInt = 32
+    """Maximum number of concurrent requests. The connector starts with 6, sends more only while that makes reading
+    faster, and fewer if the API rejects requests."""
     max_concurrent_jobs: PositiveInt = 8
     """Maximum number of report jobs (`job` of an endpoint) that run at the same time, for all streams together."""
     limits: Limits = Limits()
@@ -162,6 +165,22 @@ class Config(Model):
             tls=self.tls,
             proxy_url=self.proxy_url,
         )
+
+    def with_schemas(self, folder: Path) -> Config:
+        """Returns the config with the schemas in a folder, for endpoints without a schema.
+
+        Raises:
+            ConfigError: A file is not a schema.
+        """
+        if not folder.is_dir():
+            return self
+
+        def declared(endpoint: Endpoint) -> Endpoint:
+            schema = schema_files.find(folder, endpoint.name) if endpoint.json_schema is None else None
+            return endpoint if schema is None else endpoint.model_copy(update={"json_schema": schema})
+
+        parts = {"endpoints": self.endpoints, "endpoints_yaml": self.endpoints_yaml}
+        return self.model_copy(update={name: list(map(declared, part)) for name, part in parts.items()})
 
     @cached_property
     def streams(self) -> list[Endpoint]:

@@ -6,12 +6,13 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from source_rest_api import unset
 from source_rest_api.auth.authenticators import EndpointAuthentication
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.config.field_groups import FieldGroups
+from source_rest_api.config.first_sync import FirstSync
 from source_rest_api.config.further_request import FurtherRequest
 from source_rest_api.config.job import JobOption
 from source_rest_api.config.partition_values import PartitionLists
@@ -21,7 +22,6 @@ from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.request import Method
 from source_rest_api.http.request_body import OptionalBody
-from source_rest_api.model import Json as JsonText
 from source_rest_api.model import (
     Model,
     NamedPaths,
@@ -39,7 +39,8 @@ from source_rest_api.model import (
 from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
-from source_rest_api.records.decoders import Json, WholeBody
+from source_rest_api.records.decoders import Json
+from source_rest_api.records.json_schemas import JsonSchema, OwnSchema
 from source_rest_api.records.options import Condition, OwnTransformation, RecordOptions, Values
 from source_rest_api.records.schema_paths import spelled
 from source_rest_api.records.selectors import RecordSelector
@@ -54,12 +55,6 @@ if TYPE_CHECKING:
 
 
 _DECISIVE = ("path", "http_method", "params", "body", "selector", "partitions", "filter", "filter_after")
-
-
-def _check_schema(value: Any) -> Any:
-    if value is not None and not (isinstance(value, dict) and isinstance(value.get("properties"), dict)):
-        raise ValueError("must be the JSON schema of an object, with `properties`")
-    return value
 
 
 class Endpoint(Model):
@@ -100,6 +95,9 @@ class Endpoint(Model):
     columns_path: Path | None = None
     """Set this if the records are arrays of values. Path of the column names in the response body, such as `columns`.
     If the first row has them: `rows.0`, or `0` if the body is a list of rows."""
+    short_rows: bool = False
+    """Set this if the API omits empty values at the end of a row, as Google Sheets does. They become null. For rows of
+    values (`columns_path`)."""
     zip_arrays: bool = False
     """Set this if the object at `records_path` has one array per field, such as `{"day": [1, 2], "high": [7, 9]}`. The
     items at the same index become one record. Each record also has the fields that are not arrays."""
@@ -134,6 +132,8 @@ class Endpoint(Model):
         UnsetBranch("none", "Full refresh", "Each sync reads all records."),
     ] = None
     """How the connector requests only new and changed records."""
+    first_sync: Annotated[FirstSync | None, BeforeValidator(unset.group)] = None
+    """Set this if the endpoint returns only changes, and another one all records. The first sync reads the other."""
     deletions: Annotated[Deletions | None, BeforeValidator(unset.group)] = None
     """Emit a delete record (with `_ab_cdc_deleted_at`) for each deleted row in incremental syncs."""
     partitions: PartitionLists = ()
@@ -185,8 +185,10 @@ class Endpoint(Model):
     """Remove fields that are null after all changes above, also in nested objects."""
     filter_after: Condition | None = None
     """Like `filter`, but applied to the record after all changes above."""
-    json_schema: Annotated[JsonText, AfterValidator(_check_schema), Field(alias="schema")] = None
+    json_schema: Annotated[JsonSchema, Field(alias="schema")] = None
     """JSON schema of a record. By default the connector infers it from the first pages."""
+    schema_by: OwnSchema = None
+    """The JSON schema in Python, for a connector of your own. `discover` loads it."""
 
     @model_validator(mode="after")
     def _check_together(self) -> Endpoint:
@@ -201,10 +203,8 @@ class Endpoint(Model):
             raise ValueError(f"`{option}` removes `incremental.cursor_field`, which the destination needs; keep it")
         if self.remove_when is not None and not self.remove_fields:
             raise ValueError("`remove_when` is a condition of `remove_fields`: name fields there, such as `*`")
-        if self.field_groups and (self.job or not isinstance(self.decoder, WholeBody)):
-            raise ValueError("`field_groups` needs responses that are read at once: JSON or XML, and no `job`")
-        if self.field_groups and not (self.field_groups.merge_by or self.primary_key):
-            raise ValueError("`field_groups.merge_by` must name the fields that identify a record")
+        if self.field_groups:
+            self.field_groups.check(is_whole=not self.job and isinstance(self.decoder, WholeBody), key=self.primary_key)
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`: set it, or list the fields in `cast`")
         return self

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from source_rest_api.config import changed_parents, request_checks, template_checks, validation
+from source_rest_api.config import (
+    changed_parents,
+    request_checks,
+    schema_files,
+    template_checks,
+    validation,
+    whole_endpoint,
+)
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
@@ -107,6 +113,7 @@ def problems_of(config: Config, endpoint: Endpoint) -> list[str]:
         *template_checks.problems_of_deletions(config, endpoint),
         *template_checks.problems(config, endpoint),
         *changed_parents.problems(config, endpoint),
+        *whole_endpoint.problems(config, endpoint),
     ]
     if endpoint.incremental is not None:
         templated = any("stream_interval" in templates.names(text) for text in endpoint.texts)
@@ -132,7 +139,7 @@ def load_endpoints(folder: Path) -> list[Endpoint]:
         entries = yaml_text.load((folder / "endpoints.yaml").read_text(encoding="utf-8"))
         given = [_with_schema(entry, folder / "schemas") for entry in entries] if isinstance(entries, list) else entries
     except ValueError as error:
-        raise ConfigError(f"endpoints.yaml or a schema beside it is {error}.") from None
+        raise ConfigError(f"endpoints.yaml is {error}.") from None
     try:
         return validated({"endpoints": given}, _File).endpoints
     except ConfigError as error:
@@ -140,7 +147,5 @@ def load_endpoints(folder: Path) -> list[Endpoint]:
 
 
 def _with_schema(entry: Any, schemas: Path) -> Any:
-    if not isinstance(entry, dict):
-        return entry
-    file = schemas / f"{entry.get('name')}.json"
-    return {"schema": json.loads(file.read_text(encoding="utf-8")), **entry} if file.exists() else entry
+    schema = schema_files.find(schemas, str(entry.get("name"))) if isinstance(entry, dict) else None
+    return entry if schema is None else {"schema": schema, **entry}

@@ -8,29 +8,20 @@ from contextlib import contextmanager
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
+from source_rest_api.http.adaptive_limit import AdaptiveLimit
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_START = 6
-"""Initial number of concurrent requests: as many as one browser opens, which every server can handle. TCP starts with
-ten segments (RFC 6928), but a rejected request costs more than a lost segment."""
 _POLL = 0.2
 """Seconds between checks for `stop` in a waiting thread."""
-_TOLERANCE = 2.0
-"""Factor by which responses may be slower than the fastest; beyond it, more requests would only queue at the API."""
-_WEIGHT = 0.2
-"""Weight of the latest response in the moving average."""
-_FORGETTING = 1.01
-"""Growth per response of the remembered shortest time. It doubles in 70 responses, because deep pages get slower."""
 
 
 class Permits:
     """Lets as many threads work at the same time as the API can handle.
 
-    The number adapts like TCP's congestion window (RFC 5681). It grows by one with each response; after the first
-    rejection, by one per round of responses. It stops growing while responses get slower. It is halved when the API
-    pushes back (429, 503, timeout). It never exceeds `limit` or the rate limit headers. Permits are granted in the
-    order of the calls to `acquire`.
+    The number adapts, see `AdaptiveLimit`. It never exceeds `limit` or the rate limit headers. Permits are granted in
+    the order of the calls to `acquire`.
 
     Args:
         limit: Maximum number of permits held at the same time.
@@ -38,22 +29,18 @@ class Permits:
     """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = limit
         self._clock = clock
         self._lock = Lock()  # no other lock is taken while it is held
         self._queue: deque[Event] = deque()
         self._held = 0
-        self._limit = float(min(limit, _START))
-        self._refused_at: float | None = None
-        self._shortest: dict[str, float] = {}
-        self._slowness = 1.0
+        self._limit = AdaptiveLimit(limit, clock())
         self._remaining = (limit, 0.0)
 
     @property
     def limit(self) -> int:
         """The number of permits that may be held now."""
         remaining, until = self._remaining
-        return min(int(self._limit), remaining) if self._clock() < until else int(self._limit)
+        return min(self._limit.value, remaining) if self._clock() < until else self._limit.value
 
     def acquire(self, stop: Event) -> bool:
         """Wait for a permit; return False, without one, if `stop` is set first."""
@@ -97,36 +84,25 @@ class Permits:
                 self._held += 1
 
     def succeeded(self, seconds: float, endpoint: str = "") -> None:
-        """Record a successful response, and raise the limit if the API is not slowing down.
+        """Record a successful response.
 
         Args:
             seconds: Time from the request to the head of its response.
-            endpoint: Name of the endpoint; some are slower than others.
+            endpoint: Name of the endpoint.
         """
         with self._lock:
-            shortest = min(seconds, self._shortest.get(endpoint, seconds) * _FORGETTING)
-            self._shortest[endpoint] = shortest
-            slowness = seconds / shortest if shortest > 0 else 1.0
-            self._slowness += _WEIGHT * (slowness - self._slowness)
-            # Raise the limit only if it is fully used: unused permits say nothing about the API.
-            if self._slowness <= _TOLERANCE and self._held >= int(self._limit):
-                grown = self._limit + (1.0 if self._refused_at is None else 1.0 / self._limit)
-                self._limit = min(grown, float(self._most))
+            if self._held >= self._limit.value:  # unused permits say nothing about the API
+                self._limit.succeeded(self._clock(), seconds, endpoint)
                 self._hand_out()
 
     def pushed_back(self, seconds: float) -> None:
-        """Record that the API rejected a request because of load, and halve the limit.
-
-        Requests that began before the last such rejection count as part of it.
+        """Record that the API rejected a request because of load.
 
         Args:
             seconds: Time since the request began.
         """
         with self._lock:
-            now = self._clock()
-            if self._refused_at is None or now - seconds >= self._refused_at:
-                self._refused_at = now
-                self._limit = max(min(self._limit, self._held) / 2, 1.0)
+            self._limit.pushed_back(self._clock(), seconds, self._held)
 
     def allowed(self, remaining: int, seconds: float) -> None:
         """Record the number of requests that the API still allows, and the seconds until that number resets."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias
 
-from msgspec import Raw
 from msgspec.structs import replace
 from pydantic import AfterValidator, BeforeValidator, PositiveFloat, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -17,22 +15,26 @@ from source_rest_api.formats import raw_json
 from source_rest_api.http import error_policy, rate_limits
 from source_rest_api.http.error_policy import Verdict
 from source_rest_api.http.response import describe
+from source_rest_api.http.rule_input import RuleInput
 from source_rest_api.model import Model, Path, Text, own
 from source_rest_api.spellings import TEXTS, InFile, only_in_python
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from msgspec import Raw
     from typing_extensions import Self
 
     from source_rest_api.http.response import Response
-    from source_rest_api.templates.record_templates import RecordTemplate
 
-_NULL = Raw(b"null")
 _STATUS = re.compile(r"[1-5](\d\d|xx)", re.IGNORECASE)
 _KINDS: dict[str, type[SourceError]] = {"config": ConfigError, "transient": TransientError, "system": InternalError}
-_NAMES = {"when": ("response", "headers", "status"), "message": ("response", "status")}
+_NAMES = {
+    "when": ("response", "headers", "status"),
+    "wait_expression": ("response", "headers", "status"),
+    "message": ("response", "status"),
+}
 """The names that the templates of a rule may read, by its fields."""
 
 
@@ -53,46 +55,6 @@ Scalars = Annotated[
     WithJsonSchema({"type": "array", "items": {"type": "string"}}, mode="validation"),
     InFile(TEXTS),
 ]
-
-
-@cache
-def _compiled(condition: str) -> tuple[RecordTemplate, Callable[[Raw], dict[str, Any]]]:
-    """Return the template of a condition, and a decoder of the fields that it reads of the body."""
-    from source_rest_api.templates.record_templates import RecordTemplate, peeker  # noqa: PLC0415 -- as below
-
-    return RecordTemplate(condition), peeker([condition], "response")
-
-
-class RuleInput:
-    """A response as error rules see it; parses the body once, for all rules."""
-
-    def __init__(self, response: Response) -> None:
-        self.response = response
-
-    @cached_property
-    def root(self) -> Raw | None:
-        """The body's JSON value; None if it is not JSON, or if the body is streamed."""
-        try:
-            return self.response.json() if self.response.body else None
-        except SourceError:
-            return None
-
-    def holds(self, condition: str) -> bool:
-        """Return True if an expression is true for the response."""
-        from source_rest_api.templates.record_templates import RecordContext  # noqa: PLC0415 -- most configs have none; start-up counts
-
-        template, peek = _compiled(condition)
-        root = self.root or _NULL
-        body = peek(root) if raw_json.kind(root) == "object" else raw_json.decode(root)
-        headers = {name.lower(): value for name, value in self.response.headers.items()}
-        names = {"response": body, "headers": headers, "status": self.response.status}
-        return template.holds(RecordContext(names).around({}))
-
-    def values(self, path: Path) -> Iterator[Raw]:
-        """Yield the values at a path of the body; `*` in the path matches every item or field."""
-        for _, value in raw_json.matches(self.root or _NULL, path):
-            if value is not None:
-                yield value
 
 
 class WaitProtocol(Protocol):
@@ -147,6 +109,9 @@ class ErrorRule(Model):
     a time since 1970 in seconds or milliseconds, or a date."""
     wait_path: Path | None = None
     """Path of the time to wait in the JSON body, in the same formats as `wait_header`."""
+    wait_expression: Annotated[Text, BeforeValidator(templates.braced)] | None = None
+    """An expression for the time to wait, such as `response.minutes * 60`, in the same formats as `wait_header`. It
+    reads what `when` reads."""
     wait_seconds: PositiveFloat | None = None
     """Seconds to wait if the response does not say how long."""
 
@@ -162,10 +127,11 @@ class ErrorRule(Model):
                 raise ValueError(f"`status` must be a number such as 404, or a class such as 5xx, not {status!r}")
         if (self.values and self.path is None) or (self.header_values and self.header is None):
             raise ValueError("`values` requires `path`, and `header_values` requires `header`")
-        waits = self.wait_header or self.wait_path or self.wait_seconds
+        waits = self.wait_header or self.wait_path or self.wait_expression or self.wait_seconds
         if waits and self.action not in {"retry", "rate_limited"}:
             raise ValueError(
-                "`wait_header`, `wait_path` and `wait_seconds` require `action: retry` or `action: rate_limited`"
+                "`wait_header`, `wait_path`, `wait_expression` and `wait_seconds` require `action: retry` or "
+                "`action: rate_limited`"
             )
         for field, (*others, last) in _NAMES.items():
             unknown = templates.names(getattr(self, field) or "") - {*others, last}
@@ -193,6 +159,8 @@ class ErrorRule(Model):
         texts = [headers.get(self.wait_header, "")] if self.wait_header else []
         if self.wait_path is not None:
             texts += [raw_json.text(value) or "" for value in answer.values(self.wait_path)]
+        if self.wait_expression is not None:
+            texts.append(answer.result(self.wait_expression))
         waits = (rate_limits.until(text, headers) for text in texts)
         return next((seconds for seconds in waits if seconds is not None), self.wait_seconds)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api.http import refusal_episodes
 from source_rest_api.http.refusal_episodes import Episode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _BELOW = 0.97
 """Initial rate, as a fraction of the learned rate."""
@@ -30,6 +33,10 @@ _FASTER = 1.5
 """Factor by which they are at least faster than if they filled the window."""
 _MARGIN = 0.15
 """Seconds. Upper limit of the safety margin added to a window's length."""
+_RECENT = 1000
+"""Number of requests whose start is remembered."""
+_PART = 6
+"""Number of requests by which the compared last parts of an episode differ."""
 _REMEMBERED = 3
 """Number of recent episodes to compare."""
 _ROUNDING = 1.1
@@ -85,6 +92,7 @@ class LearnedRate:
         self._rate = math.inf
         self._window = 0.0
         self._starts: deque[float] = deque()
+        self._recent: deque[float] = deque(maxlen=_RECENT)
         self._is_guess = True
         self._gap = 1.0
         self._since = self._next = now
@@ -137,8 +145,8 @@ class LearnedRate:
         """Return the next free time to start a request. The time given by `close` must be over."""
         if self._refused is not None:
             self._learn(self._refused, now)
-        growth = self._growth(now)
         at = max(now, self._next)
+        growth = self._growth(at)
         if self._window:
             if len(self._starts) == self._starts.maxlen:
                 at = max(at, self._starts[0] + self._spell(growth))
@@ -147,6 +155,7 @@ class LearnedRate:
         else:
             rate = self._rate * growth
             self._remeasure(rate, now)
+        self._recent.append(at)
         self._next = at + max(1 / rate, self._probe)
         self._probe = 0.0
         return Turn(at, self._epoch)
@@ -189,8 +198,21 @@ class LearnedRate:
         elif self._last is None and self._took:
             self._rate, self._gap = 1 / self._took, _TRYING
         self._began, self._refused, self.accepted = begins, None, 0
+        self._recent.clear()
         self._since = self._next = begins
         self._mark = self._rate
+
+    def _ends(self, episode: Episode) -> Iterator[Episode]:
+        """Yield the last parts of an episode.
+
+        If its first requests were slower than a token bucket is refilled, the bucket was still full when such a part
+        began. Then the part says more about the rate than the whole.
+        """
+        refused = self._began + episode.length
+        starts = [start for start in self._recent if self._began <= start < refused]
+        for count in range(_PART, len(starts), _PART):
+            began = starts[-count]
+            yield Episode(count, refused - began, refused - began + episode.pause, refused - began + episode.pause)
 
     def _set_rate(self, episode: Episode) -> None:
         self._gap = 1.0
@@ -201,7 +223,8 @@ class LearnedRate:
             self._rate = max(_SLOWER * episode.most, _FASTER * episode.accepted / self._window)
             self._cost = 2 * max(self._cost, self._window)
             return
-        computed = max((episode.rate_beyond(seen) for seen in self._seen), default=0.0)
+        ends = [episode, *self._ends(episode)]
+        computed = max((end.rate_beyond(seen) for seen in self._seen for end in ends), default=0.0)
         bounds = [seen.least for seen in self._seen if seen.least < _SURELY * episode.most]
         least = min(max(computed, episode.least, *bounds), episode.most)
         self._is_guess = not self._seen or (computed < least and episode.most > _MARKED * least)

@@ -6,12 +6,13 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.formats import datetimes
 from source_rest_api.manifest import cursors, requester
 
 if TYPE_CHECKING:
-    from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.stream import Translated
+
+_TIMEOUTS = {"connect_timeout": 30, "read_timeout": 300}
+"""The seconds to wait, at least."""
 
 
 def bind(endpoint: dict[str, Any]) -> None:
@@ -60,12 +61,7 @@ def _base(made: list[Translated], origin: str) -> str:
     return "/".join([origin, *shared])
 
 
-def budget(manifest: Component) -> dict[str, Any]:
-    """Returns `max_requests_per_second`, if the manifest has a budget of calls."""
-    rates = []
-    for policy in (manifest.get("api_budget") or {}).get("policies") or []:
-        for rate in policy.get("rates") or [policy]:
-            limit, interval = rate.get("limit") or rate.get("call_limit"), rate.get("interval") or rate.get("period")
-            if isinstance(limit, int) and isinstance(interval, str):
-                rates.append(limit / datetimes.duration(interval).total_seconds())
-    return {"max_requests_per_second": min(rates)} if rates else {}
+def timeouts(endpoints: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the longest timeouts that requesters set, and takes them from there. The CDK waits without end."""
+    found = {name: [each.pop(name) for each in endpoints if name in each] for name in _TIMEOUTS}
+    return {name: max([_TIMEOUTS[name], *values]) for name, values in found.items()}

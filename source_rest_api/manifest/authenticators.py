@@ -27,6 +27,8 @@ _NAMES = {
 SELECT = "select"
 """The type of a choice that the config makes, until the config is known."""
 _GRANTS = {"client_credentials", "refresh_token"}
+_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_TRUE = {True, "true", "True"}
 
 
 def authentication(authenticator: Component | None, scope: Scope) -> dict[str, Any]:
@@ -75,20 +77,24 @@ def _oauth(component: Component, scope: Scope) -> dict[str, Any]:
     url = _known(component, "token_refresh_endpoint", scope)
     if not url:
         return {"type": "bearer", "token": _known(component, "access_token_value", scope)}
-    if component.get("use_profile_assertion"):
-        raise ConfigError("`use_profile_assertion` has no equivalent here")
     headers = requester.options({"request_headers": component.get("refresh_request_headers")}, scope)["headers"]
     is_json = "json" in str(headers.pop("Content-Type", headers.pop("content-type", "")))
     fields = requester.options({"request_parameters": component.get("refresh_request_body")}, scope)["params"]
     scopes = component.get("scopes")
     if scopes:
         fields["scopes"] = " ".join(scope.text(each) for each in scopes)
+    in_query = scope.value(component.get("send_refresh_request_as_query_params")) is True
     common = {
-        "body_format": "json" if is_json else "form",
+        "body_format": "query" if in_query else "json" if is_json else "form",
         "headers": headers,
         "token_path": [_known(component, "access_token_name", scope) or "access_token"],
         "expires_path": [_known(component, "expires_in_name", scope) or "expires_in"],
     }
+    if scope.known(component.get("use_profile_assertion"), "`use_profile_assertion`") in _TRUE:
+        return _asserted(component, scope, {"token_url": url, **common})
+    renewed = (component.get("refresh_token_updater") or {}).get("refresh_token_name") or "refresh_token"
+    if renewed != "refresh_token":
+        raise ConfigError(f"`refresh_token_name: {renewed}` of a `refresh_token_updater` has no equivalent here")
     grant = _known(component, "grant_type", scope) or "refresh_token"
     is_plain = grant in _GRANTS and all(component.get(name) in {None, usual} for name, usual in _NAMES.items())
     secrets = {name: _known(component, name, scope) for name in ("client_id", "client_secret", "refresh_token")}
@@ -101,6 +107,17 @@ def _oauth(component: Component, scope: Scope) -> dict[str, Any]:
     own = {str(component.get(f"{name}_name") or name): secrets[name] for name in names if secrets[name]}
     own[_known(component, "grant_type_name", scope) or "grant_type"] = grant
     return {"type": "login", "login_url": url, "password": "", "fields": {**fields, **own}, **common}
+
+
+def _asserted(component: Component, scope: Scope, common: dict[str, Any]) -> dict[str, Any]:
+    """Returns the exchange of a signed token for an access token (RFC 7523)."""
+    signed = component.get("profile_assertion") or {}
+    if signed.get("type") != "JwtAuthenticator" or common.pop("body_format") != "form":
+        raise ConfigError("this `profile_assertion` has no equivalent here")
+    name = _known(component, "grant_type_name", scope) or "grant_type"
+    own = {} if name == "grant_type" else {"fields": {name: _BEARER_GRANT, "assertion": "{{ jwt }}"}}
+    made = {key: value for key, value in _jwt(signed, scope.of(signed)).items() if key != "place"}
+    return {**made, **common, **own}
 
 
 def _session(component: Component, scope: Scope) -> dict[str, Any]:

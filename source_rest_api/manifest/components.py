@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import warnings
 from threading import RLock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -94,18 +95,14 @@ class Components:
         """
         definition = {**component, "type": kind if component.get("class_name") else component.get("type")}
         with _LOCK:  # its modules import each other, so threads that import them at once would wait for each other
-            from airbyte_cdk.sources.declarative.models import (  # noqa: PLC0415 -- its import takes seconds
-                declarative_component_schema as models,
-            )
-            from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import (  # noqa: PLC0415
-                ModelToComponentFactory,
-            )
-
+            models, factory = _cdk(definition)
             for name in class_names(definition):
                 self._register(name)
             try:
                 model = getattr(models, str(definition["type"]))
-                return ModelToComponentFactory().create_component(model, definition, dict(config), **arguments)
+                with warnings.catch_warnings():  # of the CDK: a part of it is deprecated, or an experiment
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    return factory().create_component(model, definition, dict(config), **arguments)
             except Exception as error:
                 raise failure(component, error) from error
 
@@ -155,6 +152,29 @@ class Components:
         packages = ["/".join([*parts[start:], "__init__.py"]) for start in range(len(parts))]
         found = (self._folder / name for name in (*below, *packages, "components.py"))
         return next((path for path in found if path.is_file()), None)
+
+
+def _cdk(component: Component) -> tuple[Any, Any]:
+    """Returns the models of the CDK, and its factory of components.
+
+    Raises:
+        ConfigError: The CDK is not installed, as in this connector's image.
+    """
+    try:
+        from airbyte_cdk.sources.declarative.models import (  # noqa: PLC0415 -- its import takes seconds
+            declarative_component_schema as models,
+        )
+        from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import (  # noqa: PLC0415
+            ModelToComponentFactory,
+        )
+    except ModuleNotFoundError as error:
+        name = component.get("class_name") or component.get("type")
+        raise ConfigError(
+            f"`{name}` runs by the Airbyte CDK, which is not installed: install `airbyte-cdk`, in an image beside the "
+            "dependencies in /opt/venv",
+            str(error),
+        ) from None
+    return models, ModelToComponentFactory
 
 
 def stream_slice(partition: Mapping[str, Any], interval: Mapping[str, Any], extra: Mapping[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from source_rest_api.config import loading
 from source_rest_api.config.config import Config
 from source_rest_api.connector import Connector, Loaded
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import document, spec, states
+from source_rest_api.manifest import config_rules, document, spec, states
 from source_rest_api.manifest.components import Components
 from source_rest_api.manifest.translation import translated
 from source_rest_api.protocol import catalog
@@ -52,6 +52,11 @@ class ManifestConnector(Connector):
         """
         return cls(document.read(path), path.parent)
 
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The manifest with its references resolved, and its components complete in themselves."""
+        return document.completed(document.resolved(self._manifest))
+
     def specification(self) -> dict[str, Any]:
         """Returns the ConnectorSpecification of the manifest."""
         return spec.specification(self._manifest)
@@ -67,8 +72,8 @@ class ManifestConnector(Connector):
             ConfigError: The manifest and the config do not fit.
         """
         own = {name: value for name, value in raw_config.items() if not name.startswith("__injected_")}
-        config = spec.normalized(self._manifest, own)
         components = Components(self._folder, raw_config)
+        config = config_rules.applied(self._manifest, own, components)
         return translated(
             self._manifest,
             config,

@@ -14,6 +14,8 @@ Component: TypeAlias = dict[str, Any]
 """A component of a manifest: its `type`, its fields, and the `$parameters` that hold in it."""
 
 PARAMETERS = "$parameters"
+PARENTS_FIRST = "$parents_first"
+"""The field of a stream in which the `$parameters` of outer components count more than those of inner ones."""
 _REF = "$ref"
 _OLD_TYPES = {
     "CartesianProductStreamSlicer": "CartesianProduct",
@@ -209,31 +211,43 @@ def _keys(reference: str) -> list[str]:
     return reference.removeprefix("#/").split("/")
 
 
-def _complete(place: str, component: Mapping[str, Any], above: Mapping[str, Any]) -> Component:
+def _complete(
+    place: str, component: Mapping[str, Any], above: Mapping[str, Any], *, parents_first: bool = False
+) -> Component:
     """Returns a component with its type, and with the parameters of the components around it.
 
     Args:
         place: The type of the component around it, and the field.
         component: The component, or any other object.
         above: The parameters of the components around it.
+        parents_first: True if those count more than its own.
     """
     result = _renewed(dict(component))
     if "type" not in result and place in _DEFAULT_TYPES and "class_name" not in result:
         result["type"] = _DEFAULT_TYPES[place]
     kind = result.get("type")
     if not (isinstance(kind, str) or "class_name" in result) or kind in _SCHEMA_TYPES:
-        return _inside(place, result, above) if _holds_components(result) and kind is None else result
+        return (
+            _inside(place, result, above, parents_first=parents_first)
+            if _holds_components(result) and kind is None
+            else result
+        )
     own = result.pop(PARAMETERS, None)
-    parameters = {**above, **(own if isinstance(own, dict) else {})}
+    own = own if isinstance(own, dict) else {}
+    parents_first = result.pop(PARENTS_FIRST, parents_first)
+    parameters = {**own, **above} if parents_first else {**above, **own}
     for name, value in parameters.items():
         result[name] = result.get(name) or value
     for name, value in result.items():
         inner = {key: given for key, given in parameters.items() if key != name}
         field = f"{kind}.{name}"
         if isinstance(value, dict):
-            result[name] = _complete(field, value, inner)
+            result[name] = _complete(field, value, inner, parents_first=parents_first)
         elif isinstance(value, list):
-            result[name] = [_complete(field, item, inner) if isinstance(item, dict) else item for item in value]
+            result[name] = [
+                _complete(field, item, inner, parents_first=parents_first) if isinstance(item, dict) else item
+                for item in value
+            ]
     if parameters:
         result[PARAMETERS] = parameters
     return result
@@ -260,9 +274,11 @@ def _holds_components(value: Mapping[str, Any]) -> bool:
     return any(isinstance(inner, dict) and inner.get("type") for inner in value.values())
 
 
-def _inside(place: str, value: Component, above: Mapping[str, Any]) -> Component:
+def _inside(place: str, value: Component, above: Mapping[str, Any], *, parents_first: bool) -> Component:
     """Completes the components in an object that is none itself, such as the authenticators to select from."""
     return {
-        name: _complete(place, inner, above) if isinstance(inner, dict) and inner.get("type") else inner
+        name: _complete(place, inner, above, parents_first=parents_first)
+        if isinstance(inner, dict) and inner.get("type")
+        else inner
         for name, inner in value.items()
     }

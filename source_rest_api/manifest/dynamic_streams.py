@@ -37,8 +37,10 @@ def made(
     resolver = dynamic.get("components_resolver") or {}
     if config is None:
         raise ConfigError("dynamic streams have no equivalent in an imported connector")
+    order = {document.PARENTS_FIRST: dynamic.get("use_parent_parameters", True) is not False}
     for values in _values(resolver, config, ask):
-        yield _filled(deepcopy(dynamic.get("stream_template") or {}), resolver, Scope(config, more=_more(values)))
+        template = deepcopy(dynamic.get("stream_template") or {})
+        yield {**_filled(template, resolver, Scope(config, more=_more(values))), **order}
 
 
 def _more(values: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.http import error_policy
 from source_rest_api.manifest import document, interpolation
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ _ACTIONS = {
     "SUCCESS": "accept",
 }
 _ERRORS = ["4xx", "5xx"]
-_PASSING = {408, 425, 429}
-_FIRST_SERVER_ERROR = 500
 
 
 def rules(
@@ -88,7 +87,7 @@ def _conditions(given: Component, scope: Scope) -> Iterator[dict[str, Any]]:
 def _usual(conditions: dict[str, Any]) -> str:
     """Returns what a filter without an action does: what the status means."""
     statuses = [code for code in conditions.get("status", ()) if isinstance(code, int)]
-    passing = statuses and all(code in _PASSING or code >= _FIRST_SERVER_ERROR for code in statuses)
+    passing = statuses and all(map(error_policy.is_passing, statuses))
     return "retry" if passing else "fail"
 
 
@@ -111,9 +110,20 @@ def _wait(strategies: list[Component], scope: Scope, own: Callable[[Component], 
         if by_class is not None:
             return {"wait_by": by_class}
         if kind in {"WaitTimeFromHeader", "WaitUntilTimeFromHeader"}:
-            header = scope.of(strategy).known(strategy.get("header"), "`header`")
-            return {"wait_header": str(header)} if header else {}
+            return _by_header(strategy, scope.of(strategy))
+        if kind == "WaitTimeFromResponse":
+            return {"wait_expression": scope.of(strategy).expression(strategy.get("wait_time_in_seconds"))}
         if kind == "ConstantBackoffStrategy":
             seconds = scope.of(strategy).known(strategy.get("backoff_time_in_seconds"), "`backoff_time_in_seconds`")
             return {"wait_seconds": float(seconds)} if seconds and float(seconds) > 0 else {}
     return {}
+
+
+def _by_header(strategy: Component, scope: Scope) -> dict[str, Any]:
+    header = str(scope.known(strategy.get("header"), "`header`") or "")
+    pattern = scope.known(strategy.get("regex"), "`regex`")
+    least = scope.known(strategy.get("min_wait"), "`min_wait`")
+    wait: dict[str, Any] = {"wait_seconds": float(least)} if least else {}
+    if header and pattern:
+        return {**wait, "wait_expression": f"{{{{ headers[{header.lower()!r}] | regex_search({str(pattern)!r}) }}}}"}
+    return {**wait, "wait_header": header} if header else wait

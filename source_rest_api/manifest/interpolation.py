@@ -128,7 +128,7 @@ class Scope(NamedTuple):
         if not isinstance(given, str):
             return f"{{{{ {unparsing.expression(unparsing.constant(given))} }}}}"
         try:
-            tree = self._rewritten(given)
+            tree = self._rewritten(_unquoted(given))
         except MissingError:
             return "{{ none }}"
         return f"{{{{ {unparsing.expression(rewriting.joined(tree.body))} }}}}"

@@ -8,19 +8,24 @@ from pydantic import TypeAdapter
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest.components import class_names
+from source_rest_api.manifest.known_records import RESHAPED
 from source_rest_api.manifest.own_authenticator import OwnAuthenticator
 from source_rest_api.manifest.own_component import OwnComponent
 from source_rest_api.manifest.own_paginator import OwnPaginator
 from source_rest_api.manifest.own_records import OwnRecords, OwnTransformation
+from source_rest_api.manifest.own_schema import OwnSchema, without_retriever
 from source_rest_api.manifest.own_wait import OwnWait
 from source_rest_api.manifest.recipes import INSTEAD_OF
+from source_rest_api.manifest.reshaped import Reshaped, ReshapedRecords
 from source_rest_api.pagination.paginators import Pagination
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from source_rest_api.manifest.components import Components
     from source_rest_api.manifest.document import Component
+
+    Listed = Callable[[Component], list[dict[str, Any]]]
 
 _STANDARD = {
     *("CombinedExtractor", "DpathExtractor", "RecordExpander", "RecordFilter"),
@@ -85,12 +90,29 @@ class OwnStream:
             ConfigError: The file of a class is not there.
         """
         extractor = selector.get("extractor") or {}
+        if extractor.get("type") == RESHAPED:
+            self._refuse_if_imported(extractor)
+            named = {name: extractor[name] for name in ("by", "path", "body") if name in extractor}
+            self.parts["decoder"] = ReshapedRecords(**named)
+            return True
         if not self._classes(extractor, decoder) and not (lacking and self._runs(extractor, decoder or _JSON)):
             return False
         before = self._component(decoder or _JSON, "CustomDecoder")
         after = self._component(extractor, "CustomRecordExtractor", decoder=before)
         self.parts["decoder"] = OwnRecords(extractor=after, decoder=before if decoder else None)
         return True
+
+    def reshapes(self, transformation: Component) -> bool:
+        """True if a function stands for a transformation, which has to be the first of its stream."""
+        if transformation.get("type") != RESHAPED:
+            return False
+        self._refuse_if_imported(transformation)
+        self.parts["transformation"] = Reshaped(by=transformation["by"])
+        return True
+
+    def _refuse_if_imported(self, component: Component) -> None:
+        if self._config is None:
+            raise ConfigError(f"the recipe `{component['by']}` has no equivalent in an imported connector")
 
     def _runs(self, *components: Component) -> bool:
         """True if the CDK can run standard components."""
@@ -114,6 +136,8 @@ class OwnStream:
         steps = stream.get("transformations") or []
         keeps, casts = selector.get("record_filter"), selector.get("schema_normalization")
         originals = [self._original(each) for each in steps]
+        if any(each.get("type") == RESHAPED for each in originals):
+            return False
         standard = [*originals, *([keeps] if keeps else [])]
         if not self._classes(steps, keeps, casts) and not (lacking and self._runs(*standard)):
             return False
@@ -173,13 +197,23 @@ class OwnStream:
             return None
         return OwnWait(component=self._component(strategy, "CustomBackoffStrategy"))
 
-    def schema(self, loader: Any) -> dict[str, Any] | None:
-        """Returns the JSON schema that a class loads; None if there is no such class, or its file is not there."""
+    def schema(self, loader: Any, listed: Listed) -> None:
+        """Lets a class load the JSON schema, or the API describe it. Without the class's file, it is inferred.
+
+        Args:
+            loader: The schema loader.
+            listed: Returns the records that a retriever reads from the API.
+        """
         given = loader.get(INSTEAD_OF, loader) if isinstance(loader, dict) else {}
-        if self._config is None or not given.get("class_name") or not self._components.has(given):
-            return None
-        component = self._component(given, "CustomSchemaLoader")
-        return dict(component.call(lambda made: made.get_json_schema()))
+        if self._config is None:
+            return
+        if given.get("class_name") and self._components.has(given):
+            self.parts["schema_by"] = OwnSchema(component=self._component(given, "CustomSchemaLoader"))
+        elif given.get("type") == "DynamicSchemaLoader" and given.get("retriever"):
+            if not all(self._components.has({"class_name": name}) for name in class_names(given)):
+                return
+            component = self._component(without_retriever(given), "DynamicSchemaLoader")
+            self.parts["schema_by"] = OwnSchema(component=component, retriever=given["retriever"], listed=listed)
 
     def migrates(self, stream: Component) -> None:
         """Notes the classes that change states of earlier versions, as far as their file is there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.interpolation import Scope
 
 _LINK = (["link", "next", "url"], ["Link", "next", "url"])
+
+_JSON_TEXT = re.compile(r"""(['"])\s*[{\[]""")
+"""Matches an expression that writes an object or a list as text, which the CDK reads before it is sent."""
 
 
 def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> None:
@@ -32,18 +36,20 @@ def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> No
     if make is None:
         raise document.lacking(strategy)
     option = _option(paginator, "page_token_option", endpoint)
+    if "in_parameters" in strategy:
+        given = {name: scope.value(value) for name, value in strategy["in_parameters"].items()}
+        endpoint["params"], option = {**(endpoint.get("params") or {}), **given}, None
     settings = make(strategy, option, scope.of(strategy), endpoint)
-    if settings is None:
-        return
     size = _size(strategy, scope.of(strategy))
     if size is not None:
         sized = _option(paginator, "page_size_option", endpoint)
         if sized:
             is_json = sized.get("inject_into") == "body_json"
             requester.inject(endpoint, sized, size if is_json else str(size), scope.of(sized))
-        if settings["type"] in {"page_number", "offset"}:
+        if settings and settings["type"] in {"page_number", "offset"}:
             settings |= {"stop_on_short_page": True, _size_name(settings): size}
-    endpoint["pagination"] = settings
+    if settings:
+        endpoint["pagination"] = settings
 
 
 def keep_params(endpoint: dict[str, Any]) -> None:
@@ -52,7 +58,9 @@ def keep_params(endpoint: dict[str, Any]) -> None:
         return
     cursor = endpoint.get("incremental") or {}
     bounds = [cursor[name] for name in ("start_param", "end_param") if name in cursor]
-    names = [*(endpoint.get("params") or {}), *(bounds if cursor.get("in", "query") == "query" else [])]
+    given = endpoint.get("params") or {}
+    kept = [name for name, value in given.items() if not requester.is_on_first_page(value)]
+    names = [*kept, *(bounds if cursor.get("in", "query") == "query" else [])]
     if names:
         endpoint["pagination"]["keep_params"] = names
 
@@ -107,7 +115,8 @@ def _page(
 ) -> dict[str, Any] | None:
     settings = _counted("page_number", "page_param", strategy, option, scope, endpoint)
     first = scope.known(strategy.get("start_from_page"), "`start_from_page`")
-    return None if settings is None else {**settings, "first_page": number(first or 0)}
+    cap = {"result_cap": strategy["result_cap"]} if "result_cap" in strategy else {}
+    return None if settings is None else {**settings, "first_page": number(first or 0), **cap}
 
 
 def _offset(
@@ -129,6 +138,8 @@ def _cursor(
         return None
     settings: dict[str, Any] = {"type": "cursor", **_token(value), **stopping}
     if option:
+        if option.get("inject_into") == "body_json" and _JSON_TEXT.search(value):
+            settings["cursor"] = f"{{{{ json_loads({value[2:-2].strip()}) if ({value[2:-2].strip()}) }}}}"
         settings["in"], settings["cursor_param"] = requester.location(option, scope)
         _ready(option, endpoint)
     return settings

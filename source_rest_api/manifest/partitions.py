@@ -79,6 +79,8 @@ class Partitioning(NamedTuple):
     """The variables of the parent and of the streams above it."""
     only_changed: str | None = None
     """The name of the parent of which only changed records count."""
+    embedded: tuple[str, ...] = ()
+    """Where the parent's record has the first response of the stream, if it does."""
 
 
 def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Partitioning:
@@ -96,9 +98,18 @@ def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Part
     routers = router if isinstance(router, list) else [router] if router else []
     whole = Partitioning()
     for each in routers:
-        only_lists = as_lists or not _is_in_line(each, whole, family)
-        whole = _combined(whole, _divided(each, family, scope.of(each), as_lists=only_lists))
+        is_list = as_lists or not _is_in_line(each, whole, family)
+        part = _divided(each, family, scope.of(each), as_lists=is_list)
+        if is_list and not as_lists and whole.line & _line(each, family):
+            return divide(routers, family, scope, as_lists=True)  # records below the same one are combined with all
+        whole = _combined(whole, part)
     return whole
+
+
+def _line(router: Component, family: Family) -> frozenset[str]:
+    """Returns the variables of a router's parents, and of the streams above them."""
+    lines = [family.parent(each["stream"]).line for each in router.get("parent_stream_configs") or []]
+    return frozenset().union(*lines)
 
 
 def _is_in_line(router: Component, whole: Partitioning, family: Family) -> bool:
@@ -127,6 +138,7 @@ def _combined(one: Partitioning, other: Partitioning) -> Partitioning:
         one.parent or other.parent,
         one.line | other.line,
         one.only_changed or other.only_changed,
+        one.embedded or other.embedded,
     )
 
 
@@ -141,6 +153,9 @@ def _divided(router: Component, family: Family, scope: Scope, *, as_lists: bool)
         return _union([_values_of_parent(each, family, scope.of(each)) for each in configs], family)
     if kind == "UnionPartitionRouter":
         parts = [_divided(e, family, scope.of(e), as_lists=True) for e in router.get("partition_routers") or []]
+        field = str(scope.known(router.get("partition_field"), "`partition_field`"))
+        if any(field not in part.slice for part in parts):
+            raise ConfigError(f"`partition_field: {field}` is not that of its `partition_routers`")
         return _union([(next(iter(p.lists.values()))["values"], next(iter(p.slice)), p.options) for p in parts], family)
     if kind == "CartesianProduct":
         return divide(router.get("stream_slicers"), family, scope, as_lists=as_lists)
@@ -151,6 +166,10 @@ def _divided(router: Component, family: Family, scope: Scope, *, as_lists: bool)
             name: {**of, "batch": number(scope.known(router["group_size"], "`group_size`"))}
             for name, of in part.lists.items()
         }
+        if router.get("as_json"):
+            part = part._replace(
+                slice={**part.slice, **{name: f"{name} | map('string') | list | tojson" for name in lists}}
+            )
         return part._replace(lists=lists, options=[])
     raise document.lacking(router)
 
@@ -186,10 +205,14 @@ def _below(config: Component, family: Family, scope: Scope) -> Partitioning:
         field: expression,
         "parent_slice": parent.slice,
         "extra_fields": {".".join(path): reference(parent.variable, path) for path in paths},
+        **{name: reference(parent.variable, [key]) for name, key in (config.get("also") or {}).items()},
     }
-    options = [(option, expression)] if option else []
+    before, after = (option or {}).get("around") or ("", "")
+    sent = f"{before!r} ~ {expression} ~ {after!r}" if before else expression
+    options = [(option, sent)] if option else []
     changed = parent.name if scope.value(config.get("incremental_dependency")) is True else None
-    return Partitioning(inner, {}, options, parent.variable, parent.line, changed)
+    embedded = tuple(scope.text(key) for key in config.get("lazy_read_pointer") or ())
+    return Partitioning(inner, {}, options, parent.variable, parent.line, changed, embedded)
 
 
 def _values_of_parent(

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _TYPES = {"string": "string", "integer": "int", "number": "float"}
 """The filter that gives a value its `value_type`."""
 
+_OF_RECIPES = {
+    "cells": "cells",
+    "columns": "columns_path",
+    "records_key_field": "records_key_field",
+    "wrap_scalars_as": "wrap_scalars_as",
+}
+"""Fields of an extractor that a recipe made, and their options of an endpoint."""
+
 
 def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
     """Sets where the records of an endpoint stand in a body.
@@ -34,10 +42,9 @@ def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
         endpoint["records_paths"] = [_path(each, scope.of(each)) or ["$"] for each in inner]
     elif extractor.get("type") == "DpathExtractor":
         endpoint["records_path"] = _path(extractor, scope) or ["$"]
-        if extractor.get("records_key_field"):
-            endpoint["records_key_field"] = extractor["records_key_field"]
-        if extractor.get("cells"):
-            endpoint["cells"] = extractor["cells"]
+        for field, option in _OF_RECIPES.items():
+            if extractor.get(field):
+                endpoint[option] = extractor[field]
         if extractor.get("record_expander"):
             endpoint["explode"] = _expanded(extractor["record_expander"], scope)
     else:
@@ -64,13 +71,18 @@ def _path(extractor: Component, scope: Scope) -> list[str]:
 
 
 def _expanded(expander: Component, scope: Scope) -> dict[str, Any]:
-    if expander.get("remain_original_record"):
-        raise ConfigError("`remain_original_record` has no equivalent here")
+    for name in ("remain_original_record", "merge_parent"):
+        if scope.value(expander.get(name)):
+            raise ConfigError(f"`{name}` has no equivalent here")
+    if expander.get("on_no_records") not in {None, "skip"}:
+        raise ConfigError(f"`on_no_records: {expander['on_no_records']}` has no equivalent here")
     path = [str(scope.known(key, "`expand_records_from_field`")) for key in expander["expand_records_from_field"]]
     kept = {}
     for field in expander.get("parent_fields") or []:
-        source = [scope.text(key) for key in field.get("source_path") or field.get("field_path") or []]
-        kept[".".join(map(str, field.get("target_path") or [source[-1]]))] = ".".join(source)
+        [*above, name] = [scope.text(key) for key in field["record_path"]]
+        if above:
+            raise ConfigError("a `record_path` inside an object has no equivalent here")
+        kept[name] = ".".join(scope.text(key) for key in field["parent_path"])
     return {"path": path, "keep": kept}
 
 
@@ -204,7 +216,9 @@ class Transformations:
             self._endpoint["flatten"] = {"type": "objects", "paths": [path], "prefix": False, "depth": 1, **keep}
         self._renamed = "DpathFlattenFields"
 
-    def _flatten(self, _: Component) -> None:
+    def _flatten(self, transformation: Component) -> None:
+        if self._scope.config is not None or self._scope.value(transformation.get("flatten_lists")) is not False:
+            raise ConfigError("`FlattenFields` has an equivalent only in an imported connector, and without lists")
         if self._endpoint.get("flatten") or self._endpoint.get("add_fields"):
             raise ConfigError("`FlattenFields` after another change has no equivalent here")
         self._endpoint["flatten"] = {"type": "objects", "prefix": False}

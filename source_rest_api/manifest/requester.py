@@ -19,7 +19,9 @@ _HOLE = re.compile(r"\{[{%].*?[%}]\}")
 _ORIGIN = re.compile(r"(?:(?:\{\{.*?\}\}|[^/{])*?//)?(?:\{\{.*?\}\}|\{%.*?%\}|[^/{])*")
 _LIST_OF_ONE = re.compile(r"\s*\[\s*((['\"])\{\{(?:(?!\}\}|\{\{).)*\}\}\2)\s*\]\s*", re.DOTALL)
 """Matches a list of one quoted template, written as text."""
-_WITH_BODY = {"POST", "PUT", "PATCH"}
+_ON_FIRST_PAGE = "if not next_page_token"
+_WITH_BODY = {"GET", "POST", "PUT", "PATCH"}
+"""The methods whose body the CDK sends."""
 PLACES = {"request_parameter": "params", "header": "headers", "body_json": "json", "body_data": "form"}
 """Where a `RequestOption` puts its value, by `inject_into`."""
 _LOCATIONS = {"params": "query", "headers": "header", "json": "body", "form": "body"}
@@ -76,6 +78,13 @@ def options(requester: Component, scope: Scope) -> dict[str, Any]:
     if method(requester) in _WITH_BODY and (content := body(given, scope)) is not None:
         found["body"] = content
     return found
+
+
+def timeouts(requester: Component, scope: Scope) -> dict[str, float]:
+    """Returns the seconds that a request may take to connect, and to get the next part of a response."""
+    names = {f"{name}_timeout": f"{name}_timeout_in_seconds" for name in ("connect", "read")}
+    given = {ours: scope.known(requester.get(name), f"`{name}`") for ours, name in names.items()}
+    return {name: float(seconds) for name, seconds in given.items() if seconds}
 
 
 def body(given: Mapping[str, Any], scope: Scope) -> dict[str, Any] | None:
@@ -181,6 +190,16 @@ def _left_out_if_empty(text: str) -> str:
 
 def _may_be_empty(expression: str) -> bool:
     return any(word in expression for word in (" if ", ".get(", " or ", "next_page_token"))
+
+
+def on_first_page(expression: str) -> str:
+    """Returns the template of a value that only the request of the first page has."""
+    return f"{{{{ {expression} {_ON_FIRST_PAGE} }}}}"
+
+
+def is_on_first_page(value: Any) -> bool:
+    """True if only the request of the first page has a value."""
+    return isinstance(value, str) and value.endswith(f"{_ON_FIRST_PAGE} }}}}")
 
 
 def inject(endpoint: dict[str, Any], option: Component, value: Any, scope: Scope) -> None:

@@ -21,6 +21,7 @@ from source_rest_api.manifest import (
     partitions,
     query_properties,
     records,
+    refusals,
     requester,
     schema,
 )
@@ -93,6 +94,7 @@ class _Translation:
     def run(self, *, as_lists: bool) -> Translated:
         """Translates the stream, component by component."""
         retriever = self._at("retriever", self._retriever)
+        refusals.check(self._stream)
         requests = retriever.get("requester") or {}
         router = retriever.get("partition_router") or []
         divided = self._at(
@@ -101,7 +103,8 @@ class _Translation:
         )
         cursor = self._stream.get("incremental_sync") or {}
         scope = self._scope._replace(slice={**divided.slice, **cursors.interval_names(cursor)})
-        self._at("retriever.requester", lambda: self._request(requests, divided, scope.of(requests)))
+        only_first = self._only_first_page(retriever)
+        self._at("retriever.requester", lambda: self._request(requests, divided, scope.of(requests), only_first))
         if jobs.is_job(retriever):
             self._endpoint["job"] = self._at("retriever", lambda: jobs.job(retriever, self._endpoint, scope))
         selector = retriever.get("record_selector") or {}
@@ -113,6 +116,8 @@ class _Translation:
                 )
                 self._at("retriever.decoder", lambda: self._decode(decoder))
         self._at("retriever.record_selector", lambda: records.normalize(selector, self._endpoint))
+        if divided.embedded:
+            self._at("retriever.partition_router", lambda: self._embed(divided.embedded))
         declared = self._at("schema_loader", self._declared_schema)
         added = self._transform(selector, scope, declared)
         paging = self._at(
@@ -126,6 +131,8 @@ class _Translation:
             self._at("retriever.download_paginator", lambda: jobs.page(self._endpoint, paginate))
         else:
             self._at("retriever.paginator", lambda: paginate(self._endpoint))
+        if cursor and only_first:
+            cursor = {**cursor, "only_first_page": True}
         if cursor:
             self._at("incremental_sync", lambda: cursors.increment(cursor, self._endpoint, scope.of(cursor)))
         paginator.keep_params(self._endpoint)
@@ -163,8 +170,6 @@ class _Translation:
             self._endpoint.update(before)
 
     def _retriever(self) -> Component:
-        if self._stream.get("type") == "StateDelegatingStream":
-            self._stream = {**self._stream["full_refresh_stream"], "name": self._endpoint["name"]}
         if self._stream.get("type") != "DeclarativeStream":
             raise ConfigError(f"`{self._stream.get('type')}` has no equivalent here")
         retriever: Component = self._stream.get("retriever") or {}
@@ -177,23 +182,42 @@ class _Translation:
             raise document.lacking(requests)
         return retriever
 
-    def _request(self, requests: Component, divided: Partitioning, scope: Scope) -> None:
+    def _only_first_page(self, retriever: Component) -> bool:
+        """True if only the request of the first page has the values of the partition and the interval."""
+        given = retriever.get("ignore_stream_slicer_parameters_on_paginated_requests")
+        return self._scope.value(given) is True
+
+    def _request(self, requests: Component, divided: Partitioning, scope: Scope, only_first: bool) -> None:
         endpoint = self._endpoint
         endpoint["path"] = requester.url(requests, scope)
         endpoint["http_method"] = requester.method(requests)
-        endpoint |= requester.options(requests, scope)
+        endpoint |= {**requester.options(requests, scope), **requester.timeouts(requests, scope)}
         query_properties.group(requests, endpoint, scope, self._family.listed)
         if divided.lists:
             endpoint["partitions"] = [{"name": name, **of} for name, of in divided.lists.items()]
         for option, expression in divided.options:
-            requester.inject(endpoint, option, f"{{{{ {expression} }}}}", scope.of(option))
+            value = requester.on_first_page(expression) if only_first else f"{{{{ {expression} }}}}"
+            requester.inject(endpoint, option, value, scope.of(option))
         rules = self._at("error_handler", lambda: errors.rules(requests.get("error_handler"), scope, self._own.waits))
         if rules:
             endpoint["errors"] = rules
 
+    def _embed(self, pointer: tuple[str, ...]) -> None:
+        """Has the records of a first response that stands in the parent's record be read from there."""
+        path = self._endpoint.get("records_path")
+        if path is None or {"decoder", "explode", "cells"} & {*self._endpoint, *self._own.parts}:
+            raise ConfigError("`lazy_read_pointer` with this record selector has no equivalent here")
+        self._endpoint["embedded_path"] = [*pointer, *(key for key in path if key != "$")]
+
     def _decode(self, decoder: Component | None) -> None:
         """Sets the decoder. One that gives records leaves nothing to select, but each may hold the record at a path."""
         made = decoders.decoded(decoder)
+        items = decoders.items_path(decoder)
+        if items is not None:
+            inner = self._endpoint.get("records_path")
+            if inner is None or {"explode", "cells", "records_key_field"} & self._endpoint.keys():
+                raise ConfigError("`JsonItemsDecoder` before this extractor has no equivalent here")
+            self._endpoint |= {"records_path": items, **({} if inner == ["$"] else {"unwrap": inner})}
         if made is None:
             return
         self._endpoint["decoder"] = made
@@ -224,7 +248,8 @@ class _Translation:
             self._endpoint["filter_after" if after else "filter"] = condition
         transformations = records.Transformations(self._endpoint, scope)
         for number, each in enumerate(self._stream.get("transformations") or []):
-            self._at(f"transformations[{number}]", partial(transformations.apply, each))
+            if number or not self._at("transformations[0]", partial(self._own.reshapes, each)):
+                self._at(f"transformations[{number}]", partial(transformations.apply, each))
         return transformations.added
 
     def _key(self) -> None:
@@ -244,8 +269,10 @@ class _Translation:
 
     def _declared_schema(self) -> dict[str, Any] | None:
         loader = schema.first(self._stream.get("schema_loader"))
-        found = self._own.schema(loader)
-        return schema.declared(loader, self._scope.of(self._stream), self._folder) if found is None else found
+        self._own.schema(loader, self._family.listed)
+        found = schema.declared(loader, self._scope.of(self._stream), self._folder)
+        by = self._own.parts.get("schema_by")
+        return by.load() if by is not None and "cast_all" in self._endpoint else found
 
     def _authentication(self, requests: Component) -> dict[str, Any]:
         chosen = authenticators.chosen(requests.get("authenticator"), self._scope)

@@ -11,7 +11,7 @@ from source_rest_api.config import loading, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import api, document, dynamic_streams, jobs, own_recipes, recipes
+from source_rest_api.manifest import api, budget, delegation, document, dynamic_streams, jobs, own_recipes, recipes
 from source_rest_api.manifest.components import Components
 from source_rest_api.manifest.interpolation import Scope
 from source_rest_api.manifest.partitions import Parent
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Ask = Callable[[Component], Iterable[dict[str, Any]]]
 
 _FALSE = (None, "", False, "False", "false")
-_NOT_COMPARED = {"name", "schema"}
+_NOT_COMPARED = {"name", "schema", "schema_by"}
 
 
 class Translation(NamedTuple):
@@ -126,7 +126,10 @@ class _Family:
         """Translates a stream of the manifest, or notes why it cannot be translated."""
         name = self._name(stream)
         try:
-            self._translated(stream)
+            made = self._translated(delegation.changes(stream, name))
+            if delegation.is_one(stream):
+                everything = self._translated(delegation.everything(stream, name))
+                made.endpoint["first_sync"] = delegation.first_sync(stream, made, everything, self._scope.of(stream))
         except ConfigError as error:
             self.blocked[name] = str(error)
         except Exception as error:  # noqa: BLE001 -- one stream must not keep the others from being read
@@ -168,6 +171,7 @@ class _Family:
 
     def parent(self, stream: Component) -> Parent:
         """Returns the stream that a component describes, which becomes an endpoint too."""
+        stream = delegation.everything(stream, self._name(stream))
         own = next((each for each in self.declared if self._name(each) == self._name(stream)), None)
         try:
             if own is not None and own != stream and _without_schema(own) == _without_schema(stream):
@@ -203,12 +207,18 @@ class _Family:
             parent = self._made.get(each.partitioning.only_changed or "")
             if parent is not None and parent.endpoint.get("incremental") and each.endpoint.get("incremental"):
                 each.endpoint["only_changed_parents"] = True
+        endpoints = [each.endpoint for each in self._made.values()]
+        api_budget = manifest.get("api_budget") or {}
+        limits = {**budget.limits(api_budget, endpoints, self._scope), **api.timeouts(endpoints)}
+        for endpoint in endpoints if (rules := budget.rules(api_budget)) else ():
+            endpoint["errors"] = [*endpoint.get("errors", []), *rules]
         config, made = api.shared(list(self._made.values()))
         config["name"] = str((manifest.get("metadata") or {}).get("name") or "Airbyte manifest")
-        config |= {**api.budget(manifest), **jobs.shared([each.endpoint for each in self._made.values()], manifest)}
-        endpoints = made if self._scope.config is None else _valid(config, made, self.blocked)
-        config["endpoints"] = endpoints
-        names = {endpoint["name"] for endpoint in endpoints}
+        config |= {**limits, **jobs.shared(endpoints, manifest)}
+        if manifest.get("stream_groups"):  # streams that must not be read at the same time
+            config["max_concurrency"] = 1
+        config["endpoints"] = made if self._scope.config is None else _valid(config, made, self.blocked)
+        names = {endpoint["name"] for endpoint in config["endpoints"]}
         offered = [name for name in self._offered if name in names]
         return Translation(config, offered, self.blocked, self._made)
 
@@ -228,7 +238,8 @@ def _without_schema(stream: Component) -> str:
 
 
 def _compared(made: Translated) -> dict[str, Any]:
-    return {name: value for name, value in made.endpoint.items() if name not in _NOT_COMPARED} | made.own.parts
+    whole = {**made.endpoint, **made.own.parts}
+    return {name: value for name, value in whole.items() if name not in _NOT_COMPARED}
 
 
 def _valid(config: dict[str, Any], endpoints: list[dict[str, Any]], blocked: dict[str, str]) -> list[dict[str, Any]]:

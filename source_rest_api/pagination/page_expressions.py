@@ -36,27 +36,30 @@ def _check(text: str) -> str:
     return text
 
 
+_LINK = "link"
+
 PageExpression: TypeAlias = Annotated[Text, BeforeValidator(templates.braced), AfterValidator(_check)]
 """An expression that reads a page, with or without the braces of a template."""
 
 
 class _Headers(dict[str, Any]):
-    """Response headers by name, ignoring case. `link` gives the parsed links by relation."""
+    """Response headers by name, ignoring case. `link` gives the parsed links by relation, and `Link` the text."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         super().__init__({name.lower(): value for name, value in headers.items()})
-        if "link" in self:
-            self["link"] = find_links(self["link"])
+        if _LINK in self:
+            self["Link"] = super().__getitem__(_LINK)
+            self[_LINK] = find_links(self["Link"])
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(name.lower())
 
     def __getitem__(self, name: str) -> Any:
-        return super().__getitem__(name.lower())
+        return super().__getitem__(name if name == "Link" else name.lower())
 
     def get(self, name: str, default: Any = None) -> Any:
         """Returns the value of a header."""
-        return super().get(name.lower(), default)
+        return super().get(name if name == "Link" else name.lower(), default)
 
 
 def holds(text: str, page: Page, page_size: int | None) -> bool:

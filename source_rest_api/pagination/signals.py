@@ -50,17 +50,18 @@ def position(value: Raw | None, path: Path, setting: str) -> Position | End:
 
 
 def flag(page: Page, path: Path, setting: str) -> bool:
-    """True if the flag at a path is true.
+    """True if the flag at a path is true. All values of XML are texts, so `"true"` and `"false"` are flags as well.
 
     Raises:
         ConfigError: The value is neither true nor false.
     """
     value = page.raw(path)
-    if value is None or raw_json.kind(value) != "boolean":
+    written = b"" if value is None else bytes(value).strip(b'"').lower()
+    if written not in {b"true", b"false"}:
         raise ConfigError(
             f"`{'.'.join(path)}` holds {_found(value)} where true or false was expected: change `pagination.{setting}`."
         )
-    return bytes(value) == b"true"
+    return written == b"true"
 
 
 def count(page: Page, path: Path) -> int:

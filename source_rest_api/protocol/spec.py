@@ -27,15 +27,38 @@ LAST_GROUP = ("limits", "Limits and retries")
 _ALWAYS_SHOWN = {"start_date", "endpoints", "endpoints_yaml"}
 _FIRST_OF_ENDPOINT = ("primary_key", "records_path", "params", "headers", "pagination", "incremental")
 """The fields of an endpoint that people need first; all other optional fields are folded."""
+_FIRST_OF_BRANCH = {
+    "api_key": ("name", "in"),
+    "basic": ("password",),
+    "oauth2": ("grant_type", "client_secret", "refresh_token", "scopes"),
+    "login": ("username", "token_path"),
+    "jwt": ("issuer", "subject", "audience", "token_url"),
+    "oauth1": ("token", "token_secret"),
+    "page_number": ("page_param", "page_size_param", "page_size"),
+    "offset": ("offset_param", "limit_param", "limit"),
+    "cursor": ("cursor_path", "cursor_param", "page_size_param", "page_size"),
+    "last_record": ("page_size_param", "page_size"),
+    "next_url": ("next_url_path",),
+    "link_header": ("page_size_param", "page_size"),
+    "datetime": ("start_param", "format", "record_format"),
+    "integer": ("start_param",),
+    "token": ("token_path", "start_param"),
+    "form": ("fields",),
+    "graphql": ("variables",),
+    "csv": ("delimiter",),
+    "objects": ("paths",),
+}
+"""The same for the branches of unions, by their `type`."""
+_FIRST_OF_ITEM = {"errors": ("status", "action", "message")}
+"""The same for the items of a list, by its name."""
 _OF_FILES = re.compile(r" ?In a (?:config )?file[^.]*(?:\.(?! |$)[^.]*)*\.")
 """A sentence about the spelling in config files, which the form leaves out."""
 _DROPPED = ("discriminator", "additionalProperties", "$defs", IN_FILE, ALSO)
 
 
-def specification(model: type[BaseModel], documentation_url: str) -> dict[str, Any]:
+def specification(model: type[BaseModel]) -> dict[str, Any]:
     """Returns the ConnectorSpecification for a config model."""
     return {
-        "documentationUrl": documentation_url,
         "connectionSpecification": _without_files(form(model)),
         "supportsIncremental": True,
         "supported_destination_sync_modes": ["overwrite", "append", "append_dedup"],
@@ -78,11 +101,12 @@ def _group(form: dict[str, Any]) -> None:
 
 
 def _put_first(schema: dict[str, Any], names: Sequence[str]) -> None:
-    """Moves optional fields behind the required ones, and shows them always."""
+    """Moves optional fields behind the required ones, and shows them always. Names that are no fields are ignored."""
     fields = schema["properties"]
-    order = dict.fromkeys([*schema["required"], *names, *fields])
+    shown = [name for name in names if name in fields]
+    order = dict.fromkeys([*schema.get("required", ()), *shown, *fields])
     schema["properties"] = {name: {**fields[name], "order": number} for number, name in enumerate(order)}
-    for name in names:
+    for name in shown:
         schema["properties"][name]["always_show"] = True
 
 
@@ -110,6 +134,8 @@ def _inlined(schema: dict[str, Any], definitions: dict[str, Any], *, branch: boo
     if "oneOf" in result:
         result["type"] = "object"
         result["oneOf"] = [_inlined(kind, definitions, branch=True) for kind in result["oneOf"]]
+        for kind in result["oneOf"]:
+            _put_first(kind, _FIRST_OF_BRANCH.get(kind["properties"]["type"]["const"], ()))
     if "items" in result:
         result["items"] = _inlined(result["items"], definitions)
     if "properties" in result:
@@ -120,13 +146,20 @@ def _inlined(schema: dict[str, Any], definitions: dict[str, Any], *, branch: boo
         }
         for name in result["properties"].keys() - result.get("required", ()):
             _let_alone(result["properties"][name])
+        for name, first in _FIRST_OF_ITEM.items():
+            if name in result["properties"]:
+                _put_first(result["properties"][name]["items"], first)
     return result
 
 
 def _let_alone(field: dict[str, Any]) -> None:
-    """Drops `required` from an optional object and those in it; otherwise the form wants the fields that nobody set."""
+    """Drops `required` from an optional object and those in it; otherwise the form wants the fields that nobody set.
+
+    It shows these fields, because whoever wants the object has to fill them in.
+    """
     if field.get("type") == "object":
-        field.pop("required", None)
+        for name in field.pop("required", ()):
+            field["properties"][name]["always_show"] = True
         for inner in field.get("properties", {}).values():
             _let_alone(inner)
 

@@ -40,6 +40,7 @@ class RecordSelector(Model):
     records_paths: Paths = ()
     records_key_field: str | None = None
     columns_path: Path | None = None
+    short_rows: bool = False
     zip_arrays: bool = False
     cells: tuple[Cells, ...] = ()
     explode: Explode | None = None
@@ -57,6 +58,8 @@ class RecordSelector(Model):
                 "set only one of `columns_path` and `zip_arrays`: `columns_path` is for one array per row, "
                 "`zip_arrays` for one array per field"
             )
+        if self.short_rows and self.columns_path is None:
+            raise ValueError("`short_rows` is for rows of values: set `columns_path` too")
 
     def select(self, root: Raw) -> list[Raw]:
         """Returns the records as `open` does."""
@@ -144,11 +147,12 @@ class RecordSelector(Model):
         """Returns rows of values as objects, without the row of the column names, if it is one of them."""
         holder = raw_json.find(root, columns[:-1]) if raw_json.is_index(columns[-1]) else None
         is_row = holder is not None and raw_json.items(holder) == found
-        if is_row and not found:
+        if not found and (is_row or self.allow_missing_records):
             return []
         names = shapes.columns(root, columns)
         header = int(columns[-1]) % len(found) if is_row else None
-        return [shapes.row(values, names, index) for index, values in enumerate(found) if index != header]
+        short = self.short_rows
+        return [shapes.row(values, names, index, short=short) for index, values in enumerate(found) if index != header]
 
     def _exploded(self, record: Raw, explode: Explode) -> Iterator[Raw]:
         kept = explode.kept(record)

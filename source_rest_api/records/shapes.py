@@ -183,21 +183,28 @@ def columns(root: Raw, path: Path) -> list[str]:
     return known
 
 
-def row(values: Raw, names: list[str], index: int) -> Raw:
+def row(values: Raw, names: list[str], index: int, *, short: bool = False) -> Raw:
     """Builds an object from a row of values and the column names.
+
+    Args:
+        values: The row.
+        names: The column names.
+        index: Its place on the page, for errors.
+        short: True if values may be missing at the end of a row; they become null.
 
     Raises:
         ConfigError: The value is not a row, or has the wrong number of values.
     """
     cells = raw_json.items(values)
-    if raw_json.kind(values) != "array" or len(cells) != len(names):
-        found = (
-            f"has {counted(len(cells), 'value')}"
-            if raw_json.kind(values) == "array"
-            else f"is of type {raw_json.kind(values)}"
-        )
+    is_row = raw_json.kind(values) == "array"
+    if is_row and short and len(cells) < len(names):
+        cells = [*cells, *[Raw(b"null")] * (len(names) - len(cells))]
+    if not is_row or len(cells) != len(names):
+        found = f"has {counted(len(cells), 'value')}" if is_row else f"is of type {raw_json.kind(values)}"
+        hint = ", or set `short_rows: true` if the API omits empty values at the end of a row"
         raise ConfigError(
-            f"Row {index} of the page {found}, but expected {counted(len(names), 'column')}. Check `columns_path`."
+            f"Row {index} of the page {found}, but expected {counted(len(names), 'column')}. Check `columns_path`"
+            f"{hint if is_row and len(cells) < len(names) else ''}."
         )
     return Raw(_encode(dict(zip(names, cells, strict=True))))
 

@@ -63,6 +63,7 @@ class PageSequence:
         self._rows = RowCount(reader.paginator, hashes=reader.key_hashes, before=before, resumes=saved is not None)
         self._fresh = 0
         self._total_reached = False
+        self._has_total = False
         if saved is not None:
             self.drift.resume(saved.anchor)
 
@@ -90,6 +91,10 @@ class PageSequence:
                 raise
             continued = replace(page, records=[], earlier=len(page))
         page, continued = self._rows.counted(page, continued, self.drift.drifts)
+        if page.least_total is not None and not self._has_total:
+            self._has_total = True
+            left = page.least_total - page.rows_so_far + len(continued.records)
+            self._reader.stats.add(totals=1, expected=max(left, 0))
         self._fresh += page.last and bool(continued.records)
         return page, continued, end
 

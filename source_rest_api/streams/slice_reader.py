@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from source_rest_api.streams.slice_checks import SharedBorders
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.slice_reader")
+_UNPROVEN = 8
+"""Most requests for pages of a slice at the same time, while the API does not say how many pages are left."""
 
 
 class SliceReader:
@@ -128,10 +130,10 @@ class SliceReader:
 
     def _ahead(self) -> PageRequest | None:
         """Returns the page after the last requested one, if its position is known in advance."""
-        # Unless the API says how many pages are left, some may lie beyond the end. So the number of requests
-        # in advance grows only with the pages delivered.
-        reach = min(self._most, 2 * (self._delivered - 1) if self._left is None else self._left)
-        if self.ended or self._reader.pages.streamed or not self._asked or len(self._asked) >= reach:
+        # Unless the API says how many pages are left, some may lie beyond the end. So there are few requests in
+        # advance, and their number grows only with the pages delivered.
+        left = min(2 * (self._delivered - 1), _UNPROVEN) if self._left is None else self._left
+        if self.ended or self._reader.pages.streamed or not 0 < len(self._asked) < min(self._most, left):
             return None
         last = self._asked[-1]
         position = self._paginator.after(last.position, self._size)

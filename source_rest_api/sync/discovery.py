@@ -15,6 +15,8 @@ from source_rest_api.sync import sample_fields
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from msgspec import Raw
+
     from source_rest_api.streams.stream import Stream
 
 _LOG = logging.getLogger("airbyte.source_rest_api.sync.discovery")
@@ -26,6 +28,8 @@ class Description(Struct, frozen=True):
 
     entry: dict[str, Any] | None = None
     problem: SourceError | None = None
+    inferred: Any = None
+    """The schema, if it was inferred from records."""
 
     @classmethod
     def of(cls, stream: Stream) -> Description:
@@ -35,7 +39,7 @@ class Description(Struct, frozen=True):
             InternalError: There is a bug in this connector.
         """
         try:
-            return cls(entry=_described(stream))
+            return _described(stream)
         except InternalError:
             raise
         except SourceError as error:
@@ -57,16 +61,38 @@ def entries(descriptions: Sequence[Description]) -> list[dict[str, Any]]:
     return found
 
 
-def _described(stream: Stream) -> dict[str, Any]:
+def inferred(descriptions: Sequence[Description]) -> dict[str, Any]:
+    """Returns the inferred schemas by stream name."""
+    return {each.entry["name"]: each.inferred for each in descriptions if each.entry and each.inferred}
+
+
+def _described(stream: Stream) -> Description:
     endpoint = stream.endpoint
-    declared = endpoint.json_schema
-    if declared is None:
-        batches = islice((batch for batch in stream.sample() if batch.records), _SAMPLED_PAGES)
-        sample = [record for batch in batches for record in batch.records]
-        if not sample:
-            _LOG.warning("Stream %s has no records to infer a schema from. Set `schema`.", stream.name)
+    described, found = endpoint.json_schema, None
+    if described is None and endpoint.schema_by is not None:
+        described = endpoint.schema_by.load()
+    if described is None:
+        sample = _sample(stream)
         sample_fields.check(endpoint, sample)
-        declared = schema.infer(sample, endpoint.primary_key)
+        described = schema.infer(sample, endpoint.primary_key)
+        found = described if sample else None
     if endpoint.deletions is not None:
-        declared = schema.with_deletions(declared)
-    return catalog.stream(endpoint, declared)
+        described = schema.with_deletions(described)
+    return Description(catalog.stream(endpoint, described), inferred=found)
+
+
+def _sample(stream: Stream) -> list[Raw]:
+    """Returns the records of the first pages, and logs what they cannot tell."""
+    batches = islice((batch for batch in stream.sample() if batch.records), _SAMPLED_PAGES)
+    sample = [record for batch in batches for record in batch.records]
+    if not sample:
+        _LOG.warning("Stream %s has no records to infer a schema from. Set `schema`.", stream.name)
+    unknown = sample_fields.without_value(sample)
+    if unknown:
+        names = ", ".join(f"`{name}`" for name in unknown)
+        _LOG.info(
+            "Stream %s: no sampled record has a value in %s. The schema says `string`, which is a guess.",
+            stream.name,
+            names,
+        )
+    return sample

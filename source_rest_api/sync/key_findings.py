@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from source_rest_api.formats import raw_json
-from source_rest_api.formats.excerpt import excerpt
+from source_rest_api.errors import ConfigError, TransientError
+from source_rest_api.sync import record_keys, sampled_pages
 from source_rest_api.sync.findings import Finding
+from source_rest_api.sync.record_keys import ADVICE, LOSS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from msgspec import Raw
-
     from source_rest_api.model import Path
     from source_rest_api.sync.sampled_pages import Sample
-
-_LOOSE = frozenset({b"null", b'""'})
 
 
 def of_key(sample: Sample) -> Iterator[Finding]:
@@ -26,36 +22,52 @@ def of_key(sample: Sample) -> Iterator[Finding]:
     records = sample.records
     if not key or not records:
         return
-    named = ", ".join(f"`{'.'.join(path)}`" for path in key)
-    keys = [_key(record, key) for record in records]
-    loose = sum(None in values for values in keys)
+    named = record_keys.named(key)
+    where = str(sample.pages[0].page.request)
+    loose = record_keys.loose(records, key)
     if loose:
         yield Finding(
-            f"{loose} of {len(records)} records have no value in the key {named}: a destination that removes "
-            "duplicates would keep only one of them. Change `primary_key` to fields that every record has",
-            where=str(sample.pages[0].page.request),
+            f"{loose} of {len(records)} records have no value in the key {named}: {LOSS}. Change `primary_key` to "
+            "fields that every record has",
+            where=where,
         )
-    repeated = _repeated(sample, key)
-    if repeated is not None:
+    shared = next(filter(None, (record_keys.shared(sampled.emitted, key) for sampled in sample.pages)), None)
+    if shared is not None:
+        yield Finding(f"different records share the key {named}, such as {shared}: {LOSS}. {ADVICE}", where=where)
+    else:
+        yield from _of_two_pages(sample, key, named)
+
+
+def _of_two_pages(sample: Sample, key: Sequence[Path], named: str) -> Iterator[Finding]:
+    """Yields a finding if different records on two pages share a key. Equal ones are one row that shifted."""
+    if len(sample.pages) == 1:
+        return
+    first, second = (sampled.emitted for sampled in sample.pages)
+    known = {record_keys.of(record, key): bytes(record) for record in first}
+    shared = [
+        values
+        for record in second
+        if None not in (values := record_keys.of(record, key)) and known.get(values, bytes(record)) != bytes(record)
+    ]
+    if not shared or len(shared) * 2 > len(second):  # a page that repeats most of another is a problem of the paging
+        return
+    found = f"different records on the first two pages share the key {named}, such as {record_keys.shown(shared[0])}"
+    at_the_border = shared == [record_keys.of(first[-1], key)] == [record_keys.of(second[0], key)]
+    if not at_the_border and _is_unchanged(sample):
+        yield Finding(f"{found}: {LOSS}. {ADVICE}", where=str(sample.pages[1].page.request))
+    else:
         yield Finding(
-            f"different records share the key {named}, such as {repeated}: a destination that removes duplicates "
-            "would keep only one of them. Add to `primary_key` the field that tells them apart",
-            where=str(sample.pages[0].page.request),
+            f"{found}. If it is not one record that changed between the two requests, {LOSS}. {ADVICE}",
+            fails=False,
+            where=str(sample.pages[1].page.request),
         )
 
 
-def _key(record: Raw, key: Sequence[Path]) -> tuple[bytes | None, ...]:
-    found = [raw_json.find(record, path) for path in key]
-    return tuple(None if value is None or bytes(value) in _LOOSE else bytes(value) for value in found)
-
-
-def _repeated(sample: Sample, key: Sequence[Path]) -> str | None:
-    """Returns a key of different records on one page. Between two pages a record may have changed."""
-    for sampled in sample.pages:
-        known: dict[tuple[bytes | None, ...], set[bytes]] = defaultdict(set)
-        for record in sampled.emitted:
-            known[_key(record, key)].add(bytes(record))
-        for values, records in known.items():
-            if len(records) > 1 and None not in values:
-                return "`" + ", ".join(excerpt(value or b"", 40) for value in values) + "`"
-    return None
+def _is_unchanged(sample: Sample) -> bool:
+    """True if the first page, requested again after the second, has the same records: so both hold at the same time."""
+    page = sample.pages[0].page
+    try:
+        again = sampled_pages.ask(sample, sample.interval, page.position, len(sample.pages) + 1)
+    except (ConfigError, TransientError):
+        return False
+    return list(map(bytes, again.records)) == list(map(bytes, page.records))

@@ -38,6 +38,15 @@ def check(endpoint: Endpoint, records: Sequence[Raw], problems: Sequence[str] = 
         raise ConfigError(f"{'; '.join(found)}. The records have the fields {names}.").at(f"Stream {endpoint.name}")
 
 
+def without_value(records: Sequence[Raw]) -> list[str]:
+    """Returns the names of the first fields that are null in all records that have them."""
+    seen: dict[str, bool] = {}
+    for record in records:
+        for name, value in raw_json.fields(record).items():
+            seen[name] = seen.get(name, False) or raw_json.kind(value) != "null"
+    return [name for name, has_value in seen.items() if not has_value][:_MOST_NAMES]
+
+
 def _missing(endpoint: Endpoint, records: Sequence[Raw]) -> Iterator[str]:
     for path in endpoint.primary_key:
         if _nobody_has(records, [path]):

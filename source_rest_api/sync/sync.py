@@ -36,7 +36,6 @@ class Sync:
         reads: The runs of the configured streams.
         out: Builds messages.
         permits: Limits the number of concurrent requests.
-        workers: The number of concurrent requests.
         stop: Set from outside to end the read early.
         now: Returns the current time.
         pause: Seconds between two states of a stream.
@@ -47,7 +46,6 @@ class Sync:
         reads: Sequence[StreamRun],
         out: Messages,
         permits: Permits,
-        workers: int,
         stop: Event,
         now: Callable[[], datetime],
         pause: float,
@@ -62,7 +60,7 @@ class Sync:
         self._look = 0.0
         self._running: set[str] = set()
         self._unfinished = {read.name: read for read in reads}
-        self._pool: Pool[OutputBlock] = Pool(reads, permits, workers, stop)
+        self._pool: Pool[OutputBlock] = Pool(reads, permits, stop)
         works = {read.name: partial(read.advance, self._pool) for read in reads if read.is_first}
         selected = frozenset(self._unfinished)
         for read in reads:

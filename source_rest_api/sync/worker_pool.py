@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from source_rest_api.http.concurrency import Permits
 
 MOST_THREADS = 64
-"""Upper limit of threads: the initial ones, and one more for each long wait."""
+"""Number of threads up to which there is one more for each long wait."""
+_MANY = 8
+"""Number of pieces of work that may run whatever the size of the items is; more only if the items are small."""
+_MOST_BYTES = 64 << 20
+"""Upper limit in bytes of what more pieces of work may hold together, if each holds the largest item so far."""
 _MOMENT = 0.02
 """Seconds for which the reader waits for more items after the first."""
 _PLENTY = 1 << 20
@@ -68,8 +72,7 @@ class Pool(Generic[T]):
 
     Args:
         sources: The sources of work.
-        permits: Limits the work that runs at the same time.
-        threads: Number of threads to start with.
+        permits: Limits the work that runs at the same time. A thread is started for each that work needs.
         stop: Set from outside to end early.
         max_bytes: Upper limit in bytes of the items that wait for the reader.
         grace: Seconds that running work has after `stop`.
@@ -80,7 +83,6 @@ class Pool(Generic[T]):
         self,
         sources: Sequence[Source[T]],
         permits: Permits,
-        threads: int,
         stop: Event,
         max_bytes: int = 4 << 20,
         grace: float = 3.0,
@@ -88,7 +90,6 @@ class Pool(Generic[T]):
     ) -> None:
         self._sources = deque(sources)
         self._permits = permits
-        self._wanted = threads
         self._stop = stop
         self._max_bytes = max_bytes
         self._grace = grace
@@ -99,8 +100,9 @@ class Pool(Generic[T]):
         self._items_left = Condition(self._lock)
         self._changes = 0
         self._items: deque[T] = deque()
-        self._bytes = 0
+        self._bytes = self._largest = 0
         self._threads = 0
+        self._idle = 0
         self._busy = 0
         self._closed = False
         self._deadline: float | None = None
@@ -108,7 +110,7 @@ class Pool(Generic[T]):
 
     def __iter__(self) -> Iterator[T | None]:
         try:
-            for _ in range(self._wanted):
+            with self._lock:
                 self._start()
             while not self._over():
                 item = self._take()
@@ -132,6 +134,7 @@ class Pool(Generic[T]):
                 return False
             self._items.append(item)
             self._bytes += item.size
+            self._largest = max(self._largest, item.size)
             if len(self._items) == 1 or self._bytes >= _PLENTY:
                 self._items_came.notify()
             return True
@@ -145,15 +148,13 @@ class Pool(Generic[T]):
     def spare(self) -> None:
         """Starts one more thread, because a thread is about to wait for long and has given its permit back."""
         with self._lock:
-            wanted = self._threads < MOST_THREADS and not self._closed
-        if wanted:
-            self._start()
+            if self._threads < MOST_THREADS and not self._closed:
+                self._start()
 
     def _start(self) -> None:
-        with self._lock:
-            self._threads += 1
-            name = f"reader-{self._threads}"
-        Thread(target=self._run, daemon=True, name=name).start()
+        """Starts a thread. The caller holds the lock."""
+        self._threads += 1
+        Thread(target=self._run, daemon=True, name=f"reader-{self._threads}").start()
 
     def _over(self) -> bool:
         """True if the reader has taken every item and no more will come, or the grace period is over."""
@@ -221,7 +222,7 @@ class Pool(Generic[T]):
             The work, and the number of changes known before the search.
         """
         with self._lock:
-            if self._closed or self._stop.is_set():
+            if self._closed or self._stop.is_set() or self._is_full():
                 return None, self._changes
             for ahead in (False, True):
                 for _ in range(len(self._sources)):
@@ -230,9 +231,20 @@ class Pool(Generic[T]):
                     work = source.claim(ahead=ahead)
                     if work is not None:
                         self._busy += 1
-                        self._work.notify()  # a source that had work may have more
+                        self._call_another()
                         return work, self._changes
             return None, self._changes
+
+    def _is_full(self) -> bool:
+        """True if one more piece of work could take too much memory."""
+        return self._busy >= _MANY and (self._busy + 1) * self._largest > _MOST_BYTES
+
+    def _call_another(self) -> None:
+        """Wakes or starts a thread: a source that had work may have more. The caller holds the lock."""
+        if self._idle:
+            self._work.notify()
+        elif self._threads < self._permits.limit:
+            self._start()
 
     def _wait(self, changes: int) -> bool:
         """Waits for new work; returns False if there will be none.
@@ -244,5 +256,7 @@ class Pool(Generic[T]):
             if self._closed or self._stop.is_set() or self._ended():
                 return False
             if self._changes == changes:
+                self._idle += 1
                 self._work.wait(self._tick)
+                self._idle -= 1
             return not self._closed

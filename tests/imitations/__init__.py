@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from urllib.parse import urlsplit
 
 from tests.api import JSON, Answer, Api, Call
 
@@ -33,6 +34,10 @@ class Imitation(Api):
     secret: ClassVar[str] = "a-token-of-the-tests"
     base: ClassVar[str] = ""
     """The path of `url_base`."""
+    wrong: ClassVar[str] = "wrong-token-of-the-tests"
+    """A secret that the API refuses."""
+    shows: ClassVar[frozenset[str]] = frozenset({"child", "incremental"})
+    """What the example of this API has an endpoint for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +56,13 @@ class Imitation(Api):
     def change(self) -> dict[str, set[str]]:
         """Change some rows and add some. The keys of those, by stream."""
         raise NotImplementedError
+
+    def placed(self, raw: dict[str, Any], secret: str) -> dict[str, Any]:
+        """The example, with nothing but the API's address and the secret put in."""
+        field = "api_key" if raw["authentication"]["type"] == "api_key" else "token"
+        assert raw["authentication"][field] == "<token>"
+        assert urlsplit(raw["url_base"]).path == self.base
+        return {**raw, "url_base": f"{self.url}{self.base}", "authentication": {**raw["authentication"], field: secret}}
 
     def unauthorized(self, call: Call) -> Answer | None:
         """The answer to a request without the right credentials, or None if it has them."""

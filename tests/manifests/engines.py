@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.api import Api, Call
+
+
+class _OneAtATime:
+    """The part of `ast` that the CDK calls from its threads.
+
+    Two threads that make syntax trees at once share a count of their depth, and now and then one of them ends with
+    `SystemError: AST constructor recursion depth mismatch` (Python before 3.13, cpython issue 106905).
+    """
+
+    _lock = threading.Lock()
+
+    def literal_eval(self, text: str) -> Any:
+        """Returns the value of a Python literal."""
+        with self._lock:
+            return ast.literal_eval(text)
+
+
+_ASTS = _OneAtATime()
 
 
 @dataclass
@@ -52,9 +72,11 @@ def cdk(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Read
     from airbyte_cdk.sources.declarative.concurrent_declarative_source import (  # noqa: PLC0415
         ConcurrentDeclarativeSource,
     )
+    from airbyte_cdk.sources.declarative.interpolation import jinja  # noqa: PLC0415
     from airbyte_cdk.test.entrypoint_wrapper import read  # noqa: PLC0415
 
     os.environ["NO_PROXY"] = "*"
+    vars(jinja)["ast"] = _ASTS
     AsyncJobOrchestrator._WAIT_TIME_BETWEEN_STATUS_UPDATE_IN_SECONDS = 0.1  # type: ignore[assignment]
     session = ManifestConnector.at(path).session(config)
     configured = catalog.of_all(session.offered)

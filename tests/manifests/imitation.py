@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from tests.api import Answer, Api, Call
-from tests.manifests import report_jobs
+from tests.manifests import further_routes, report_jobs
 
 Row = dict[str, Any]
 _START = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -90,6 +90,10 @@ def imitation() -> Api:  # noqa: PLR0915 -- one route after the other
     def form(call: Call) -> Any:
         fields = dict(pair.split("=") for pair in call.body.decode().split("&"))
         return {"data": [row for row in ROWS if row["group"] == fields["group"]]}
+
+    @api.get("/v1/asked")
+    def asked(call: Call) -> Any:
+        return {"data": [row for row in ROWS if row["group"] == call.json()["group"]]}
 
     @api.get("/v1/windows")
     def windows(call: Call) -> Any:
@@ -186,5 +190,6 @@ def imitation() -> Api:  # noqa: PLR0915 -- one route after the other
             seen = base64.b64decode(seen[6:]).decode()
         return {"data": [{"id": 1, "seen": seen}]}
 
+    further_routes.serve(api, ROWS)
     report_jobs.serve(api, ROWS)
     return api

@@ -1,0 +1,1 @@
+"""The connector in Airbyte, by the API of the platform."""

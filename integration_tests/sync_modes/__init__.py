@@ -1,0 +1,1 @@
+"""The sync modes, as PyAirbyte runs them on DuckDB and PostgreSQL."""

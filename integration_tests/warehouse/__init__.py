@@ -1,0 +1,1 @@
+"""The warehouse: tables in PostgreSQL, loaded by dlt, transformed by dbt."""

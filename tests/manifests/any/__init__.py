@@ -1,0 +1,1 @@
+"""An imitation of the API of any manifest, derived from the manifest itself."""
