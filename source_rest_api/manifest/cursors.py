@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ _OPTIONS = (
     ("end_time_option", "end_param"),
 )
 _NOW = re.compile(r"\{\{\s*(now_utc|today_utc)\(\)(\.(strftime|isoformat)\([^()]*\))?\s*\}\}")
+_LOG = logging.getLogger("airbyte.source_rest_api.manifest.cursors")
 _NO_TIME = re.compile(r"PT?0[A-Z]")
 _OLD_LENGTH = re.compile(r"(\d+)([dwmy])")
 FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
@@ -111,7 +113,7 @@ def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
         settings["end_date"] = "{{ today_utc() }}"
     for name, given in (("step", "step"), ("lookback", "lookback_window")):
         length = scope.known(cursor.get(given), f"`{given}`")
-        length = _length(str(length or ""), given)
+        length = _length(str(length or ""), given, is_own=cursor.get(given) == length)
         if length:
             settings[name] = length
     return {name: value for name, value in settings.items() if value is not None}
@@ -135,8 +137,14 @@ def _is_iso(form: str) -> bool:
     return date_formats.compiled(form).is_read_by(datetimes.parse)
 
 
-def _length(text: str, field: str) -> str | None:
-    """Returns a length of time in ISO 8601; None for none. The first versions wrote `30d`, `2w`, `1m` and `1y`."""
+def _length(text: str, field: str, *, is_own: bool) -> str | None:
+    """Returns a length of time in ISO 8601; None for none. The first versions wrote `30d`, `2w`, `1m` and `1y`.
+
+    Args:
+        text: The length.
+        field: Where it stands.
+        is_own: True if the manifest itself says it, and not the config.
+    """
     old = _OLD_LENGTH.fullmatch(text)
     text = f"P{old[1]}{old[2].upper()}" if old else text
     if not text or templates.has_holes(text):
@@ -146,7 +154,11 @@ def _length(text: str, field: str) -> str | None:
     try:
         datetimes.duration(text)
     except ValueError:
-        raise ConfigError(f"`{field}: {text}` is not a length of time in ISO 8601, such as `P30D`") from None
+        problem = f"`{field}: {text}` is not a length of time in ISO 8601, such as `P30D`"
+        if is_own:
+            raise ConfigError(problem) from None
+        _LOG.warning("%s. The config gives it; streams are read without it.", problem)
+        return None
     return text
 
 
