@@ -1,4 +1,4 @@
-"""`ManifestSource` in the idioms of connectors' own tests: builders, mocked HTTP, frozen time, the entrypoint's output."""
+"""`ManifestSource` in the idioms of connectors' own tests: builders, mocked HTTP, frozen time, the entrypoint."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import json
 import logging
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import TestCase
 
 import freezegun
 import pytest
-import requests_mock
 from airbyte_cdk.models import AirbyteStateBlob, AirbyteStreamStatus, ConfiguredAirbyteCatalog, FailureType, SyncMode
 from airbyte_cdk.test.catalog_builder import CatalogBuilder
 from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput, discover, read
@@ -20,6 +19,9 @@ from airbyte_cdk.test.state_builder import StateBuilder
 from airbyte_cdk.test.utils.reading import read_records
 
 from source_rest_api.source import ManifestSource
+
+if TYPE_CHECKING:
+    import requests_mock
 
 LOG = logging.getLogger("airbyte")
 NOW = datetime(2024, 3, 1, tzinfo=timezone.utc)
