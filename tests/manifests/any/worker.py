@@ -150,10 +150,8 @@ def quicken() -> None:
 
     Python 3.11 counts the depth of all threads' syntax trees together, so threads that parse at once may fail.
     """
-    declarative.get_declarative_component_schema = functools.cache(  # type: ignore[assignment]
-        declarative.get_declarative_component_schema
-    )
-    declarative.validate_manifest = lambda *_: None  # type: ignore[assignment]
+    declarative.get_declarative_component_schema = functools.cache(declarative.get_declarative_component_schema)
+    declarative.validate_manifest = lambda *_: None
     lock, literal = RLock(), ast.literal_eval
 
     class OneAtATime:
