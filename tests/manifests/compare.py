@@ -4,7 +4,7 @@ python -m tests.manifests.compare FOLDER [--only NAME ...] [--details FILE] [--j
 
 The API of each stream is imitated on loopback. The manifest is that of the file, but for its hosts. Classes of
 Python are not in such a folder, so their streams are counted and left out. A folder of 286 manifests takes half an
-hour on two idle cores; a stream that takes longer than 30 seconds is ended.
+hour on two idle cores; a stream that takes longer than 60 seconds is ended.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ KINDS = {
     "own code": "needs classes of Python, which are not in the folder",
 }
 """What may become of a stream."""
-_SECONDS = 30
+_SECONDS = 60
 """How long one stream may take."""
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:?00)?")
 _NOW = re.compile(rf"{NOW:%Y-%m-%d}T\d\d:\d\d:\d\dZ")
