@@ -64,6 +64,12 @@ def measure(api: Server, *, quick: bool = False) -> Report:
     report.claim("ours to floor", [case[OURS.name] / case[FLOOR.name] for case in cases], "<= 1.5")
     transformed = [case[CDK.name] / case[OURS.name] for case in medians["transformed"].values()]
     report.claim("transformed, CDK to ours", transformed, ">= 3")
+    transformed = [case[DLT.name] / case[OURS.name] for case in medians["transformed"].values()]
+    report.claim("transformed, dlt to ours", transformed, ">= 4")
+    seen_twice = [
+        medians["incremental"][orders][OURS.name] / medians["full_refresh"][orders][OURS.name] for orders in sizes
+    ]
+    report.claim("incremental to full refresh, ours", seen_twice, "<= 1.25")
     report.values = {
         f"{mode} {orders.name}": case for mode, by_size in medians.items() for orders, case in by_size.items()
     }
