@@ -80,7 +80,8 @@ class Connector:
     def loaded(self, raw_config: Mapping[str, Any], transport: TransportName) -> Loaded:  # noqa: ARG002 -- for heirs
         """Returns what a session needs of a config. The arguments and errors are those of `session`."""
         own = loading.validated(raw_config, self.config_model)
-        return Loaded(loading.checked(loading.built(self.api, own)), masking.secrets_of(own))
+        config = loading.checked(loading.built(self.api, own))
+        return Loaded(config, () if config is own else masking.secrets_of(own))
 
     def session(
         self,
