@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Event
@@ -19,7 +18,7 @@ from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.credentials import answer_of
 from source_rest_api.http.request_log import RequestLog
 from source_rest_api.http.requester import Requester
-from source_rest_api.protocol import catalog, messages
+from source_rest_api.protocol import catalog, documentation, messages
 from source_rest_api.protocol.messages import Messages
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.stream import Stream
@@ -30,6 +29,7 @@ from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import ThreadPoolExecutor
     from pathlib import Path
 
     from source_rest_api.config.endpoint import Endpoint
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 _PROBES = 8
 """Number of streams that `check` and `discover` look at at the same time."""
-_HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
-"""Upper limits of the retry settings in check and discover, because a user is waiting for them."""
 
 
 class Loaded(NamedTuple):
@@ -72,8 +70,7 @@ class Connector:
         """Returns the ConnectorSpecification."""
         from source_rest_api.protocol import spec  # noqa: PLC0415 -- keeps the start of a read fast
 
-        url = self.documentation_url or os.environ.get("DOCUMENTATION_URL", "")
-        return spec.specification(self.config_model, url)
+        return documentation.linked(spec.specification(self.config_model), self.documentation_url)
 
     def api(self, config: Any) -> Config:
         """Returns the generic config for a connector's own config; by default it is the same."""
@@ -159,14 +156,12 @@ class Session:
 
     def check(self) -> Iterator[bytes]:
         """Tests every endpoint with a few requests and yields the CONNECTION_STATUS message."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
-
         from source_rest_api.sync import check  # noqa: PLC0415 -- keeps the start of a read fast
 
         log = RequestLog(keep=True)
-        with self._requester(_hasty(self.config.retry), log=log) as requester:
+        with self._requester(self.config.retry.hasty(), log=log) as requester:
             streams = list(map(self._streams(requester), self._named(self._offer.checked)))
-            with ThreadPoolExecutor(min(self.config.max_concurrency, _PROBES)) as pool:
+            with self._threads() as pool:
                 probes = list(pool.map(check.Probe.of, filter(None, streams)))
         self.complete, message = check.report(probes, log.sent)
         yield self._out.connection_status(None if self.complete else message, message)
@@ -174,7 +169,7 @@ class Session:
     @contextmanager
     def probing(self) -> Iterator[Callable[[str], Stream | None]]:
         """Gives the streams by name, to prove a config that is not complete; their requests give up early."""
-        with self._requester(_hasty(self.config.retry)) as requester:
+        with self._requester(self.config.retry.hasty()) as requester:
             yield self._streams(requester)
 
     def discover(self) -> Iterator[bytes]:
@@ -185,13 +180,11 @@ class Session:
         Raises:
             SourceError: No stream can be read.
         """
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
-
         from source_rest_api.sync import discovery  # noqa: PLC0415 -- keeps the start of a read fast
 
         with (
-            self._requester(_hasty(self.config.retry)) as requester,
-            ThreadPoolExecutor(min(self.config.max_concurrency, _PROBES)) as pool,
+            self._requester(self.config.retry.hasty()) as requester,
+            self._threads() as pool,
         ):
             made = map(self._streams(requester), self._named(self._offer.streams))
             descriptions = list(pool.map(discovery.Description.of, filter(None, made)))
@@ -212,7 +205,7 @@ class Session:
 
         chosen = catalog.chosen(self.offered, names)
         log = RequestLog(keep=True)
-        with self._requester(_hasty(self.config.retry), log=log) as requester:
+        with self._requester(self.config.retry.hasty(), log=log) as requester:
             for stream in filter(None, map(self._streams(requester), chosen)):
                 yield trial.run(stream, log, limit)
 
@@ -245,6 +238,11 @@ class Session:
     def offered(self) -> list[Endpoint]:
         """The endpoints that are streams for the user."""
         return [endpoint for endpoint in self.config.streams if endpoint.name in self._offer.streams]
+
+    def _threads(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 -- a read has threads of its own
+
+        return ThreadPoolExecutor(min(self.config.max_concurrency, _PROBES))
 
     def _named(self, names: frozenset[str]) -> list[str]:
         """Returns names of endpoints in the order of the config."""
@@ -296,7 +294,3 @@ class Session:
             return make(endpoint.spelled_by((schemas or {}).get(name, {})), parents)
 
         return named
-
-
-def _hasty(retry: Retry) -> Retry:
-    return retry.model_copy(update={name: min(most, getattr(retry, name)) for name, most in _HASTY.items()})

@@ -27,6 +27,7 @@ from source_rest_api.auth.jwt import Jwt
 from source_rest_api.auth.login import Login
 from source_rest_api.auth.oauth import OAuth2
 from source_rest_api.auth.oauth1 import OAuth1
+from source_rest_api.by_type import ByType
 from source_rest_api.http.credentials import Static
 from source_rest_api.model import Model, Secret, Text, own
 from source_rest_api.spellings import ALSO, LIKE, InFile
@@ -128,7 +129,7 @@ class Basic(Model):
 
 Authenticator: TypeAlias = Annotated[
     NoAuth | Bearer | ApiKey | Basic | OAuth2 | Login | Jwt | Digest | AwsSignature | OAuth1,
-    Field(discriminator="type"),
+    ByType(),
 ]
 Authentication: TypeAlias = Annotated[
     Authenticator, own(RequestAuthenticator, SessionAuthenticator, advice="give it one of them (docs/connector.md)")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
+from source_rest_api.by_type import ByType
 from source_rest_api.cursors.datetime_cursor import DatetimeCursor, DatetimeText
 from source_rest_api.cursors.integer_cursor import IntegerCursor
 from source_rest_api.cursors.slices import CursorValue, PageCursors, Slice
@@ -33,5 +34,5 @@ def _with_type(value: Any) -> Any:
 
 
 Cursor: TypeAlias = Annotated[
-    DatetimeCursor | IntegerCursor | TokenCursor, Field(discriminator="type"), BeforeValidator(_with_type)
+    DatetimeCursor | IntegerCursor | TokenCursor, ByType(), BeforeValidator(_with_type)
 ]

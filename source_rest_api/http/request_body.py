@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 from msgspec import Raw, Struct
 from msgspec.structs import replace
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
+from source_rest_api.by_type import ByType
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.formats.json_value import JsonValue
@@ -114,7 +115,7 @@ class GraphqlBody(Model):
         return JsonPayload({"query": templates.render(self.query, context), "variables": variables}, ("variables",))
 
 
-Body: TypeAlias = Annotated[JsonBody | FormBody | TextBody | GraphqlBody, Field(discriminator="type")]
+Body: TypeAlias = Annotated[JsonBody | FormBody | TextBody | GraphqlBody, ByType()]
 OptionalBody: TypeAlias = Annotated[Body | None, UnsetBranch("none", "No body", "The requests have no body.")]
 
 

@@ -11,6 +11,8 @@ from source_rest_api.model import Model
 if TYPE_CHECKING:
     from source_rest_api.http.error_policy import Verdict
 
+_HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
+"""Upper limits of the settings while a user is waiting."""
 _LONGEST_BACKOFF = 10
 """Number of attempts after which the backoff stops growing."""
 _SPREAD = 0.5
@@ -96,3 +98,7 @@ class Retry(Model):
             jitter: Uniform between 0 and 1.
         """
         return min(2.0 ** min(attempt - 1, 6), 60.0) * (1 + jitter / 2)
+
+    def hasty(self) -> Retry:
+        """Return the settings for `check` and `discover`, because a user is waiting for them."""
+        return self.model_copy(update={name: min(most, getattr(self, name)) for name, most in _HASTY.items()})

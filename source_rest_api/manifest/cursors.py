@@ -53,6 +53,8 @@ def increment(cursor: Component, endpoint: dict[str, Any], scope: Scope) -> None
             requester.inject(endpoint, given, requester.on_first_page(END if name == "end_param" else START), scope)
         elif given:
             _place(given, name, settings, endpoint, scope)
+    for each in cursor.get("also_sends") or []:
+        requester.inject(endpoint, each["option"], scope.value(each["value"]), scope)
     endpoint["incremental"] = _fitting(settings, endpoint, cursor, scope)
 
 
@@ -79,6 +81,8 @@ def _fitting(settings: dict[str, Any], endpoint: dict[str, Any], cursor: Compone
     if "end_param" not in settings and END not in texts:
         needed = {"step", "end_date", "end", "end_inclusive"}
         settings = {name: value for name, value in settings.items() if name not in needed}
+    if cursor.get("sorted"):
+        settings["sorted"] = True
     if scope.value(cursor.get("is_data_feed")) is True:
         return {**settings, "mode": "newest_first"}
     if scope.value(cursor.get("is_client_side_incremental")) is True:

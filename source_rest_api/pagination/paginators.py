@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
+from source_rest_api.by_type import ByType
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, Path
@@ -207,5 +208,5 @@ class LastRecord(Paginator):
 
 Pagination: TypeAlias = Annotated[
     NoPagination | PageNumber | Offset | TokenPagination | LastRecord | NextUrl | LinkHeader,
-    Field(discriminator="type"),
+    ByType(),
 ]

@@ -8,8 +8,7 @@ from fnmatch import fnmatchcase
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import Field
-
+from source_rest_api.by_type import ByType
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.http import compression
 from source_rest_api.http.response import Response
@@ -32,7 +31,7 @@ _ENCRYPTED = 1
 """The flag in a file's header (APPNOTE 4.4.4)."""
 _SHOWN = 10
 
-Format: TypeAlias = Annotated[Json | Jsonl | Csv | Xml, Field(discriminator="type")]
+Format: TypeAlias = Annotated[Json | Jsonl | Csv | Xml, ByType()]
 """Formats of the files in a zip file."""
 
 
@@ -145,7 +144,7 @@ class _Archive:
 
 
 Decoder: TypeAlias = Annotated[
-    Annotated[Json | Jsonl | Csv | Xml | Zip, Field(discriminator="type")],
+    Annotated[Json | Jsonl | Csv | Xml | Zip, ByType()],
     own(DecoderProtocol, advice="derive it from `RecordDecoder`"),
 ]
 """Formats of response bodies, or one of a connector of your own."""

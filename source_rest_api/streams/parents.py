@@ -9,6 +9,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from source_rest_api.closest_name import closest
 from source_rest_api.config import stream_references
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.formats import digests, raw_json
@@ -235,13 +236,12 @@ def _only(record: Raw, fields: frozenset[str] | None) -> Any:
     own = raw_json.fields(record)
     kept = {name: value for name, value in own.items() if name in fields}
     for name in fields - own.keys():
-        kept |= {close: own[close] for close in _close(name, tuple(own))}
+        close = _close(name, tuple(own))
+        kept |= {close: own[close]} if close else {}
     return kept
 
 
 @lru_cache(1000)
-def _close(name: str, known: tuple[str, ...]) -> list[str]:
-    """Returns the fields that the user may have meant by a name that the record does not have, for the error."""
-    from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most templates are right
-
-    return get_close_matches(name, known, n=1)
+def _close(name: str, known: tuple[str, ...]) -> str | None:
+    """Returns the field that the user may have meant by a name that the record does not have, for the error."""
+    return closest(name, known)
