@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "source_rest_api"
 ORDER = """
-dlt_source
-cli source
+dlt_source spark_source
+cli source stream_pages
 manifest onboarding
 scaffold
 connector
