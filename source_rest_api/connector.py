@@ -246,7 +246,6 @@ class Session:
         return ThreadPoolExecutor(min(self.config.max_concurrency, _PROBES))
 
     def _named(self, names: frozenset[str]) -> list[str]:
-        """Returns names of endpoints in the order of the config."""
         return [endpoint.name for endpoint in self.config.streams if endpoint.name in names]
 
     def _requester(self, retry: Retry, permits: Permits | None = None, log: RequestLog | None = None) -> Requester:
