@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from integration_tests.environments import ROOT, installed
 from integration_tests.openapi_shop import TOKEN, OpenApiShop
 from integration_tests.test_readme import CONFIG
-from integration_tests.test_tutorial import blocks, typed
-from tests.api import Api, Call
+from integration_tests.test_tutorial import blocks, run, typed
+from tests.api import Api
+from tests.test_coming_from import ROWS, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,15 +87,8 @@ def test_a_manifest(tmp_path: Path) -> None:
     """`spec`, `check` and `read` take the manifest of docs/coming-from.md; `import` makes a connector of it."""
     for name in ("main.py", "source_rest_api"):
         (tmp_path / name).symlink_to(ROOT / name)
-    rows = [{"id": number, "updated_at": f"2024-03-{number + 1:02d}T00:00:00Z"} for number in range(7)]
     with Api(token=TOKEN) as api:
-
-        @api.get("/orders")
-        def orders(call: Call) -> Any:
-            first = int(call.arg("page", "0"))
-            following = {"next": str(first + 3)} if first + 3 < len(rows) else {}
-            return {"data": rows[first : first + 3], **following}
-
+        serve(api, [])
         manifest = blocks("coming-from.md", "yaml cdk")[0].replace("https://api.example.com", api.url)
         (tmp_path / "manifest.yaml").write_text(manifest)
         (tmp_path / "config.json").write_text(json.dumps({"api_token": TOKEN}))
@@ -102,10 +97,24 @@ def test_a_manifest(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert '"SUCCEEDED"' in done.stdout
     read = map(json.loads, (tmp_path / "output.jsonl").read_text().splitlines())
-    assert [message["record"]["data"] for message in read if message["type"] == "RECORD"] == rows
+    assert [message["record"]["data"] for message in read if message["type"] == "RECORD"] == ROWS
     assert (tmp_path / "source-acme/api.yaml").exists() or list((tmp_path / "source-acme").rglob("api.yaml"))
 
 
+def test_the_config_of_dlt(tmp_path: Path) -> None:
+    """The source of dlt reads all rows with the config of docs/coming-from.md."""
+    python = installed("dlt") / "python"
+    with Api(token=TOKEN) as api:
+        serve(api, [])
+        config = blocks("coming-from.md", "python dlt")[0].replace("https://api.example.com", api.url)
+        lines = ["import dlt", "from dlt.sources.rest_api import rest_api_source", config]
+        lines += ["print([row for row in rest_api_source(config).resources['orders']])"]
+        (tmp_path / "program.py").write_text("\n".join(lines))
+        shown = run(python, tmp_path, API_TOKEN=TOKEN, DLT_DATA_DIR=str(tmp_path / "dlt"))
+    assert ast.literal_eval(shown) == ROWS
+
+
+@pytest.mark.timeout(1800)  # installs the connector and the CDK
 def test_a_connector_of_ones_own(tmp_path: Path) -> None:
     """docs/connector.md makes it beside a clone. Then its README works too, on an API of ours."""
     installed("runtime")  # skips, with the reason, where packages cannot be installed
