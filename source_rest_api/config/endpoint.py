@@ -39,7 +39,7 @@ from source_rest_api.model import (
 from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import Pagination
 from source_rest_api.records.casts import Kinds
-from source_rest_api.records.decoders import Json
+from source_rest_api.records.decoders import Json, WholeBody
 from source_rest_api.records.json_schemas import JsonSchema, OwnSchema
 from source_rest_api.records.options import Condition, OwnTransformation, RecordOptions, Values
 from source_rest_api.records.schema_paths import spelled
