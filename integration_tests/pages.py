@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DO_NOT_TRACK": "1", "AIRBYTE_OFFLINE_MODE": "1"}
 _FILE = re.compile(r"^```\w+ (\S+\.\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 """A block with the name of a file after its language."""
+_COMMANDS = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class Reader:
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+
+    def type(self, page: str, replaced: Mapping[str, str] | None = None) -> str:
+        """What the commands of a page print, typed into a shell with other text in the place of some."""
+        commands = "\n".join(_COMMANDS.findall((ROOT / "docs" / page).read_text()))
+        for text, other in (replaced or {}).items():
+            commands = commands.replace(text, other)
+        return self.run("bash", "-e", "-c", commands)
 
     def run(self, *command: str) -> str:
         """What a program prints; it has to succeed."""

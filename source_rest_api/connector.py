@@ -80,7 +80,8 @@ class Connector:
     def loaded(self, raw_config: Mapping[str, Any], transport: TransportName) -> Loaded:  # noqa: ARG002 -- for heirs
         """Returns what a session needs of a config. The arguments and errors are those of `session`."""
         own = loading.validated(raw_config, self.config_model)
-        return Loaded(loading.checked(loading.built(self.api, own)), masking.secrets_of(own))
+        config = loading.checked(loading.built(self.api, own))
+        return Loaded(config, () if config is own else masking.secrets_of(own))
 
     def session(
         self,
@@ -160,9 +161,9 @@ class Session:
 
         log = RequestLog(keep=True)
         with self._requester(self.config.retry.hasty(), log=log) as requester:
-            streams = list(map(self._streams(requester), self._named(self._offer.checked)))
+            make = self._streams(requester, most_pages=check.MOST_PARENT_PAGES)
             with self._threads() as pool:
-                probes = list(pool.map(check.Probe.of, filter(None, streams)))
+                probes = list(pool.map(check.Probe.of, filter(None, map(make, self._named(self._offer.checked)))))
         self.complete, message = check.report(probes, log.sent)
         yield self._out.connection_status(None if self.complete else message, message)
 
@@ -245,7 +246,6 @@ class Session:
         return ThreadPoolExecutor(min(self.config.max_concurrency, _PROBES))
 
     def _named(self, names: frozenset[str]) -> list[str]:
-        """Returns names of endpoints in the order of the config."""
         return [endpoint.name for endpoint in self.config.streams if endpoint.name in names]
 
     def _requester(self, retry: Retry, permits: Permits | None = None, log: RequestLog | None = None) -> Requester:
@@ -270,20 +270,24 @@ class Session:
         return told
 
     def _streams(
-        self, requester: Requester, schemas: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        requester: Requester,
+        schemas: Mapping[str, Mapping[str, Any]] | None = None,
+        most_pages: int | None = None,
     ) -> Callable[[str], Stream | None]:
         """Returns a function that makes the stream of a name, or None; the streams share the records of parents.
 
         Args:
             requester: Sends their requests.
             schemas: The schemas of the streams in a configured catalog.
+            most_pages: Upper limit of the pages of a parent.
         """
         endpoints = {endpoint.name: endpoint for endpoint in self.config.streams}
 
         def make(endpoint: Endpoint, parents: Parents) -> Stream:
             return Stream(self.config, endpoint, requester, self._raw_config, self.now, self.mask, parents)
 
-        parents = Parents(self.config, make)
+        parents = Parents(self.config, make, most_pages)
 
         def named(name: str) -> Stream | None:
             if name in self._offer.missing:

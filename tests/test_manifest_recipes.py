@@ -233,6 +233,14 @@ CASES: list[tuple[str, str, dict[str, Any], str, dict[str, Any], dict[str, Any]]
             }
         },
     ),
+    (
+        "FormIdPartitionRouter",
+        "router",
+        {"parent_stream_configs": [PARENT]},
+        "",
+        {"parts": ["x"]},
+        {"partitions": [{"name": "part", "values": ["x"]}]},
+    ),
     ("FreshdeskTicketsIncrementalRequester", "requester", {}, "", {}, {"path": "a"}),
     ("FreshdeskTicketsIncrementalSync", "cursor", TIMED, "", {}, {"incremental": {"sorted": True}}),
     ("FreshdeskTicketsPaginationStrategy", "strategy", {"page_size": 9}, "", {}, {"pagination": {"result_cap": 2700}}),
@@ -297,6 +305,25 @@ CASES: list[tuple[str, str, dict[str, Any], str, dict[str, Any], dict[str, Any]]
         {"params": {"since": "{{ stream_interval.start_time if not next_page_token }}"}},
     ),
     ("SafeEncodeHttpRequester", "requester", {"request_parameters": {"q": "a(b)"}}, "", {}, {"path": "a?q=a(b)"}),
+    (
+        "ServerToServerOauthAuthenticator",
+        "authenticator",
+        {
+            "account_id": "7",
+            "client_id": "i",
+            "client_secret": "s",
+            "authorization_endpoint": "https://a.example/token",
+        },
+        "",
+        {},
+        {
+            "type": "login",
+            "login_url": "https://a.example/token?grant_type=account_credentials&account_id=7",
+            "basic": True,
+            "username": "i",
+            "fields": {},
+        },
+    ),
     (
         "SingleAdvertiserIdPerPartition",
         "router",

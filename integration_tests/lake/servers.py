@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FLIGHT_PORT = 32010
 """Dremio's port for Arrow Flight SQL."""
-USER, PASSWORD = "reader", "flight-secret"
+USER, PASSWORD = "reader", "secret"
 S3 = {"AWS_ACCESS_KEY_ID": "lake-user", "AWS_SECRET_ACCESS_KEY": "lake-secret", "AWS_REGION": "us-east-1"}
 """What clients of the gateway need beside its address."""
 

@@ -177,6 +177,8 @@ def test_flight_sql_reads_the_lake(lake: Lake) -> None:
             for row in rows
         } == now
         say("customers after a change, by Flight SQL", len(rows), len(now))
+        counted = client.type("destinations/dremio.md", {"grpc://dremio:32010": address})
+        assert json.loads(counted) == {"customers": len(now) + 1}  # the old version is there too
         refused = Reader(folder, [installed("lake")], {**login, "FLIGHT_PASSWORD": "wrong"})
         with pytest.raises(AssertionError, match="unauthorized"):
             refused.run("python", "flight.py", "SELECT 1")

@@ -265,7 +265,7 @@ class Endpoint(Model):
             return None
         return self.model_copy(update=other.settings(self.http_method, self.path, self.headers))
 
-    @property
+    @cached_property
     def texts(self) -> list[str]:
         """All texts that may be templates of requests."""
         others = [part.texts for part in (self.body, self.further_request, self.job, self.deletions) if part]

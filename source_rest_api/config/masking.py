@@ -38,6 +38,10 @@ APIs return them in quoted requests and in signed URLs. Those of the config are 
 _LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 
 
+_HOLDERS = (SecretStr, BaseModel, dict, list, tuple)
+"""Types of values that are secrets or may hold some."""
+
+
 def secrets_of(value: object) -> Iterator[str]:
     """Yields every secret in a config, and the credentials derived from secrets."""
     if isinstance(value, SecretStr):
@@ -45,7 +49,9 @@ def secrets_of(value: object) -> Iterator[str]:
         yield from _password(value.get_secret_value())
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
-            yield from secrets_of(getattr(value, name))
+            inner = getattr(value, name)
+            if inner and isinstance(inner, _HOLDERS):  # most of the many fields are plain values
+                yield from secrets_of(inner)
         credentials = getattr(value, "credentials", None)
         if isinstance(credentials, str):
             yield credentials

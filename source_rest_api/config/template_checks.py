@@ -11,7 +11,7 @@ from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD, VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
     from source_rest_api.auth.credentials import RequestAuthenticator, SessionAuthenticator
@@ -27,7 +27,7 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
     lists = stream_references.lists_of(config, endpoint)
     answer = _answer(endpoint.authentication or config.authentication)
     of_job = job.NAMES if endpoint.job else ()
-    yield from _unknown(endpoint.texts, {*templates.BUILT_IN_NAMES, *answer, *config.by_variable, *lists, *of_job})
+    yield from _unknown(endpoint.texts, templates.BUILT_IN_NAMES, answer, config.by_variable, lists, of_job)
     yield from _unknown([endpoint.url_base or ""], templates.CONFIG_NAMES | answer)
     of_records = {RECORD, *templates.BUILT_IN_NAMES, *lists} - {templates.TOKEN}
     family = {other.variable for other in stream_references.family_of(config, endpoint)}
@@ -38,7 +38,7 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
         *endpoint.record_options.texts,
         *(text for of in endpoint.partitions for text in of.texts),
     ]
-    yield from _functions(texts, {*config.by_variable, *lists})
+    yield from _functions(texts, config.by_variable, lists)
     if endpoint in stream_references.reached_from(config, endpoint):
         yield "its templates make it a parent of itself; remove the template that closes the cycle"
         return
@@ -49,14 +49,8 @@ def problems(config: Config, endpoint: Endpoint) -> Iterator[str]:
             "of one with each record of another, list the values of one in `partitions`"
         )
         return
-    taken = {RECORD, *templates.BUILT_IN_NAMES, *config.by_variable}
-    for member in stream_references.family_of(config, endpoint):
-        taken |= {of.name for of in member.partitions}
-    known = {"config", *config.by_variable, *lists} - {of.name for of in endpoint.partitions}
-    for of in endpoint.partitions:
-        found = _problems_of_list(config, endpoint, of, taken, known)
-        yield from (f"partitions.{of.name}: {problem}" for problem in found)
-        known.add(of.name)
+    if endpoint.partitions:
+        yield from _problems_of_lists(config, endpoint, lists)
     yield from _problems_of_copies(config, endpoint)
     if endpoint.embedded_path is not None:
         if stream_references.parent_of(config, endpoint) is None:
@@ -95,6 +89,17 @@ def problems_of_deletions(config: Config, endpoint: Endpoint) -> Iterator[str]:
             f"deletions: a sweep reads all rows, but a template reads `{reads[0]}`; in `deletions.params`, set the "
             "parameter to another value, or to an empty list to remove it"
         )
+
+
+def _problems_of_lists(config: Config, endpoint: Endpoint, lists: Collection[str]) -> Iterator[str]:
+    taken = {RECORD, *templates.BUILT_IN_NAMES, *config.by_variable}
+    for member in stream_references.family_of(config, endpoint):
+        taken |= {of.name for of in member.partitions}
+    known = {"config", *config.by_variable, *lists} - {of.name for of in endpoint.partitions}
+    for of in endpoint.partitions:
+        found = _problems_of_list(config, endpoint, of, taken, known)
+        yield from (f"partitions.{of.name}: {problem}" for problem in found)
+        known.add(of.name)
 
 
 def _problems_of_list(
@@ -141,15 +146,19 @@ def _answer(authenticator: SessionAuthenticator | RequestAuthenticator) -> froze
     return frozenset({templates.ANSWER} if credentials.has_answer(authenticator) else ())
 
 
-def _unknown(texts: Iterable[str], known: AbstractSet[str]) -> Iterator[str]:
-    for name in sorted(_names(texts) - known):
-        yield f"a template reads the unknown name `{name}`{validation.did_you_mean(name, sorted(known))}"
+def _unknown(texts: Iterable[str], *known: Collection[str]) -> Iterator[str]:
+    """Yields an error for each name that is in none of the collections. They are joined only for an error."""
+    for name in sorted(_names(texts)):
+        if not any(name in names for names in known):
+            advice = validation.did_you_mean(name, sorted(set().union(*known)))
+            yield f"a template reads the unknown name `{name}`{advice}"
 
 
-def _functions(texts: Iterable[str], named: AbstractSet[str]) -> Iterator[str]:
+def _functions(texts: Iterable[str], *named: Collection[str]) -> Iterator[str]:
     """Yields an error for each function that a template reads as if it were a stream or a list."""
     for name in sorted({name for text in texts for name in templates.functions_as_values(text)}):
-        advice = f"rename what is called `{name}`" if name in named else f"call it: `{name}(…)`"
+        is_named = any(name in names for names in named)
+        advice = f"rename what is called `{name}`" if is_named else f"call it: `{name}(…)`"
         yield f"a template reads `{name}`, which is a function of templates; {advice}"
 
 

@@ -33,6 +33,4 @@ def _with_type(value: Any) -> Any:
     return {"type": "datetime", **value} if isinstance(value, dict) else value
 
 
-Cursor: TypeAlias = Annotated[
-    DatetimeCursor | IntegerCursor | TokenCursor, ByType(), BeforeValidator(_with_type)
-]
+Cursor: TypeAlias = Annotated[DatetimeCursor | IntegerCursor | TokenCursor, ByType(), BeforeValidator(_with_type)]

@@ -112,6 +112,27 @@ def _login_with_form(component: Component, config: Mapping[str, Any], _schema: M
     }
 
 
+def _server_to_server(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
+    """OAuth of an account: the client in `Authorization: Basic`, and the account in the query."""
+    login = {
+        "type": "HttpRequester",
+        "url_base": component.get("authorization_endpoint"),
+        "http_method": "POST",
+        "request_parameters": {"grant_type": "account_credentials", "account_id": component.get("account_id")},
+        "authenticator": {
+            "type": "BasicHttpAuthenticator",
+            "username": component.get("client_id"),
+            "password": component.get("client_secret"),
+        },
+    }
+    return {
+        "type": "SessionTokenAuthenticator",
+        "login_requester": login,
+        "session_token_path": ["access_token"],
+        "request_authentication": {"type": "Bearer"},
+    }
+
+
 def _days_in_parameter(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
     """A cursor that also sends how many days its interval has, the last included."""
     start, end = (f"str_to_datetime(stream_interval['{name}_time'])" for name in ("start", "end"))
@@ -211,6 +232,7 @@ REQUESTS: dict[str, dict[str, Recipe]] = {
         "mixpanel.com": _by_project(where='properties["$last_seen"] >= "{{ stream_interval[\'start_time\'] }}"')
     },
     "EventsCartesianProductStreamSlicer": {"posthog": _for_each_project},
+    "FormIdPartitionRouter": {"": _from_config_or_parent},
     "FreshdeskTicketsIncrementalSync": {"": _in_order},
     "FreshdeskTicketsPaginationStrategy": {"": _pages_up_to(300)},
     "FreshdeskTicketsIncrementalRequester": {"": as_standard("HttpRequester")},
@@ -225,6 +247,7 @@ REQUESTS: dict[str, dict[str, Recipe]] = {
     "PinterestOauthAuthenticator": {"": _basic_oauth},
     "RechargeDateTimeBasedCursor": {"": _only_first},
     "SafeEncodeHttpRequester": {"": _in_path},
+    "ServerToServerOauthAuthenticator": {"": _server_to_server},
     "SingleAdvertiserIdPerPartition": {"": _from_config_or_parent},
     "SurveyIdPartitionRouter": {"": _from_config_or_parent},
 }

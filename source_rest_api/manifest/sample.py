@@ -9,7 +9,14 @@ _KEY = re.compile(r"""config(?:\.get\(|\[)\\?['"](\w+)|config\.(\w+)""")
 _DATE = "2024-01-01"
 _FORM = re.compile(r"%|YYYY")
 """Matches examples that show a format, not a value."""
-_WORDS = {"url": "https://api.example.com", "domain": "example.com", "host": "example.com", "size": "100"}
+_WORDS = {
+    "url": "https://api.example.com",
+    "domain": "example.com",
+    "host": "example.com",
+    "size": "100",
+    "days": "30",
+    "window": "30",
+}
 
 
 def config(form: Any, name: str = "") -> Any:

@@ -6,6 +6,7 @@ body of another shape, the slower path (decoder and record selector) takes over;
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -104,7 +105,7 @@ class _Cutter:
         self._ambiguous = [
             (*where[:level], key) for level in range(len(where)) for key in raw_json.spellings(where[level:])[1:]
         ]
-        self._decode = msgspec.json.Decoder(_kind(where, self._paths, error_object.KEYS)).decode
+        self._decode = _decoder(where, tuple(self._paths)).decode
 
     def cut(self, text: bytes) -> _Cut | None:
         """Returns the records and the other values; None if the body has another shape."""
@@ -121,6 +122,12 @@ class _Cutter:
 def _overlap(path: Path, where: Path) -> bool:
     """True if one path is the beginning of the other."""
     return all(key == other for key, other in zip(".".join(path).split("."), ".".join(where).split("."), strict=False))
+
+
+@lru_cache(256)
+def _decoder(where: Path, paths: tuple[Path, ...]) -> msgspec.json.Decoder[Any]:
+    """Returns the decoder of an envelope. Many streams of an API share one, because making its types takes long."""
+    return msgspec.json.Decoder(_kind(where, paths, error_object.KEYS))
 
 
 def _kind(where: Path, paths: Collection[Path], more: Collection[str] = ()) -> Any:

@@ -60,6 +60,8 @@ class Sync:
         self._look = 0.0
         self._running: set[str] = set()
         self._unfinished = {read.name: read for read in reads}
+        self._changed: dict[str, StreamRun] = {}
+        """The streams that made progress since their last state."""
         self._pool: Pool[OutputBlock] = Pool(reads, permits, stop)
         works = {read.name: partial(read.advance, self._pool) for read in reads if read.is_first}
         selected = frozenset(self._unfinished)
@@ -125,6 +127,7 @@ class Sync:
         """Applies the progress of an item; at the end of a sweep, yields the delete records."""
         progress = read.progress
         assert progress is not None  # noqa: S101 -- only an open stream makes progress
+        self._changed[read.name] = read
         if isinstance(moved, Planned):
             progress.plan(moved)
         elif isinstance(moved, PageProgress):
@@ -147,17 +150,17 @@ class Sync:
             lines = messages.records(read.name, records, int(time.time() * 1000))
             yield from self._delivered(read, lines, len(records))
             known.forget(keys)
+            self._changed[read.name] = read
             yield from self._due()
 
     def _due(self) -> Iterator[bytes]:
-        """Yields the states that are due. It looks only now and then, because there may be many streams."""
+        """Yields the states that are due. It looks only now and then, and only at streams that made progress."""
         now = time.monotonic()
         if now < self._look:
             return
         self._look = now + self._pause / 10
-        for read in self._unfinished.values():
-            progress = read.progress
-            if progress is not None and progress.changed and self._checkpoints[read.name].due(now):
+        for read in list(self._changed.values()):
+            if self._checkpoints[read.name].due(now):
                 yield from self._state(read)
 
     def _ended(self, read: StreamRun) -> Iterator[bytes]:
@@ -185,6 +188,7 @@ class Sync:
         The protocol requires that a state differs from the previous one.
         """
         progress, checkpoint = read.progress, self._checkpoints[read.name]
+        self._changed.pop(read.name, None)
         if progress is None or not (progress.changed or last):
             return
         dumped = progress.dump()

@@ -97,7 +97,7 @@ class Signs:
         if self._more and names & {"link", "Link"}:
             yield {"Link": f'<{self._link["url"]}>; rel="next"', "link": {"next": self._link}}
         for text in [*self._texts, *map(str, self._numbers)] if self._more else []:
-            yield {name: text for name in names}
+            yield dict.fromkeys(names, text)
         yield {"link": {}}
 
     def _token(self, chosen: dict[Path, Any], headers: dict[str, Any]) -> Any:
