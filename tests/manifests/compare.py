@@ -1,6 +1,6 @@
 """Reads the streams of a folder of manifests by this connector and by the CDK, and compares what came.
 
-python -m tests.manifests.compare FOLDER [--only NAME ...] [--details FILE] [--jobs N]
+python -m tests.manifests.compare FOLDER [--only NAME ...] [--details FILE] [--jobs N] [--minutes N]
 
 The API of each stream is imitated on loopback. The manifest is that of the file, but for its hosts. Classes of
 Python are not in such a folder, so their streams are counted and left out. A folder of 286 manifests takes half an
@@ -156,14 +156,18 @@ class Pool:
         self._running: dict[Connection, _Reading] = {}
         self.found: dict[tuple[str, str], list[Outcome]] = {(path.stem, engine): [] for path, engine in self._waiting}
 
-    def run(self) -> None:
-        """Reads all manifests."""
-        while self._waiting or self._running:
+    def run(self, minutes: float) -> None:
+        """Reads all manifests, or those that fit into a time."""
+        end = time.monotonic() + minutes * 60
+        while (self._waiting or self._running) and time.monotonic() < end:
             while self._waiting and len(self._running) < self._jobs:
                 self._start(*self._waiting.popleft())
             wait(list(self._running), timeout=1)
             for receiver in list(self._running):
                 self._look(receiver)
+        for reading in self._running.values():
+            reading.process.kill()
+            reading.process.join()
 
     def _start(self, path: Path, engine: str) -> None:
         receiver, sender = self._context.Pipe(duplex=False)
@@ -195,10 +199,10 @@ class Pool:
                 self._waiting.appendleft((reading.path, reading.engine))
 
 
-def compared(paths: list[Path], jobs: int = 2) -> list[Verdict]:
-    """Reads and compares the streams of manifests."""
+def compared(paths: list[Path], jobs: int, minutes: float) -> list[Verdict]:
+    """Reads and compares the streams of manifests, as many as fit into a time."""
     pool = Pool(paths, jobs)
-    pool.run()
+    pool.run(minutes)
     verdicts = []
     for path in paths:
         mine, theirs = (pool.found[path.stem, engine] for engine in ENGINES)
@@ -233,9 +237,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="names of manifests; all by default")
     parser.add_argument("--details", type=Path, help="a file for all readings, as JSON")
     parser.add_argument("--jobs", type=int, default=2, help="processes at the same time")
+    parser.add_argument("--minutes", type=float, default=90, help="the end, whatever is left")
     given = parser.parse_args()
     paths = [path for path in sorted(given.folder.glob("*.yaml")) if not given.only or path.stem in given.only]
-    verdicts = compared(paths, given.jobs)
+    verdicts = compared(paths, given.jobs, given.minutes)
     sys.stdout.write("\n".join([*lines(verdicts), ""]))
     if given.details:
         given.details.write_text(json.dumps([asdict(each) for each in verdicts]), encoding="utf-8")

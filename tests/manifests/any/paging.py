@@ -112,7 +112,7 @@ class Signs:
         stop = readings.tried(self._stop, self._route.config, **context) if self._stop else None
         if stop is readings.FAILED or _is_true(stop):
             return stop if stop is readings.FAILED else None
-        return readings.tried(self._value, self._route.config, **context)
+        return readings.tried(self._value, self._route.config, default=self._value, **context)
 
 
 def _is_true(value: Any) -> bool:

@@ -29,12 +29,20 @@ def evaluated(text: Any, config: dict[str, Any], **context: Any) -> Any:
     return None if found is FAILED else found
 
 
-def tried(text: Any, config: dict[str, Any], **context: Any) -> Any:
-    """Returns the value of a template, as the CDK finds it; `FAILED` if it fails."""
+def tried(text: Any, config: dict[str, Any], default: str | None = None, **context: Any) -> Any:
+    """Returns the value of a template, as the CDK finds it; `FAILED` if it fails.
+
+    Args:
+        text: The template.
+        config: The config.
+        default: The template in place of one that reads what is not there. The CDK takes a token's own template, so
+            that such a token fails.
+        context: What else it reads.
+    """
     if not isinstance(text, str) or "{" not in text:
         return text
     try:
-        return _EVALUATION.eval(text, config, **context)
+        return _EVALUATION.eval(text, config, default, **context)
     except Exception:  # noqa: BLE001 -- a template of others may fail in any way
         return FAILED
 
