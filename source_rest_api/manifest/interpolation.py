@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import UndefinedError, nodes
@@ -22,6 +23,8 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_ONE_TREE = Lock()
+"""Python 3.11 counts the depth of all threads' syntax trees together, and may raise SystemError (cpython gh-106905)."""
 _QUOTED = re.compile(r"\s*(['\"])\{\{((?:(?!\}\}|\{\{).)*)\}\}\1\s*", re.DOTALL)
 _CLOCK = re.compile(r"now_utc|today_utc|today_with_timezone|day_delta|generate_uuid")
 
@@ -180,7 +183,8 @@ def evaluated(text: str, values: Mapping[str, Any]) -> Any:
 def literal(text: str) -> Any:
     """Returns the value of a text that is a Python literal, and any other text as it is."""
     try:
-        value = ast.literal_eval(text)
+        with _ONE_TREE:
+            value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
     if isinstance(value, tuple | set):

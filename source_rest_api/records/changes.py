@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
     from msgspec import Raw
 
-    from source_rest_api.model import Path
     from source_rest_api.read_stats import ReadStats
     from source_rest_api.records.options import RecordOptions
     from source_rest_api.records.transformations import Reshaping
@@ -50,7 +49,7 @@ class RecordChanges:
         self._reshaping = options.reshaping or None
         self._removes = None if options.remove_when is None else RecordTemplate(options.remove_when)
         self._drop_nulls = options.drop_nulls
-        self._added = [(raw_json.keys(name), _filled(given)) for name, given in options.add_fields.items()]
+        self._added = {name: _filled(given) for name, given in options.add_fields.items()}
         self._casts = Casts(options.cast, options.schema, self._uncast)
         self._told: set[str] = set()
         self._filter = None if options.filter is None else RecordTemplate(options.filter)
@@ -87,23 +86,25 @@ class RecordChanges:
 
     def _changed(self, record: Raw, surroundings: RecordContext, copy: Callable[[Raw], Raw] | None) -> Raw | None:
         """Returns the record to emit, or None if a filter drops it."""
-        added: Mapping[Path, Any] = {}
+        added = {}
         if self._filter is not None or self._added:
             read = self._peek(record)
             context = surroundings.around(read)
             if self._filter is not None and not self._filter.holds(context):
                 return None
-            added = {path: value for path, fill in self._added if (value := fill(context)) is not BLANK}
+            for name, fill in self._added.items():  # a comprehension would be a function more, for each record
+                value = fill(context)
+                if value is not BLANK:
+                    added[name] = value
             if copy is None and self._appended and self._appended.isdisjoint(read):
-                fields = raw_json.encode({path[0]: value for path, value in added.items()})
-                return self._kept(record_tree.append(record, fields), surroundings)
+                return self._kept(record_tree.append(record, raw_json.encode(added)), surroundings)
         tree = None if self._reshaping is None else self._reshaped(self._reshaping, record, surroundings)
         if copy is not None:
             record, tree = copy(record if tree is None else record_tree.raw(tree)), None
         if added or self._casts:
             tree = raw_json.fields(record) if tree is None else tree
-            for path, value in added.items():
-                record_tree.put(tree, path, value, "add_fields")
+            for name, value in added.items():
+                record_tree.put(tree, raw_json.keys(name), value, "add_fields")
             self._casts.apply(tree)
         if self._drop_nulls:
             tree = record_tree.without_nulls(record if tree is None else tree)
@@ -162,6 +163,6 @@ def _appendable(options: RecordOptions) -> frozenset[str]:
 
     Empty if a record has to be taken apart: for other changes, or for fields inside other fields.
     """
-    paths = [raw_json.keys(name) for name in options.add_fields]
     others = options.reshaping or options.cast or options.schema or options.drop_nulls
-    return frozenset() if others or any(path[1:] for path in paths) else frozenset(path[0] for path in paths)
+    inside = any(raw_json.keys(name) != (name,) for name in options.add_fields)
+    return frozenset() if others or inside else frozenset(options.add_fields)
