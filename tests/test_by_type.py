@@ -36,6 +36,14 @@ def adapters() -> tuple[TypeAdapter[Any], TypeAdapter[Any]]:
     return TypeAdapter(list[ours | None]), TypeAdapter(list[theirs | None])
 
 
+def _result(adapter: TypeAdapter[Any], value: object) -> str:
+    """The value that an adapter makes, or its errors."""
+    try:
+        return repr(adapter.validate_python([value]))
+    except ValidationError as error:
+        return repr(error.errors(include_url=False, include_input=False))
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -57,13 +65,8 @@ def adapters() -> tuple[TypeAdapter[Any], TypeAdapter[Any]]:
 )
 def test_values_and_errors_are_those_of_pydantic(value: object) -> None:
     """Errors have the same kinds, places and messages."""
-    results = []
-    for adapter in adapters():
-        try:
-            results.append(repr(adapter.validate_python([value])))
-        except ValidationError as error:
-            results.append(repr(error.errors(include_url=False, include_input=False)))
-    assert results[0] == results[1]
+    ours, theirs = adapters()
+    assert _result(ours, value) == _result(theirs, value)
 
 
 def test_the_json_schema_is_that_of_pydantic() -> None:
