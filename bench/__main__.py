@@ -1,10 +1,10 @@
-"""`python -m bench [--quick] [--write] [memory parents startup latency limits cpu]`; without names: all."""
+"""`python -m bench [--quick] [--write] [memory parents startup latency limits cpu instructions]`; by default all."""
 
 from __future__ import annotations
 
 import argparse
 
-from bench import cpu, latency, limits, memory, parents, rig, startup
+from bench import cpu, instructions, latency, limits, memory, parents, rig, startup
 
 # Memory first: a child's peak begins with what its parent holds, which grows a little with all that is measured.
 _BENCHES = {
@@ -14,6 +14,7 @@ _BENCHES = {
     "latency": latency.measure,
     "limits": limits.measure,
     "cpu": cpu.measure,
+    "instructions": instructions.measure,
 }
 
 

@@ -96,6 +96,12 @@ def cdk(task: Task, folder: Path, verb: str = "read") -> list[str]:
     return [str(CDK_ENVIRONMENT / "source-declarative-manifest"), *_arguments(verb, task, config, folder)]
 
 
+def manifest(task: Task, folder: Path, verb: str = "read") -> list[str]:
+    """This connector, with the CDK's manifest in its config."""
+    config = {"__injected_declarative_manifest": _manifest(task)}
+    return [str(RUNTIME / "python"), str(ROOT / "main.py"), *_arguments(verb, task, config, folder)]
+
+
 def dlt(task: Task, _: Path) -> list[str]:
     """The `rest_api` source of dlt, iterated without a destination."""
     numbered = {"type": "page_number", "base_page": 1, "total_path": "total_pages"}
@@ -127,6 +133,7 @@ def floor(task: Task, _: Path) -> list[str]:
 
 
 OURS = Contender("ours", ours)
+MANIFEST = Contender("ours, manifest", manifest)
 FLOOR = Contender("floor", floor)
 CDK = Contender("CDK", cdk, share=1 / 10)
 DLT = Contender("dlt", dlt, share=1 / 4)

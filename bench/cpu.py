@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench import rig
-from bench.contenders import ALL, CDK, DLT, FLOOR, OURS, Contender, Task
+from bench.contenders import ALL, CDK, DLT, FLOOR, MANIFEST, OURS, Contender, Task
 from bench.rig import Report, Spread, Usage
 from bench.server import Orders
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from bench.server import Server
 
 _ONE = Orders(pages=1, page_size=1)
-_CONTENDERS: dict[Mode, list[Contender]] = {"full_refresh": ALL, "incremental": ALL, "transformed": [OURS, CDK, DLT]}
+_WHOLE = [MANIFEST, *ALL]
+_CONTENDERS: dict[Mode, list[Contender]] = {
+    "full_refresh": _WHOLE,
+    "incremental": _WHOLE,
+    "transformed": [OURS, MANIFEST, CDK, DLT],
+}
 _SIZES = [Orders(400, 1000), Orders(1500, 100), Orders(100, 1000, 3000), Orders(800, 100, 3000)]
 _QUICK = [Orders(300, 1000)]
 _HEADER = ["mode", "page", "record", "", "records", "µs CPU a record", "records a CPU s", "wall s", "peak MB"]
@@ -53,10 +58,18 @@ def measure(api: Server, *, quick: bool = False) -> Report:
     medians = {mode: {orders: _rows(report, usages, mode, orders) for orders in sizes} for mode in _CONTENDERS}
     cases = [case for mode in ("full_refresh", "incremental") for case in medians[mode].values()]
     report.claim("CDK to ours", [case[CDK.name] / case[OURS.name] for case in cases], ">= 20")
+    same = [case[CDK.name] / case[MANIFEST.name] for case in cases]
+    report.claim("CDK to ours, on the same manifest", same, ">= 20")
     report.claim("dlt to ours", [case[DLT.name] / case[OURS.name] for case in cases], ">= 8")
     report.claim("ours to floor", [case[OURS.name] / case[FLOOR.name] for case in cases], "<= 1.5")
     transformed = [case[CDK.name] / case[OURS.name] for case in medians["transformed"].values()]
     report.claim("transformed, CDK to ours", transformed, ">= 3")
+    transformed = [case[DLT.name] / case[OURS.name] for case in medians["transformed"].values()]
+    report.claim("transformed, dlt to ours", transformed, ">= 4")
+    seen_twice = [
+        medians["incremental"][orders][OURS.name] / medians["full_refresh"][orders][OURS.name] for orders in sizes
+    ]
+    report.claim("incremental to full refresh, ours", seen_twice, "<= 1.25")
     report.values = {
         f"{mode} {orders.name}": case for mode, by_size in medians.items() for orders, case in by_size.items()
     }

@@ -12,7 +12,7 @@ from bench.rig import Report, Spread, Usage
 from bench.server import Orders, Server
 
 _VERBS = {"spec": "spec", "check": "check", "read": "read, to the first record"}
-_TOOLS = {"ours": contenders.ours, "CDK": contenders.cdk}
+_TOOLS = {"ours": contenders.ours, "ours, manifest": contenders.manifest, "CDK": contenders.cdk}
 
 
 def measure(api: Server, *, quick: bool = False) -> Report:
@@ -31,6 +31,9 @@ def measure(api: Server, *, quick: bool = False) -> Report:
         report.values[f"{tool} {verb}"] = wall.median
     ratios = [walls["CDK", verb].median / walls["ours", verb].median for verb in _VERBS]
     report.claim("CDK to ours", ratios, ">= 1")
+    cpus = {key: Spread.of([usage.cpu for usage in runs]).median for key, runs in usages.items()}
+    translated = [cpus["ours, manifest", verb] / cpus["ours", verb] for verb in _VERBS]
+    report.claim("CPU with a manifest to that with a config", translated, "<= 1.3")
     return report
 
 

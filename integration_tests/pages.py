@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from integration_tests.environments import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DO_NOT_TRACK": "1", "AIRBYTE_OFFLINE_MODE": "1"}
 _FILE = re.compile(r"^```\w+ (\S+\.\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 """A block with the name of a file after its language."""
+_COMMANDS = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,16 @@ class Reader:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
+    def type(self, page: str, replaced: Mapping[str, str] | None = None) -> str:
+        """What the commands of a page print, typed into a shell with other text in the place of some."""
+        commands = "\n".join(_COMMANDS.findall((ROOT / "docs" / page).read_text()))
+        for text, other in (replaced or {}).items():
+            commands = commands.replace(text, other)
+        return self.run("bash", "-e", "-c", commands)
+
     def run(self, *command: str) -> str:
         """What a program prints; it has to succeed."""
-        done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False, env=self._environ
-        )
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=self._environ)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
@@ -58,6 +65,23 @@ class Reader:
             env=self._environ,
             start_new_session=True,
         )
+
+    @contextmanager
+    def talk(self, *command: str) -> Iterator[subprocess.Popen[str]]:
+        """Run a program that reads lines and answers with lines; what else it says goes to `talk.log`."""
+        with (
+            (self.folder / "talk.log").open("a") as log,
+            subprocess.Popen(
+                command,
+                cwd=self.folder,
+                text=True,
+                stderr=log,
+                env=self._environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            ) as process,
+        ):
+            yield process
 
     @property
     def _environ(self) -> dict[str, str]:

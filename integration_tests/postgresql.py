@@ -57,8 +57,17 @@ class Database:
         Raises:
             subprocess.CalledProcessError: PostgreSQL refused it; psql's message goes to stderr.
         """
-        command = [self.programs / "psql", "--no-psqlrc", "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", statement]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **self.variables})
+        return self.call("psql", "--no-psqlrc", "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", statement)
+
+    def call(self, program: str, *arguments: str) -> str:
+        """What one of PostgreSQL's programs prints when it is called for this database.
+
+        Raises:
+            subprocess.CalledProcessError: It failed; its message goes to stderr.
+        """
+        command = [str(self.programs / program), *arguments]
+        variables = {**os.environ, **self.variables}
+        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True, env=variables)
         return done.stdout
 
 
@@ -76,25 +85,17 @@ def running() -> Iterator[Database]:
         if user:
             folder.chmod(0o755)
             shutil.chown(folder / "data", user)
-        programs = folder / package.name / "pginstall18/bin"
-        data = ["-D", folder / "data"]
-        initdb = [programs / "initdb", *data, "--auth=trust", "--encoding=utf8", "--username=loader", "--no-sync"]
-        subprocess.run(initdb, user=user, cwd=folder, stdout=subprocess.DEVNULL, check=True)
-        database = Database(free_port(), programs)
-        server = [programs / "postgres", *data, "-p", str(database.port), "-k", "", "-c", "fsync=off"]
-        with subprocess.Popen(
-            server, user=user, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            try:
-                _create(database, process)
-                yield database
-            finally:
-                process.terminate()
+        database = Database(free_port(), folder / package.name / "pginstall18/bin")
+        options = f"-p {database.port} -k '' -c fsync=off"
 
+        def control(*arguments: str) -> None:
+            command = [str(database.programs / "pg_ctl"), "--silent", "-D", str(folder / "data"), *arguments]
+            subprocess.run(command, user=user, cwd=folder, stdout=subprocess.DEVNULL, check=True)
 
-def _create(database: Database, process: subprocess.Popen[bytes]) -> None:
-    ready = [database.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(database.port), "-t", "60"]
-    while subprocess.run(ready, check=False).returncode:
-        assert process.poll() is None, "PostgreSQL has ended"
-    connected = ["-h", "127.0.0.1", "-p", str(database.port), "-U", "loader"]
-    subprocess.run([database.programs / "createdb", *connected, NAME], check=True)
+        control("initdb", "-o", "--auth=trust --encoding=utf8 --username=loader --no-sync")
+        control("start", "--wait", "-o", options, "--log", str(folder / "data/log"))
+        try:
+            database.call("createdb")
+            yield database
+        finally:
+            control("stop", "--mode=fast")

@@ -14,6 +14,7 @@ import pytest
 
 from integration_tests.environments import ROOT, installed
 from integration_tests.openapi_shop import TOKEN, OpenApiShop, tables
+from integration_tests.pages import QUIET
 from integration_tests.test_dlt import CONFIG
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
 
 _SHELL = "set -e -o pipefail -m\ntrap 'kill %1 2> /dev/null || true' EXIT\n"
 """How the commands of a page run: an error ends them, and jobs of the background too."""
-QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DO_NOT_TRACK": "1", "AIRBYTE_OFFLINE_MODE": "1"}
 
 
 def blocks(page: str, kind: str) -> list[str]:

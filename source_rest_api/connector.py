@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from threading import Event
@@ -19,7 +18,7 @@ from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.credentials import answer_of
 from source_rest_api.http.request_log import RequestLog
 from source_rest_api.http.requester import Requester
-from source_rest_api.protocol import catalog, messages
+from source_rest_api.protocol import catalog, documentation, messages
 from source_rest_api.protocol.messages import Messages
 from source_rest_api.streams.parents import Parents
 from source_rest_api.streams.stream import Stream
@@ -71,8 +70,7 @@ class Connector:
         """Returns the ConnectorSpecification."""
         from source_rest_api.protocol import spec  # noqa: PLC0415 -- keeps the start of a read fast
 
-        url = self.documentation_url or os.environ.get("DOCUMENTATION_URL", "")
-        return spec.specification(self.config_model, url)
+        return documentation.linked(spec.specification(self.config_model), self.documentation_url)
 
     def api(self, config: Any) -> Config:
         """Returns the generic config for a connector's own config; by default it is the same."""
@@ -163,9 +161,9 @@ class Session:
 
         log = RequestLog(keep=True)
         with self._requester(self.config.retry.hasty(), log=log) as requester:
-            streams = list(map(self._streams(requester), self._named(self._offer.checked)))
+            make = self._streams(requester, most_pages=check.MOST_PARENT_PAGES)
             with self._threads() as pool:
-                probes = list(pool.map(check.Probe.of, filter(None, streams)))
+                probes = list(pool.map(check.Probe.of, filter(None, map(make, self._named(self._offer.checked)))))
         self.complete, message = check.report(probes, log.sent)
         yield self._out.connection_status(None if self.complete else message, message)
 
@@ -248,7 +246,6 @@ class Session:
         return ThreadPoolExecutor(min(self.config.max_concurrency, _PROBES))
 
     def _named(self, names: frozenset[str]) -> list[str]:
-        """Returns names of endpoints in the order of the config."""
         return [endpoint.name for endpoint in self.config.streams if endpoint.name in names]
 
     def _requester(self, retry: Retry, permits: Permits | None = None, log: RequestLog | None = None) -> Requester:
@@ -273,20 +270,24 @@ class Session:
         return told
 
     def _streams(
-        self, requester: Requester, schemas: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        requester: Requester,
+        schemas: Mapping[str, Mapping[str, Any]] | None = None,
+        most_pages: int | None = None,
     ) -> Callable[[str], Stream | None]:
         """Returns a function that makes the stream of a name, or None; the streams share the records of parents.
 
         Args:
             requester: Sends their requests.
             schemas: The schemas of the streams in a configured catalog.
+            most_pages: Upper limit of the pages of a parent.
         """
         endpoints = {endpoint.name: endpoint for endpoint in self.config.streams}
 
         def make(endpoint: Endpoint, parents: Parents) -> Stream:
             return Stream(self.config, endpoint, requester, self._raw_config, self.now, self.mask, parents)
 
-        parents = Parents(self.config, make)
+        parents = Parents(self.config, make, most_pages)
 
         def named(name: str) -> Stream | None:
             if name in self._offer.missing:

@@ -9,14 +9,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import dlt
-import msgspec
 
 from source_rest_api.cli import input_file
 from source_rest_api.config import environment
 from source_rest_api.connector import Connector
-from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
-from source_rest_api.protocol import catalog, state_file
+from source_rest_api.protocol import catalog
+from source_rest_api.stream_pages import StreamPages
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -26,16 +25,6 @@ if TYPE_CHECKING:
 _DELETED = "_ab_cdc_deleted_at"
 """The field that delete records have."""
 _STATES = "states"
-
-
-class _Message(msgspec.Struct):
-    type: str
-    record: msgspec.Raw = msgspec.Raw()
-    trace: Any = None
-
-
-class _Record(msgspec.Struct):
-    data: msgspec.Raw
 
 
 def rest_api(config: str | Mapping[str, Any], streams: Collection[str] = ()) -> Any:
@@ -81,19 +70,9 @@ def _records(endpoint: Endpoint, raw: Mapping[str, Any], secrets: Collection[str
         ConfigError: The stream could not be read to its end; dlt then loads nothing of it.
     """
     kept = dlt.current.resource_state() if endpoint.is_incremental else {}
-    session = Connector().session(raw, secrets=secrets)
-    problem = ""
-    for block in session.read(catalog.of_all([endpoint]), kept.get(_STATES, {})):
-        page = []
-        for line in block.splitlines():
-            message = msgspec.json.decode(line, type=_Message)
-            if message.type == "RECORD":
-                page.append(raw_json.decode(msgspec.json.decode(message.record, type=_Record).data))
-            elif message.type == "STATE":
-                kept[_STATES] = {**kept.get(_STATES, {}), **state_file.load(msgspec.json.decode(line))}
-            elif message.type == "TRACE" and message.trace.get("type") == "ERROR":
-                problem = problem or message.trace["error"]["message"]
-        if page:
-            yield page
-    if not session.complete:
-        raise ConfigError(problem or f"Stream {endpoint.name} is not complete.")
+    states = kept.get(_STATES, {})
+    pages = StreamPages(endpoint, raw, secrets, states.get(endpoint.name, {}))
+    for page in pages:
+        yield [raw_json.decode(record) for record in page]
+        kept[_STATES] = {**states, endpoint.name: pages.state}
+    kept[_STATES] = {**states, endpoint.name: pages.state}

@@ -181,7 +181,8 @@ class ManifestStream:
 
     def get_json_schema(self) -> Mapping[str, Any]:
         """Returns the schema."""
-        return self._stream.json_schema
+        schema: Mapping[str, Any] = self._stream.json_schema
+        return schema
 
     def as_airbyte_stream(self) -> AirbyteStream:
         """Returns the stream as it stands in the catalog."""

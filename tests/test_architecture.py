@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "source_rest_api"
 ORDER = """
-dlt_source
-cli source
+dlt_source spark_source
+cli source stream_pages
 manifest onboarding
 scaffold
 connector
@@ -25,7 +25,7 @@ model
 templates
 formats
 errors read_stats field_docs
-by_type plurals spellings unset
+by_type plurals spellings unset closest_name
 """
 """From the top: a package or root module may import those on the lines below its own."""
 LINES = {name: number for number, line in enumerate(ORDER.split("\n")) for name in line.split()}

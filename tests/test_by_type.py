@@ -36,14 +36,6 @@ def adapters() -> tuple[TypeAdapter[Any], TypeAdapter[Any]]:
     return TypeAdapter(list[ours | None]), TypeAdapter(list[theirs | None])
 
 
-def _result(adapter: TypeAdapter[Any], value: object) -> str:
-    """The value that an adapter makes, or its errors."""
-    try:
-        return repr(adapter.validate_python([value]))
-    except ValidationError as error:
-        return repr(error.errors(include_url=False, include_input=False))
-
-
 @pytest.mark.parametrize(
     "value",
     [
@@ -66,7 +58,15 @@ def _result(adapter: TypeAdapter[Any], value: object) -> str:
 def test_values_and_errors_are_those_of_pydantic(value: object) -> None:
     """Errors have the same kinds, places and messages."""
     ours, theirs = adapters()
-    assert _result(ours, value) == _result(theirs, value)
+    assert outcome(ours, value) == outcome(theirs, value)
+
+
+def outcome(adapter: TypeAdapter[Any], value: object) -> str:
+    """The validated value or the errors, as text."""
+    try:
+        return repr(adapter.validate_python([value]))
+    except ValidationError as error:
+        return repr(error.errors(include_url=False, include_input=False))
 
 
 def test_the_json_schema_is_that_of_pydantic() -> None:

@@ -194,3 +194,44 @@ def test_patience_is_short_but_no_longer_than_the_users(api: Api, attempts: int,
     api.get("/items")(lambda _: Answer(status=500))
     check(api, ITEMS, retry={"max_attempts": attempts})
     assert len(api.requests) == sent
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "told"),
+    [
+        (
+            "nme",
+            "FAILED",
+            "Stream items: No record of `repos` has the field `nme`, which a template reads, did you mean",
+        ),
+        (
+            "note",
+            "SUCCEEDED",
+            "Warning: Stream items needs a record with a value in each field of its path. The first 10",
+        ),
+    ],
+)
+def test_the_pages_of_a_parent_are_bounded(name: str, outcome: str, told: str, api: Api) -> None:
+    """A name that ten pages lack is a mistake. Where they are null, a later page may have a value."""
+    api.get("/repos")(lambda call: [{"id": int(call.arg("page")), "name": "a", "note": None}])
+    child = {"name": "items", "path": f"repos/{{{{ repos.{name} }}}}/items"}
+    status, message = check(api, {**REPOS, "pagination": PAGES}, child)
+    assert status == outcome
+    assert message.splitlines()[-1].startswith(told)
+    assert len(api.requests) == 2 + 11
+
+
+def test_a_parent_within_the_bound_is_an_error(api: Api) -> None:
+    """All of its records were seen, so a sync would fail too."""
+    api.get("/repos")(lambda _: [{"id": 1, "name": "a"}])
+    status, message = check(api, REPOS, {"name": "items", "path": "repos/{{ repos.nme }}/items"})
+    assert (status, "did you mean `name`?" in message) == ("FAILED", True)
+
+
+def test_the_error_of_a_parent_is_told_once(api: Api) -> None:
+    """Its children cannot be read either, for the same reason."""
+    api.get("/repos")(lambda _: Answer(status=404))
+    others = [{**CHILD, "name": f"items{n}"} for n in range(3)]
+    status, message = check(api, REPOS, *others)
+    assert (status, len(message.splitlines())) == ("FAILED", 1)
+    assert message.startswith("Stream repos, ")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,19 +27,24 @@ def block(kind: str) -> str:
     return str(found)
 
 
+def serve(api: Api, asked: list[tuple[str, str]]) -> None:
+    """Serves the orders of the page, and notes what is asked for."""
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        asked.append((call.arg("page"), call.arg("since")))
+        rows = [row for row in ROWS if str(row["updated_at"]) >= call.arg("since")]
+        first = int(call.arg("page", "0"))
+        following = {"next": str(first + 3)} if first + 3 < len(rows) else {}
+        return {"data": rows[first : first + 3], **following}
+
+
 def test_our_config_and_the_manifest_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both read all rows with the same requests, and the streams are COMPLETE."""
     monkeypatch.setenv("API_TOKEN", TOKEN)
     asked: list[tuple[str, str]] = []
     with Api(token=TOKEN) as api:
-
-        @api.get("/orders")
-        def orders(call: Call) -> Any:
-            asked.append((call.arg("page"), call.arg("since")))
-            first = int(call.arg("page", "0"))
-            following = {"next": str(first + 3)} if first + 3 < len(ROWS) else {}
-            return {"data": ROWS[first : first + 3], **following}
-
+        serve(api, asked)
         ours = {**_mapping(block("yaml")), "url_base": api.url}
         manifest = tmp_path / "manifest.yaml"
         manifest.write_text(block("yaml cdk").replace("https://api.example.com", api.url))
@@ -47,6 +55,28 @@ def test_our_config_and_the_manifest_read_the_same(tmp_path: Path, monkeypatch: 
         assert done.data("orders") == ROWS
         assert done.statuses("orders")[-1] == "COMPLETE"
     assert asked[:half] == asked[half:]
+    assert asked[0] == ("", "2024-01-01T00:00:00Z")
+
+
+def test_the_cdk_takes_the_manifest(tmp_path: Path) -> None:
+    """The CDK itself reads all rows with it."""
+    asked: list[tuple[str, str]] = []
+    with Api(token=TOKEN) as api:
+        serve(api, asked)
+        manifest = _mapping(block("yaml cdk").replace("https://api.example.com", api.url))
+        (tmp_path / "config.json").write_text(
+            json.dumps({"api_token": TOKEN, "__injected_declarative_manifest": manifest})
+        )
+        stream = {"name": "orders", "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]}
+        entry = {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "append"}
+        (tmp_path / "catalog.json").write_text(json.dumps({"streams": [entry]}))
+        program = "from airbyte_cdk.cli.source_declarative_manifest import run; run()"
+        files = ["--config", str(tmp_path / "config.json"), "--catalog", str(tmp_path / "catalog.json")]
+        command = [sys.executable, "-W", "ignore", "-c", program, "read", *files]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [message["record"]["data"] for message in messages if message["type"] == "RECORD"] == ROWS
     assert asked[0] == ("", "2024-01-01T00:00:00Z")
 
 

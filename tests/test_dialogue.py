@@ -11,17 +11,33 @@ import pytest
 from source_rest_api.cli import dialogue
 from source_rest_api.cli.dialogue import Dialogue
 
-NAMES = ["customers", "orders", "products"]
+NAMES = ["customers", "orders", "products", "customers/{id}/notes"]
 
 
 @pytest.mark.parametrize(
     ("answer", "chosen"),
-    [("orders, products\n", ["orders", "products"]), ("\n", NAMES), ("", NAMES), ("unknown\n", NAMES)],
+    [
+        ("orders, products\n", ["orders", "products"]),
+        ("3,1\n", ["customers", "products"]),
+        ("notes\n", ["customers/{id}/notes"]),
+        ("\n", NAMES),
+        ("", NAMES),
+    ],
 )
 def test_endpoints_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch, answer: str, chosen: list[str]) -> None:
-    """Enter takes all."""
+    """A number, a path or its last word; Enter takes all."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
     assert Dialogue(silent=False, yes=False).chosen(NAMES) == chosen
+
+
+@pytest.mark.parametrize("wrong", ["unknown", "0", "5", "orders, ordres"])
+def test_an_unknown_endpoint_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: str
+) -> None:
+    """A typing error must not lead to requests to all of them."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{wrong}\norders\n"))
+    assert Dialogue(silent=False, yes=False).chosen(NAMES) == ["orders"]
+    assert f"There is no endpoint {wrong.rpartition(', ')[2]}." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,8 @@ def filled(api: Api, path: tuple[str | int, ...], branch: dict[str, Any]) -> lis
     typed = {name: REQUIRED.get(name, f"{api.url}/token") for name in branch["required"] if name != "type"}
     typed |= NEEDED.get(kind, {}) if len(path) == 1 or path[-1] != "body" else {}
     form, file = added(api.url), written(api.url)
+    for config in (form, file):
+        config["retry"] = {**config.get("retry", {}), "max_attempts": 1}  # an error says how long retries took
     at(form, path[:-1])[path[-1]] = sent(branch) | typed
     at(file, path[:-1])[path[-1]] = {"type": kind, **typed}
     if path[-1] == "body":

@@ -27,6 +27,15 @@ def test_spec_prints_the_same_with_and_without_the_kept_form(capfdbinary: pytest
     assert capfdbinary.readouterr().out == kept
 
 
+def test_the_kept_form_links_to_the_page_of_the_image(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """The environment names it, so it is not in the kept form."""
+    monkeypatch.setenv("DOCUMENTATION_URL", "https://docs.example.com")
+    assert main(["spec"]) == 0
+    assert json.loads(capfdbinary.readouterr().out)["spec"]["documentationUrl"] == "https://docs.example.com"
+
+
 def test_spec_imports_no_models() -> None:
     """The kept form is all that it needs."""
     code = "import sys; from source_rest_api import main; main(['spec']); sys.exit('pydantic' in sys.modules)"

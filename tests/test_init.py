@@ -137,10 +137,10 @@ def test_a_missing_secret_is_named(shop: OpenApiShop, tmp_path: Path) -> None:
 
 
 def test_a_wrong_secret_proves_nothing(shop: OpenApiShop, tmp_path: Path) -> None:
-    """No endpoint answers, so there is no config; the error says why, without the secret."""
+    """One request shows it, so there is no config; the error says why, without the secret."""
     done = command("init", shop.url, "--output", str(tmp_path / "config.yaml"), API_TOKEN="wrong-secret")
     assert done.returncode == 1
-    assert "No endpoint could be verified" in done.stderr
+    assert "The API refuses the credentials in `API_TOKEN`" in done.stderr
     assert "401" in done.stderr
     assert "wrong-secret" not in done.stderr
 

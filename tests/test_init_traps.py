@@ -16,7 +16,7 @@ from tests.api import Answer, Api, Call
 from tests.test_init_conventions import Silent, counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     Rows = list[dict[str, Any]]
@@ -79,7 +79,7 @@ def test_rows_without_names_are_left_out(api: Api, tmp_path: Path) -> None:
 
 def test_a_filter_of_another_time_is_no_start(api: Api, tmp_path: Path) -> None:
     """`since` filters by the creation here: a record that was created early and changed late would be lost."""
-    rows = [{"id": n, "created_at": day(n), "updated_at": day(n if n % 3 else n + 200)} for n in range(61)]
+    rows: Rows = [{"id": n, "created_at": day(n), "updated_at": day(n if n % 3 else n + 200)} for n in range(61)]
 
     @api.get("/orders")
     def orders(call: Call) -> Any:
@@ -91,7 +91,7 @@ def test_a_filter_of_another_time_is_no_start(api: Api, tmp_path: Path) -> None:
 
 def test_a_parameter_that_takes_one_value_is_no_start(api: Api, tmp_path: Path) -> None:
     """An equality filter returns nothing older either, and nothing newer."""
-    rows = [{"id": n, "updated_at": day(n // 4)} for n in range(17)]
+    rows: Rows = [{"id": n, "updated_at": day(n // 4)} for n in range(17)]
 
     @api.get("/orders")
     def orders(call: Call) -> Any:
@@ -104,7 +104,7 @@ def test_a_parameter_that_takes_one_value_is_no_start(api: Api, tmp_path: Path) 
 
 def test_a_start_is_found_although_the_order_changes(api: Api, tmp_path: Path) -> None:
     """With a start, the API sorts by time, so that later rows of the first page are on other pages."""
-    rows = [{"id": n, "updated_at": day((n * 37) % 101)} for n in range(101)]
+    rows: Rows = [{"id": n, "updated_at": day((n * 37) % 101)} for n in range(101)]
 
     @api.get("/orders")
     def orders(call: Call) -> Any:
@@ -136,7 +136,7 @@ def test_a_page_size_that_breaks_the_api_costs_few_requests(api: Api, tmp_path: 
 
 def test_a_large_list_is_incremental_if_its_pages_are_small(api: Api, tmp_path: Path) -> None:
     """Without parameters all rows come at once; with a page size, filters are cheap to try."""
-    rows = [{"id": n, "updated_at": day(n)} for n in range(1500)]
+    rows: Rows = [{"id": n, "updated_at": day(n)} for n in range(1500)]
 
     @api.get("/orders")
     def orders(call: Call) -> Any:
@@ -292,3 +292,147 @@ def test_a_password_in_the_url_becomes_a_variable(api: Api, tmp_path: Path) -> N
         "password": "${API_PASSWORD}",
     }
     assert "s3cr3t" not in text
+
+
+def described(api: Api, paths: dict[str, Any], **more: Any) -> None:
+    """Serves an OpenAPI document."""
+    document = {"openapi": "3.0.0", "info": {"title": "A"}, "servers": [{"url": api.url}], "paths": paths, **more}
+    api.get("/openapi.json")(lambda _: document)
+
+
+def taking(*names: str) -> dict[str, Any]:
+    """An operation with optional parameters."""
+    return {"get": {"parameters": [{"name": name, "in": "query", "schema": {}} for name in names]}}
+
+
+def test_a_parameter_of_the_pagination_is_no_start(api: Api, tmp_path: Path) -> None:
+    """`start_at` may be the name of an offset or of a start; here it is the offset, and `init` uses it once."""
+
+    @api.get("/events")
+    def events(call: Call) -> Any:
+        begin, size = int(call.arg("start_at", "0")), int(call.arg("limit", "20"))
+        return [{"id": n, "created_at": day(n)} for n in range(begin, min(begin + size, 57))]
+
+    described(api, {"/events": taking("start_at", "limit")})
+    config, _ = written(api.url, tmp_path)
+    assert only(config)["pagination"]["offset_param"] == "start_at"
+    assert "incremental" not in only(config)
+
+
+def test_lists_beside_each_other_are_not_guessed(api: Api, tmp_path: Path) -> None:
+    """Nothing says which one the path means; one with the name of the path would be it."""
+    lists = {"available": [{"amount": 1}], "pending": [{"amount": 2}]}
+    api.get("/balance")(lambda _: lists)
+    with pytest.raises(ConfigError, match="`available`, `pending`"):
+        written(f"{api.url}/balance", tmp_path)
+    api.get("/pending")(lambda _: lists)
+    assert only(written(f"{api.url}/pending", tmp_path)[0])["records_path"] == "pending"
+
+
+def test_one_record_with_a_list_in_it_is_no_stream(api: Api, tmp_path: Path) -> None:
+    """An account has an ID of its own, so its emails are a part of it."""
+    api.get("/account")(lambda _: {"id": "a1", "emails": [{"address": "a@example.com"}]})
+    with pytest.raises(ConfigError, match="no list of records"):
+        written(f"{api.url}/account", tmp_path)
+
+
+def test_objects_with_metadata_and_their_children(api: Api, tmp_path: Path) -> None:
+    """The key and the name are in `metadata`; a child of an unknown parent is an empty list, not an error."""
+
+    def objects(kind: str, count: int, call: Call) -> Any:
+        begin, size = int(call.arg("continue", "0")), int(call.arg("limit", "500"))
+        rows = [{"metadata": {"uid": f"u-{kind}-{n}", "name": f"{kind}{n}"}} for n in range(count)]
+        following = str(begin + size) if begin + size < count else None
+        return {"kind": "List", "metadata": {"continue": following}, "items": rows[begin : begin + size]}
+
+    @api.get("/namespaces")
+    def namespaces(call: Call) -> Any:
+        return objects("ns", 7, call)
+
+    @api.get("/namespaces/{name}/pods")
+    def pods(call: Call) -> Any:
+        name = call.path_params["name"]
+        return objects(f"{name}-pod", 9 if name.startswith("ns") else 0, call)
+
+    described(
+        api, {"/namespaces": taking("limit", "continue"), "/namespaces/{namespace}/pods": taking("limit", "continue")}
+    )
+    config, _ = written(api.url, tmp_path)
+    endpoints = {endpoint["name"]: endpoint for endpoint in config["endpoints"]}
+    assert endpoints["namespaces"]["primary_key"] == "metadata.uid"
+    assert endpoints["pods"]["path"] == "namespaces/{{ namespaces.metadata.name }}/pods"
+    assert config["pagination"]["cursor_param"] == "continue"
+    assert counts(config) == {"namespaces": 7, "pods": 63}
+
+
+def test_parents_whose_paths_have_an_extension(api: Api, tmp_path: Path) -> None:
+    """`/accounts.json` supplies the IDs of `/accounts/{account_sid}/calls.json`."""
+    api.get("/accounts.json")(lambda _: {"accounts": [{"sid": f"AC{n}"} for n in range(3)]})
+    api.get("/accounts/{sid}/calls.json")(
+        lambda call: {"calls": [{"sid": f"CA{call.path_params['sid']}{n}"} for n in range(7)]}
+    )
+    described(api, {"/accounts.json": taking(), "/accounts/{account_sid}/calls.json": taking()})
+    config, _ = written(api.url, tmp_path)
+    assert counts(config) == {"accounts": 3, "calls": 21}
+
+
+def test_an_index_of_urls_leads_to_its_collections(api: Api, tmp_path: Path) -> None:
+    """The root of an API that Django REST framework serves has the URL of each collection by its name."""
+    api.get("/api/")(lambda _: {"users": f"{api.url}/api/users/", "groups": f"{api.url}/api/groups/"})
+    api.get("/api/users/")(lambda _: {"count": 3, "next": None, "results": [{"id": n} for n in range(3)]})
+    api.get("/api/groups/")(lambda _: {"count": 2, "next": None, "results": [{"id": n} for n in range(2)]})
+    config, _ = written(f"{api.url}/api/", tmp_path)
+    assert counts(config) == {"users": 3, "groups": 2}
+
+
+def test_the_kind_of_authentication_whose_secrets_are_set_is_used(api: Api, tmp_path: Path) -> None:
+    """The document takes a password or a token; the environment has a token."""
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        known = call.headers.get("Authorization") == "Bearer t0ken"
+        return [{"id": n} for n in range(7)] if known else Answer({}, status=401)
+
+    schemes = {"basic": {"type": "http", "scheme": "basic"}, "bearer": {"type": "http", "scheme": "bearer"}}
+    described(
+        api,
+        {"/orders": taking()},
+        components={"securitySchemes": schemes},
+        security=[{"basic": []}, {"bearer": []}],
+    )
+    config, _ = written(api.url, tmp_path, API_TOKEN="t0ken")
+    assert config["authentication"]["type"] == "bearer"
+
+
+class Asked(Silent):
+    """A dialogue with a person, who types the token wrong at first and chooses one endpoint."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._tokens = iter(["wr0ng", "t0ken"])
+
+    def secret(self, name: str) -> str:
+        return next(self._tokens) if name == "API_TOKEN" else ""
+
+    def chosen(self, names: Sequence[str]) -> Sequence[str]:
+        return [name for name in names if name.endswith("notes")]
+
+    def tell(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_a_wrong_token_is_asked_for_again_and_a_child_brings_its_parent(api: Api, tmp_path: Path) -> None:
+    """One request tests the token, and `init` asks for it again; the notes need the customers, and nothing else."""
+
+    def signed(call: Call, rows: Any) -> Any:
+        return rows if call.headers.get("Authorization") == "Bearer t0ken" else Answer({}, status=401)
+
+    api.get("/customers")(lambda call: signed(call, [{"id": n} for n in range(7)]))
+    api.get("/customers/{id}/notes")(lambda call: signed(call, [{"id": f"{call.path_params['id']}-{n}"} for n in "ab"]))
+    api.get("/orders")(lambda call: signed(call, [{"id": n} for n in range(7)]))
+    described(api, {"/customers": taking(), "/customers/{customer_id}/notes": taking(), "/orders": taking()})
+    dialogue = Asked()
+    start.run(api.url, tmp_path / "config.yaml", {}, dialogue, Event())
+    endpoints = yaml_text.load((tmp_path / "config.yaml").read_text())["endpoints"]
+    assert {endpoint["name"] for endpoint in endpoints} == {"customers", "notes"}
+    assert sum("refuses these credentials" in line for line in dialogue.lines) == 1

@@ -1,4 +1,4 @@
-"""`ManifestSource` in the idioms of connectors' own tests: builders, mocked HTTP, frozen time, the entrypoint's output."""
+"""`ManifestSource` in the idioms of connectors' own tests: builders, mocked HTTP, frozen time, the entrypoint."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import json
 import logging
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import TestCase
 
 import freezegun
 import pytest
-import requests_mock
 from airbyte_cdk.models import AirbyteStateBlob, AirbyteStreamStatus, ConfiguredAirbyteCatalog, FailureType, SyncMode
 from airbyte_cdk.test.catalog_builder import CatalogBuilder
 from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput, discover, read
@@ -21,6 +20,12 @@ from airbyte_cdk.test.utils.reading import read_records
 
 from source_rest_api.source import ManifestSource
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests_mock
+
+Test = TypeVar("Test", bound="Callable[..., None]")
 LOG = logging.getLogger("airbyte")
 NOW = datetime(2024, 3, 1, tzinfo=timezone.utc)
 URL = "https://api.acme.example/v1"
@@ -139,6 +144,12 @@ def catalog(name: str, mode: SyncMode = SyncMode.full_refresh) -> ConfiguredAirb
     return CatalogBuilder().with_stream(name, mode).build()
 
 
+def mocked(test: Test) -> Test:
+    """`@HttpMocker()`, with a type: the test fails if a request is not mocked, or if a mocked one is not sent."""
+    made: Test = HttpMocker()(test)
+    return made
+
+
 def page(number: int | None = None) -> HttpRequest:
     """The request for a page of accounts."""
     query = {"per_page": "2", **({} if number is None else {"page": str(number)})}
@@ -159,9 +170,9 @@ def ids(output: EntrypointOutput) -> list[int]:
 class TestAccounts(TestCase):
     """A stream with pages."""
 
-    @HttpMocker()
+    @mocked
     def test_all_pages_are_read(self, http_mocker: HttpMocker) -> None:
-        """The mocker fails the test if a request is not mocked, or not sent."""
+        """Each is requested once, and none beyond the last."""
         http_mocker.get(page(), data(1, 2))
         for number in range(2, 6):
             http_mocker.get(page(number), data(number * 2 - 1, number * 2))
@@ -177,7 +188,7 @@ class TestAccounts(TestCase):
         ]
         assert output.is_in_logs("accounts")
 
-    @HttpMocker()
+    @mocked
     def test_an_ignored_status_is_an_empty_stream(self, http_mocker: HttpMocker) -> None:
         """A response filter with IGNORE."""
         http_mocker.get(page(), HttpResponse("{}", 403))
@@ -186,7 +197,7 @@ class TestAccounts(TestCase):
         assert ids(output) == []
         assert output.errors == []
 
-    @HttpMocker()
+    @mocked
     def test_a_refusal_fails_the_stream(self, http_mocker: HttpMocker) -> None:
         """The message of the response filter is that of the error; it is a config error."""
         http_mocker.get(page(), HttpResponse("{}", 401))
@@ -199,7 +210,7 @@ class TestAccounts(TestCase):
         assert first.error.failure_type == FailureType.config_error
         assert "The key is not valid." in first.error.message
 
-    @HttpMocker()
+    @mocked
     def test_children_are_read_for_each_parent(self, http_mocker: HttpMocker) -> None:
         """Each request once."""
         http_mocker.get(page(), data(1, 2))
@@ -210,7 +221,7 @@ class TestAccounts(TestCase):
         output = read_records(get_source(config), config, "notes", SyncMode.full_refresh)  # type: ignore[arg-type]
         assert sorted(ids(output)) == [11, 21, 22]
 
-    @HttpMocker()
+    @mocked
     def test_a_server_error_is_retried(self, http_mocker: HttpMocker) -> None:
         """The answers of a list come one after the other."""
         http_mocker.get(page(), [HttpResponse("{}", 503, {"Retry-After": "0"}), data(1)])
@@ -222,7 +233,7 @@ class TestAccounts(TestCase):
 class TestEvents(TestCase):
     """An incremental stream."""
 
-    @HttpMocker()
+    @mocked
     def test_a_sync_reads_from_the_start_to_now(self, http_mocker: HttpMocker) -> None:
         """The interval ends at the frozen time, and the state is that of the last record."""
         query = {"since": "2024-02-01T00:00:00Z", "until": "2024-03-01T00:00:00Z"}
@@ -235,7 +246,7 @@ class TestEvents(TestCase):
         saved = vars(output.most_recent_state.stream_state)
         assert saved["cursor"] == "2024-02-02T00:00:00Z"
 
-    @HttpMocker()
+    @mocked
     def test_a_state_of_the_cdk_is_continued(self, http_mocker: HttpMocker) -> None:
         """Its value is requested again."""
         query = {"since": "2024-02-10T00:00:00Z", "until": "2024-03-01T00:00:00Z"}
@@ -245,7 +256,7 @@ class TestEvents(TestCase):
         output = read(get_source(config, state), config, catalog("events", SyncMode.incremental), state)
         assert ids(output) == [2]
 
-    @HttpMocker()
+    @mocked
     def test_its_own_state_is_continued(self, http_mocker: HttpMocker) -> None:
         """From the last record, whose time is requested again."""
         first = {"since": "2024-01-01T00:00:00Z", "until": "2024-03-01T00:00:00Z"}

@@ -158,20 +158,20 @@ def test_an_openapi_document_gives_its_collections() -> None:
         c={"One": {"type": "object", "properties": {"id": {"type": "integer"}}}},
     )
     document["servers"][0]["variables"] = {"at": {"default": "eu"}}
-    told = openapi.given(document, "")
+    told = openapi.described(document, "")
     assert told.url_base == "https://eu.h/v1"
     assert {operation.path: operation.params for operation in told.operations} == {"a": {}, "kinds": {"k": "x"}}
     assert told.operations[0].declared == {"limit": {"maximum": 7}}
-    assert set(told.left_out) == {"/a/{id}", "/search", "/file", "/one"}
+    assert set(told.left_out) == {"/old", "/a/{id}", "/search", "/file", "/one"}
 
 
 def test_a_schema_that_contains_itself_ends() -> None:
     """Trees refer to themselves, and references may even go in a circle."""
     node = {"type": "object", "properties": {"next": {"$ref": "#/c/Node"}}}
     paths = {"/n": {"get": {"responses": {"200": {"content": {"application/json": {"schema": {"$ref": "#/c/Node"}}}}}}}}
-    openapi.given(described(paths, c={"Node": node, "A": {"$ref": "#/c/A"}}), "")
+    openapi.described(described(paths, c={"Node": node, "A": {"$ref": "#/c/A"}}), "")
     paths["/n"]["get"]["responses"]["200"]["content"]["application/json"]["schema"] = {"$ref": "#/c/A"}
-    openapi.given(described(paths, c={"A": {"$ref": "#/c/A"}}), "")
+    openapi.described(described(paths, c={"A": {"$ref": "#/c/A"}}), "")
 
 
 @pytest.mark.parametrize(
@@ -188,21 +188,137 @@ def test_a_schema_that_contains_itself_ends() -> None:
 def test_security_schemes_become_authentication(scheme: dict[str, Any], kind: str | None) -> None:
     """Each kind that a machine can use has its counterpart; no secret is in it."""
     document = described({"/a": listing()}, components={"securitySchemes": {"s": scheme}}, security=[{"s": []}])
-    told = openapi.given(document, "").authentication
+    told = openapi.described(document, "").authentication
     assert (None if told is None else told["type"]) == kind
+
+
+def schema_of(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """An operation whose response fits a schema."""
+    return {"get": {"responses": {"200": {"content": {"application/json": {"schema": schema}}}}, **more}}
+
+
+def parameter(name: str, place: str = "query", **schema: Any) -> dict[str, Any]:
+    """A required parameter."""
+    return {"name": name, "in": place, "required": True, "schema": schema}
+
+
+INNER = {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}}
+
+
+def test_a_record_with_a_list_in_it_is_no_collection() -> None:
+    """It has an ID of its own; an envelope of records may have one too, if the list has the name of records."""
+    document = described(
+        {
+            "/me": schema_of({"type": "object", "properties": {"id": {"type": "string"}, "emails": INNER}}),
+            "/orders": schema_of({"type": "object", "properties": {"id": {"type": "string"}, "items": INNER}}),
+        }
+    )
+    told = openapi.described(document, "")
+    assert [operation.path for operation in told.operations] == ["orders"]
+    assert told.left_out == {"/me": "its response has no list of records"}
+
+
+def test_a_collection_is_known_by_its_records_and_its_pages() -> None:
+    """Generated documents describe the record where the API returns a list of them."""
+    record = {"type": "object", "properties": {"id": {"type": "string"}}}
+    page: dict[str, Any] = {"parameters": [{"name": "page", "in": "query", "schema": {}}]}
+    document = described(
+        {
+            "/projects": schema_of(record),
+            "/projects/{id}": schema_of(record),
+            "/hooks": schema_of(record, **page),
+            "/version": schema_of(record),
+        }
+    )
+    assert [operation.path for operation in openapi.described(document, "").operations] == ["projects", "hooks"]
+
+
+def test_an_example_of_a_parameter_is_not_its_value() -> None:
+    """It would select the records of somebody's example; a default or the first choice is a value."""
+    document = described(
+        {
+            "/tasks": listing(parameters=[{**parameter("project"), "example": "1331"}]),
+            "/events": listing(parameters=[parameter("kind", enum=["a", "b"]), parameter("v", default=2)]),
+            "/pages": listing(parameters=[parameter("Api-Version", "header", enum=["2022-06-28"])]),
+        }
+    )
+    told = openapi.described(document, "")
+    assert {operation.path: operation.params for operation in told.operations} == {
+        "events": {"kind": "a", "v": 2},
+        "pages": {},
+    }
+    assert told.headers == {"Api-Version": "2022-06-28"}
+    assert "`project`" in told.left_out["/tasks"]
+
+
+def test_parts_of_an_object_are_parameters() -> None:
+    """`created[gte]` is declared as an object in the style deepObject (OpenAPI 3.0, Style Values)."""
+    created = {"name": "created", "in": "query", "style": "deepObject"}
+    kinds = {"anyOf": [{"type": "object", "properties": {"gt": {}, "gte": {}}}, {"type": "integer"}]}
+    told = openapi.described(described({"/a": listing(parameters=[{**created, "schema": kinds}])}), "")
+    assert list(told.operations[0].declared) == ["created[gt]", "created[gte]"]
+    assert parameters.starts_for("created", told.operations[0].declared, complete=True) == [
+        "created[gte]",
+        "created[gt]",
+    ]
+
+
+def test_further_kinds_of_authentication_are_known() -> None:
+    """Alternatives are kept; the schemes of one requirement go together."""
+    schemes = {
+        "basic": {"type": "http", "scheme": "basic"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "app": {"type": "apiKey", "in": "header", "name": "X-App-Key"},
+    }
+    requirements: list[dict[str, list[str]]] = [{"basic": [], "app": []}, {"bearer": []}]
+    told = openapi.described(
+        described({"/a": listing()}, components={"securitySchemes": schemes}, security=requirements), ""
+    )
+    assert told.authentication is not None
+    assert told.authentication["type"] == "basic"
+    assert [kind["type"] for kind in told.alternatives] == ["bearer"]
+    assert told.headers == {"X-App-Key": "${API_X_APP_KEY}"}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/files/{id}#shared", "another operation"),
+        ("/watch/pods", "without an end"),
+        ("/Accounts/{sid}.json", "single record"),
+    ],
+)
+def test_paths_that_are_no_collections(path: str, reason: str) -> None:
+    """Each is left out with its reason."""
+    assert reason in openapi.described(described({path: listing()}), "").left_out[path]
+
+
+def test_a_server_without_a_scheme_and_a_reference_into_a_list() -> None:
+    """Both are in documents of large APIs."""
+    document = described(
+        {
+            "/a": listing(parameters=[{"name": "page", "in": "query", "schema": {}}]),
+            "/b": listing(parameters=[{"$ref": "#/paths/~1a/get/parameters/0"}]),
+        }
+    )
+    document["servers"] = [{"url": "//api.h/v1"}]
+    told = openapi.described(document, "")
+    assert told.url_base == "https://api.h/v1"
+    assert list(told.operations[1].declared) == ["page"]
 
 
 @pytest.mark.parametrize("document", [{"swagger": "2.0", "paths": {}}, {"openapi": "3.0.0", "paths": {}}])
 def test_documents_that_do_not_do_are_refused(document: dict[str, Any]) -> None:
     """Swagger 2.0 needs a conversion, and a file must say where the API is."""
     with pytest.raises(ConfigError):
-        openapi.given(document, "")
+        openapi.described(document, "")
 
 
 def test_streams_have_names_that_tell_them_apart() -> None:
     """The last word of the path; with the words before it where that is not enough."""
-    paths = ["v1/orders.json", "customers", "customers/{id}/notes", "orders/{id}/notes", "api/v2"]
-    assert list(given.names(paths).values()) == ["orders", "customers", "customers_notes", "orders_notes", "v2"]
+    paths = ["v1/orders.json", "customers", "customers/{id}/notes", "orders/{id}/notes", "api/v2", "fields/search"]
+    expected = ["orders", "customers", "customers_notes", "orders_notes", "v2", "fields_search"]
+    assert list(given.names(paths).values()) == expected
 
 
 @pytest.mark.parametrize(

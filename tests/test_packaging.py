@@ -82,7 +82,7 @@ def test_one_version() -> None:
 def test_one_name_and_base_image() -> None:
     """The image is named, and built on the base, as Airbyte's registry entry says."""
     assert f"io.airbyte.name={metadata()['dockerRepository']}" in values("LABEL")
-    assert values("ARG") == [f"BASE_IMAGE={metadata()['connectorBuildOptions']['baseImage']}"]
+    assert values("ARG")[0] == f"BASE_IMAGE={metadata()['connectorBuildOptions']['baseImage']}"
 
 
 def test_metadata_identifies_the_connector() -> None:

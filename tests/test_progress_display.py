@@ -71,7 +71,7 @@ def test_what_has_ended_stands_below_and_a_failure_is_told() -> None:
         "c  0 records",
         "a  1 record     done",
         "b  5 records    incomplete",
-        "2 of 4 streams done (1 incomplete), 6 records, 3 s",
+        "1 of 4 streams done, 1 incomplete, 6 records, 3 s",
     ]
 
 

@@ -8,11 +8,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import Raw
 
 from source_rest_api import Connector
 from source_rest_api.config import loading
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import yaml_text
+from source_rest_api.read_stats import ReadStats
+from source_rest_api.records.changes import RecordChanges
+from source_rest_api.records.options import RecordOptions
 from tests import reading
 from tests.process import MAIN, catalog, run
 
@@ -386,3 +390,19 @@ def test_the_forms_spelling(api: Api) -> None:
             "login": "ann",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("record", "emitted"),
+    [
+        ('{"id": 1, "n": 1.50}', '{"id": 1, "n": 1.50,"buyer":"-","x":7}'),
+        ('{"id":1,"buyer":{"name":"Ü"}}', '{"id":1,"buyer":"Ü-","x":7}'),
+        (r'{"id":1,"bu\u0079er":2,"x":null}', '{"id":1,"buyer":"-","x":7}'),
+        ("{}", '{"buyer":"-","x":7}'),
+    ],
+)
+def test_added_fields_replace_or_follow(record: str, emitted: str) -> None:
+    """A field of the same name is replaced where it stands, however its name is spelled; others keep their bytes."""
+    options = RecordOptions(add_fields={"buyer": "{{ record.buyer.name }}-", "x": 7})
+    [found] = RecordChanges("orders", options, ReadStats()).apply([Raw(record.encode())], {})
+    assert bytes(found).decode() == emitted

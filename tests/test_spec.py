@@ -262,7 +262,7 @@ class OneSecret(Model):
 
 def test_a_connector_of_ones_own() -> None:
     """Another model gives another form, small enough to do without groups."""
-    form = specification(OneSecret, "https://example.com")["connectionSpecification"]
+    form = specification(OneSecret)["connectionSpecification"]
     password = {"order": 0, "type": "string", "title": "Password", "description": "The password."}
     assert form["properties"] == {
         "password": {**password, "airbyte_secret": True},

@@ -265,3 +265,18 @@ def test_debug_logs_one_line_a_request(api: Api, tmp_path: Path) -> None:
 def test_tables(rows: list[list[str]], width: int | None, lines: list[str]) -> None:
     """Cells are aligned by the columns that they take, and cut."""
     assert table(["a", "b"], rows, width) == lines
+
+
+def test_a_table_in_full() -> None:
+    """All columns and all of each cell, however narrow the terminal is."""
+    assert table(["a", "b"], [["x" * 50, "y\n"]], 10, whole=True) == [
+        "a" + " " * 51 + "b",
+        "-" * 50 + "  --",
+        "x" * 50 + "  y",
+    ]
+
+
+def test_cells_are_shorter_where_more_columns_then_fit() -> None:
+    """Half of a long text is enough to know it by."""
+    [_, _, row] = table(["a", "b"], [["x" * 50, "y" * 50]], 44)
+    assert row == "x" * 19 + "…  " + "y" * 19 + "…"

@@ -129,7 +129,7 @@ def test_the_right_config_passes_without_a_doubt(api: Api, tmp_path: Path) -> No
         ({f"{ORDERS}/records_path": "data.order"}, "orders", ["`records_path: data.order`"]),
         ({f"{EVENTS_PAGES}/cursor_param": "aftr"}, "events", ["repeats the records of page 1", "ignore `aftr`"]),
         ({f"{EVENTS_PAGES}/cursor_path": "paging.nxt"}, "events", ["`paging.next`"]),
-        ({f"{EVENTS_PAGES}/cursor_path": "paging.self"}, "events", ["repeats the records of page 1"]),
+        ({f"{EVENTS_PAGES}/cursor_path": "paging.self"}, "events", ["repeats the records of page 1", "`cursor_path`"]),
         ({f"{CURSOR}/cursor_field": "update_at"}, "orders", ["`update_at`, which no record has", "updated_at"]),
         ({f"{CURSOR}/cursor_field": "status"}, "orders", ["such as `open`", "not ISO 8601", "`cursor_field`"]),
         (

@@ -1,4 +1,4 @@
-"""The servers of the lake: JuiceFS's S3 gateway, which embeds MinIO's code, and ROAPI, which speaks Arrow Flight SQL."""
+"""The servers of the lake: JuiceFS's S3 gateway, which embeds MinIO's code, and ROAPI, for Arrow Flight SQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FLIGHT_PORT = 32010
 """Dremio's port for Arrow Flight SQL."""
-USER, PASSWORD = "reader", "flight-secret"
+USER, PASSWORD = "reader", "secret"
 S3 = {"AWS_ACCESS_KEY_ID": "lake-user", "AWS_SECRET_ACCESS_KEY": "lake-secret", "AWS_REGION": "us-east-1"}
 """What clients of the gateway need beside its address."""
 
@@ -33,9 +33,9 @@ def gateway(folder: Path) -> Iterator[str]:
     subprocess.run([juicefs, "format", metadata, "lake", *stored], capture_output=True, check=True)
     address, statistics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     options = ["--multi-buckets", "--keep-etag", "--no-usage-report", "--no-agent", "--metrics", statistics]
-    places = ["--cache-dir", folder / "cache", "--log", folder / "gateway.log"]
+    places = ["--cache-dir", f"{folder}/cache", "--log", f"{folder}/gateway.log"]
     keys = {"MINIO_ROOT_USER": S3["AWS_ACCESS_KEY_ID"], "MINIO_ROOT_PASSWORD": S3["AWS_SECRET_ACCESS_KEY"]}
-    command = [juicefs, "gateway", metadata, address, *options, *places]
+    command: list[str | Path] = [juicefs, "gateway", metadata, address, *options, *places]
     with serving(command, f"http://{address}/minio/health/live", folder, keys):
         signed = AWS4Auth(S3["AWS_ACCESS_KEY_ID"], S3["AWS_SECRET_ACCESS_KEY"], S3["AWS_REGION"], "s3")
         requests.put(f"http://{address}/datalake", auth=signed, timeout=60).raise_for_status()
@@ -61,6 +61,6 @@ def flight_sql(folder: Path, endpoint: str, tables: dict[str, str]) -> Iterator[
     config = {"addr": ports, "tables": listed, "flight_sql_config": login}
     (folder / "roapi.yaml").write_text(json.dumps(config))
     variables = {**S3, "AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": "true"}
-    command = [installed("lake") / "roapi", "--config", folder / "roapi.yaml"]
+    command: list[str | Path] = [installed("lake") / "roapi", "--config", folder / "roapi.yaml"]
     with serving(command, f"http://{http}/api/schema", folder, variables):
         yield f"grpc://127.0.0.1:{FLIGHT_PORT}"

@@ -5,13 +5,11 @@ The truth is the shop's tables.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import shutil
 import signal
 import socket
-import sys
 import time
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,7 +24,6 @@ from integration_tests.pages import Reader, say
 from integration_tests.sample_api import KEYS, TOKEN, Shop
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
@@ -38,6 +35,8 @@ CHECKSUMS = {
     "AWS_REQUEST_CHECKSUM_CALCULATION": "WHEN_REQUIRED",
     "AWS_RESPONSE_CHECKSUM_VALIDATION": "WHEN_REQUIRED",
 }
+
+
 @dataclass(frozen=True)
 class Lake:
     """A shop, an S3 server, and somebody who follows the page."""
@@ -120,7 +119,9 @@ def test_the_lake_is_read_by_others(lake: Lake) -> None:
         say(f"first load, {name}", file["rows"], len(table))
 
     lake.shop.touch("customers", 3, name="Changed", credit_limit=Decimal("99999.99"))
-    lake.shop.insert("customers", {"id": 900_000, "name": "New", "contact": None, "addresses": [], "credit_limit": None})
+    lake.shop.insert(
+        "customers", {"id": 900_000, "name": "New", "contact": None, "addresses": [], "credit_limit": None}
+    )
     lake.shop.delete("customers", 5)
     for _ in range(2):  # a row is deleted if two sweeps did not find it
         lake.load()
@@ -128,8 +129,8 @@ def test_the_lake_is_read_by_others(lake: Lake) -> None:
     assert sorted(file["rows"] for file in lake.files("customers")) == [1, 2, total]
     rows = lake.rows(f"{CUSTOMERS} where _ab_cdc_deleted_at is null")
     assert found(rows) == truth(lake.shop)
+    assert [file["rows"] for file in lake.files("products")] == [len(lake.shop.tables["products"])]
     say("customers after changes, by DuckDB", len(rows), len(lake.shop.tables["customers"]))
-
 
     official = Reader(lake.reader.folder, [installed("source-s3")], lake.reader.variables)
     read = [json.loads(line) for line in official.run("source-s3", *official_config(lake)).splitlines()]
@@ -165,7 +166,10 @@ def test_flight_sql_reads_the_lake(lake: Lake) -> None:
         client = Reader(folder, [installed("lake")], login)
         lake.shop.touch("customers", 3, name="Changed")
         lake.load()
-        rows = [json.loads(line) for line in client.run("python", "flight.py", (folder / "view.sql").read_text()).splitlines()]
+        rows = [
+            json.loads(line)
+            for line in client.run("python", "flight.py", (folder / "view.sql").read_text()).splitlines()
+        ]
         now = {key: (name, email, changed) for key, (name, email, _, changed) in truth(lake.shop).items()}
         assert len(rows) == len(now)
         assert {
@@ -173,6 +177,8 @@ def test_flight_sql_reads_the_lake(lake: Lake) -> None:
             for row in rows
         } == now
         say("customers after a change, by Flight SQL", len(rows), len(now))
+        counted = client.type("destinations/dremio.md", {"grpc://dremio:32010": address})
+        assert json.loads(counted) == {"customers": len(now) + 1}  # the old version is there too
         refused = Reader(folder, [installed("lake")], {**login, "FLIGHT_PASSWORD": "wrong"})
         with pytest.raises(AssertionError, match="unauthorized"):
             refused.run("python", "flight.py", "SELECT 1")
@@ -188,7 +194,9 @@ def test_a_killed_load_loses_nothing(lake: Lake) -> None:
     assert jobs(slow, "new_jobs") > 5
     slow.run("python", "lake.py")
     for name, table in lake.shop.tables.items():
-        [count] = lake.rows(f"select count(*) as n, count(distinct {KEYS[name]}) as keys from '{FOLDER}/{name}/*.parquet'")
+        [count] = lake.rows(
+            f"select count(*) as n, count(distinct {KEYS[name]}) as keys from '{FOLDER}/{name}/*.parquet'"
+        )
         assert count == {"n": len(table), "keys": len(table)}
         say(f"{name}, after two kills", count["n"], len(table))
 

@@ -57,6 +57,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     commands["try"].add_argument("config", help=_CONFIG)
     commands["try"].add_argument("streams", nargs="*", metavar="stream", help="names of streams; by default all")
     commands["try"].add_argument("--limit", type=_positive, default=20, help="records of each stream; by default 20")
+    commands["try"].add_argument("--full", action="store_true", help="show all columns, and all of each value")
     commands["try"].add_argument("--json", action="store_true", help="print a JSON document instead of tables")
     for name in ("check", "discover", "read"):
         commands[name].add_argument("--config", required=True, help=_CONFIG)

@@ -188,9 +188,12 @@ class _Command:
         from source_rest_api.cli import trial_report  # noqa: PLC0415 -- the platform never calls it
 
         trials = session.trials(self._options.streams, self._options.limit)
-        terminal = Terminal.of(sys.stdout)
-        write = self._writer.write
-        return int(not trial_report.show(trials, session.mask, terminal, write, as_json=self._options.json))
+        options, terminal = self._options, Terminal.of(sys.stdout)
+        return int(
+            not trial_report.show(
+                trials, session.mask, terminal, self._writer.write, whole=options.full, as_json=options.json
+            )
+        )
 
     def _discover(self, session: Session) -> int:
         """Prints the catalog; `--write` first saves the inferred schemas beside the config."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from source_rest_api.cli.manifest_place import IN_IMAGE
-from source_rest_api.protocol import messages
+from source_rest_api.protocol import documentation, messages
 from source_rest_api.protocol.messages import Writer
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print_specification(writer: Writer) -> int:
     try:
-        writer.write(messages.spec(msgspec.json.decode(SPECIFICATION.read_bytes())))
+        writer.write(messages.spec(documentation.linked(msgspec.json.decode(SPECIFICATION.read_bytes()))))
     except OSError:
         writer.give_up()
         return 1

@@ -77,9 +77,10 @@ def picture(runs: Sequence[StreamRun], began: float, now: float, width: int, hei
     begun = [run for run in runs if run.stream is not None or run.finished]
     shown = sorted(begun, key=lambda run: run.finished)[: max(min(height, _MOST_STREAMS), 0)]
     rows = [[cut(run.name, width // 4), *_row(run, now)] for run in shown]
-    done, failed = sum(run.finished for run in runs), sum(run.failed for run in runs)
+    ended, failed = sum(run.finished for run in runs), sum(run.failed for run in runs)
     told = [
-        f"{done} of {counted(len(runs), 'stream')} done" + (f" ({failed} incomplete)" if failed else ""),
+        f"{ended - failed} of {counted(len(runs), 'stream')} done",
+        *([f"{failed} incomplete"] if failed else []),
         _of_records(sum(map(_records, begun))),
         _duration(now - began),
     ]

@@ -15,22 +15,22 @@ _WIDEST, _NARROW = 40, 20
 """Maximum width of a cell, in columns; the second if the columns do not fit otherwise."""
 
 
-def table(names: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+def table(names: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, *, whole: bool = False) -> list[str]:
     """Returns the lines of a table. Columns that do not fit are named below it.
 
     Args:
         names: Names of the columns.
         rows: The cells of each row, as many as there are columns.
         width: Columns of the terminal; None if all fit.
+        whole: True for whole cells and all columns, however wide.
     """
-    columns = _columns(names, rows, _WIDEST)
-    fitting = _fitting(columns, width)
+    columns = _columns(names, rows, None if whole else _WIDEST)
+    fitting = len(columns) if whole else _fitting(columns, width)
     if fitting < len(columns):
         columns = _columns(names, rows, _NARROW)
         fitting = _fitting(columns, width)
-    widths = [max(map(_width, column)) for column in columns[:fitting]]
-    ruled = [[head, "-" * size, *cells] for (head, *cells), size in zip(columns, widths, strict=False)]
-    lines = [_line(cells, widths) for cells in zip(*ruled, strict=True)]
+    ruled = [[head, "-" * max(map(_width, (head, *cells))), *cells] for head, *cells in columns[:fitting]]
+    lines = aligned([*zip(*ruled, strict=True)])
     hidden = ", ".join(map(printable, names[fitting:]))
     return [*lines, *([f"{CUT} and the columns {hidden}"] if hidden else [])]
 
@@ -38,7 +38,8 @@ def table(names: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Returns rows of text with their columns aligned, without names and as wide as need be."""
     shown = [[printable(cell) for cell in row] for row in rows]
-    return [_line(row, [max(map(_width, column)) for column in zip(*shown, strict=True)]) for row in shown]
+    widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
+    return [_line(row, widths) for row in shown]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -46,8 +47,11 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(padded).rstrip()
 
 
-def _columns(names: Sequence[str], rows: Sequence[Sequence[str]], widest: int) -> list[list[str]]:
-    return [[cut(cell, widest) for cell in column] for column in zip(names, *rows, strict=True)]
+def _columns(names: Sequence[str], rows: Sequence[Sequence[str]], widest: int | None) -> list[list[str]]:
+    return [
+        [printable(cell) if widest is None else cut(cell, widest) for cell in column]
+        for column in zip(names, *rows, strict=True)
+    ]
 
 
 def _fitting(columns: Sequence[Sequence[str]], width: int | None) -> int:

@@ -28,6 +28,7 @@ def show(
     terminal: Terminal,
     write: Callable[[bytes], None],
     *,
+    whole: bool,
     as_json: bool,
 ) -> bool:
     """Writes trials, each as it ends, and returns True if all succeeded.
@@ -37,12 +38,13 @@ def show(
         mask: Masks secrets.
         terminal: The terminal, if the output goes to one.
         write: Writes the output.
+        whole: True for all columns, and all of each value.
         as_json: True for one JSON document at the end instead of text.
     """
     done: list[Trial] = []
     for trial in trials:
         if not as_json:
-            shown = text(trial, mask, terminal)
+            shown = text(trial, mask, terminal, whole=whole)
             write(("\n" * bool(done) + shown).encode("utf-8", "backslashreplace"))
         done.append(trial)
     if as_json:
@@ -76,13 +78,14 @@ def _request(exchange: Exchange, mask: Callable[[str], str]) -> dict[str, Any]:
     }
 
 
-def text(trial: Trial, mask: Callable[[str], str], terminal: Terminal) -> str:
+def text(trial: Trial, mask: Callable[[str], str], terminal: Terminal, *, whole: bool = False) -> str:
     """Returns a trial as text.
 
     Args:
         trial: The trial.
         mask: Masks secrets.
         terminal: The terminal. Without one, all columns are shown.
+        whole: True for all columns, and all of each value.
     """
     bold, plain = (_BOLD, _PLAIN) if terminal.styled else ("", "")
     sent = counted(len(trial.requests), "request")
@@ -90,7 +93,8 @@ def text(trial: Trial, mask: Callable[[str], str], terminal: Terminal) -> str:
     parts = [f"{bold}{trial.stream}{plain}: {head}"]
     if trial.records:
         names = list(dict.fromkeys(name for record in trial.records for name in raw_json.fields(record)))
-        parts.append("\n".join(table(names, [_cells(record, names) for record in trial.records], terminal.width)))
+        cells = [_cells(record, names) for record in trial.records]
+        parts.append("\n".join(table(names, cells, terminal.width, whole=whole)))
         parts.append("\n".join([f"{bold}Schema{plain}", *aligned(list(_fields(trial.json_schema)))]))
     if trial.requests:
         parts.append("\n".join([f"{bold}Requests{plain}", *_requests(trial.requests, mask, terminal.width)]))

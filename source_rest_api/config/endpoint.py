@@ -12,6 +12,7 @@ from source_rest_api import unset
 from source_rest_api.auth.authenticators import EndpointAuthentication
 from source_rest_api.config.deletions import Deletions
 from source_rest_api.config.field_groups import FieldGroups
+from source_rest_api.config.first_sync import FirstSync
 from source_rest_api.config.further_request import FurtherRequest
 from source_rest_api.config.job import JobOption
 from source_rest_api.config.partition_values import PartitionLists
@@ -131,6 +132,8 @@ class Endpoint(Model):
         UnsetBranch("none", "Full refresh", "Each sync reads all records."),
     ] = None
     """How the connector requests only new and changed records."""
+    first_sync: Annotated[FirstSync | None, BeforeValidator(unset.group)] = None
+    """Set this if the endpoint returns only changes, and another one all records. The first sync reads the other."""
     deletions: Annotated[Deletions | None, BeforeValidator(unset.group)] = None
     """Emit a delete record (with `_ab_cdc_deleted_at`) for each deleted row in incremental syncs."""
     partitions: PartitionLists = ()
@@ -200,10 +203,8 @@ class Endpoint(Model):
             raise ValueError(f"`{option}` removes `incremental.cursor_field`, which the destination needs; keep it")
         if self.remove_when is not None and not self.remove_fields:
             raise ValueError("`remove_when` is a condition of `remove_fields`: name fields there, such as `*`")
-        if self.field_groups and (self.job or not isinstance(self.decoder, WholeBody)):
-            raise ValueError("`field_groups` needs responses that are read at once: JSON or XML, and no `job`")
-        if self.field_groups and not (self.field_groups.merge_by or self.primary_key):
-            raise ValueError("`field_groups.merge_by` must name the fields that identify a record")
+        if self.field_groups:
+            self.field_groups.check(is_whole=not self.job and isinstance(self.decoder, WholeBody), key=self.primary_key)
         if self.cast_all and self.json_schema is None:
             raise ValueError("`cast_all` needs a `schema`: set it, or list the fields in `cast`")
         return self

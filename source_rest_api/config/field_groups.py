@@ -35,6 +35,21 @@ class FieldGroups(Model):
             raise ValueError("needs at least one group, and a field in each")
         return groups
 
+    def check(self, *, is_whole: bool, key: Paths) -> None:
+        """Checks the groups beside other settings of the endpoint.
+
+        Args:
+            is_whole: True if a response is read at once.
+            key: The primary key.
+
+        Raises:
+            ValueError: They do not go together.
+        """
+        if not is_whole:
+            raise ValueError("`field_groups` needs responses that are read at once: JSON or XML, and no `job`")
+        if not (self.merge_by or key):
+            raise ValueError("`field_groups.merge_by` must name the fields that identify a record")
+
     def merging_by(self, key: Paths) -> FieldGroups:
         """Returns the groups with a key by default."""
         return self if self.merge_by else self.model_copy(update={"merge_by": key})

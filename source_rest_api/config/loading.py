@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from source_rest_api.config import changed_parents, request_checks, schema_files, template_checks, validation
+from source_rest_api.config import (
+    changed_parents,
+    request_checks,
+    schema_files,
+    template_checks,
+    validation,
+    whole_endpoint,
+)
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
@@ -106,6 +113,7 @@ def problems_of(config: Config, endpoint: Endpoint) -> list[str]:
         *template_checks.problems_of_deletions(config, endpoint),
         *template_checks.problems(config, endpoint),
         *changed_parents.problems(config, endpoint),
+        *whole_endpoint.problems(config, endpoint),
     ]
     if endpoint.incremental is not None:
         templated = any("stream_interval" in templates.names(text) for text in endpoint.texts)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
+from source_rest_api.closest_name import closest
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -39,10 +41,8 @@ _MESSAGES = {
 
 def did_you_mean(given: str, known: Collection[str]) -> str:
     """Returns the end of a sentence about a wrong name: the closest known name, or all known names."""
-    from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most configs are right
-
-    close = get_close_matches(given, known, n=1)
-    return f", did you mean `{close[0]}`?" if close else f"; known are {', '.join(f'`{name}`' for name in known)}"
+    close = closest(given, known)
+    return f", did you mean `{close}`?" if close else f"; known are {', '.join(f'`{name}`' for name in known)}"
 
 
 def _members(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -225,7 +225,7 @@ class FieldCursor(Model):
 
     def observe(self, page: Page, interval: Slice) -> PageCursors:
         """Reads the cursor values of a page, and drops records older than the interval unless the API does."""
-        records, values = page.records, self._reader.values(page.records)
+        records, values = page.records, self.values(page.records)
         known = [value for value in values if value is not None]
         newest = max(known, default=None)
         unreadable = len(values) - len(known)
@@ -243,6 +243,10 @@ class FieldCursor(Model):
             examples=self._reader.unreadable(records, values) if unreadable else (),
             passed=passed,
         )
+
+    def values(self, records: list[Raw]) -> list[Any | None]:
+        """Returns the cursor value of each record; None if it cannot be read."""
+        return self._reader.values(records)
 
     def unfiltered(self, seen: PageCursors, interval: Slice) -> Any | None:
         """Returns the oldest value of a page, if the API was asked to leave it out, and by more than its margin."""

@@ -62,6 +62,12 @@ class Verdict(NamedTuple):
     """True if the API finds fault with the request, so that the error has to show its parameters."""
 
 
+def is_passing(status: int) -> bool:
+    """Return True if a request that is answered with a status may succeed later."""
+    retried = status in _RETRIED or status == HTTPStatus.TOO_MANY_REQUESTS
+    return retried or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def judge(response: Response) -> Verdict | None:
     """Return the verdict on a response; None if it is a success."""
     status = response.status

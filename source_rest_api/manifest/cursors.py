@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ _OPTIONS = (
     ("end_time_option", "end_param"),
 )
 _NOW = re.compile(r"\{\{\s*(now_utc|today_utc)\(\)(\.(strftime|isoformat)\([^()]*\))?\s*\}\}")
+_LOG = logging.getLogger("airbyte.source_rest_api.manifest.cursors")
+_NO_TIME = re.compile(r"PT?0[A-Z]")
+_OLD_LENGTH = re.compile(r"(\d+)([dwmy])")
 FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
 """The `datetime_format` that the CDK has by default."""
 _DAY_UNITS = {"day", "week", "month", "year"}
@@ -53,6 +57,8 @@ def increment(cursor: Component, endpoint: dict[str, Any], scope: Scope) -> None
             requester.inject(endpoint, given, requester.on_first_page(END if name == "end_param" else START), scope)
         elif given:
             _place(given, name, settings, endpoint, scope)
+    for each in cursor.get("also_sends") or []:
+        requester.inject(endpoint, each["option"], scope.value(each["value"]), scope)
     endpoint["incremental"] = _fitting(settings, endpoint, cursor, scope)
 
 
@@ -79,6 +85,8 @@ def _fitting(settings: dict[str, Any], endpoint: dict[str, Any], cursor: Compone
     if "end_param" not in settings and END not in texts:
         needed = {"step", "end_date", "end", "end_inclusive"}
         settings = {name: value for name, value in settings.items() if name not in needed}
+    if cursor.get("sorted"):
+        settings["sorted"] = True
     if scope.value(cursor.get("is_data_feed")) is True:
         return {**settings, "mode": "newest_first"}
     if scope.value(cursor.get("is_client_side_incremental")) is True:
@@ -105,7 +113,8 @@ def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
         settings["end_date"] = "{{ today_utc() }}"
     for name, given in (("step", "step"), ("lookback", "lookback_window")):
         length = scope.known(cursor.get(given), f"`{given}`")
-        if length and (templates.has_holes(str(length)) or _is_length(str(length))):
+        length = _length(str(length or ""), given, is_own=cursor.get(given) == length)
+        if length:
             settings[name] = length
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -128,11 +137,29 @@ def _is_iso(form: str) -> bool:
     return date_formats.compiled(form).is_read_by(datetimes.parse)
 
 
-def _is_length(text: str) -> bool:
+def _length(text: str, field: str, *, is_own: bool) -> str | None:
+    """Returns a length of time in ISO 8601; None for none. The first versions wrote `30d`, `2w`, `1m` and `1y`.
+
+    Args:
+        text: The length.
+        field: Where it stands.
+        is_own: True if the manifest itself says it, and not the config.
+    """
+    old = _OLD_LENGTH.fullmatch(text)
+    text = f"P{old[1]}{old[2].upper()}" if old else text
+    if not text or templates.has_holes(text):
+        return text or None
+    if _NO_TIME.fullmatch(text):
+        return None
     try:
-        return bool(datetimes.duration(text))
+        datetimes.duration(text)
     except ValueError:
-        return False
+        problem = f"`{field}: {text}` is not a length of time in ISO 8601, such as `P30D`"
+        if is_own:
+            raise ConfigError(problem) from None
+        _LOG.warning("%s. The config gives it; streams are read without it.", problem)
+        return None
+    return text
 
 
 def _is_now(given: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.manifest import first_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,20 +18,6 @@ PARAMETERS = "$parameters"
 PARENTS_FIRST = "$parents_first"
 """The field of a stream in which the `$parameters` of outer components count more than those of inner ones."""
 _REF = "$ref"
-_OLD_TYPES = {
-    "CartesianProductStreamSlicer": "CartesianProduct",
-    "DatetimeStreamSlicer": "DatetimeBasedCursor",
-    "LimitPaginator": "DefaultPaginator",
-    "ListStreamSlicer": "ListPartitionRouter",
-    "SubstreamSlicer": "SubstreamPartitionRouter",
-}
-"""Types of the first versions, by what they are called now."""
-_OLD_FIELDS = {
-    "limit_option": "page_size_option",
-    "slice_definition": "cursor_field",
-    "slice_values": "values",
-    "stream_slice_field": "partition_field",
-}
 _SCHEMA_TYPES = {"object", "array", "string", "number", "integer", "boolean", "null"}
 _DEFAULT_TYPES = {
     "AddFields.fields": "AddedFieldDefinition",
@@ -222,7 +209,7 @@ def _complete(
         above: The parameters of the components around it.
         parents_first: True if those count more than its own.
     """
-    result = _renewed(dict(component))
+    result = first_versions.renewed(dict(component))
     if "type" not in result and place in _DEFAULT_TYPES and "class_name" not in result:
         result["type"] = _DEFAULT_TYPES[place]
     kind = result.get("type")
@@ -251,23 +238,6 @@ def _complete(
     if parameters:
         result[PARAMETERS] = parameters
     return result
-
-
-def _renewed(component: Component) -> Component:
-    """Returns a component of the first versions as it is written now."""
-    kind = component.get("type")
-    if isinstance(kind, str) and kind in _OLD_TYPES:
-        component = {_OLD_FIELDS.get(name, name): value for name, value in component.items()}
-        component["type"] = _OLD_TYPES[kind]
-    retriever = component.get("retriever")
-    if isinstance(retriever, dict) and "stream_slicer" in retriever:
-        slicer = retriever["stream_slicer"] or {}
-        kept = {name: value for name, value in retriever.items() if name != "stream_slicer"}
-        is_cursor = isinstance(slicer, dict) and str(slicer.get("type")).startswith("Datetime")
-        component["retriever"] = kept if is_cursor else {**kept, "partition_router": slicer}
-        if is_cursor:
-            component["incremental_sync"] = slicer
-    return component
 
 
 def _holds_components(value: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.http import error_policy
 from source_rest_api.manifest import document, interpolation
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ _ACTIONS = {
     "SUCCESS": "accept",
 }
 _ERRORS = ["4xx", "5xx"]
-_PASSING = {408, 425, 429}
-_FIRST_SERVER_ERROR = 500
 
 
 def rules(
@@ -88,7 +87,7 @@ def _conditions(given: Component, scope: Scope) -> Iterator[dict[str, Any]]:
 def _usual(conditions: dict[str, Any]) -> str:
     """Returns what a filter without an action does: what the status means."""
     statuses = [code for code in conditions.get("status", ()) if isinstance(code, int)]
-    passing = statuses and all(code in _PASSING or code >= _FIRST_SERVER_ERROR for code in statuses)
+    passing = statuses and all(map(error_policy.is_passing, statuses))
     return "retry" if passing else "fail"
 
 

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest.components import class_names
+from source_rest_api.manifest.known_records import RESHAPED
 from source_rest_api.manifest.own_authenticator import OwnAuthenticator
 from source_rest_api.manifest.own_component import OwnComponent
 from source_rest_api.manifest.own_paginator import OwnPaginator
@@ -15,6 +16,7 @@ from source_rest_api.manifest.own_records import OwnRecords, OwnTransformation
 from source_rest_api.manifest.own_schema import OwnSchema, without_retriever
 from source_rest_api.manifest.own_wait import OwnWait
 from source_rest_api.manifest.recipes import INSTEAD_OF
+from source_rest_api.manifest.reshaped import Reshaped, ReshapedRecords
 from source_rest_api.pagination.paginators import Pagination
 
 if TYPE_CHECKING:
@@ -88,12 +90,29 @@ class OwnStream:
             ConfigError: The file of a class is not there.
         """
         extractor = selector.get("extractor") or {}
+        if extractor.get("type") == RESHAPED:
+            self._refuse_if_imported(extractor)
+            named = {name: extractor[name] for name in ("by", "path", "body") if name in extractor}
+            self.parts["decoder"] = ReshapedRecords(**named)
+            return True
         if not self._classes(extractor, decoder) and not (lacking and self._runs(extractor, decoder or _JSON)):
             return False
         before = self._component(decoder or _JSON, "CustomDecoder")
         after = self._component(extractor, "CustomRecordExtractor", decoder=before)
         self.parts["decoder"] = OwnRecords(extractor=after, decoder=before if decoder else None)
         return True
+
+    def reshapes(self, transformation: Component) -> bool:
+        """True if a function stands for a transformation, which has to be the first of its stream."""
+        if transformation.get("type") != RESHAPED:
+            return False
+        self._refuse_if_imported(transformation)
+        self.parts["transformation"] = Reshaped(by=transformation["by"])
+        return True
+
+    def _refuse_if_imported(self, component: Component) -> None:
+        if self._config is None:
+            raise ConfigError(f"the recipe `{component['by']}` has no equivalent in an imported connector")
 
     def _runs(self, *components: Component) -> bool:
         """True if the CDK can run standard components."""
@@ -117,6 +136,8 @@ class OwnStream:
         steps = stream.get("transformations") or []
         keeps, casts = selector.get("record_filter"), selector.get("schema_normalization")
         originals = [self._original(each) for each in steps]
+        if any(each.get("type") == RESHAPED for each in originals):
+            return False
         standard = [*originals, *([keeps] if keeps else [])]
         if not self._classes(steps, keeps, casts) and not (lacking and self._runs(*standard)):
             return False
@@ -189,6 +210,8 @@ class OwnStream:
         if given.get("class_name") and self._components.has(given):
             self.parts["schema_by"] = OwnSchema(component=self._component(given, "CustomSchemaLoader"))
         elif given.get("type") == "DynamicSchemaLoader" and given.get("retriever"):
+            if not all(self._components.has({"class_name": name}) for name in class_names(given)):
+                return
             component = self._component(without_retriever(given), "DynamicSchemaLoader")
             self.parts["schema_by"] = OwnSchema(component=component, retriever=given["retriever"], listed=listed)
 

@@ -36,18 +36,20 @@ def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> No
     if make is None:
         raise document.lacking(strategy)
     option = _option(paginator, "page_token_option", endpoint)
+    if "in_parameters" in strategy:
+        given = {name: scope.value(value) for name, value in strategy["in_parameters"].items()}
+        endpoint["params"], option = {**(endpoint.get("params") or {}), **given}, None
     settings = make(strategy, option, scope.of(strategy), endpoint)
-    if settings is None:
-        return
     size = _size(strategy, scope.of(strategy))
     if size is not None:
         sized = _option(paginator, "page_size_option", endpoint)
         if sized:
             is_json = sized.get("inject_into") == "body_json"
             requester.inject(endpoint, sized, size if is_json else str(size), scope.of(sized))
-        if settings["type"] in {"page_number", "offset"}:
+        if settings and settings["type"] in {"page_number", "offset"}:
             settings |= {"stop_on_short_page": True, _size_name(settings): size}
-    endpoint["pagination"] = settings
+    if settings:
+        endpoint["pagination"] = settings
 
 
 def keep_params(endpoint: dict[str, Any]) -> None:
@@ -113,7 +115,8 @@ def _page(
 ) -> dict[str, Any] | None:
     settings = _counted("page_number", "page_param", strategy, option, scope, endpoint)
     first = scope.known(strategy.get("start_from_page"), "`start_from_page`")
-    return None if settings is None else {**settings, "first_page": number(first or 0)}
+    cap = {"result_cap": strategy["result_cap"]} if "result_cap" in strategy else {}
+    return None if settings is None else {**settings, "first_page": number(first or 0), **cap}
 
 
 def _offset(

@@ -98,9 +98,18 @@ def divide(router: Any, family: Family, scope: Scope, *, as_lists: bool) -> Part
     routers = router if isinstance(router, list) else [router] if router else []
     whole = Partitioning()
     for each in routers:
-        only_lists = as_lists or not _is_in_line(each, whole, family)
-        whole = _combined(whole, _divided(each, family, scope.of(each), as_lists=only_lists))
+        is_list = as_lists or not _is_in_line(each, whole, family)
+        part = _divided(each, family, scope.of(each), as_lists=is_list)
+        if is_list and not as_lists and whole.line & _line(each, family):
+            return divide(routers, family, scope, as_lists=True)  # records below the same one are combined with all
+        whole = _combined(whole, part)
     return whole
+
+
+def _line(router: Component, family: Family) -> frozenset[str]:
+    """Returns the variables of a router's parents, and of the streams above them."""
+    lines = [family.parent(each["stream"]).line for each in router.get("parent_stream_configs") or []]
+    return frozenset().union(*lines)
 
 
 def _is_in_line(router: Component, whole: Partitioning, family: Family) -> bool:
@@ -157,6 +166,10 @@ def _divided(router: Component, family: Family, scope: Scope, *, as_lists: bool)
             name: {**of, "batch": number(scope.known(router["group_size"], "`group_size`"))}
             for name, of in part.lists.items()
         }
+        if router.get("as_json"):
+            part = part._replace(
+                slice={**part.slice, **{name: f"{name} | map('string') | list | tojson" for name in lists}}
+            )
         return part._replace(lists=lists, options=[])
     raise document.lacking(router)
 
@@ -192,8 +205,11 @@ def _below(config: Component, family: Family, scope: Scope) -> Partitioning:
         field: expression,
         "parent_slice": parent.slice,
         "extra_fields": {".".join(path): reference(parent.variable, path) for path in paths},
+        **{name: reference(parent.variable, [key]) for name, key in (config.get("also") or {}).items()},
     }
-    options = [(option, expression)] if option else []
+    before, after = (option or {}).get("around") or ("", "")
+    sent = f"{before!r} ~ {expression} ~ {after!r}" if before else expression
+    options = [(option, sent)] if option else []
     changed = parent.name if scope.value(config.get("incremental_dependency")) is True else None
     embedded = tuple(scope.text(key) for key in config.get("lazy_read_pointer") or ())
     return Partitioning(inner, {}, options, parent.variable, parent.line, changed, embedded)

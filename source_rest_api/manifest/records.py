@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _TYPES = {"string": "string", "integer": "int", "number": "float"}
 """The filter that gives a value its `value_type`."""
 
+_OF_RECIPES = {
+    "cells": "cells",
+    "columns": "columns_path",
+    "records_key_field": "records_key_field",
+    "wrap_scalars_as": "wrap_scalars_as",
+}
+"""Fields of an extractor that a recipe made, and their options of an endpoint."""
+
 
 def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
     """Sets where the records of an endpoint stand in a body.
@@ -34,10 +42,9 @@ def select(selector: Component, endpoint: dict[str, Any], scope: Scope) -> None:
         endpoint["records_paths"] = [_path(each, scope.of(each)) or ["$"] for each in inner]
     elif extractor.get("type") == "DpathExtractor":
         endpoint["records_path"] = _path(extractor, scope) or ["$"]
-        if extractor.get("records_key_field"):
-            endpoint["records_key_field"] = extractor["records_key_field"]
-        if extractor.get("cells"):
-            endpoint["cells"] = extractor["cells"]
+        for field, option in _OF_RECIPES.items():
+            if extractor.get(field):
+                endpoint[option] = extractor[field]
         if extractor.get("record_expander"):
             endpoint["explode"] = _expanded(extractor["record_expander"], scope)
     else:

@@ -7,7 +7,16 @@ from typing import Any
 
 _KEY = re.compile(r"""config(?:\.get\(|\[)\\?['"](\w+)|config\.(\w+)""")
 _DATE = "2024-01-01"
-_WORDS = {"url": "https://api.example.com", "domain": "example.com", "host": "example.com"}
+_FORM = re.compile(r"%|YYYY")
+"""Matches examples that show a format, not a value."""
+_WORDS = {
+    "url": "https://api.example.com",
+    "domain": "example.com",
+    "host": "example.com",
+    "size": "100",
+    "days": "30",
+    "window": "30",
+}
 
 
 def config(form: Any, name: str = "") -> Any:
@@ -32,6 +41,20 @@ def of_text(text: str) -> dict[str, Any]:
     """Returns a config for a manifest without a form: the keys that its templates read."""
     keys = {name for found in _KEY.findall(text) for name in found if name}
     return {key: _text({}, key) for key in keys - {"get"}}
+
+
+def chosen(value: Any, config: dict[str, Any]) -> None:
+    """Has a config without a form choose the first of the authenticators between which a part of a manifest selects."""
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        chosen(inner, config)
+    if isinstance(value, dict) and value.get("type") == "SelectiveAuthenticator":
+        holder = config
+        *path, last = value["authenticator_selection_path"]
+        for key in path:
+            if not isinstance(holder.get(key), dict):
+                holder[key] = {}
+            holder = holder[key]
+        holder[last] = next(iter(value["authenticators"]))
 
 
 def _fields(form: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +84,7 @@ def _listed(form: dict[str, Any], name: str) -> list[Any]:
 def _text(form: dict[str, Any], name: str) -> str:
     example = next(iter(form.get("examples") or ()), None) if isinstance(form.get("examples"), list) else None
     is_date = form.get("format") in {"date", "date-time"}
-    if isinstance(example, str) and "%" not in example and (not is_date or example[:1].isdigit()):
+    if isinstance(example, str) and not _FORM.search(example) and (not is_date or example[:1].isdigit()):
         return example
     if form.get("format") == "date":
         return _DATE

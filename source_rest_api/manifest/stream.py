@@ -170,8 +170,6 @@ class _Translation:
             self._endpoint.update(before)
 
     def _retriever(self) -> Component:
-        if self._stream.get("type") == "StateDelegatingStream":
-            self._stream = {**self._stream["full_refresh_stream"], "name": self._endpoint["name"]}
         if self._stream.get("type") != "DeclarativeStream":
             raise ConfigError(f"`{self._stream.get('type')}` has no equivalent here")
         retriever: Component = self._stream.get("retriever") or {}
@@ -250,7 +248,8 @@ class _Translation:
             self._endpoint["filter_after" if after else "filter"] = condition
         transformations = records.Transformations(self._endpoint, scope)
         for number, each in enumerate(self._stream.get("transformations") or []):
-            self._at(f"transformations[{number}]", partial(transformations.apply, each))
+            if number or not self._at("transformations[0]", partial(self._own.reshapes, each)):
+                self._at(f"transformations[{number}]", partial(transformations.apply, each))
         return transformations.added
 
     def _key(self) -> None:

@@ -11,7 +11,7 @@ from source_rest_api.config import loading, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import api, budget, document, dynamic_streams, jobs, own_recipes, recipes
+from source_rest_api.manifest import api, budget, delegation, document, dynamic_streams, jobs, own_recipes, recipes
 from source_rest_api.manifest.components import Components
 from source_rest_api.manifest.interpolation import Scope
 from source_rest_api.manifest.partitions import Parent
@@ -126,7 +126,10 @@ class _Family:
         """Translates a stream of the manifest, or notes why it cannot be translated."""
         name = self._name(stream)
         try:
-            self._translated(stream)
+            made = self._translated(delegation.changes(stream, name))
+            if delegation.is_one(stream):
+                everything = self._translated(delegation.everything(stream, name))
+                made.endpoint["first_sync"] = delegation.first_sync(stream, made, everything, self._scope.of(stream))
         except ConfigError as error:
             self.blocked[name] = str(error)
         except Exception as error:  # noqa: BLE001 -- one stream must not keep the others from being read
@@ -168,6 +171,7 @@ class _Family:
 
     def parent(self, stream: Component) -> Parent:
         """Returns the stream that a component describes, which becomes an endpoint too."""
+        stream = delegation.everything(stream, self._name(stream))
         own = next((each for each in self.declared if self._name(each) == self._name(stream)), None)
         try:
             if own is not None and own != stream and _without_schema(own) == _without_schema(stream):

@@ -11,8 +11,8 @@ from source_rest_api.formats.excerpt import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from source_rest_api.onboarding.endpoint_draft import Settled
     from source_rest_api.onboarding.given import Given
-    from source_rest_api.onboarding.settling import Settled
 
 _WIDTH = 120
 

@@ -72,7 +72,10 @@ class CursorProof:
     def _guesses(self, path: str, form: str) -> Iterator[dict[str, Any]]:
         name = path.rpartition(".")[2]
         record_format = {"record_format": form} if form else {}
+        paging = set(map(str, self._prover.draft.get("pagination", {}).values()))
         for param in parameters.starts_for(name, self._operation.declared, complete=self._operation.complete):
+            if param in paging:
+                continue
             for sent in _FORMATS:
                 yield {
                     "cursor_field": path,

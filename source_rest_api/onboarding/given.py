@@ -10,6 +10,8 @@ from msgspec import Struct
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _EXTENSION = re.compile(r"\.(?:json|php|aspx?)$", re.IGNORECASE)
+_GENERIC = frozenset({"list", "all", "search", "query", "records", "index"})
+"""Words that say nothing about the records of a stream without the word before them."""
 _VERSION = re.compile(r"v?\d+(?:\.\d+)*|api|rest", re.IGNORECASE)
 
 
@@ -34,11 +36,6 @@ class Operation(Struct, frozen=True):
         texts = [self.path, *(value for value in self.params.values() if isinstance(value, str))]
         return [name for text in texts for name in PLACEHOLDER.findall(text)]
 
-    @property
-    def is_collection(self) -> bool:
-        """False if the path ends with a placeholder, so that it leads to a single record."""
-        return not self.path.endswith("}")
-
 
 class Given(Struct, frozen=True):
     """An API as an input describes it."""
@@ -50,18 +47,25 @@ class Given(Struct, frozen=True):
     """The authentication as in a config, with `${NAME}` for its secrets."""
     secrets: Mapping[str, str] = {}
     """Values of these variables, if the input contains them."""
+    alternatives: Sequence[Mapping[str, Any]] = ()
+    """Further kinds of authentication that the API accepts."""
     headers: Mapping[str, str] = {}
     """Headers of all requests, as in a config."""
     left_out: Mapping[str, str] = {}
     """Reasons why further operations are not tried, by path."""
 
 
+def without_extension(path: str) -> str:
+    """Returns a path without an extension such as `.json`."""
+    return _EXTENSION.sub("", path)
+
+
 def names(paths: Sequence[str]) -> dict[str, str]:
-    """Returns a stream name for each path: its last word, with the words before it if that is not unique."""
+    """Returns a stream name for each path: its last word, with the words before it if that is not telling or unique."""
     words = {path: _words(path) for path in paths}
     named: dict[str, str] = {}
     for path, own in words.items():
-        size = 1
+        size = 2 if own[-1:] and own[-1] in _GENERIC else 1
         while size < len(own) and any(
             other != path and "_".join(theirs[-size:]) == "_".join(own[-size:]) for other, theirs in words.items()
         ):
@@ -75,7 +79,7 @@ def names(paths: Sequence[str]) -> dict[str, str]:
 
 def _words(path: str) -> list[str]:
     segments = [
-        segment for segment in _EXTENSION.sub("", path).split("/") if segment and not PLACEHOLDER.search(segment)
+        segment for segment in without_extension(path).split("/") if segment and not PLACEHOLDER.search(segment)
     ]
     kept = [segment for segment in segments if not _VERSION.fullmatch(segment)] or segments
     words = [re.sub(r"\W+", "_", segment, flags=re.ASCII).strip("_").lower() for segment in kept]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.onboarding import given, observed, parameters, record_guesses
 from source_rest_api.onboarding.given import PLACEHOLDER, Given, Operation
 from source_rest_api.onboarding.observed import CLIENT, CLIENT_SECRET, KEY, PASSWORD, TOKEN, USER
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _DEPTH = 4
 """Levels of a schema to search for a list of records."""
+_STREAMS = re.compile(r"/(?:watch|stream)(?:/|$)")
 _COMBINED = ("allOf", "oneOf", "anyOf")
 _SUCCESS = ("200", "2XX", "2xx", "default")
 
@@ -25,7 +27,7 @@ def is_document(value: Any) -> bool:
     return isinstance(value, dict) and ("openapi" in value or "swagger" in value) and "paths" in value
 
 
-def given(document: Mapping[str, Any], url: str) -> Given:
+def described(document: Mapping[str, Any], url: str) -> Given:
     """Returns the API as a document describes it.
 
     Args:
@@ -37,7 +39,7 @@ def given(document: Mapping[str, Any], url: str) -> Given:
     """
     if not str(document.get("openapi", "")).startswith("3."):
         raise ConfigError("The document is not OpenAPI 3.0 or 3.1. Convert a Swagger 2.0 document first.")
-    return _Document(document).given(url)
+    return _Document(document).described(url)
 
 
 class _Document:
@@ -49,48 +51,71 @@ class _Document:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
+        self._paths = [path for path, item in root["paths"].items() if isinstance(item, dict)]
         self._left_out: dict[str, str] = {}
+        self._headers: dict[str, str] = {}
 
-    def given(self, url: str) -> Given:
+    def described(self, url: str) -> Given:
         operations = list(self._operations())
-        authentication = self._authentication()
+        kinds = self._authentications()
         title = str(self._resolved(self._root.get("info", {})).get("title", "REST API"))
-        return Given(self._url_base(url), operations, title, authentication, left_out=self._left_out)
+        return Given(
+            self._url_base(url),
+            operations,
+            title,
+            kinds[0] if kinds else None,
+            alternatives=kinds[1:],
+            headers=self._headers,
+            left_out=self._left_out,
+        )
 
     def _url_base(self, url: str) -> str:
         servers = self._root.get("servers") or [{"url": "/"}]
         server = servers[0]
         defaults = {name: str(of.get("default", "")) for name, of in server.get("variables", {}).items()}
         told = PLACEHOLDER.sub(lambda match: defaults.get(match[1], match[0]), server.get("url", "/"))
-        base = urljoin(url, told).rstrip("/")
+        base = urljoin(url, f"https:{told}" if told.startswith("//") and not url else told).rstrip("/")
         if "://" not in base:
             raise ConfigError("The document does not give the URL of the API. Add its URL to `servers`.")
         return base
 
     def _operations(self) -> Iterator[Operation]:
-        for path, given_item in self._root["paths"].items():
-            item = self._resolved(given_item)
+        for path in self._paths:
+            item = self._resolved(self._root["paths"][path])
             operation = item.get("get")
-            if operation is None or operation.get("deprecated"):
+            if operation is None:
                 continue
-            reason = self._unfit(path, operation)
+            every = [self._resolved(each) for each in (*item.get("parameters", ()), *operation.get("parameters", ()))]
+            query = {each["name"]: each for each in every if each.get("in") == "query"}
+            params, missing = self._required(query)
+            headers, unknown = self._required({e["name"]: e for e in every if e.get("in") == "header"})
+            reason = self._unfit(path, operation, query)
+            if not reason and (missing or unknown):
+                reason = f"it needs the parameter `{missing or unknown}`, for which the document has no value"
             if reason:
                 self._left_out[path] = reason
                 continue
-            parameters = [
-                self._resolved(each) for each in (*item.get("parameters", ()), *operation.get("parameters", ()))
-            ]
-            query = {each["name"]: each for each in parameters if each.get("in") == "query"}
-            params, missing = self._required(query)
-            if missing:
-                self._left_out[path] = f"it needs the parameter `{missing}`, for which the document has no value"
-                continue
-            declared = {name: self._schema(each) for name, each in query.items() if name not in params}
-            yield Operation(path.lstrip("/"), "GET", params, declared=declared, complete=True)
+            self._headers |= headers
+            yield Operation(path.lstrip("/"), "GET", params, declared=self._declared(query, params), complete=True)
 
-    def _unfit(self, path: str, operation: Mapping[str, Any]) -> str:
+    def _declared(self, query: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """Returns the schemas of optional parameters. An object's parts are parameters such as `created[gte]`."""
+        declared: dict[str, Mapping[str, Any]] = {}
+        for name, each in query.items():
+            schema = self._schema(each)
+            parts = schema.get("properties", {}) if each.get("style") == "deepObject" else {}
+            declared |= {f"{name}[{part}]": self._resolved(of) for part, of in parts.items()} or {name: schema}
+        return {name: schema for name, schema in declared.items() if name not in sent}
+
+    def _unfit(self, path: str, operation: Mapping[str, Any], query: Mapping[str, Any]) -> str:
         """Returns why an operation cannot be a stream; empty if it may be one."""
-        if path.rstrip("/").endswith("}"):
+        if operation.get("deprecated"):
+            return "it is deprecated"
+        if _STREAMS.search(path):
+            return "it streams changes without an end"
+        if "#" in path or "?" in path:
+            return "its path is that of another operation"
+        if given.without_extension(path).rstrip("/").endswith("}"):
             return "it returns a single record"
         responses = operation.get("responses", {})
         response: Mapping[str, Any] = next(
@@ -102,9 +127,14 @@ class _Document:
         media = next((of for name, of in content.items() if "json" in name or name == "*/*"), None)
         if media is None:
             return f"it returns {', '.join(content)}, not JSON"
-        if "schema" in media and not self._has_list(media["schema"]):
+        listed = self._is_container(path) or any(map(parameters.pages, query))
+        if "schema" in media and not listed and not self._has_list(media["schema"]):
             return "its response has no list of records"
         return ""
+
+    def _is_container(self, path: str) -> bool:
+        """True if another path leads to one record of this one. Then its schema may be wrong, but not its purpose."""
+        return any(other.startswith(f"{path}/{{") and other.count("/") == path.count("/") + 1 for other in self._paths)
 
     def _has_list(self, schema: Any, depth: int = 0) -> bool:
         """True if a value of a schema may be or contain a list of objects."""
@@ -118,8 +148,10 @@ class _Document:
             return not isinstance(items, dict) or items.get("type") not in {"string", "integer", "number", "boolean"}
         if any(self._has_list(branch, depth + 1) for branch in branches):
             return True
-        if "properties" in schema:
-            return any(self._has_list(inner, depth + 1) for inner in schema["properties"].values())
+        properties = schema.get("properties", {})
+        if properties:
+            inner = [of for name, of in properties.items() if record_guesses.may_hold(name, properties)]
+            return any(self._has_list(each, depth + 1) for each in inner)
         return kinds is None and not branches
 
     def _required(self, query: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -129,7 +161,7 @@ class _Document:
             if not each.get("required"):
                 continue
             schema = self._schema(each)
-            values = [each.get("example"), schema.get("default"), schema.get("example"), *schema.get("enum", ())]
+            values = [schema.get("default"), *schema.get("enum", ())]  # an example selects the records of an example
             value = next((value for value in values if value is not None), None)
             if value is None or isinstance(value, dict | list):
                 return params, name
@@ -143,20 +175,23 @@ class _Document:
         kind: dict[str, Any] = next((branch for branch in branches if branch.get("type") != "null"), {})
         return {**schema, **kind}
 
-    def _authentication(self) -> dict[str, Any] | None:
+    def _authentications(self) -> list[dict[str, Any]]:
+        """Returns the kinds of authentication that the API accepts, the commonest first."""
         schemes = self._resolved(self._root.get("components", {})).get("securitySchemes", {})
-        used = [requirement for requirement in self._root.get("security", ()) if requirement]
-        if not used:
-            used = self._commonest()
+        used = [requirement for requirement in self._root.get("security", ()) if requirement] or self._commonest()
+        kinds: list[dict[str, Any]] = []
         for requirement in used:
-            for name in requirement:
-                told = _scheme(self._resolved(schemes.get(name, {})))
-                if told is not None:
-                    return told
-        return None
+            told = [
+                each for name in requirement if (each := _scheme(self._resolved(schemes.get(name, {})))) is not None
+            ]
+            kinds += [each for each in told[:1] if each not in kinds]
+            for further in told[1:] if requirement is used[0] else ():  # all schemes of a requirement go together
+                if further["type"] == "api_key" and further.get("in") == "header":
+                    self._headers[further["name"]] = f"${{{observed.variable(further['name'])}}}"
+        return kinds
 
     def _commonest(self) -> list[dict[str, Any]]:
-        items = [self._resolved(item).get("get", {}) for item in self._root["paths"].values()]
+        items = [self._resolved(self._root["paths"][path]).get("get", {}) for path in self._paths]
         counts = Counter(name for item in items for requirement in item.get("security", ()) for name in requirement)
         return [{name: []} for name, _ in counts.most_common()]
 
@@ -172,7 +207,10 @@ class _Document:
         found: Any = self._root if reference.startswith("#/") else {}
         for key in reference.removeprefix("#/").split("/"):
             name = unquote(key).replace("~1", "/").replace("~0", "~")
-            found = found.get(name, {}) if isinstance(found, dict) else {}
+            if isinstance(found, list):
+                found = found[int(name)] if name.isdecimal() and int(name) < len(found) else {}
+            else:
+                found = found.get(name, {}) if isinstance(found, dict) else {}
         return found
 
 

@@ -153,7 +153,7 @@ class PagingProof:
         full = self._prover.verdict(pagination=paging_guesses.sized(pagination, name, wanted))
         came = len(full.pages[0].records) if full.pages else 0
         goes_on = self._goes_on(full)
-        if full.problem or (not goes_on and came < len(self._first.records)):
+        if full.problem or (not goes_on and came < len(self._first.records) and not self._prover.is_child):
             came = len(self._first.records)
             return Paging(paging_guesses.sized(pagination, name, came), evidence)
         capped = came < wanted and goes_on

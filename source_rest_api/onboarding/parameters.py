@@ -21,7 +21,7 @@ _PATTERNS: dict[Role, re.Pattern[str]] = {
     "offset": re.compile(r"(?:page|result|record)?offset|skip|start(?:at|index|row)?|startelement"),
     "token": re.compile(
         r"(?:page|next|continuation|pagination|next ?page|start|end|scroll|after)?(?:cursor|token|marker|scrollid|key)|"
-        r"(?:starting|page)?after(?:id)?|next(?:page)?|continuation|scroll(?:id)?|iterator|exclusivestartkey"
+        r"(?:starting|page)?after(?:id)?|next(?:page)?|continu(?:e|ation)|scroll(?:id)?|iterator|exclusivestartkey"
     ),
     "start": re.compile(
         r"(?:(?:date|last)?(?:updat|modif|chang|edit)\w*|creat\w*|timestamp|date|time)?"
@@ -70,7 +70,7 @@ def starts_for(field: str, names: Iterable[str], *, complete: bool) -> list[str]
         names: The parameters that the API is known to have.
         complete: True if it has no others.
     """
-    known = [name for name in names if has_role(name, "start")]
+    known = sorted((name for name in names if has_role(name, "start")), key=lambda name: name.endswith(("gt]", "_gt")))
     tried = [f"{field}_gte", f"{field}__gte", "updated_since", "since", "modified_since", "updated_after"]
     tried += [f"{field}_min", f"{field}_from", f"min_{field}", f"{field}_after", f"{field}[gte]", "_since"]
     return known if complete or known else tried

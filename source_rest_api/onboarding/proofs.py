@@ -114,6 +114,11 @@ class DraftProver:
         self._prover = prover
         self._parents = parents
 
+    @property
+    def is_child(self) -> bool:
+        """True if its requests need the records of a parent, so that looks may be at different lists."""
+        return bool(self._parents)
+
     def look(self, **settings: Any) -> Look:
         """Reads the first pages with these settings, without judging them."""
         return self._prover.look({**self.draft, **settings}, self._parents, guess=_is_guess(settings))

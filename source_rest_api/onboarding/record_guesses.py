@@ -11,14 +11,14 @@ from source_rest_api.records import tree
 from source_rest_api.sync import cursor_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from msgspec import Raw
 
 _DEPTH = 4
 """Levels of objects to search for the records."""
 _HOLDERS = ("data", "items", "results", "records", "value", "values", "rows", "resources", "entries", "content")
-_IDS = ("id", "uuid", "guid", "gid")
+_IDS = ("id", "uuid", "guid", "gid", "sid", "uid")
 _KEYS = ("key", "code", "slug", "sku")
 _LABELS = ("number", "name")
 """Fields that are often, but not always, unique."""
@@ -50,12 +50,14 @@ def lists(root: Raw, name: str) -> list[tuple[str, list[Raw]]]:
         root: The body.
         name: The name of the stream.
     """
-    found = [(path, items) for path, items in _lists(root, ()) if not items or raw_json.kind(items[0]) == "object"]
+    found = [
+        (path, items) for path, items in _lists(root, (), name) if not items or raw_json.kind(items[0]) == "object"
+    ]
 
     def rank(item: tuple[tuple[str, ...], list[Raw]]) -> tuple[bool, bool, bool, int, int]:
         path, items = item
         last = path[-1].lower() if path else ""
-        return not items, last != name.lower(), last not in _HOLDERS, len(path), -len(items)
+        return not items, not _is_plain(last, name), last not in _HOLDERS, len(path), -len(items)
 
     return [(_written(path), items) for path, items in sorted(found, key=rank)]
 
@@ -69,14 +71,14 @@ def table(root: Raw) -> tuple[str, str] | None:
     Returns:
         The path of the names is empty if the body has none.
     """
-    found = [(path, items) for path, items in _lists(root, ()) if items and raw_json.kind(items[0]) == "array"]
+    found = [(path, items) for path, items in _lists(root, (), "") if items and raw_json.kind(items[0]) == "array"]
     if not found:
         return None
     path, rows = max(found, key=lambda item: len(item[1]))
     width = len(raw_json.items(rows[0]))
     names = [
         other
-        for other, items in _lists(root, ())
+        for other, items in _lists(root, (), "")
         if other and paging_names.plain(other[-1]) in _COLUMNS and len(items) == width and other[:-1] == path[:-1]
     ]
     return _written(path), _written(names[0]) if names else ""
@@ -85,7 +87,30 @@ def table(root: Raw) -> tuple[str, str] | None:
 def is_named(path: str, name: str) -> bool:
     """True if the name of a list says that it holds the records of a stream."""
     last = path.rpartition(".")[2].lower()
-    return path == "$" or last == name.lower() or last in _HOLDERS
+    return path == "$" or _is_plain(last, name) or last in _HOLDERS
+
+
+def rivals(lists_found: Sequence[tuple[str, list[Raw]]], name: str) -> list[str]:
+    """Returns the paths of lists that may be the records as well as the first one, which its name does not settle."""
+    (first, _), *others = lists_found
+    level = first.count(".")
+    alike = [path for path, items in others if items and path.count(".") == level]
+    return [first, *alike] if alike and not is_named(first, name) else []
+
+
+def may_hold(field: str, beside: Iterable[str], name: str = "") -> bool:
+    """True if a field may lead to the records: not if it belongs to one record, which has an ID of its own.
+
+    Args:
+        field: The name of the field.
+        beside: The names of all fields of the object.
+        name: The name of the stream.
+    """
+    return field.lower() in _HOLDERS or _is_plain(field, name) or not any(each.lower() in _IDS for each in beside)
+
+
+def _is_plain(field: str, name: str) -> bool:
+    return bool(name) and paging_names.plain(field) == paging_names.plain(name)
 
 
 def _written(path: Sequence[str]) -> str:
@@ -93,14 +118,16 @@ def _written(path: Sequence[str]) -> str:
     return ".".join(key.replace(".", "\\.") for key in path) or "$"
 
 
-def _lists(value: Raw, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Raw]]]:
+def _lists(value: Raw, path: tuple[str, ...], stream: str) -> Iterator[tuple[tuple[str, ...], list[Raw]]]:
     kind = raw_json.kind(value)
     if kind == "array":
         if not path or paging_names.plain(path[-1]) not in {"links", "errors", "warnings", "schemas"}:
             yield path, raw_json.items(value)
     elif kind == "object" and len(path) < _DEPTH:
-        for name, inner in raw_json.fields(value).items():
-            yield from _lists(inner, (*path, name))
+        fields = raw_json.fields(value)
+        for name, inner in fields.items():
+            if may_hold(name, fields, stream):
+                yield from _lists(inner, (*path, name), stream)
 
 
 def keys(records: Sequence[Raw], name: str, extra: Sequence[str] = ()) -> list[str] | None:
@@ -114,9 +141,10 @@ def keys(records: Sequence[Raw], name: str, extra: Sequence[str] = ()) -> list[s
         extra: Fields to add if no other key is unique: those copied from a parent.
     """
     rows = [raw_json.decode(record) for record in {bytes(record): record for record in records}.values()]
+    rows = [row | _inner(row) for row in rows]
     names = [field for field, value in rows[0].items() if _identifies(value)] if rows else []
     singular = paging_names.plain(re.sub(r"ies$", "y", name).removesuffix("s"))
-    plain = {field: paging_names.plain(field) for field in names}
+    plain = {field: paging_names.plain(field.rpartition(".")[2]) for field in names}
 
     def named(*usual: str) -> list[str]:
         return sorted((field for field in names if plain[field] in usual), key=lambda field: usual.index(plain[field]))
@@ -127,7 +155,8 @@ def keys(records: Sequence[Raw], name: str, extra: Sequence[str] = ()) -> list[s
     ordered = [*ids, *keys_, *labels, *references][:_MOST_KEYS]
     parts = [field for field in names if _PART.search(field)]
     guesses = [[field] for field in ids]
-    guesses += [[reference, part] for reference, part in product(references, parts) if reference != part]
+    shared = [reference for reference in references if not _unique(rows, [reference])]
+    guesses += [[reference, part] for reference, part in product(shared, parts) if reference != part]
     guesses += [[field] for field in keys_]
     guesses += [[field] for field in labels if len(rows) >= _FEW]
     guesses += [[field] for field in references if len(rows) >= _MANY]
@@ -135,6 +164,12 @@ def keys(records: Sequence[Raw], name: str, extra: Sequence[str] = ()) -> list[s
     guesses += [[*pair] for pair in product([*ids, *keys_], parts) if pair[0] != pair[1]]
     guesses += [[*pair] for pair in combinations(ordered, 2)] if len(rows) >= _FEW else []
     return next((key for key in guesses if _unique(rows, key)), None)
+
+
+def _inner(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of the objects in a record that hold its metadata, by their paths."""
+    held = {holder: row[holder] for holder in _INNER if isinstance(row.get(holder), dict)}
+    return {f"{holder}.{name}": value for holder, fields in held.items() for name, value in fields.items()}
 
 
 def _identifies(value: Any) -> bool:
@@ -157,12 +192,9 @@ def cursors(records: Sequence[Raw]) -> list[tuple[str, str, bool]]:
     rows = [raw_json.decode(record) for record in records]
     if not rows:
         return []
-    fields = [(name, value) for name, value in rows[0].items() if not isinstance(value, dict | list)]
-    for holder in _INNER:
-        inner = rows[0].get(holder)
-        fields += [(f"{holder}.{name}", value) for name, value in inner.items()] if isinstance(inner, dict) else []
+    fields = {name: value for name, value in rows[0].items() if not isinstance(value, dict | list)}
     found = []
-    for path, _ in fields:
+    for path in fields | _inner(rows[0]):
         last = paging_names.plain(path.rpartition(".")[2])
         changed = _CHANGED.fullmatch(last) is not None
         form = (
@@ -177,7 +209,7 @@ def identities(records: Sequence[Raw], key: Sequence[str] | None) -> list[bytes]
     """Returns the key of each record; the record itself if there is no key."""
     if not key:
         return [bytes(record) for record in records]
-    paths = [(name,) for name in key]
+    paths = [raw_json.keys(name) for name in key]
     return [raw_json.key(record, paths) for record in records]
 
 

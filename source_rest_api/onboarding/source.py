@@ -35,7 +35,7 @@ def given(text: str, stop: Event) -> Given:
     except UnicodeDecodeError:
         raise ConfigError(f"{text} is not UTF-8 text.") from None
     if openapi.is_document(document):
-        return openapi.given(document, "")
+        return openapi.described(document, "")
     if isinstance(document, dict) and isinstance(document.get("log"), dict):
         return har.given(document)
     raise ConfigError(f"{text} is neither an OpenAPI document nor a HAR file.")

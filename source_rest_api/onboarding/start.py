@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from source_rest_api.config import environment, loading, masking
-from source_rest_api.errors import ConfigError
+from source_rest_api.errors import ConfigError, TransientError
 from source_rest_api.formats import raw_json, yaml_text
 from source_rest_api.onboarding import challenge, config_text, source, url, web
-from source_rest_api.onboarding.given import Operation
-from source_rest_api.onboarding.proofs import ONE_PAGE, Prover
+from source_rest_api.onboarding.given import PLACEHOLDER, Operation, without_extension
+from source_rest_api.onboarding.proofs import ONE_PAGE, Look, Prover
 from source_rest_api.onboarding.settling import Settling
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from threading import Event
 
     from source_rest_api.config.masking import Mask
+    from source_rest_api.onboarding.endpoint_draft import Settled
     from source_rest_api.onboarding.given import Given
-    from source_rest_api.onboarding.settling import Settled
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _MOST_REASONS = 5
@@ -66,10 +66,9 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
     paths = {operation.path for operation in api.operations}
     dialogue.tell(f"{api.title}, {api.url_base}: {len(paths)} endpoints to try, {len(api.left_out)} left out")
     kept = set(dialogue.chosen(sorted(paths)))
-    api = replace(api, operations=[operation for operation in api.operations if operation.path in kept])
-    api, proof = _authenticated(api, variables, stop)
-    known = _with_secrets(api, variables, dialogue)
-    prover = Prover(config_text.shared_settings(api), known, stop)
+    api = replace(api, operations=_with_parents(api.operations, kept))
+    api, proof, refused = _authenticated(api, variables, stop)
+    known, prover = _signed(api, variables, dialogue, refused, stop)
     api = _entered(api, prover)
     mask = masking.masker([*api.secrets.values(), *(known[name] for name in _needed(api) if name in known)])
     settled = [_masked(each, mask) for each in Settling(api, prover, lambda line: dialogue.tell(mask(line))).settled()]
@@ -81,25 +80,70 @@ def run(text: str, output: Path, variables: Mapping[str, str], dialogue: Dialogu
     output.write_text(written, encoding="utf-8")
     needed = ", ".join(dict.fromkeys(_VARIABLE.findall(written)))
     dialogue.tell(f"Wrote {output}." + (f" It reads from the environment: {needed}." if needed else ""))
+    dialogue.tell(f"Show its records: python main.py try {output}")
     return settled
 
 
-def _authenticated(api: Given, variables: Mapping[str, str], stop: Event) -> tuple[Given, str]:
-    """Returns the API with its authentication, and how the API confirmed it."""
-    plain, _ = environment.filled(dict(api.headers), {**variables, **api.secrets})
+def _with_parents(operations: Sequence[Operation], kept: set[str]) -> list[Operation]:
+    """Returns the chosen operations, and those that supply the values in their paths."""
+    needed = {path.partition("/{")[0] for path in kept} | {
+        path[: match.start() - 1] for path in kept for match in PLACEHOLDER.finditer(path)
+    }
+    return [each for each in operations if each.path in kept or without_extension(each.path) in needed]
+
+
+def _signed(
+    api: Given, variables: Mapping[str, str], dialogue: Dialogue, refused: str, stop: Event
+) -> tuple[dict[str, str], Prover]:
+    """Returns the variables, and what sends requests with them. The API has accepted them.
+
+    Args:
+        api: The API, with its authentication.
+        variables: The environment.
+        dialogue: Asks for secrets.
+        refused: A path that the API refuses without credentials; empty if there is none.
+        stop: Set from outside to end early.
+
+    Raises:
+        ConfigError: A variable is missing or wrong, and nobody can be asked.
+    """
+    set_before = {**variables, **api.secrets}
+    while True:
+        known = _with_secrets(api, variables, dialogue)
+        prover = Prover(config_text.shared_settings(api), known, stop)
+        first = {"name": "first", "path": refused, "records_path": "$", "pagination": ONE_PAGE}
+        look = prover.look(first) if refused and api.authentication else Look()
+        if "HTTP 401" not in look.problem:
+            return known, prover
+        named = ", ".join(f"`{name}`" for name in _needed(api))
+        if all(name in set_before for name in _needed(api)):
+            mask = masking.masker(known[name] for name in _needed(api))
+            raise ConfigError(f"The API refuses the credentials in {named}. Correct them. {mask(look.problem)}")
+        dialogue.tell("The API refuses these credentials (HTTP 401). Try again.")
+
+
+def _authenticated(api: Given, variables: Mapping[str, str], stop: Event) -> tuple[Given, str, str]:
+    """Returns the API with its authentication, how the API confirmed it, and the path that it refused."""
+    api = _with_known(api, {**variables, **api.secrets})
+    plain = {name: value for name, value in api.headers.items() if not _VARIABLE.search(value)}
     asked = [operation.path for operation in api.operations if operation.method == "GET" and not operation.placeholders]
     public: list[str] = []
     for path in asked[:_MOST_ASKED]:
-        response = web.get(f"{api.url_base.rstrip('/')}/{path}", plain, stop, guess=True)
+        try:
+            response = web.get(f"{api.url_base.rstrip('/')}/{path}", plain, stop, guess=True)
+        except TransientError as error:  # one endpoint may be out of order
+            if path == asked[:_MOST_ASKED][-1] and not public:
+                raise error from None
+            continue
         wanted = challenge.authentication(response, variables, stop)
         if wanted is not None:
             told = f"authentication: without it, `{path}` returns {response.status}"
-            return (api if api.authentication else replace(api, authentication=wanted)), told
+            return (api if api.authentication else replace(api, authentication=wanted)), told, path
         public += [path] if response.status == HTTPStatus.OK else []
     known = {**variables, **api.secrets}
     if public and not (api.authentication and all(name in known for name in _needed(api))):
-        return replace(api, authentication=None), f"authentication: none, because {_listed(public)} need none"
-    return api, f"authentication: as the input says; {_listed(public)} need none" if public else ""
+        return replace(api, authentication=None), f"authentication: none, because {_listed(public)} need none", ""
+    return api, f"authentication: as the input says; {_listed(public)} need none" if public else "", ""
 
 
 def _entered(api: Given, prover: Prover) -> Given:
@@ -130,9 +174,20 @@ def _with_secrets(api: Given, variables: Mapping[str, str], dialogue: Dialogue) 
     return known
 
 
+def _with_known(api: Given, known: Mapping[str, str]) -> Given:
+    """Returns the API with the first kind of authentication whose variables are all set."""
+    kinds = [api.authentication, *api.alternatives]
+    usable = (kind for kind in kinds if kind and all(name in known for name in _variables(kind)))
+    return replace(api, authentication=next(usable, api.authentication))
+
+
 def _needed(api: Given) -> list[str]:
-    """Returns the names of the variables of the authentication."""
-    return _VARIABLE.findall(" ".join(map(str, (api.authentication or {}).values())))
+    """Returns the names of the variables of the authentication and the headers."""
+    return _variables({**(api.authentication or {}), **api.headers})
+
+
+def _variables(settings: Mapping[str, object]) -> list[str]:
+    return _VARIABLE.findall(" ".join(map(str, settings.values())))
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -43,13 +43,13 @@ def _at(url: str, headers: Mapping[str, str], stop: Event) -> Given:
     response = web.get(url, {}, stop)
     body = _body(response)
     if openapi.is_document(body):
-        return openapi.given(body, url)
+        return openapi.described(body, url)
     if isinstance(body, dict) and isinstance(body.get("log"), dict):
         return har.given(body)
     for place in _places(url, response):
         document = _body(web.get(place, {}, stop, guess=True))
         if openapi.is_document(document):
-            return openapi.given(document, place)
+            return openapi.described(document, place)
     entries = index(body, url)
     if entries:
         return Given(url.rstrip("/"), [Operation(path) for path in entries], urlsplit(url).hostname or "REST API")

@@ -56,15 +56,9 @@ _OF_FILES = re.compile(r" ?In a (?:config )?file[^.]*(?:\.(?! |$)[^.]*)*\.")
 _DROPPED = ("discriminator", "additionalProperties", "$defs", IN_FILE, ALSO)
 
 
-def specification(model: type[BaseModel], documentation_url: str) -> dict[str, Any]:
-    """Returns the ConnectorSpecification for a config model.
-
-    Args:
-        model: The config model.
-        documentation_url: The page that the form links to; "" if there is none.
-    """
+def specification(model: type[BaseModel]) -> dict[str, Any]:
+    """Returns the ConnectorSpecification for a config model."""
     return {
-        **({"documentationUrl": documentation_url} if documentation_url else {}),
         "connectionSpecification": _without_files(form(model)),
         "supportsIncremental": True,
         "supported_destination_sync_modes": ["overwrite", "append", "append_dedup"],

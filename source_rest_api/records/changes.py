@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
     from msgspec import Raw
 
+    from source_rest_api.model import Path
     from source_rest_api.read_stats import ReadStats
     from source_rest_api.records.options import RecordOptions
     from source_rest_api.records.transformations import Reshaping
@@ -55,7 +56,8 @@ class RecordChanges:
         self._filter = None if options.filter is None else RecordTemplate(options.filter)
         self._filter_after = None if options.filter_after is None else RecordTemplate(options.filter_after)
         texts = [text for text in (options.filter, *options.add_fields.values()) if isinstance(text, str)]
-        self._peek = record_templates.peeker(texts)
+        self._appended = _appendable(options)
+        self._peek = record_templates.peeker(texts, beside=self._appended)
         self._peek_after = record_templates.peeker([options.filter_after or ""])
         self._unseen = set(record_templates.fields(texts) or ())
 
@@ -85,29 +87,32 @@ class RecordChanges:
 
     def _changed(self, record: Raw, surroundings: RecordContext, copy: Callable[[Raw], Raw] | None) -> Raw | None:
         """Returns the record to emit, or None if a filter drops it."""
-        added = []
+        added: Mapping[Path, Any] = {}
         if self._filter is not None or self._added:
-            context = surroundings.around(self._peek(record))
+            read = self._peek(record)
+            context = surroundings.around(read)
             if self._filter is not None and not self._filter.holds(context):
                 return None
-            added = [(path, fill(context)) for path, fill in self._added]
+            added = {path: value for path, fill in self._added if (value := fill(context)) is not BLANK}
+            if copy is None and self._appended and self._appended.isdisjoint(read):
+                fields = raw_json.encode({path[0]: value for path, value in added.items()})
+                return self._kept(record_tree.append(record, fields), surroundings)
         tree = None if self._reshaping is None else self._reshaped(self._reshaping, record, surroundings)
         if copy is not None:
             record, tree = copy(record if tree is None else record_tree.raw(tree)), None
         if added or self._casts:
             tree = raw_json.fields(record) if tree is None else tree
-            for path, value in added:
-                if value is not BLANK:
-                    record_tree.put(tree, path, value, "add_fields")
+            for path, value in added.items():
+                record_tree.put(tree, path, value, "add_fields")
             self._casts.apply(tree)
         if self._drop_nulls:
             tree = record_tree.without_nulls(record if tree is None else tree)
-        emitted = record if tree is None else record_tree.raw(tree)
-        if self._filter_after is not None and not self._filter_after.holds(
-            surroundings.around(self._peek_after(emitted))
-        ):
-            return None
-        return emitted
+        return self._kept(record if tree is None else record_tree.raw(tree), surroundings)
+
+    def _kept(self, record: Raw, surroundings: RecordContext) -> Raw | None:
+        """Returns a changed record, or None if `filter_after` drops it."""
+        after = self._filter_after
+        return record if after is None or after.holds(surroundings.around(self._peek_after(record))) else None
 
     def _reshaped(self, reshaping: Reshaping, record: Raw, surroundings: RecordContext) -> dict[str, Any]:
         removes = self._removes
@@ -150,3 +155,13 @@ class RecordChanges:
 def _filled(given: Any) -> Callable[[Context], Any]:
     """Returns the function that computes the value of an added field."""
     return RecordTemplate(given).value if isinstance(given, str) else lambda _: given
+
+
+def _appendable(options: RecordOptions) -> frozenset[str]:
+    """Returns the names of added fields if nothing else changes a record, so they can be written at its end.
+
+    Empty if a record has to be taken apart: for other changes, or for fields inside other fields.
+    """
+    paths = [raw_json.keys(name) for name in options.add_fields]
+    others = options.reshaping or options.cast or options.schema or options.drop_nulls
+    return frozenset() if others or any(path[1:] for path in paths) else frozenset(path[0] for path in paths)

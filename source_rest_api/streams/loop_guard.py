@@ -129,5 +129,6 @@ def _advice(page: Page, since: int, paginator: object) -> str:
     request = page.request
     sent = {*request.params, *request.headers, *(request.body.names if request.body else ())}
     if name in sent or any(field.endswith(f".{name}") for field in sent):
-        return f"The API seems to ignore `{name}`. Check `pagination.{setting}`."
+        token = ", and that `cursor_path` leads to the token of the next page" if setting == "cursor_param" else ""
+        return f"The API seems to ignore `{name}`. Check `pagination.{setting}`{token}."
     return f"The request did not have `{name}`. Check where the templates of the endpoint write `next_page_token`."

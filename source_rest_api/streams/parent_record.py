@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from msgspec import Raw
-
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.records import tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from msgspec import Raw
     from typing_extensions import Self
 
 
@@ -47,7 +47,7 @@ class Copier:
 
     def __init__(self, copies: Mapping[str, Any]) -> None:
         self._names = copies.keys()
-        self._tail = raw_json.encode(copies)[1:]
+        self._copies = raw_json.encode(copies)
 
     def copy_into(self, record: Raw) -> Raw:
         """Returns the record with the copies at its end.
@@ -61,4 +61,4 @@ class Copier:
             raise ConfigError(
                 f"`include_from_parent` would overwrite the record's own field `{taken[0]}`. Choose another name."
             )
-        return Raw(bytes(record)[:-1] + (b"," if own else b"") + self._tail)
+        return tree.append(record, self._copies)

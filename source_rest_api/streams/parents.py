@@ -9,8 +9,10 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from source_rest_api.closest_name import closest
 from source_rest_api.config import stream_references
 from source_rest_api.cursors.cursors import Slice
+from source_rest_api.errors import ConfigError
 from source_rest_api.formats import digests, raw_json
 from source_rest_api.state.progress_events import PageProgress, Planned
 from source_rest_api.streams.parent_record import ParentRow
@@ -39,6 +41,10 @@ Since: TypeAlias = "Mapping[str, dict[str, Any]]"
 """The states after which streams are read, by name."""
 
 
+class ParentLimitError(ConfigError):
+    """A parent has more pages than a sample of it may have, and no child has found what it needs on them."""
+
+
 class Readable(Protocol):
     """The interface of a parent's stream."""
 
@@ -64,9 +70,16 @@ class Parents:
     Args:
         config: The API.
         make_stream: Creates the stream of a parent. The stream must use this object for its own parents.
+        most_pages: Upper limit of the pages of a parent, for a sample; None to read all.
     """
 
-    def __init__(self, config: Config, make_stream: Callable[[Endpoint, Parents], Readable]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        make_stream: Callable[[Endpoint, Parents], Readable],
+        most_pages: int | None = None,
+    ) -> None:
+        self._most_pages = most_pages
         self._config = config
         self._make_stream = make_stream
         self._reads: dict[tuple[str, str], SharedRead] = {}
@@ -182,6 +195,10 @@ class Parents:
         for partition in stream.to_read(progress):
             stream.stats.add(partitions=1)
             for batch in _batches(endpoint, stream, partition, progress):
+                if self._most_pages is not None and stream.stats["pages"] > self._most_pages:
+                    raise ParentLimitError(
+                        f"The first {self._most_pages} pages of `{endpoint.name}` have no such record."
+                    )
                 yield self._packed(endpoint, partition, batch.records)
         progress.complete(stream.now())
         reached.update(_position(progress))
@@ -235,13 +252,12 @@ def _only(record: Raw, fields: frozenset[str] | None) -> Any:
     own = raw_json.fields(record)
     kept = {name: value for name, value in own.items() if name in fields}
     for name in fields - own.keys():
-        kept |= {close: own[close] for close in _close(name, tuple(own))}
+        close = _close(name, tuple(own))
+        kept |= {close: own[close]} if close else {}
     return kept
 
 
 @lru_cache(1000)
-def _close(name: str, known: tuple[str, ...]) -> list[str]:
-    """Returns the fields that the user may have meant by a name that the record does not have, for the error."""
-    from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most templates are right
-
-    return get_close_matches(name, known, n=1)
+def _close(name: str, known: tuple[str, ...]) -> str | None:
+    """Returns the field that the user may have meant by a name that the record does not have, for the error."""
+    return closest(name, known)

@@ -15,16 +15,18 @@ from source_rest_api.streams.copied_fields import CopyCount
 from source_rest_api.streams.list_values import ListValues
 from source_rest_api.streams.parent_keys import KeyCount, ParentKeys
 from source_rest_api.streams.parent_record import ROOT
+from source_rest_api.streams.parents import ParentLimitError
 from source_rest_api.streams.spool import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from source_rest_api.config.config import Config
     from source_rest_api.config.endpoint import Endpoint
     from source_rest_api.config.stream_references import Reference
     from source_rest_api.read_stats import ReadStats
     from source_rest_api.state.parent_positions import ParentPositions
+    from source_rest_api.streams.parent_record import ParentRow
     from source_rest_api.streams.parents import Parents, Since
 
 
@@ -92,7 +94,7 @@ class Partitions:
         count = KeyCount(self._keys, self._parents, self._stats)
         lists = ListValues(self._endpoint, self._sources, self._raw_config, self._parents, since, count)
         outer = [ROOT] if self._parent is None else self._parents.rows(self._parent, since.get(self._parent.name))
-        for row in outer:
+        for row in self._sampled(outer, count):
             if not count.allows(row.records):
                 continue
             for combined in lists.combined(row):
@@ -102,6 +104,15 @@ class Partitions:
                     yield partition
         count.close(whole=not any(since.values()))
         copied.close()
+
+    @staticmethod
+    def _sampled(rows: Iterable[ParentRow], count: KeyCount) -> Iterator[ParentRow]:
+        """Yields rows. If a sample ends before the parent does, a field that no row has counts as mistyped."""
+        try:
+            yield from rows
+        except ParentLimitError:
+            count.close(whole=True)
+            raise
 
     def partition(self, records: Mapping[str, Any], version: str = "") -> Partition:
         """Returns the partition for parent records, in this version, and list values."""

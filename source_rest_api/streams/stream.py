@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from source_rest_api.config import changed_parents, job_endpoints
+from source_rest_api.config import changed_parents, job_endpoints, whole_endpoint
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.state import state
@@ -81,7 +81,7 @@ class Stream:
             rest = partial(requester.job_slots.rest, self.stats)
             self._jobs = job_run.JobTools(endpoint.name, job, about, requester.job_slots, rest, now, mask)
         self._config = config
-        self._raw_config = raw_config
+        self.raw_config = raw_config
 
         def make(endpoint: Endpoint, parents: Parents) -> Stream:
             return Stream(config, endpoint, requester, raw_config, now, mask, parents)
@@ -93,6 +93,17 @@ class Stream:
     def beside(self, endpoint: Endpoint) -> Stream:
         """Returns the stream of another endpoint that shares the requester and the reads of parents."""
         return self._make(endpoint, self.parents)
+
+    @property
+    def whole(self) -> Stream | None:
+        """The stream of the endpoint with all records, if this one has only changes."""
+        endpoint = whole_endpoint.of(self._config, self.endpoint)
+        return None if endpoint is None else self.beside(endpoint)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the settings that positions in the state depend on."""
+        return resume.fingerprint(self._config, self.endpoint, self.reader.paginator)
 
     def progress(
         self,
@@ -126,12 +137,11 @@ class Stream:
             resume.warn_of_future(self.name, loaded, cursor, now)
             if incremental:
                 since = self._since(loaded, cursor, now)
-        fingerprint = resume.fingerprint(self._config, self.endpoint, self.reader.paginator)
         parents = self._parent_positions(loaded) if incremental and self.endpoint.only_changed_parents else None
         return Progress(
             loaded,
             cursor if incremental else None,
-            fingerprint,
+            self.fingerprint,
             now,
             known,
             Coverage(since, parents),
@@ -139,7 +149,7 @@ class Stream:
         )
 
     def _parent_positions(self, saved: StreamState) -> ParentPositions:
-        fingerprint = changed_parents.fingerprint(self._config, self.endpoint, self._raw_config)
+        fingerprint = changed_parents.fingerprint(self._config, self.endpoint, self.raw_config)
         return ParentPositions.of(saved.parents, fingerprint)
 
     def plan(
@@ -187,7 +197,7 @@ class Stream:
     def _since(self, loaded: StreamState, cursor: CursorProtocol, now: datetime) -> str | None:
         """Returns the start that the cursors will cover, if it is the same for all partitions."""
         try:
-            first = cursor.bounds(None, self._config.start_date, now, {"config": self._raw_config})
+            first = cursor.bounds(None, self._config.start_date, now, {"config": self.raw_config})
         except ConfigError:  # the start is a template that reads the parent's record
             return loaded.start
         return resume.start(self.name, loaded, cursor, first)
@@ -266,5 +276,5 @@ class Stream:
         incremental = self.endpoint.incremental
         if incremental is None:
             return Slice()
-        context = {"config": self._raw_config, **partition.records}
+        context = {"config": self.raw_config, **partition.records}
         return incremental.bounds(saved, self._config.start_date, now, context)

@@ -11,6 +11,7 @@ from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ConfigError, ErrorContext, InternalError, SourceError, Stopped, as_source_error
 from source_rest_api.pagination.page import End
 from source_rest_api.plurals import counted
+from source_rest_api.streams.parents import ParentLimitError
 from source_rest_api.sync import sample_fields, sampled_pages
 from source_rest_api.sync.cursor_findings import of_cursor
 from source_rest_api.sync.key_findings import of_key
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from source_rest_api.sync.findings import Finding
     from source_rest_api.sync.sampled_pages import Sample
 
+MOST_PARENT_PAGES = 10
+"""Upper limit of the pages of a parent that are read to find a record with the fields that a child's templates read."""
 _MOST_PARTITIONS = 3
 """Upper limit of the partitions that are read to find a record."""
 
@@ -68,7 +71,8 @@ def report(probes: Sequence[Probe], sent: int) -> tuple[bool, str]:
         if isinstance(problem, InternalError):
             raise problem
     doubts = [f"Warning: {doubt}" for probe in probes for doubt in probe.doubts]
-    told = list(map(str, problems)) if problems else ["; ".join(probe.seen for probe in probes)]
+    # A child stream fails with its parent's error.
+    told = list(dict.fromkeys(map(str, problems))) if problems else ["; ".join(probe.seen for probe in probes)]
     return not problems, "\n".join([*told, *doubts, f"{counted(sent, 'request')} sent."])
 
 
@@ -77,7 +81,14 @@ def _test(stream: Stream, probe: Probe) -> None:
     if partition is not None:
         probe.seen = f"{stream.name}: {stream.try_job(partition)}"
         return
-    sample = _sample(stream)
+    try:
+        sample = _sample(stream)
+    except ParentLimitError as limit:
+        probe.seen = f"{stream.name}: not tested, because the first pages of its parent have no record to read it for"
+        probe.doubts.append(
+            f"Stream {stream.name} needs a record with a value in each field of its path. {limit.message}"
+        )
+        return
     if sample is None:
         probe.seen = f"{stream.name}: not tested, because its parent has no records or its `partitions` has no values"
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from itertools import count
 from typing import TYPE_CHECKING, Any, get_args
 
 from source_rest_api.formats import raw_json
@@ -21,7 +20,7 @@ _FRACTION = frozenset(b".eE")
 
 
 class SchemaDrift:
-    """Looks at some records of the batches 1, 2, 4, 8, … of a stream, so that its cost vanishes in a long read.
+    """Logs the fields of a stream that do not fit, each once in a read.
 
     It looks at the fields of the record itself, because they are the columns of a destination. Null fits any type.
 
@@ -35,15 +34,11 @@ class SchemaDrift:
         properties = schema.get("properties")
         fields = properties if isinstance(properties, dict) else {}
         self._types = {name: _types(field) for name, field in fields.items()}
-        self._batches = count(1)
         self._logged: set[str] = set()
 
     def look(self, records: Sequence[Raw]) -> None:
-        """Logs the fields that do not fit, each once in a read. Safe to call from any thread."""
-        if not self._types or not records:
-            return
-        number = next(self._batches)
-        if number & (number - 1):  # no power of two
+        """Looks at some records of a batch."""
+        if not self._types:
             return
         found: dict[str, str] = {}
         for record in records[:: max(len(records) // _MOST_RECORDS, 1)]:

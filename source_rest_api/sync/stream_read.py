@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,17 @@ from source_rest_api.deletions.sweep import Sweep
 from source_rest_api.errors import ConfigError, Stopped
 from source_rest_api.protocol import messages
 from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
+from source_rest_api.streams import first_sync
 from source_rest_api.streams.fed_reader import FedReader
+from source_rest_api.sync.key_watch import KeyWatch
 from source_rest_api.sync.schema_drift import SchemaDrift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
+
+    from msgspec import Raw
 
     from source_rest_api.deletions.known_rows import KnownRows
     from source_rest_api.deletions.sweep import Step, SweepReader
@@ -90,7 +95,8 @@ class StreamRun:
         self._fed: FedRead | None = None
         self._works: Mapping[str, Callable[[], bool]] = {}
         self._selected: Collection[str] = ()
-        self.schema_drift = SchemaDrift(configured.name, configured.json_schema)
+        self._watches: list[SchemaDrift | KeyWatch] = [SchemaDrift(configured.name, configured.json_schema)]
+        self._batches = count(1)
         self._configured = configured
         self._make_stream = make_stream
         self._saved = saved
@@ -139,6 +145,15 @@ class StreamRun:
         if work is not None:
             work(out)
         return work is not None
+
+    def watch(self, records: Sequence[Raw]) -> None:
+        """Looks at the batches 1, 2, 4, 8, …, so that its cost vanishes in a long read. Any thread may call it."""
+        if not records:
+            return
+        number = next(self._batches)
+        if number & (number - 1) == 0:
+            for watch in self._watches:
+                watch.look(records)
 
     def claim(self, *, ahead: bool) -> Callable[[Out[OutputBlock]], None] | None:
         """Returns a piece of work that may be done now, or None.
@@ -203,11 +218,13 @@ class StreamRun:
                 f"Stream {self.name} is in the catalog but not in the config: add an endpoint of this name, or "
                 "deselect the stream."
             )
+        incremental = self._configured.incremental and stream.endpoint.is_incremental
+        stream, self._saved = first_sync.chosen(stream, self._saved, incremental=incremental)
         stream.parents.feed(self._works, self._selected)
         self._fed = stream.parents.fed(stream.endpoint, stream.stats)
-        incremental = self._configured.incremental and stream.endpoint.is_incremental
         self.began = time.monotonic()
         self.stream, self._sweep = stream, Sweep.of(stream)
+        self._watches.append(KeyWatch(self.name, stream.endpoint.primary_key))
         self._most = stream.most_readers(self._reach)
         self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
         self._plan = self._steps(stream, self.progress)
@@ -259,7 +276,7 @@ class _LineWriter:
 
     def put(self, item: Batch) -> None:
         """Passes on the records of a batch."""
-        self._read.schema_drift.look(item.records)
+        self._read.watch(item.records)
         lines = messages.records(self._read.name, item.records, int(time.time() * 1000), item.nulled)
         framed = OutputBlock(self._read, lines, len(item.records), item.moved)
         self._read.largest = max(self._read.largest, framed.size)

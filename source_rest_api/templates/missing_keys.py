@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from source_rest_api.closest_name import closest
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,10 +20,8 @@ _NO_START = (
 
 def hint(key: str, known: Iterable[str]) -> str:
     """Returns the end of a sentence about a missing key: a suggestion, if a key is similar."""
-    from difflib import get_close_matches  # noqa: PLC0415 -- start-up counts, and most templates are right
-
-    close = get_close_matches(key, known, n=1)
-    return f", did you mean `{close[0]}`?" if close else ""
+    close = closest(key, known)
+    return f", did you mean `{close}`?" if close else ""
 
 
 def reason(message: str, references: Iterable[tuple[str, ...]]) -> str:

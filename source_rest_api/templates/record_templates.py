@@ -6,7 +6,7 @@ A field that the record does not have is null. A missing key of the config or an
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 import msgspec
 from msgspec import Raw
@@ -39,12 +39,19 @@ def fields(texts: Iterable[str], of: str = RECORD) -> list[str] | None:
     return None
 
 
-def peeker(texts: Iterable[str], of: str = RECORD) -> Callable[[Raw], dict[str, Any]]:
-    """Returns a decoder that decodes only the fields of an object that these templates read."""
+def peeker(texts: Iterable[str], of: str = RECORD, beside: Iterable[str] = ()) -> Callable[[Raw], dict[str, Any]]:
+    """Returns a decoder that decodes only the fields of an object that these templates read.
+
+    Args:
+        texts: The templates.
+        of: The name of the object in them.
+        beside: Further fields, which are found but not decoded.
+    """
     from source_rest_api.templates.record_sandbox import ExactNumber  # noqa: PLC0415 -- brings Jinja in, and start-up counts
 
     used = fields(texts, of)
-    kind = dict[str, Any] if used is None else _typed_dict("Used", dict.fromkeys(used, Any), total=False)
+    kinds = None if used is None else {**dict.fromkeys(beside, Raw), **dict.fromkeys(used, Any)}
+    kind = dict[str, Any] if kinds is None else _typed_dict("Used", kinds, total=False)
     return msgspec.json.Decoder(kind, float_hook=ExactNumber).decode
 
 
@@ -76,16 +83,28 @@ class RecordContext:
         if isinstance(slice_, dict):
             own["stream_slice"] = StrictDict(slice_)
         self._context: Context = _empty().new_context(own)
+        self._names = _Names(self._context.parent)
+        # Templates look each name up by this method. A dict's own takes a tenth of the time of Jinja's.
+        vars(self._context)["resolve_or_missing"] = self._names.__getitem__
 
     def around(self, record: dict[str, Any]) -> Context:
         """Returns the context for one record."""
-        self._context.vars[RECORD] = record
+        self._names[RECORD] = record
         return self._context
 
     def beside(self, value: Any) -> Context:
         """Returns the context for one value of a record."""
-        self._context.vars[VALUE] = value
+        self._names[VALUE] = value
         return self._context
+
+
+class _Names(dict[str, Any]):
+    """The values of a template's names. For an absent name it gives Jinja's own mark."""
+
+    def __missing__(self, name: str) -> object:
+        from jinja2.utils import missing  # noqa: PLC0415 -- as above
+
+        return missing
 
 
 class RecordTemplate:
@@ -96,14 +115,12 @@ class RecordTemplate:
     """
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        expression = templates.expression(text)
-        source = text if expression is None else f"{{% set result = ({expression}) %}}"
-        self._run = _environment().from_string(source).root_render_func
-        self._is_text = expression is None
+        from source_rest_api.templates import value_code  # noqa: PLC0415 -- as above
         from source_rest_api.templates.record_sandbox import plain  # noqa: PLC0415 -- as above
 
+        self._text = text
         self._plain = plain
+        self._run = value_code.function(_environment(), text)
 
     def value(self, context: Context) -> Any:
         """Fills the template for the record of a context.
@@ -114,8 +131,11 @@ class RecordTemplate:
         Raises:
             ConfigError: The sandbox refuses the template, a function fails, or it combines values of different types.
         """
-        found = self._found(context)
-        return found if self._is_text or type(found) is str else self._plain(found)
+        try:
+            found = self._run(context)
+        except Exception as error:  # noqa: BLE001 -- a template may fail in any way
+            self._fail(error)
+        return found if type(found) is str else self._plain(found)
 
     def holds(self, context: Context) -> bool:
         """True if the value is true, not empty and not zero.
@@ -123,24 +143,19 @@ class RecordTemplate:
         Raises:
             ConfigError: See `value`.
         """
-        return bool(self._found(context))
-
-    def _found(self, context: Context) -> Any:
         try:
-            if self._is_text:
-                return templates.joined(self._run(context))
-            pieces = self._run(context)
-            for _ in pieces:
-                pass
-            return context.vars["result"]
-        except TypeError as error:
+            return bool(self._run(context))
+        except Exception as error:  # noqa: BLE001 -- as above
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        if isinstance(error, TypeError):
             raise ConfigError(
                 f"The template `{self._text}` cannot be filled for a record ({error}). Convert values to the same type "
                 "with `|int`, `|float` or `|string`."
             ) from None
-        except Exception:
-            with templates.Filling(self._text):
-                raise
+        with templates.Filling(self._text):
+            raise error
 
 
 @cache
@@ -154,6 +169,8 @@ def _environment() -> SandboxedEnvironment:
     from source_rest_api.templates.record_sandbox import Missing, environment  # noqa: PLC0415 -- as above
 
     def text(value: object) -> str:
+        if type(value) is str:
+            return value
         return "" if value is None or isinstance(value, Missing) else scalars.as_text(value)
 
     return environment(text)

@@ -22,9 +22,18 @@ if TYPE_CHECKING:
     from tests.manifests.any.routes import Route
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?")
+_NUMBER = re.compile(r"\d+")
+_OFFSET = re.compile(r"(?:offset|skip|page|startposition|after)\W+(\d+)", re.IGNORECASE)
+"""Finds a position in a query that is a text, such as SQL."""
 _MOST = 600
 """How many requests a stream may send: more are a loop."""
-_SIGNED_IN = {"access_token": "tok", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "tok2", "token": "tok"}
+_SIGNED_IN = {
+    "access_token": "tok",
+    "token_type": "Bearer",
+    "expires_in": 3600,
+    "refresh_token": "tok2",
+    "token": "tok",
+}
 
 
 class AnyApi(Api):
@@ -57,7 +66,9 @@ class AnyApi(Api):
     def _answered(self, call: Call) -> Any:
         if self.looped:
             return Answer({"error": "too many requests for so few pages"}, 403)
-        fitting = [(size, route) for route in self._found if (size := route.matches(call.method, call.path)) is not None]
+        fitting = [
+            (size, route) for route in self._found if (size := route.matches(call.method, call.path)) is not None
+        ]
         if not fitting:
             self.unknown.append(f"{call.method} {call.path}")
             return self._session
@@ -91,9 +102,12 @@ class AnyApi(Api):
         kind = route.strategy.get("type")
         if kind == "CursorPagination":
             known = [at for (of, token), at in self._tokens.items() if of == partition and token in values]
-            inside = [at for (of, token), at in self._tokens.items() if of == partition and any(token in v for v in values)]
+            inside = [
+                at for (of, token), at in self._tokens.items() if of == partition and any(token in v for v in values)
+            ]
             return [*known, *inside, 0][0]
-        number = next((int(value) for value in values if value.isdecimal()), None)
+        numbers = (_NUMBER.search(value) if value.isdecimal() else _OFFSET.search(value) for value in values)
+        number = next((int(found[found.lastindex or 0]) for found in numbers if found), None)
         if number is None:
             return 0
         if kind == "OffsetIncrement":
@@ -202,7 +216,9 @@ def _encoded(route: Route, body: Any, headers: dict[str, str] | None = None) -> 
 
 def _as(decoder: dict[str, Any], body: Any, headers: dict[str, str]) -> Answer:
     kind = str(decoder.get("type") or "")
-    inner = decoder.get("decoder") or decoder.get("inner_decoder") or decoder.get("parser") or decoder.get("inner_parser")
+    inner = (
+        decoder.get("decoder") or decoder.get("inner_decoder") or decoder.get("parser") or decoder.get("inner_parser")
+    )
     if kind in {"CompositeRawDecoder", "ResponseToFileExtractor"} and inner:
         return _as(inner, body, headers)
     if kind in {"GzipDecoder", "GzipParser"}:
@@ -218,13 +234,18 @@ def _as(decoder: dict[str, Any], body: Any, headers: dict[str, str]) -> Answer:
         return Answer("\n".join(map(json.dumps, items)), headers={"Content-Type": "application/x-ndjson", **headers})
     if kind in {"CsvDecoder", "CsvParser"}:
         text = io.StringIO()
-        flat = [{name: str(value) for name, value in item.items() if not isinstance(value, dict | list)} for item in items]
+        flat = [
+            {name: str(value) for name, value in item.items() if not isinstance(value, dict | list)} for item in items
+        ]
         writer = csv.DictWriter(text, list(flat[0]) if flat else [rows.MARK], delimiter=decoder.get("delimiter") or ",")
         writer.writeheader()
         writer.writerows(flat)
         return Answer(text.getvalue(), headers={"Content-Type": "text/csv", **headers})
     if kind == "XmlDecoder":
-        return Answer(_xml("root", body) if not isinstance(body, dict) or len(body) != 1 else _xml(*next(iter(body.items()))), headers={"Content-Type": "application/xml", **headers})
+        return Answer(
+            _xml("root", body) if not isinstance(body, dict) or len(body) != 1 else _xml(*next(iter(body.items()))),
+            headers={"Content-Type": "application/xml", **headers},
+        )
     return Answer(body, headers=headers)
 
 

@@ -75,7 +75,7 @@ def on_loopback(value: Any, origin: str, config: dict[str, Any], field: str = ""
     """Returns a component whose URLs lead to the imitation: `https://host/path` is `/https/host/path` there."""
     if isinstance(value, dict):
         return {
-            name: inner if name == "schema_loader" else on_loopback(inner, origin, config, name)
+            name: _without_file(inner) if name == "schema_loader" else on_loopback(inner, origin, config, name)
             for name, inner in value.items()
         }
     if isinstance(value, list):
@@ -86,6 +86,12 @@ def on_loopback(value: Any, origin: str, config: dict[str, Any], field: str = ""
     if field not in _BASES or not moved or str(readings.evaluated(moved, config)).strip().startswith(origin):
         return moved
     return f"{origin}/{moved}"
+
+
+def _without_file(loader: Any) -> Any:
+    """Returns a schema loader; an empty schema in place of one whose file is not there."""
+    is_file = isinstance(loader, dict) and loader.get("type") == "JsonFileSchemaLoader"
+    return {"type": "InlineSchemaLoader", "schema": {"type": "object", "properties": {}}} if is_file else loader
 
 
 def _moved(text: str, origin: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tests.manifests.any.routes import Route
 
 _ABSENT = object()
+_NAMES = re.compile(r"([\w$\\.\[\]-]+)=(?!=)")
+"""Finds the parameter that a template takes out of a URL."""
 _TRIES = 3000
 POSITION = "x_at"
 """The parameter of a next URL that says where its page begins."""
@@ -44,19 +47,15 @@ class Signs:
         self._texts = [f"tok{start + len(rows)}n", url]
         if route.follows_urls or "http" in self._value:
             self._texts.reverse()
+        names = _NAMES.findall(self._value)
+        self._texts += [f"{url}&{name.replace(chr(92), '')}=tok{start + len(rows)}n" for name in names]
         self._link = {"url": url, "rel": "next"}
 
     def found(self) -> tuple[dict[Path, Any], dict[str, str], Any]:
         """Returns the values to put into the body, the headers, and the token that follows."""
-        paths = sorted(
-            {
-                path
-                for text in (self._value, self._stop)
-                for path in readings.paths(text, "response")
-                if not self._is_there(path)
-            },
-            key=str,
-        )
+        read = {path for text in (self._value, self._stop) for path in readings.paths(text, "response")}
+        inner = {path for path in read if not any(other[: len(path)] == path != other for other in read)}
+        paths = sorted((path for path in inner if not self._is_there(path)), key=str)
         headers = [path for text in (self._value, self._stop) for path in readings.paths(text, "headers")]
         for number, values in enumerate(product(*(list(self._candidates(path)) for path in paths))):
             if number > _TRIES:
@@ -98,7 +97,7 @@ class Signs:
         if self._more and names & {"link", "Link"}:
             yield {"Link": f'<{self._link["url"]}>; rel="next"', "link": {"next": self._link}}
         for text in [*self._texts, *map(str, self._numbers)] if self._more else []:
-            yield {name: text for name in names}
+            yield dict.fromkeys(names, text)
         yield {"link": {}}
 
     def _token(self, chosen: dict[Path, Any], headers: dict[str, Any]) -> Any:

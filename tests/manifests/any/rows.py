@@ -125,8 +125,8 @@ def _read(route: Route, number: int) -> dict[Path, Any]:
         found |= dict(readings.compared(condition))
     for each in route.stream.get("transformations") or []:
         if each.get("type") == "DpathFlattenFields":
-            path = tuple(each.get("field_path") or [])
-            found[(*path, "inner")] = "value"
+            path = (*(each.get("field_path") or []), "inner")
+            found[path] = "value"
     return found
 
 

@@ -9,9 +9,9 @@ import logging
 import os
 import re
 import socket
-import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from pathlib import Path
+from io import StringIO
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from tests.manifests.any.api import AnyApi
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
+    from pathlib import Path
 
     from tests.manifests.any.cases import Case
 
@@ -65,10 +66,9 @@ def run(path: Path, engine: str, begin: int, out: Connection) -> None:
     """
     logging.disable(logging.CRITICAL)
     os.environ["NO_PROXY"] = "*"
-    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # the CDK prints changed configs
     _stay_home()
     quicken()
-    with AnyApi() as api:
+    with AnyApi() as api, redirect_stdout(StringIO()):  # the CDK prints changed configs
         for number, case in enumerate(cases.of(path, api.url)):
             if number >= begin:
                 out.send(read(case, engine, api))
@@ -150,10 +150,8 @@ def quicken() -> None:
 
     Python 3.11 counts the depth of all threads' syntax trees together, so threads that parse at once may fail.
     """
-    declarative.get_declarative_component_schema = functools.cache(  # type: ignore[assignment]
-        declarative.get_declarative_component_schema
-    )
-    declarative.validate_manifest = lambda *_: None  # type: ignore[assignment]
+    declarative.get_declarative_component_schema = functools.cache(declarative.get_declarative_component_schema)
+    declarative.validate_manifest = lambda *_: None
     lock, literal = RLock(), ast.literal_eval
 
     class OneAtATime:
