@@ -6,10 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests import PreparedRequest, RequestException
 
 from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
-from source_rest_api.http.origins import AllowedOrigin, Origin, Origins
+from source_rest_api.http.origins import AllowedOrigin, Origin, Origins, canonical
 from tests.api import Answer, Api
 from tests.authority import Authority
 from tests.reading import Reading
@@ -239,3 +242,34 @@ def test_a_star_is_the_first_part_of_a_host(allowed: Any) -> None:
     """It is refused elsewhere, without TLS, and with credentials."""
     with pytest.raises(ConfigError, match="allowed_origins"):
         load(raw("https://api.example.net", allowed_origins=[allowed]))
+
+
+def _prepared(url: str) -> str | None:
+    """The URL as `requests` sends it; None if it refuses it."""
+    prepared = PreparedRequest()
+    try:
+        prepared.prepare_url(url, None)
+    except RequestException:
+        return None
+    return prepared.url
+
+
+PIECES = st.sampled_from(["a", "A", "1", "0", ".", "..", "/", "?", "&", "=", ":", ";", "@", "%", "%41", "~", "-", "ä"])
+
+
+@given(
+    st.builds(
+        "{}://{}{}{}".format,
+        st.sampled_from(["http", "https", "HTTP"]),
+        st.sampled_from(["a.b", "a-b", "127.0.0.1", "A.b", "-a", "u@a.b", "a_b", "[::1]", "a..b", "a."]),
+        st.sampled_from(["", ":80", ":443", ":0", ":080", ":59999", ":65535", ":65536", ":", ":x"]),
+        st.lists(PIECES, max_size=8).map(lambda pieces: "".join(["/", *pieces])) | st.just(""),
+    )
+)
+def test_a_url_is_written_as_requests_writes_it(url: str) -> None:
+    """Also if it is recognized as canonical without `requests`."""
+    try:
+        written: str | None = canonical(url)
+    except RequestException:
+        written = None
+    assert written == _prepared(url)

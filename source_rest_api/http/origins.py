@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _PORTS = {"http": 80, "https": 443}
 _START = re.compile(r"[^/?#]*//[^/?#]*")
 """Matches the start of a URL, up to its path."""
+_CANONICAL = re.compile(
+    r"https?://[a-z0-9][a-z0-9.-]*(:[1-9]\d{0,3}|:[1-5]\d{4})?"
+    r"/[\w.~!$&'()*+,;=:@/-]*(\?[\w.~!$&'()*+,;=:@/?-]+)?",
+    re.ASCII,
+)
+"""Matches most URLs that are canonical already: without user, escapes, fragment and unusual characters."""
 _ANY_HOST = "https://*"
 _ENDING = re.compile(r"(\.[A-Za-z0-9-]+)*")
 """Matches the rest of an origin after its `*`."""
@@ -191,6 +197,8 @@ def canonical(url: str) -> str:
     Raises:
         requests.exceptions.InvalidURL, MissingSchema: The URL is not valid.
     """
+    if _CANONICAL.fullmatch(url) and "/." not in url:
+        return url
     prepared = PreparedRequest()
     prepared.prepare_url(url, None)
     return str(prepared.url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api.formats import datetimes
@@ -54,8 +55,11 @@ def now(headers: Mapping[str, str], clock: Callable[[], float]) -> float:
     return clock() if said is None else said
 
 
+@lru_cache(64)
 def _date(text: str) -> float | None:
-    """Parse a date to seconds since 1970; None if it is not a date."""
+    """Parse a date to seconds since 1970; None if it is not a date. The responses of a second have the same `Date`."""
+    if not text:
+        return None
     with suppress(TypeError, ValueError, OverflowError):
         return datetimes.aware(parsedate_to_datetime(text)).timestamp()
     with suppress(ValueError, OverflowError):

@@ -118,12 +118,22 @@ def _same_page(link: str, url: str) -> bool:
     return all(asked.get(name, value if value in _FIRST else None) == value for name, value in named)
 
 
+@lru_cache(1000)
+def _is_of_paging(header: str) -> bool:
+    """True if a header's name is one of those that `_header_signs` knows; most pages have the same headers."""
+    plain = paging_names.plain(header).removeprefix("x")
+    known = (paging_names.NEXT, paging_names.MORE, paging_names.TOTAL, paging_names.TOTAL_PAGES)
+    return any(pattern.fullmatch(plain) for pattern in known)
+
+
 def _header_signs(page: Page) -> Iterator[Sign]:
     for name, text in page.response.headers.items():
-        plain = paging_names.plain(name).removeprefix("x")
         if text.startswith("{"):  # ASP.NET's X-Pagination
             yield from _in_json(name, text, page)
-        elif paging_names.NEXT.fullmatch(plain) and text.strip().lower() not in {"", "0", "null", "none", "false"}:
+        if text.startswith("{") or not _is_of_paging(name):
+            continue
+        plain = paging_names.plain(name).removeprefix("x")
+        if paging_names.NEXT.fullmatch(plain) and text.strip().lower() not in {"", "0", "null", "none", "false"}:
             yield Sign(f"the header `{name}` is {excerpt(text)}", f"{{type: cursor, cursor_header: {name}, …}}")
         elif paging_names.MORE.fullmatch(plain) and text.strip().lower() in {"true", "1"}:
             yield Sign(f"the header `{name}` is {text}", "{type: page_number, …} or {type: offset, …}")
