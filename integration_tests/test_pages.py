@@ -29,6 +29,7 @@ HERE = {
     ("docs/command-line.md", 1),
     ("docs/command-line.md", 2),
     ("docs/command-line.md", 3),
+    ("docs/command-line.md", 4),
     ("docs/troubleshooting.md", 0),
     ("docs/without-airbyte.md", 0),
 }
@@ -41,6 +42,7 @@ ELSEWHERE = {
     ("README.md", 2): _IMAGES,
     ("CONTRIBUTING.md", 0): _SCRIPTS,
     ("docs/airbyte.md", 0): _IMAGES,
+    ("docs/airbyte.md", 1): "integration_tests/platform_api/test_platform_api.py",
     ("docs/connector.md", 0): "test_a_connector_of_ones_own",
     ("docs/connector.md", 1): _IMAGES,
     ("docs/destinations/dremio.md", 0): "integration_tests/lake/test_lake.py: on a stand-in",
@@ -48,7 +50,9 @@ ELSEWHERE = {
     ("docs/image.md", 0): _IMAGES,
     ("docs/manifests.md", 0): "test_a_manifest",
     ("docs/manifests.md", 1): "test_a_manifest",
+    ("docs/many-machines.md", 0): "tests/test_many_machines.py",
     ("docs/performance.md", 0): _SCRIPTS,
+    ("docs/schedules.md", 0): "tests/test_schedules.py",
     ("docs/without-airbyte.md", 1): "integration_tests/test_readme.py: the timer",
     ("examples/README.md", 0): "tests/test_examples.py: on an imitation of the API",
     **{("docs/tutorial.md", number): "integration_tests/test_tutorial.py" for number in range(7)},
@@ -79,6 +83,7 @@ def test_the_block_runs(tmp_path: Path, page: str, number: int) -> None:
         orders = "  - name: orders\n    path: orders\n    primary_key: id\n"
         paging = "    pagination: {type: offset, limit_param: limit, limit: 100}\n"
         (tmp_path / "config.yaml").write_text(CONFIG.format(url=shop.url) + orders + paging)
+        shutil.copy(tmp_path / "config.yaml", tmp_path / "shop.yaml")
         block = blocks(page.removeprefix("docs/"), "bash")[number].replace("http://127.0.0.1:8321", shop.url)
         python = f'python() {{ {sys.executable} "$@"; }}\n'
         done = typed(python + block, tmp_path, API_TOKEN=TOKEN)
@@ -138,7 +143,9 @@ def test_a_connector_of_ones_own(tmp_path: Path) -> None:
         example = tmp_path / "source-acme/secrets/config.example.json"
         example.write_text(example.read_text().replace('"..."', f'"{TOKEN}"'))
         (readme,) = re.findall(r"```bash\n(python3 -m venv.*?)```", _readme(tmp_path), re.DOTALL)
-        done = typed(readme, tmp_path / "source-acme")
+        setup, copy, rest = readme.partition("cp secrets/")
+        assert _commands(setup) <= _commands(blocks("connector.md", "bash")[0])  # those ran above
+        done = typed(f"source .venv/bin/activate\n{copy}{rest}", tmp_path / "source-acme")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert '"SUCCEEDED"' in done.stdout
     assert sum('"RECORD"' in line for line in done.stdout.splitlines()) == len(rows)
@@ -146,3 +153,7 @@ def test_a_connector_of_ones_own(tmp_path: Path) -> None:
 
 def _readme(folder: Path) -> str:
     return (folder / "source-acme/README.md").read_text()
+
+
+def _commands(block: str) -> set[str]:
+    return {line.partition("#")[0].strip() for line in block.splitlines()}
