@@ -36,7 +36,7 @@ def serving(
     folder: Path | None = None,
     environ: Mapping[str, str] | None = None,
     *,
-    seconds: float = 60,
+    seconds: float = 180,
 ) -> Iterator[None]:
     """Run a server until the block ends.
 
@@ -45,7 +45,7 @@ def serving(
         url: What answers, with whatever status, as soon as it is up.
         folder: Where it runs.
         environ: Environment variables beside those of this process.
-        seconds: How long it may take to come up.
+        seconds: How long it may take to come up; on a busy machine that can be minutes.
     """
     variables = {**os.environ, **(environ or {})}
     with subprocess.Popen(
@@ -69,13 +69,13 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float) -> Non
     deadline = time.monotonic() + seconds
     while not _answers(url):
         assert process.poll() is None, "the server has ended"
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, f"the server did not answer within {seconds:.0f} s"
         time.sleep(0.1)
 
 
 def _answers(url: str) -> bool:
     try:
         requests.get(url, timeout=5)
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
     return True
