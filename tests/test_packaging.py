@@ -101,6 +101,13 @@ def test_metadata_has_what_the_registry_requires() -> None:
     assert {option["suite"] for option in metadata()["connectorTestSuitesOptions"]} >= {"unitTests", "acceptanceTests"}
 
 
+def test_metadata_names_no_page_of_others() -> None:
+    """This project has no page among Airbyte's, so the required URL is a placeholder: that of docs/airbyte.md."""
+    url = metadata()["documentationUrl"]
+    assert url.startswith("https://docs.example.com/")
+    assert f'"documentationUrl": "{url}"' in (ROOT / "docs/airbyte.md").read_text()
+
+
 def test_the_form_in_the_docs_is_a_config() -> None:
     """The parts of the form that docs/airbyte.md shows are, put together, a valid config; each field stands once."""
     text = (ROOT / "docs/airbyte.md").read_text()

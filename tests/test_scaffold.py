@@ -35,6 +35,7 @@ def test_a_new_connector_passes_its_own_tests(tmp_path: Path) -> None:
     command = _python(folder, "-c", "from source_acme_shop import main; import sys; sys.argv[1:] = ['spec']; main()")
     assert command.stdout == form
     assert 'source-acme-shop = "source_acme_shop:main"' in (folder / "pyproject.toml").read_text()
+    assert "documentationUrl: https://docs.example.com/source-acme-shop " in (folder / "metadata.yaml").read_text()
 
 
 def test_a_wrong_form_is_explained(tmp_path: Path) -> None:
