@@ -71,7 +71,8 @@ def test_a_token_is_never_its_template(value: str, stop: str, token: Any) -> Non
 
 def test_a_parents_field_is_an_object_where_templates_read_in_it() -> None:
     """A field of each record whose inner keys are all that is read."""
-    [_, parent] = routes.of(below("person", "rows/{{ stream_partition.person.uuid }}"), {})
+    path = "rows/{{ stream_partition.person.uuid }}/{{ stream_slice.person }}"
+    [_, parent] = routes.of(below("person", path), {})
     row = rows.of(parent, "p")[0]
     assert row["person"]["uuid"] == row[rows.MARK]
     [_, parent] = routes.of(below("person", "rows/{{ stream_partition.person }}"), {})

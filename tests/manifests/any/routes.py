@@ -263,7 +263,7 @@ def _inside(value: Any, config: dict[str, Any], read: frozenset[Path]) -> Iterat
     if value.get("type") == "ParentStreamConfig":
         key = readings.evaluated(value.get("parent_key"), config)
         field = readings.evaluated(value.get("partition_field"), config)
-        inner_keys = [path[1:] for path in read if path[0] == field]
+        inner_keys = sorted({path[1:] for path in read if path[0] == field and path[1:]}, key=str)
         own = [(*str(key).split("/"), *keys) for keys in inner_keys or [()]]
         needed = [*own, *map(tuple, value.get("extra_fields") or [])]
         yield from _found(value.get("stream") or {}, config, needed, is_parent=True)
