@@ -139,7 +139,8 @@ def _cursor(
     settings: dict[str, Any] = {"type": "cursor", **_token(value), **stopping}
     if option:
         if option.get("inject_into") == "body_json" and _JSON_TEXT.search(value):
-            settings["cursor"] = f"{{{{ json_loads({value[2:-2].strip()}) if ({value[2:-2].strip()}) }}}}"
+            inner = value[2:-2].strip()
+            settings["cursor"] = f"{{{{ json_loads({inner}) if ({inner}) }}}}"
         settings["in"], settings["cursor_param"] = requester.location(option, scope)
         _ready(option, endpoint)
     return settings

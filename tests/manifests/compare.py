@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.manifests.any import worker
+from tests.manifests.any.api import MOST
 from tests.manifests.any.rows import MARK, NOW
 from tests.manifests.any.worker import Outcome
 
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
 
 ENGINES = ("ours", "cdk")
+_SECONDS = 60
+"""How long one stream may take."""
 KINDS = {
     "identical": "the same records",
     "form only": "the same values, written in another form",
     "both empty": "no records in both",
     "ours more": "this connector has more records",
-    "CDK failed": "the CDK fails, or sends requests without end; this connector reads the stream",
+    "CDK failed": f"the CDK fails, or exceeds {MOST} requests or {_SECONDS} seconds; this connector reads the stream",
     "CDK more": "the CDK has more records",
     "ours failed": "this connector fails; the CDK does not",
     "values differ": "the same records with other values",
@@ -46,8 +49,6 @@ KINDS = {
     "own code": "needs classes of Python, which are not in the folder",
 }
 """What may become of a stream."""
-_SECONDS = 60
-"""How long one stream may take."""
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:?00)?")
 _NOW = re.compile(rf"{NOW:%Y-%m-%d}T\d\d:\d\d:\d\dZ")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -78,7 +79,7 @@ def verdict(manifest: str, ours: Outcome, cdk: Outcome) -> Verdict:
 
 def _failure(ours: Outcome, cdk: Outcome) -> tuple[str, str]:
     if not ours.failed:
-        return "CDK failed", "it loops" if cdk.looped else cdk.failed
+        return "CDK failed", f"it sends more than {MOST} requests" if cdk.looped else cdk.failed
     return ("both failed" if cdk.failed or cdk.looped else "ours failed"), ours.failed
 
 

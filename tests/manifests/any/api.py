@@ -10,7 +10,7 @@ import json
 import re
 import zipfile
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote, urlencode
+from urllib.parse import parse_qs, unquote, unquote_plus, urlencode
 
 from tests.api import Answer, Api, Call
 from tests.manifests.any import paging, readings, routes, rows
@@ -25,8 +25,8 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d
 _NUMBER = re.compile(r"\d+")
 _OFFSET = re.compile(r"(?:offset|skip|page|startposition|after)\W+(\d+)", re.IGNORECASE)
 """Finds a position in a query that is a text, such as SQL."""
-_MOST = 600
-"""How many requests a stream may send: more are a loop."""
+MOST = 600
+"""How many requests a stream may send: more are a loop, or combinations of parents that no stream has."""
 _SIGNED_IN = {
     "access_token": "tok",
     "token_type": "Bearer",
@@ -51,7 +51,7 @@ class AnyApi(Api):
     @property
     def looped(self) -> bool:
         """True if the stream sent more requests than it has pages."""
-        return len(self.requests) > _MOST
+        return len(self.requests) > MOST
 
     def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         """Logs a request, and answers it."""
@@ -66,8 +66,9 @@ class AnyApi(Api):
     def _answered(self, call: Call) -> Any:
         if self.looped:
             return Answer({"error": "too many requests for so few pages"}, 403)
+        query = unquote_plus(call.target.partition("?")[2])
         fitting = [
-            (size, route) for route in self._found if (size := route.matches(call.method, call.path)) is not None
+            (size, route) for route in self._found if (size := route.matches(call.method, call.path, query)) is not None
         ]
         if not fitting:
             self.unknown.append(f"{call.method} {call.path}")
@@ -91,8 +92,9 @@ class AnyApi(Api):
         url = f"{self.url}{call.target.partition('?')[0]}?{urlencode(following, doseq=True)}"
         body = {**page[0]} if is_one and page else body
         values, headers, token = paging.Signs(route, body, page, start, len(whole), url).found()
-        for _, text in routes.leaves(token, "") if token not in (None, "") else ():
-            self._tokens[partition, text] = start + len(page)
+        with self._lock:
+            for _, text in routes.leaves(token, "") if token not in (None, "") else ():
+                self._tokens[partition, text] = start + len(page)
         return _encoded(route, paging.placed(body, values), headers)
 
     def _start(self, route: Route, partition: str, held: dict[str, str]) -> int:
@@ -101,10 +103,10 @@ class AnyApi(Api):
         values = [value for leaf, value in held.items() if value and _is_below(leaf, route.token_leaves)]
         kind = route.strategy.get("type")
         if kind == "CursorPagination":
-            known = [at for (of, token), at in self._tokens.items() if of == partition and token in values]
-            inside = [
-                at for (of, token), at in self._tokens.items() if of == partition and any(token in v for v in values)
-            ]
+            with self._lock:
+                tokens = {token: at for (of, token), at in self._tokens.items() if of == partition}
+            known = [at for token, at in tokens.items() if token in values]
+            inside = [at for token, at in tokens.items() if any(token in value for value in values)]
             return [*known, *inside, 0][0]
         numbers = (_NUMBER.search(value) if value.isdecimal() else _OFFSET.search(value) for value in values)
         number = next((int(found[found.lastindex or 0]) for found in numbers if found), None)

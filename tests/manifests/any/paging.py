@@ -48,7 +48,8 @@ class Signs:
         if route.follows_urls or "http" in self._value:
             self._texts.reverse()
         names = _NAMES.findall(self._value)
-        self._texts += [f"{url}&{name.replace(chr(92), '')}=tok{start + len(rows)}n" for name in names]
+        for token in (f"tok{start + len(rows)}n", page + 1):
+            self._texts += [f"{url}&{name.replace(chr(92), '')}={token}" for name in names]
         self._link = {"url": url, "rel": "next"}
 
     def found(self) -> tuple[dict[Path, Any], dict[str, str], Any]:
@@ -112,7 +113,8 @@ class Signs:
         stop = readings.tried(self._stop, self._route.config, **context) if self._stop else None
         if stop is readings.FAILED or _is_true(stop):
             return stop if stop is readings.FAILED else None
-        return readings.tried(self._value, self._route.config, default=self._value, **context)
+        token = readings.tried(self._value, self._route.config, default=self._value, **context)
+        return readings.FAILED if token == self._value and "{" in token else token
 
 
 def _is_true(value: Any) -> bool:

@@ -20,6 +20,7 @@ _HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _VOLATILE = re.compile(r"now_utc|today_utc|today_with_timezone|generate_uuid|timestamp\(")
 _PLACES = {"request_parameter": "query", "header": "header", "body_json": "body", "body_data": "body"}
 _ANY = ".*?"
+_PARTITIONS = ("stream_partition", "stream_slice")
 _DEFAULT_SIZE = 5
 _MOST = 250
 """The largest page that is filled; larger ones stay short, because the CDK takes long for their records."""
@@ -65,8 +66,8 @@ class Route:
         return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
 
     @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Matches the decoded paths that it asks for."""
+    def _target(self) -> tuple[str, str]:
+        """The expressions that match the decoded paths that it asks for, and the queries in its own path."""
         pieces, at = [], 0
         for hole in _HOLE.finditer(self.url):
             pieces.append(re.escape(self.url[at : hole.start()]))
@@ -74,18 +75,20 @@ class Route:
             pieces.append(_ANY if value is None else re.escape(str(value)))
             at = hole.end()
         pieces.append(re.escape(self.url[at:]))
-        path = "".join(pieces).partition("://")[2].partition("/")[2].partition(re.escape("?"))[0]
-        return re.compile("/" + re.sub("/+", "/", unquote(path)).rstrip("/") + "/?", re.DOTALL)
+        path, _, query = "".join(pieces).partition("://")[2].partition("/")[2].partition(re.escape("?"))
+        return "/" + re.sub("/+", "/", unquote(path)).rstrip("/") + "/?", unquote(query)
 
     @staticmethod
     def _reads_config(text: str) -> bool:
         return "config" in text and not any(word in text for word in ("stream_", "next_page", "parameters", "record"))
 
-    def matches(self, method: str, path: str) -> int | None:
-        """Returns how much of a path its pattern names; None if the request is not one of its own."""
-        if method != self.method or self.pattern.fullmatch(path) is None:
+    def matches(self, method: str, path: str, query: str) -> int | None:
+        """Returns how much of a target its URL names; None if the request is not one of its own."""
+        own, asked = self._target
+        if method != self.method or re.fullmatch(own, path, re.DOTALL) is None:
             return None
-        return len(self.pattern.pattern.replace(_ANY, ""))
+        named = own + (asked if re.search(asked, query, re.DOTALL) else "")
+        return len(named.replace(_ANY, ""))
 
     # What its requests hold ------------------------------------------------------------------------------------------
 
@@ -241,23 +244,32 @@ def _found(stream: dict[str, Any], config: dict[str, Any], needed: list[Path], *
         return
     retriever = stream.get("retriever") or {}
     yield Route(retriever, stream.get("incremental_sync") or {}, stream, config, needed, is_parent)
-    yield from _inside(retriever, config)
+    yield from _inside(retriever, config, _read_in_partitions(stream))
 
 
-def _inside(value: Any, config: dict[str, Any]) -> Iterator[Route]:
+def _read_in_partitions(stream: dict[str, Any]) -> frozenset[Path]:
+    """Returns the paths that the templates of a stream read of its partitions."""
+    texts = [text for text in readings.texts(stream) if "{" in text]
+    return frozenset(path for text in texts for root in _PARTITIONS for path in readings.paths(text, root))
+
+
+def _inside(value: Any, config: dict[str, Any], read: frozenset[Path]) -> Iterator[Route]:
     """Yields the routes of the streams, and of other retrievers, in a component."""
     if isinstance(value, list):
         for inner in value:
-            yield from _inside(inner, config)
+            yield from _inside(inner, config, read)
     if not isinstance(value, dict):
         return
     if value.get("type") == "ParentStreamConfig":
         key = readings.evaluated(value.get("parent_key"), config)
-        needed = [tuple(str(key).split("/")), *map(tuple, value.get("extra_fields") or [])]
+        field = readings.evaluated(value.get("partition_field"), config)
+        inner_keys = sorted({path[1:] for path in read if path[0] == field and path[1:]}, key=str)
+        own = [(*str(key).split("/"), *keys) for keys in inner_keys or [()]]
+        needed = [*own, *map(tuple, value.get("extra_fields") or [])]
         yield from _found(value.get("stream") or {}, config, needed, is_parent=True)
     elif value.get("type") == "PropertiesFromEndpoint":
         needed = [tuple(value.get("property_field_path") or [])]
         yield Route(value.get("retriever") or {}, {}, {}, config, needed, is_parent=True)
     else:
         for inner in value.values():
-            yield from _inside(inner, config)
+            yield from _inside(inner, config, read)

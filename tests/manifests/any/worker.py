@@ -12,6 +12,7 @@ import socket
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
+from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.sources.declarative import concurrent_declarative_source as declarative
 from airbyte_cdk.sources.declarative.interpolation import jinja
+from airbyte_cdk.utils.constants import ENV_REQUEST_CACHE_PATH
 
 from source_rest_api.manifest.connector import ManifestConnector
 from source_rest_api.protocol import state_file
@@ -82,8 +84,11 @@ def read(case: Case, engine: str, api: AnyApi) -> Outcome:
         return found
     api.serve(case.stream, case.config)
     try:
-        for message in {"ours": ours, "cdk": cdk}[engine](case):
-            _take(message, found)
+        with TemporaryDirectory() as folder:
+            # The CDK keeps responses of parents, in memory also for the next source: those of another imitation.
+            os.environ[ENV_REQUEST_CACHE_PATH] = folder
+            for message in {"ours": ours, "cdk": cdk}[engine](case):
+                _take(message, found)
     except Exception as error:  # noqa: BLE001 -- whatever it is, the stream failed
         found.failed = f"{type(error).__name__}: {getattr(error, 'internal_message', None) or error}"
     found.failed = found.failed or (f"the imitation failed: {api.errors[-1]!r}" if api.errors else "")
