@@ -31,14 +31,15 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def own_log() -> Iterator[None]:
-    """Leave the log as it was: a command in this process writes it to its stdout."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+    """Leave the log as it was: a command in this process writes it to its stdout, which is closed after the test."""
+    root, own = logging.getLogger(), logging.getLogger("airbyte")
+    handlers, level, own_level = root.handlers, root.level, own.level
     yield
     root.handlers = handlers
     root.setLevel(level)
+    own.setLevel(own_level)
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from tests.test_manifest_engines import FOLDER, NAMES, config
 if TYPE_CHECKING:
     from source_rest_api.connector import Connector
 
-pytestmark = pytest.mark.usefixtures("own_log")
 
 ROOT = Path(__file__).parent.parent
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.api import Api, Call
 
-pytestmark = pytest.mark.usefixtures("own_log")
 
 CONFIG = {"key": "a", "on": True, "count": 5, "nested": {"inner": "b"}, "list": ["x", "y"], "digits": "007"}
 KEY = "a key that is as long as the hash, at least"
