@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import sys
 import time
@@ -78,6 +79,8 @@ def test_it_is_killed(api: Api, tmp_path: Path) -> None:
     while len(api.requests) < 4:
         time.sleep(0.02)
     assert (process.poll(), other.poll()) == (None, None)
+    assert process.stdout is not None
+    assert select.select([process.stdout], [], [], 60)[0]
     process.kill()
     written, errors = process.communicate()
     assert json.loads(written.splitlines()[0])["type"]

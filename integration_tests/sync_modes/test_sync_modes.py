@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -131,7 +132,8 @@ def test_every_sync_mode(syncs: tuple[Shop, Callable[[], Any]]) -> None:
         read, _ = process.run(MODES["Incremental, Append + Deduped"])
         assert read == sum(rows().values()), "the full refresh has replaced the state"
         shop.delete("customers", 7)
-        for _ in range(2):  # a row is deleted if two sweeps did not find it
+        for _ in range(2):  # a row is deleted if two sweeps did not find it, at least a second apart
+            time.sleep(1)
             read, tables = process.run(MODES["Incremental, Append + Deduped"])
         assert read == products + 1
         [marked] = [row for row in tables["customers"] if row["id"] == 7]
