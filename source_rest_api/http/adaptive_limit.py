@@ -17,16 +17,15 @@ _STEP = 1.5
 _GAIN = 1.2
 """Throughput that such a step must gain, as a factor. Beyond the knee it gains nothing: requests queue at the API."""
 _LEAST = 24
-"""Minimum number of responses in a measurement,"""
+"""Minimum number of responses in a measurement that takes less than `_LONG`."""
 _LONG = 1.0
-"""unless it takes so many seconds."""
+"""Seconds after which one response for each permit is enough for a measurement."""
 _SHORTEST = 1e-6
 """Seconds. A shorter response time counts as this long."""
 _REST = 4
 """Number of measurements without a step, after one that gained too little."""
-
 _PART = 4
-"""After a rejection, the limit grows by this part of itself per round, but at least by one."""
+"""Divisor: after a rejection, the limit grows by a quarter per round, but at least by one."""
 
 _Seconds = dict[str, list[float]]
 

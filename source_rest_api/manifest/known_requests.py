@@ -94,6 +94,16 @@ def _in_path(component: Component, _config: Mapping[str, Any], _schema: Mapping[
     return {**component, "type": "HttpRequester", "path": path, "request_parameters": others}
 
 
+def _bearer_from(login: Component) -> Component:
+    """An authenticator that sends the `access_token` of a login as a bearer token."""
+    return {
+        "type": "SessionTokenAuthenticator",
+        "login_requester": login,
+        "session_token_path": ["access_token"],
+        "request_authentication": {"type": "Bearer"},
+    }
+
+
 def _login_with_form(component: Component, config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
     """A login by a form, at the identity server for the kind of account."""
     names = ("username", "password", "legal_entity", "grant_type", "client_id", "scope")
@@ -104,12 +114,7 @@ def _login_with_form(component: Component, config: Mapping[str, Any], _schema: M
         "http_method": "POST",
         "request_body_data": {name: component[name] for name in names if name in component},
     }
-    return {
-        "type": "SessionTokenAuthenticator",
-        "login_requester": login,
-        "session_token_path": ["access_token"],
-        "request_authentication": {"type": "Bearer"},
-    }
+    return _bearer_from(login)
 
 
 def _server_to_server(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:
@@ -125,12 +130,7 @@ def _server_to_server(component: Component, _config: Mapping[str, Any], _schema:
             "password": component.get("client_secret"),
         },
     }
-    return {
-        "type": "SessionTokenAuthenticator",
-        "login_requester": login,
-        "session_token_path": ["access_token"],
-        "request_authentication": {"type": "Bearer"},
-    }
+    return _bearer_from(login)
 
 
 def _days_in_parameter(component: Component, _config: Mapping[str, Any], _schema: Mapping[str, Any]) -> Component:

@@ -72,7 +72,7 @@ class Pool(Generic[T]):
 
     Args:
         sources: The sources of work.
-        permits: Limits the work that runs at the same time. A thread is started for each that work needs.
+        permits: Limits the work that runs at the same time. Work starts threads as it needs them, one for each permit.
         stop: Set from outside to end early.
         max_bytes: Upper limit in bytes of the items that wait for the reader.
         grace: Seconds that running work has after `stop`.
