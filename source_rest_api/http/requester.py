@@ -156,9 +156,10 @@ class Requester:
             Stopped: The read was stopped.
         """
         stats = stats or ReadStats()
-        patience = RetryBudget(self.retry, self._clock())
+        patience, is_retry = RetryBudget(self.retry, self._clock()), False
         while True:
             began = self._await_turn(request.endpoint, patience, stats)
+            request = request.renewed() if is_retry else request
             outcome = self._attempt(request, read, streamed, began)
             if isinstance(outcome, _Success):
                 return outcome.value
@@ -173,9 +174,10 @@ class Requester:
             stats.add(retries=1)
             if outcome.limited:
                 self._gates.close(request.endpoint, wait)
-                continue
-            with stats.waiting("for retries", self._clock):
-                patience.waited(idle=self._pause(wait) - wait)
+            else:
+                with stats.waiting("for retries", self._clock):
+                    patience.waited(idle=self._pause(wait) - wait)
+            is_retry = True
 
     def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> float:
         """Wait until the endpoint's rate limit and the request pace allow another request; return the time."""

@@ -171,6 +171,8 @@ class RecordSelector(Model):
         fields = raw_json.fields(root)
         if not accepted:
             self.refuse_error(fields)
+        if not self._paths and self.allow_missing_records and raw_json.is_nothing(root):
+            return []
         if not self._paths:
             return _guess(root, fields, rows=self.columns_path)
         return [record for path in self._paths for record in self._at(root, path)]
@@ -240,7 +242,8 @@ def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:
         return possible[0]
     if possible and not any(arrays) and not _has_nested_records(fields) and not _is_like_a_record(fields):
         return []
-    raise ConfigError(f"The path of the records is not clear: {_shape(root)}. Set `records_path`.")
+    none = ", or `allow_missing_records: true` if that means no records" if raw_json.kind(root) == "null" else ""
+    raise ConfigError(f"The path of the records is not clear: {_shape(root)}. Set `records_path`{none}.")
 
 
 def _is_like_a_record(fields: dict[str, Raw]) -> bool:
@@ -260,7 +263,7 @@ def _has_nested_records(fields: dict[str, Raw]) -> bool:
 
 
 def _left_out(root: Raw, path: Path) -> bool:
-    """True if the value at the path is absent or null, and nothing on the way to it could contain records."""
+    """True if the value at the path is absent, null, false or empty, and nothing on the way could contain records."""
     for length, key in enumerate(path):
         holder = raw_json.find(root, path[:length])
         what = "null" if holder is None else raw_json.kind(holder)
@@ -268,7 +271,7 @@ def _left_out(root: Raw, path: Path) -> bool:
         if what not in {"object", "null"} and not by_index and not (holder is not None and raw_json.is_nothing(holder)):
             return False
     value = raw_json.find(root, path)
-    return value is None or raw_json.kind(value) == "null"
+    return value is None or raw_json.is_nothing(value)
 
 
 def _shape(root: Raw) -> str:

@@ -41,21 +41,21 @@ class Restarts:
             resumed: True if the request used the position of an earlier run.
             delivered: Number of pages delivered since the slice began.
         """
+        cursor = self._reader.endpoint.incremental
+        has_token = cursor is not None and cursor.forgettable and interval.start is not None and not delivered
         if error.begins_anew:
             if self._ordered == _MOST:
                 return None
             self._ordered += 1
             place = ", ".join(error.where)
             _LOG.info("%s: the API ended the list early. Reading it again (`action: restart` in `errors`).", place)
-            return interval
+            return Slice() if has_token else interval
         if not isinstance(error, ConfigError):
             return None
         if resumed:
             _LOG.info("%s The API rejected the position of an earlier run. Reading the slice from its start.", error)
             return interval
-        cursor = self._reader.endpoint.incremental
-        may_forget = cursor is not None and cursor.forgettable and interval.start is not None
-        if delivered or not may_forget or error.status not in REFUSED:
+        if not has_token or error.status not in REFUSED:
             return None
         _LOG.warning("%s The API no longer accepts the saved token. Reading everything again.", error)
         return Slice()
