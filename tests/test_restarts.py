@@ -45,6 +45,23 @@ def test_a_broken_scroll_begins_again(api: Api, breaks: int) -> None:
     assert len(reading.records) == 9 + 6 * breaks
 
 
+@pytest.mark.parametrize("status", [400, 404, 416])
+def test_an_error_after_the_last_page_names_the_rule(api: Api, status: int) -> None:
+    """Some APIs have a status for a page number beyond the end."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        return {"data": ROWS[:3]} if call.arg("page") == "1" else Answer({"detail": "Invalid page."}, status)
+
+    paged = {"type": "page_number"}
+    failed = Reading(api.url, {"pagination": paged})
+    assert failed.error is not None
+    rule = {"status": status, "action": "stop"}
+    assert f"add `errors: [{{status: {status}, action: stop}}]`" in failed.error.message
+    reading = Reading(api.url, {"pagination": paged, "errors": [rule]})
+    assert (reading.error, reading.records) == (None, ROWS[:3])
+
+
 def test_a_sync_token_that_a_rule_rejects_is_forgotten(api: Api) -> None:
     """The list begins again without the token, so everything is read."""
 

@@ -11,6 +11,8 @@ from msgspec import Raw
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.excerpt import LONGEST, excerpt
+from source_rest_api.http import api_reason
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.records import error_object, json_texts, shapes
 from source_rest_api.records.shapes import Cells, Explode
@@ -214,9 +216,10 @@ class RecordSelector(Model):
     def _lost(self, root: Raw, path: Path, value: Raw | None) -> ConfigError:
         found = "is not in the response" if value is None else f"leads to {_named(value)}"
         setting = "records_paths" if self.records_paths else "records_path"
+        reason = excerpt(api_reason.find(root), LONGEST)
         return ConfigError(
-            f"`{setting}: {'.'.join(path)}` {found}; {_shape(root)}. Correct `{setting}`, or set "
-            "`allow_missing_records: true` if the API omits it when there are no records."
+            f"`{setting}: {'.'.join(path)}` {found}; {_shape(root)}. {reason and f'The API says: {reason}. '}Correct "
+            f"`{setting}`, or set `allow_missing_records: true` if the API omits it when there are no records."
         )
 
     def refuse_error(self, fields: Opened) -> None:

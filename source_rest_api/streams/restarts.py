@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.restarts")
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 """Statuses of responses to an expired token."""
+_BEYOND = REFUSED | {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
+"""Statuses of responses to a page number or an offset after the last page."""
+_STOP = " If the API returns this after its last page, add `errors: [{{status: {}, action: stop}}]` to the endpoint."
 _MOST = 3
 """Upper limit of the restarts of one slice by error rules, so that a scroll that always breaks does not restart
 endlessly."""
@@ -56,6 +59,9 @@ class Restarts:
             _LOG.info("%s The API rejected the position of an earlier run. Reading the slice from its start.", error)
             return interval
         if not has_token or error.status not in REFUSED:
+            by_number = self._reader.paginator.shifts is not None
+            if delivered and by_number and error.status in _BEYOND:
+                error.message += _STOP.format(int(error.status))
             return None
         _LOG.warning("%s The API no longer accepts the saved token. Reading everything again.", error)
         return Slice()
