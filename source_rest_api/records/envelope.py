@@ -63,9 +63,9 @@ class Envelope:
             BrokenAnswerError: The body is truncated, not JSON, or not text.
             ConfigError: The body has no records at the configured path, or is an error with a success status.
         """
-        text = self._decoder.text(response)
-        if not text or text.isspace():
+        if not response.body or response.body.isspace():
             return self._blank(response)
+        text = self._decoder.text(response)
         if isinstance(self._decoder, RecordDecoder):
             return self._given(self._decoder, response, response.json(text))
         cut = None if self._cutter is None else self._cutter.cut(text)
