@@ -75,6 +75,17 @@ def test_rows_deleted_in_front_hide_no_row(api: Api, by: str, total: str, delete
     assert reading.stream.stats["drifts"] >= 3
 
 
+@pytest.mark.parametrize("total", ["count", "total"])
+def test_page_numbers_find_a_total_without_its_path(api: Api, total: str) -> None:
+    """The config does not name the total in the body; rows deleted in front hide no row all the same."""
+    table = Table(api, "page", total=total)
+    table.before = lambda number: table.rows.pop(0) if number in {2, 5} else None
+    numbers = {"type": "page_number", "page_size": SIZE, "page_size_param": "size"}
+    reading = Reading(api.url, {"primary_key": "id", "pagination": numbers, "records_path": "results"})
+    assert set(ids(reading)) >= {row["id"] for row in table.rows}
+    assert reading.stream.stats["drifts"] == 2
+
+
 def test_a_link_header_with_a_total_beside_it(api: Api) -> None:
     """`Link` with `?page=` and `X-Total-Count`: the same."""
     table = Table(api, "page", link=True)

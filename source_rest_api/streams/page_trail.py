@@ -87,7 +87,7 @@ class PageTrail:
     def total(self, page: Page) -> int | None:
         """Returns the total of a page: what the config or a header says, or a field with a usual name."""
         total = self._paginator.total(page)
-        if total is not None or not self.follows_links or not self._has_totals:
+        if total is not None or not self._has_totals:
             return total
         # On the first page, `count` is a total only if it exceeds the rows of the page. Later it counts as reached.
         total = count_of(replace(page, distinct=len(page) if page.number == 1 else -1))
