@@ -59,6 +59,11 @@ def serve(api: Api, rows: list[dict[str, Any]]) -> None:
         claims = jwt.decode(fields["assertion"], _KEY, algorithms=["HS256"])
         return {"access_token": f"of {claims['iss']} by {fields['grant_type']}", "expires_in": 3600}
 
+    @api.post("/login.xml")
+    def login(call: Call) -> Any:
+        text = f"<?xml version='1.0'?><session kind='x'><token>of {call.json()['user']}</token></session>"
+        return Answer(text, headers={"Content-Type": "text/xml"})
+
     @api.get("/v1/hurried")
     def hurried(call: Call) -> Any:
         return Answer({"wait": 1}, 429) if call.number == 0 else {"data": rows[:3]}
@@ -71,5 +76,7 @@ def serve(api: Api, rows: list[dict[str, Any]]) -> None:
             return Answer({"error": "the results of one search end here"}, 400)
         found = [row for row in rows if row["id"] >= least]
         page = found[start : start + 5]
-        data = [{"id": str(row["id"]), "at": row["at"], **{name: row[name] for name in asked["fields"]}} for row in page]
+        data = [
+            {"id": str(row["id"]), "at": row["at"], **{name: row[name] for name in asked["fields"]}} for row in page
+        ]
         return {"data": data, "next": start + 5 if start + 5 < len(found) else None}

@@ -123,7 +123,7 @@ class BySearch(PaginationStrategy):
     ) -> Any:
         """The next page."""
         following = response.json()["next"]
-        if following is None or last_record is None:
+        if following is None or not last_page_size:
             return None
         if following >= self.most:
             return {"after": 0, "id": int(last_record["id"]) + 1}
