@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest.components import Components
 from source_rest_api.manifest.connector import ManifestConnector
+from source_rest_api.manifest.own_code.components import Components
 from tests.manifests import engines
 from tests.manifests.imitation import ROWS, imitation
 

@@ -16,7 +16,6 @@ from source_rest_api.manifest import (
     document,
     errors,
     jobs,
-    own_records,
     paginator,
     partitions,
     query_properties,
@@ -25,7 +24,8 @@ from source_rest_api.manifest import (
     requester,
     schema,
 )
-from source_rest_api.manifest.own_stream import OwnStream
+from source_rest_api.manifest.own_code import records as own_records
+from source_rest_api.manifest.own_code.stream import OwnStream
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
