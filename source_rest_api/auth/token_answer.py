@@ -144,7 +144,7 @@ def json_of(response: Response) -> Raw:
 
     Raises:
         ConfigError: The body is an HTML page.
-    """Return the body as a JSON value; also if it is XML or a form (RFC 5849), and an empty object if it is empty.
+        BrokenAnswerError: The body is neither JSON nor XML. The error does not show it, as it may contain the token.
     """
     if not response.body.strip():
         return Raw(b"{}")
