@@ -87,7 +87,7 @@ def test_nothing_in_place_of_the_records_is_an_empty_page_if_allowed(body: Any, 
 
 def test_the_error_for_null_names_the_setting() -> None:
     """It may be how the API writes an empty list."""
-    with pytest.raises(ConfigError, match="`allow_missing_records: true` if that means no records"):
+    with pytest.raises(ConfigError, match="If null means no records, set `allow_missing_records: true`"):
         select(None)
 
 

@@ -245,8 +245,8 @@ def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:
         return possible[0]
     if possible and not any(arrays) and not _has_nested_records(fields) and not _is_like_a_record(fields):
         return []
-    none = ", or `allow_missing_records: true` if that means no records" if raw_json.kind(root) == "null" else ""
-    raise ConfigError(f"The path of the records is not clear: {_shape(root)}. Set `records_path`{none}.")
+    hint = " If null means no records, set `allow_missing_records: true`." if raw_json.kind(root) == "null" else ""
+    raise ConfigError(f"The path of the records is not clear: {_shape(root)}. Set `records_path`.{hint}")
 
 
 def _is_like_a_record(fields: dict[str, Raw]) -> bool:
