@@ -5,7 +5,8 @@ A field that the record does not have is null. A missing key of the config or an
 
 from __future__ import annotations
 
-from functools import cache
+import re
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 import msgspec
@@ -15,7 +16,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.templates import scalars, templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jinja2 import Template
     from jinja2.runtime import Context
@@ -26,6 +27,9 @@ RECORD = "record"
 VALUE = "value"
 """The name of one value of a record in templates."""
 
+
+_ATTRIBUTE = re.compile(r'[^"\\\x00-\x1f]+')
+"""Names of fields that msgspec's structs may have."""
 
 _typed_dict: Any = TypedDict
 """`TypedDict` with fields that are known only at run time, which type checkers do not allow."""
@@ -52,6 +56,21 @@ def peeker(texts: Iterable[str], of: str = RECORD, beside: Iterable[str] = ()) -
     used = fields(texts, of)
     kinds = None if used is None else {**dict.fromkeys(beside, Raw), **dict.fromkeys(used, Any)}
     kind = dict[str, Any] if kinds is None else _typed_dict("Used", kinds, total=False)
+    return msgspec.json.Decoder(kind, float_hook=ExactNumber).decode
+
+
+def _struct_decoder(attributes: Mapping[str, str], read: Iterable[str]) -> Callable[[Raw], Any]:
+    """Returns a decoder like `peeker`, to an object with an attribute for each field.
+
+    Args:
+        attributes: The attribute of each field.
+        read: The fields to decode.
+    """
+    from source_rest_api.templates.record_sandbox import ABSENT, ExactNumber  # noqa: PLC0415 -- as above
+
+    kinds = [(attribute, Any if name in read else Raw, ABSENT) for name, attribute in attributes.items()]
+    names = {attribute: name for name, attribute in attributes.items()}
+    kind = msgspec.defstruct("Used", kinds, rename=names, gc=False)
     return msgspec.json.Decoder(kind, float_hook=ExactNumber).decode
 
 
@@ -82,20 +101,20 @@ class RecordContext:
         slice_ = own.get("stream_slice")
         if isinstance(slice_, dict):
             own["stream_slice"] = StrictDict(slice_)
-        self._context: Context = _empty().new_context(own)
-        self._names = _Names(self._context.parent)
+        self.context: Context = _empty().new_context(own)
+        self._names = _Names(self.context.parent)
         # Templates look each name up by this method. A dict's own takes a tenth of the time of Jinja's.
-        vars(self._context)["resolve_or_missing"] = self._names.__getitem__
+        vars(self.context)["resolve_or_missing"] = self._names.__getitem__
 
     def around(self, record: dict[str, Any]) -> Context:
         """Returns the context for one record."""
         self._names[RECORD] = record
-        return self._context
+        return self.context
 
     def beside(self, value: Any) -> Context:
         """Returns the context for one value of a record."""
         self._names[VALUE] = value
-        return self._context
+        return self.context
 
 
 class _Names(dict[str, Any]):
@@ -156,6 +175,70 @@ class RecordTemplate:
             ) from None
         with templates.Filling(self._text):
             raise error
+
+
+class PageTemplates:
+    """A condition on records and the values of fields to add, by one function for all records of a page.
+
+    A record for which the function fails is done anew, template by template, so that the error names its template.
+
+    Args:
+        condition: The records to keep; by default all.
+        values: The fields to add: templates, and values that are no text.
+    """
+
+    def __init__(self, condition: str | None, values: Mapping[str, Any]) -> None:
+        from source_rest_api.templates import page_code  # noqa: PLC0415 -- as above
+
+        self._condition = condition
+        self._values = values
+        self._texts = [text for text in (condition, *values.values()) if isinstance(text, str)]
+        used = fields(self._texts)
+        names = None
+        if used is not None and all(map(_ATTRIBUTE.fullmatch, (*used, *values))):
+            names = {name: f"f{n}" for n, name in enumerate(dict.fromkeys((*used, *values)))}
+        self._run = page_code.function(_environment(), condition, values, names)
+        self._decode = peeker(self._texts, beside=values) if names is None else _struct_decoder(names, used or ())
+
+    def fill(
+        self,
+        records: Iterable[Raw],
+        surroundings: RecordContext,
+        finish: Callable[[Raw, Sequence[Any]], Raw],
+        *,
+        at_end: bool,
+    ) -> list[Raw]:
+        """Returns the records to keep, with their fields.
+
+        Args:
+            records: The records that templates read.
+            surroundings: The names that all of them share.
+            finish: Returns a record with its fields, given their values in order; `BLANK` for none.
+            at_end: True if new fields may also be written at the end of a record as it stands.
+
+        Raises:
+            ConfigError: A template cannot be filled.
+        """
+
+        def general(record: Raw) -> Raw | None:
+            condition, values, decode = self._one_by_one
+            context = surroundings.around(decode(record))
+            if condition is not None and not condition.holds(context):
+                return None
+            return finish(record, [value(context) for value in values])
+
+        if self._run is None:
+            return [new for record in records if (new := general(record)) is not None]
+        return self._run(surroundings.context)(records, self._decode, general, finish, at_end=at_end)
+
+    @cached_property
+    def _one_by_one(self) -> tuple[RecordTemplate | None, list[Callable[[Context], Any]], Callable[[Raw], Any]]:
+        values = [_value_of(given) for given in self._values.values()]
+        return None if self._condition is None else RecordTemplate(self._condition), values, peeker(self._texts)
+
+
+def _value_of(given: Any) -> Callable[[Context], Any]:
+    return RecordTemplate(given).value if isinstance(given, str) else lambda _: given
 
 
 @cache
