@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from source_rest_api.templates import templates
+
 NAMES = ["a", "b", "items"]
 SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-9, 9) | st.sampled_from(["", "x", "1.5", "Ü"])
 VALUES = st.recursive(
@@ -64,4 +66,16 @@ TEMPLATES = (
     | st.builds("{{{{ {} }}}}/{{{{ {} }}}}".format, EXPRESSIONS, EXPRESSIONS)
     | st.builds("{{% if {} %}}{{{{ {} }}}}{{% endif %}}".format, EXPRESSIONS, EXPRESSIONS)
 )
+
+
+def _is_valid(text: str) -> bool:
+    try:
+        templates.check(text)
+    except ValueError:
+        return False
+    return True
+
+
+TEMPLATES = TEMPLATES.filter(_is_valid)
+CONDITIONS = EXPRESSIONS.map("{{{{ {} }}}}".format).filter(_is_valid)
 CONFIG = {"c": {"a": 1}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,12 +16,11 @@ from source_rest_api.formats import raw_json
 from source_rest_api.templates import record_templates
 from source_rest_api.templates.record_templates import PageTemplates, RecordContext, RecordTemplate
 from source_rest_api.templates.scalars import BLANK
-from tests.random_templates import CONFIG, EXPRESSIONS, NAMES, RECORDS, TEMPLATES
+from tests.random_templates import CONDITIONS, CONFIG, NAMES, RECORDS, TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CONDITIONS = st.none() | EXPRESSIONS.map("{{{{ {} }}}}".format)
 ADDED = st.dictionaries(
     st.sampled_from([*NAMES, "new", "ü", 'quo"te']),
     TEMPLATES | st.sampled_from(["", "text", 5, 1.5, True, None]),
@@ -50,10 +50,11 @@ def outcome(records: list[Raw] | ConfigError) -> Any:
     """The records with the order of their fields and the digits of their numbers, or the error."""
     if isinstance(records, ConfigError):
         return str(records)
-    return [json.loads(bytes(record), object_pairs_hook=list, parse_float=str) for record in records]
+    texts = [re.sub("0x[0-9a-f]+", "0x0", bytes(record).decode()) for record in records]  # addresses of methods
+    return [json.loads(text, object_pairs_hook=list, parse_float=str) for text in texts]
 
 
-@given(st.lists(RECORDS, max_size=4), CONDITIONS, ADDED, SPACED, st.booleans())
+@given(st.lists(RECORDS, max_size=4), st.none() | CONDITIONS, ADDED, SPACED, st.booleans())
 def test_equal_to_one_by_one(
     rows: list[Any], condition: str | None, added: dict[str, Any], indent: int | None, at_end: bool
 ) -> None:
