@@ -78,4 +78,4 @@ def _is_valid(text: str) -> bool:
 
 TEMPLATES = TEMPLATES.filter(_is_valid)
 CONDITIONS = EXPRESSIONS.map("{{{{ {} }}}}".format).filter(_is_valid)
-CONFIG = {"c": {"a": 1}}
+CONFIG = {"c": {"a": 1}, "one": 1}

@@ -5,7 +5,6 @@ A field that the record does not have is null. A missing key of the config or an
 
 from __future__ import annotations
 
-import re
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
@@ -26,10 +25,8 @@ RECORD = "record"
 """The name of the record in templates."""
 VALUE = "value"
 """The name of one value of a record in templates."""
-
-
-_ATTRIBUTE = re.compile(r'[^"\\\x00-\x1f]+')
-"""Names of fields that msgspec's structs may have."""
+_OTHERS = 8
+"""Records are decoded to dicts from then on, if more than one in so many is not as the templates suggest."""
 
 _typed_dict: Any = TypedDict
 """`TypedDict` with fields that are known only at run time, which type checkers do not allow."""
@@ -56,21 +53,6 @@ def peeker(texts: Iterable[str], of: str = RECORD, beside: Iterable[str] = ()) -
     used = fields(texts, of)
     kinds = None if used is None else {**dict.fromkeys(beside, Raw), **dict.fromkeys(used, Any)}
     kind = dict[str, Any] if kinds is None else _typed_dict("Used", kinds, total=False)
-    return msgspec.json.Decoder(kind, float_hook=ExactNumber).decode
-
-
-def _struct_decoder(attributes: Mapping[str, str], read: Iterable[str]) -> Callable[[Raw], Any]:
-    """Returns a decoder like `peeker`, to an object with an attribute for each field.
-
-    Args:
-        attributes: The attribute of each field.
-        read: The fields to decode.
-    """
-    from source_rest_api.templates.record_sandbox import ABSENT, ExactNumber  # noqa: PLC0415 -- as above
-
-    kinds = [(attribute, Any if name in read else Raw, ABSENT) for name, attribute in attributes.items()]
-    names = {attribute: name for name, attribute in attributes.items()}
-    kind = msgspec.defstruct("Used", kinds, rename=names, gc=False)
     return msgspec.json.Decoder(kind, float_hook=ExactNumber).decode
 
 
@@ -188,21 +170,24 @@ class PageTemplates:
     """
 
     def __init__(self, condition: str | None, values: Mapping[str, Any]) -> None:
-        from source_rest_api.templates import page_code  # noqa: PLC0415 -- as above
+        from source_rest_api.templates import field_tree  # noqa: PLC0415 -- as above
 
         self._condition = condition
         self._values = values
         self._texts = [text for text in (condition, *values.values()) if isinstance(text, str)]
-        used = fields(self._texts)
-        names = None
-        if used is not None and all(map(_ATTRIBUTE.fullmatch, (*used, *values))):
-            names = {name: f"f{n}" for n, name in enumerate(dict.fromkeys((*used, *values)))}
-        self._run = page_code.function(_environment(), condition, values, names)
-        self._decode = peeker(self._texts, beside=values) if names is None else _struct_decoder(names, used or ())
+        self._tree = field_tree.read(self._texts, RECORD, absent=values)
+        self._compile()
+
+    def _compile(self) -> None:
+        from source_rest_api.templates import field_tree, page_code  # noqa: PLC0415 -- as above
+
+        tree = self._tree
+        decode = peeker(self._texts, beside=self._values) if tree is None else field_tree.decoder(tree, self._values)
+        self._way = page_code.function(_environment(), self._condition, self._values, tree), decode
 
     def fill(
         self,
-        records: Iterable[Raw],
+        records: Sequence[Raw],
         surroundings: RecordContext,
         finish: Callable[[Raw, Sequence[Any]], Raw],
         *,
@@ -219,17 +204,25 @@ class PageTemplates:
         Raises:
             ConfigError: A template cannot be filled.
         """
+        others = 0
 
         def general(record: Raw) -> Raw | None:
+            nonlocal others
+            others += 1
             condition, values, decode = self._one_by_one
             context = surroundings.around(decode(record))
             if condition is not None and not condition.holds(context):
                 return None
             return finish(record, [value(context) for value in values])
 
-        if self._run is None:
+        run, decode = self._way
+        if run is None:
             return [new for record in records if (new := general(record)) is not None]
-        return self._run(surroundings.context)(records, self._decode, general, finish, at_end=at_end)
+        kept = run(surroundings.context)(records, decode, general, finish, at_end=at_end)
+        if others * _OTHERS > len(records) and self._tree is not None:
+            self._tree = None
+            self._compile()
+        return kept
 
     @cached_property
     def _one_by_one(self) -> tuple[RecordTemplate | None, list[Callable[[Context], Any]], Callable[[Raw], Any]]:

@@ -79,7 +79,7 @@ def function(environment: SandboxedEnvironment, text: str) -> Callable[[Any], An
 def output(environment: SandboxedEnvironment, text: str) -> nodes.Output | None:
     """Returns the parts of a template: one if it is a single expression, else several; None if it has statements."""
     expression = templates.expression(text)
-    body = environment.parse(text if expression is None else text.strip()).body
+    body = environment.parse(text if expression is None else text.strip()).body or [nodes.Output([], lineno=1)]
     if len(body) != 1 or not isinstance(body[0], nodes.Output):
         return None
     if expression is None:
