@@ -82,3 +82,18 @@ def test_a_null_on_the_way_is_no_missing_key(path: str, found: Any) -> None:
     """Neither is an array that is too short; any other value without the key lacks it."""
     record = {"a": {"b": 1}, "n": None, "l": [0], "t": "text"}
     assert record_tree.find(record, path.split("."), "absent") == found
+
+
+@pytest.mark.parametrize(
+    ("record", "extended"),
+    [
+        (b'{"a":1.50}', b'{"a":1.50,"b":"x"}'),
+        (b'{"a": {} }', b'{"a": {},"b":"x"}'),
+        (b"{}", b'{"b":"x"}'),
+        (b"{ \n}", b'{"b":"x"}'),
+    ],
+)
+def test_append(record: bytes, extended: bytes) -> None:
+    """Fields are written at the end; all other bytes stay."""
+    assert bytes(record_tree.append(Raw(record), b'{"b":"x"}')) == extended
+    assert bytes(record_tree.append(Raw(record), b"{}")) == record

@@ -33,6 +33,14 @@ def raw(value: Any) -> Raw:
     return value if isinstance(value, Raw) else Raw(raw_json.encode(value))
 
 
+def append(record: Raw, fields: bytes) -> Raw:
+    """Returns an object with the fields of another one, encoded, at its end. No name may be in both."""
+    if fields == b"{}":
+        return record
+    own = bytes(record)[:-1].rstrip()
+    return Raw(own + (b"" if own == b"{" else b",") + fields[1:])
+
+
 def find(value: Any, path: Sequence[str], absent: Any = None) -> Any:
     """Finds the value at a path in an opened or decoded value, by the rules of `raw_json.find`.
 
