@@ -1,4 +1,4 @@
-"""APIs that omit a flag where it is false, as gRPC gateways do (etcd): the error names the setting, and that one works."""
+"""APIs that omit false flags, as gRPC gateways do (etcd): the error names the setting, and that one works."""
 
 from __future__ import annotations
 
