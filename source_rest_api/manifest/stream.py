@@ -103,6 +103,8 @@ class _Translation:
         )
         cursor = self._stream.get("incremental_sync") or {}
         scope = self._scope._replace(slice={**divided.slice, **cursors.interval_names(cursor)})
+        named = partial(query_properties.read_by_templates, requests, scope.of(requests), self._family.listed)
+        scope = scope._replace(slice={**scope.slice, **self._at("retriever.requester", named)})
         only_first = self._only_first_page(retriever)
         self._at("retriever.requester", lambda: self._request(requests, divided, scope.of(requests), only_first))
         if jobs.is_job(retriever):
