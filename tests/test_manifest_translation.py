@@ -509,11 +509,36 @@ def test_what_the_api_says_about_its_limits() -> None:
     ]
     budget = {"policies": policies, "status_codes_for_ratelimit_hit": [420], "ratelimit_reset_header": "X-Reset"}
     made = of(stream(), stream("free"), api_budget=budget)
-    assert made.config["max_requests_per_second"] == 0.5
+    assert made.config["request_rates"] == [{"endpoints": ["a"], "max_requests_per_second": 0.5}]
     assert made.config["endpoints"][0]["errors"] == [
         {"status": [420], "action": "rate_limited", "wait_header": "X-Reset"}
     ]
-    assert "max_requests_per_second" not in of(stream("free"), api_budget=budget).config
+    assert of(stream(), stream("other"), api_budget=budget).config["max_requests_per_second"] == 0.5
+    free = of(stream("free"), api_budget=budget).config
+    assert not {"max_requests_per_second", "request_rates"} & free.keys()
+
+
+def test_a_policy_is_shared_by_the_streams_that_match_it_first() -> None:
+    """A slow report has a rate of its own, and one that is left out counts no more."""
+    policies = [
+        {
+            "type": "FixedWindowCallRatePolicy",
+            "period": "PT1M",
+            "call_limit": 6,
+            "matchers": [{"url_path_pattern": "/r/"}],
+        },
+        {"type": "MovingWindowCallRatePolicy", "rates": [{"limit": 5, "interval": "PT1S"}], "matchers": []},
+    ]
+    asks = stream()["retriever"]["requester"]
+    slow = [stream(name, {"requester": {**asks, "path": f"r/{name}"}}) for name in ("b", "c")]
+    lost = stream("lost", {"requester": {**asks, "path": "r/{{ nothing.id }}"}})
+    made = of(stream(), *slow, lost, stream("d"), api_budget={"policies": policies})
+    config = made.config
+    assert made.blocked.keys() == {"lost"}
+    assert config["request_rates"] == [
+        {"endpoints": ["a", "d"], "max_requests_per_second": 5},
+        {"endpoints": ["b", "c"], "max_requests_per_second": 0.1},
+    ]
 
 
 def test_the_longest_timeout_holds_for_all() -> None:
