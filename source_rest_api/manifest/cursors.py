@@ -25,7 +25,6 @@ _OPTIONS = (
 )
 _NOW = re.compile(r"\{\{\s*(now_utc|today_utc)\(\)(\.(strftime|isoformat)\([^()]*\))?\s*\}\}")
 _LOG = logging.getLogger("airbyte.source_rest_api.manifest.cursors")
-_NO_TIME = re.compile(r"PT?0[A-Z]")
 _OLD_LENGTH = re.compile(r"(\d+)([dwmy])")
 FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
 """The `datetime_format` that the CDK has by default."""
@@ -164,7 +163,7 @@ def _length(text: str, field: str, *, is_own: bool) -> str | None:
     text = f"P{old[1]}{old[2].upper()}" if old else text
     if not text or templates.has_holes(text):
         return text or None
-    if _NO_TIME.fullmatch(text):
+    if datetimes.is_no_time(text):
         return None
     try:
         datetimes.duration(text)
