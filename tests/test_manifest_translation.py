@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from tests.api import Api, Call
 
 
-CONFIG = {"key": "a", "on": True, "count": 5, "nested": {"inner": "b"}, "list": ["x", "y"], "digits": "007"}
+CONFIG: dict[str, Any] = {
+    "key": "a",
+    "on": True,
+    "count": 5,
+    "nested": {"inner": "b"},
+    "list": ["x", "y"],
+    "digits": "007",
+}
+CONFIG["secrets"] = ["12e4567", "1_000", "1.10", "+49"]
 KEY = "a key that is as long as the hash, at least"
 SLICE = {
     "id": "parent.id",
@@ -57,6 +65,10 @@ def of(*streams: dict[str, Any], config: dict[str, Any] | None = None, **more: A
         ("{{ config['absent']['deeper'] }} and more", None),
         ("{{ config['count'] * 2 }}", 10),
         ("{{ config['digits'] }}", "007"),
+        ("{{ config['secrets'][0] }}", "12e4567"),
+        ("{{ config['secrets'][1] }}", "1_000"),
+        ("{{ config['secrets'][2] }}", "1.10"),
+        ("{{ config['secrets'][3] }}", "+49"),
         ("{{ config['list'] }}", ["x", "y"]),
         ("{{ stream_partition['id'] }}/{{ config.key }}", "{{ parent.id }}/a"),
         ("{{ stream_slice.get('extra_fields').get('meta.zone') }}", "{{ parent.meta.zone }}"),

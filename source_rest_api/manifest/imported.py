@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OWN = {"offered", "checked"}
 """Keys of `api.yaml` that are not part of the config."""
+_TEXTS = {"authentication", "headers", "params", "path"}
+"""Settings whose values are texts."""
 _LENGTHS = {"lookback", "step"}
 """Settings that are lengths of time."""
 
@@ -57,20 +59,30 @@ class ImportedConnector(Connector):
         return Loaded(config, hidden, Offer(frozenset(api["offered"]), frozenset(api["checked"])))
 
 
-def _filled(value: Any, config: Mapping[str, Any]) -> Any:
-    """Returns settings with the templates filled that read only the config; empty ones are left out."""
+def _filled(value: Any, config: Mapping[str, Any], *, as_text: bool = False) -> Any:
+    """Returns settings with the templates filled that read only the config; empty ones are left out.
+
+    Args:
+        value: The settings.
+        config: The config of the user.
+        as_text: True if what templates give is text, even if it looks like a number.
+    """
     if isinstance(value, list):
-        return [each for item in value for each in _items(item, _filled(item, config))]
+        return [each for item in value for each in _items(item, _filled(item, config, as_text=as_text))]
     if isinstance(value, dict):
         if value.get("type") == SELECT:
-            return _filled(_selected(value, config), config)
+            return _filled(_selected(value, config), config, as_text=as_text)
         items = {
-            name: inner if name == "schema" else _meant(name, _filled(inner, config)) for name, inner in value.items()
+            name: inner if name == "schema" else _meant(name, _filled(inner, config, as_text=as_text or name in _TEXTS))
+            for name, inner in value.items()
         }
         return {name: inner for name, inner in items.items() if inner is not None or value[name] is None}
     if not isinstance(value, str) or not templates.has_holes(value) or is_volatile(value):
         return value
-    return evaluated(value, {"config": config}) if names(value) <= {"config"} else value
+    if not names(value) <= {"config"}:
+        return value
+    found = evaluated(value, {"config": config})
+    return str(found) if as_text and isinstance(found, int | float) and not isinstance(found, bool) else found
 
 
 def _meant(name: str, value: Any) -> Any:

@@ -16,6 +16,7 @@ _WORDS = {
     "size": "100",
     "days": "30",
     "window": "30",
+    "step": "30",
 }
 
 
