@@ -82,7 +82,10 @@ streams:
         url_base: "{{ config['host'] }}"
         path: "rows/{{ config['account'] }}"
         request_parameters: {account: "{{ config['account'] }}"}
-        authenticator: {type: BasicHttpAuthenticator, username: "{{ config['account'] }}", password: "{{ config['secret'] }}"}
+        authenticator:
+          type: BasicHttpAuthenticator
+          username: "{{ config['account'] }}"
+          password: "{{ config['secret'] }}"
       record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
     incremental_sync:
       type: DatetimeBasedCursor
@@ -113,7 +116,7 @@ def test_what_the_config_says_becomes_what_the_settings_take(
     config = own.loaded(given, "own").config
     [rows] = config.streams
     assert config.url_base == "https://api.example.com"
-    assert config.authentication.model_dump()["username"] == "123"  # type: ignore[union-attr]
+    assert config.authentication.model_dump()["username"] == "123"
     assert config.authentication.password.get_secret_value() == "1_000"  # type: ignore[union-attr]
     assert (rows.path, rows.params) == ("rows/123", {"account": "123"})
     assert rows.incremental.lookback is None  # type: ignore[union-attr]
