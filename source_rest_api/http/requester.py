@@ -83,6 +83,7 @@ class Requester:
         self._jitter = jitter
         self._permits = permits
         self._pace = Pace(settings.requests_per_second, clock)
+        self._shared_paces = [(frozenset(names), Pace(rate, clock)) for names, rate in settings.shared_rates]
         self._gates = RateLimitGates(clock)
         self.job_slots = JobSlots(settings.concurrent_jobs, self._pause)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
@@ -179,7 +180,8 @@ class Requester:
                 with stats.waiting("for rate limits", self._clock):
                     patience.waited(limited=self._pause(wait.seconds))
             wait = self._gates.wait(endpoint, wait.turn)
-        if (seconds := self._pace.wait()) > 0:
+        shared = [pace.wait() for names, pace in self._shared_paces if endpoint in names]
+        if (seconds := max([self._pace.wait(), *shared])) > 0:
             with stats.waiting("for `max_requests_per_second`", self._clock):
                 patience.waited(idle=self._pause(seconds))
         self._wait(0)
