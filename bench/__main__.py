@@ -1,10 +1,10 @@
-"""`python -m bench [--quick] [--write] [memory parents startup latency limits cpu instructions]`; by default all."""
+"""`python -m bench [--quick] [--write] [NAME ...]`: measures the named parts; by default all."""
 
 from __future__ import annotations
 
 import argparse
 
-from bench import cpu, instructions, latency, limits, memory, parents, rig, startup
+from bench import cpu, instructions, latency, limits, memory, parents, real_limits, rig, startup
 
 # Memory first: a child's peak begins with what its parent holds, which grows a little with all that is measured.
 _BENCHES = {
@@ -13,6 +13,7 @@ _BENCHES = {
     "startup": startup.measure,
     "latency": latency.measure,
     "limits": limits.measure,
+    "real_limits": real_limits.measure,
     "cpu": cpu.measure,
     "instructions": instructions.measure,
 }

@@ -34,7 +34,7 @@ def test_a_token_bucket(limiter: Callable[[], Limiter], retry_after: str) -> Non
 def test_a_window(limiter: Callable[[], Limiter], retry_after: str) -> None:
     """A window is told from a bucket, its requests are sent at once, and the next one is waited for."""
     outcome = run(Scenario(limiter, retry_after))
-    assert outcome.ratio <= 1.45
+    assert outcome.ratio <= 1.3
     assert outcome.refusals <= 0.1 * 600
 
 
@@ -47,7 +47,7 @@ def test_a_quota_in_headers(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "most"), [*zip(OTHERS.values(), [1.25, 1.25, 1.35, 1.25, 2.1, 1.6], strict=True)], ids=OTHERS
+    ("scenario", "most"), [*zip(OTHERS.values(), [1.25, 1.25, 1.25, 1.25, 1.25, 1.4, 1.5], strict=True)], ids=OTHERS
 )
 def test_other_limits(scenario: Scenario, most: float) -> None:
     """A limit may be shared, change, punish or count otherwise: it is not met at its best, but within bounds."""
@@ -60,13 +60,9 @@ def test_other_limits(scenario: Scenario, most: float) -> None:
 @pytest.mark.parametrize("at_once", [2, 8, 32])
 @pytest.mark.parametrize("limiter", [TokenBucket, FixedWindow])
 def test_any_latency_and_concurrency(limiter: Callable[..., Limiter], at_once: int, latency: float) -> None:
-    """It hardly depends on how fast the API is, or on the number of threads.
-
-    With responses of a second, it takes some to find out that twenty concurrent requests are needed.
-    """
+    """It hardly depends on how fast the API is, or on the number of threads."""
     outcome = run(Scenario(lambda: limiter(20, 10), "1", children=300, latency=latency, at_once=at_once))
-    slow = latency == 1.0 and at_once == 32
-    assert outcome.ratio <= (1.7 if slow else 1.35 if limiter is TokenBucket else 1.5)
+    assert outcome.ratio <= 1.25
 
 
 def test_without_a_limit_nothing_waits() -> None:
