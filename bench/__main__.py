@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from bench import cpu, instructions, latency, limits, memory, parents, real_limits, rig, startup
+from bench import cpu, instructions, latency, limits, memory, parents, real_limits, rig, scale, startup
 
 # Memory first: a child's peak begins with what its parent holds, which grows a little with all that is measured.
 _BENCHES = {
     "memory": memory.measure,
     "parents": parents.measure,
+    "scale": scale.measure,
     "startup": startup.measure,
     "latency": latency.measure,
     "limits": limits.measure,

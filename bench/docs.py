@@ -82,20 +82,20 @@ def _draw_limits(simulated: dict[str, float], real: dict[str, dict[str, Any]]) -
     _ratios(left, "Simulated, ours: time ÷ ideal", names, [worst[name] for name in names], [_OURS] * len(names))
     labels, ratios, colours = [], [], []
     for key, run in reversed(real.items()):
-        limit, _, name = key.partition("|")
+        limit, _, name = key.replace("`", "").partition("|")
         labels.append(f"{limit}: {name}{'' if run['complete'] else ' (gave up)'}")
         ratios.append(run["ratio"])
         colours.append(_OURS if name == "ours" else _OTHERS)
-    _ratios(right, "Real connections, 600 children: time ÷ ideal", labels, ratios, colours)
+    _ratios(right, "Real connections: time ÷ ideal", labels, ratios, colours)
     figure.savefig(LIMITS, dpi=150)
 
 
 def _ratios(axes: Axes, title: str, names: list[str], ratios: list[float], colours: list[str]) -> None:
     """One horizontal bar each, the first at the bottom, and lines at the ideal and at the aim."""
     bars = axes.barh(names, ratios, color=colours)
-    axes.bar_label(bars, fmt="%.2f", padding=3)
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.axvline(_AIM, color="black", linewidth=0.8, linestyle=":")
+    axes.bar_label(bars, fmt="%.2f", padding=3, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+    axes.axvline(1, color="black", linewidth=0.8, zorder=0)
+    axes.axvline(_AIM, color="black", linewidth=0.8, linestyle=":", zorder=0)
     axes.set_title(title, fontsize=10, loc="left")
     axes.margins(x=0.12)
 

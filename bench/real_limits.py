@@ -23,7 +23,7 @@ _LIMITS = [
     "bucket of 40, 20/s, `Retry-After: 1`",
     "50 each second, `Retry-After: 1`",
     "100 each 5 s, `Retry-After`",
-    "10 under way together",
+    "3 under way together",
 ]
 _CHILDREN = 600
 _AT_ONCE = 32

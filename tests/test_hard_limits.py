@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from threading import Lock
 from time import monotonic
@@ -104,3 +105,31 @@ def test_in_earnest(api: Api) -> None:
     assert session.complete
     assert refused <= 30
     assert monotonic() - began < 30, "3.8 s are ideal; 16 s is what it takes if each refusal stops it for a second"
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_limit_of_the_day_ends_well(api: Api) -> None:
+    """What was read is kept, the error says when to go on, and the next sync reads the rest."""
+    is_used_up = True
+
+    @api.get("/rows")
+    def rows(call: Call) -> Any:
+        page = int(call.arg("page", "1"))
+        if page == 3 and is_used_up:
+            return Answer({"error": "daily quota"}, status=429, headers={"Retry-After": "40000"})
+        return [{"id": page}] if page <= 4 else []
+
+    pagination = {"type": "page_number", "page_param": "page"}
+    config = {"url_base": api.url, "endpoints": [{"name": "rows", "path": "rows", "pagination": pagination}]}
+    stream = {"name": "rows", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
+    catalog = {"streams": [{"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "append"}]}
+    first, second = Connector().session(config), Connector().session(config)
+    messages = [json.loads(line) for line in b"".join(first.read(catalog, {})).splitlines()]
+    assert [each["record"]["data"]["id"] for each in messages if each["type"] == "RECORD"] == [1, 2]
+    assert "The limit ends at" in json.dumps(messages)
+    *_, state = (each["state"] for each in messages if each["type"] == "STATE")
+    is_used_up = False
+    lines = b"".join(second.read(catalog, {"rows": state["stream"]["stream_state"]})).splitlines()
+    read = {each["record"]["data"]["id"] for each in map(json.loads, lines) if each["type"] == "RECORD"}
+    assert {3, 4} <= read
+    assert second.complete
