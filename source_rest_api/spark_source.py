@@ -146,7 +146,7 @@ class PartsReader(DataSourceReader):  # type: ignore[misc]
             return [Part()]
         saved = cursor.mark(self._state["cursor"]) if self._state.get("cursor") else None
         whole = cursor.bounds(saved, self._config.get("start_date"), now, {"config": self._config})
-        borders = [(each.start, each.end) for each in cursor.windows(whole)]
+        borders = [(each.start, each.end) for each in [*cursor.windows(whole)] or [whole]]
         parts = [Part(n, start and start.text, end and end.text) for n, (start, end) in enumerate(borders)]
         parts[-1].end = None  # the last slice ends as it does without Spark
         if saved is not None:
@@ -158,6 +158,10 @@ class PartsReader(DataSourceReader):  # type: ignore[misc]
         raw = {**self._config, "max_concurrency": max(1, self._config.get("max_concurrency", 8) // self._at_once)}
         if "max_requests_per_second" in raw:
             raw["max_requests_per_second"] = raw["max_requests_per_second"] / self._at_once
+        raw["request_rates"] = [
+            {**rate, "max_requests_per_second": rate["max_requests_per_second"] / self._at_once}
+            for rate in raw.get("request_rates", [])
+        ]
         raw["endpoints"] = [
             self._of_part(each, part) if each["name"] == self._name else each for each in raw.get("endpoints", [])
         ]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest.known_records import RECORDS
-from source_rest_api.manifest.known_requests import REQUESTS
+from source_rest_api.manifest.recipes.known_records import RECORDS
+from source_rest_api.manifest.recipes.known_requests import REQUESTS
 from source_rest_api.manifest.translation import translated
 from tests.test_manifest_translation import stream
 
@@ -206,6 +206,14 @@ CASES: list[tuple[str, str, dict[str, Any], str, dict[str, Any], dict[str, Any]]
                 "page": "{{ next_page_token.split(' ')[1] if next_page_token }}",
             }
         },
+    ),
+    (
+        "EngagementsHttpRequester",
+        "requester",
+        {},
+        "hubapi.com",
+        {},
+        {"path": "engagements/v1/engagements/paged"},
     ),
     (
         "EngagesHttpRequester",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import date_formats, datetimes
+from source_rest_api.formats.periods import Period
 from source_rest_api.http.request_body import texts_in
 from source_rest_api.manifest import document, interpolation, requester
 from source_rest_api.templates import templates
@@ -24,10 +25,10 @@ _OPTIONS = (
 )
 _NOW = re.compile(r"\{\{\s*(now_utc|today_utc)\(\)(\.(strftime|isoformat)\([^()]*\))?\s*\}\}")
 _LOG = logging.getLogger("airbyte.source_rest_api.manifest.cursors")
-_NO_TIME = re.compile(r"PT?0[A-Z]")
 _OLD_LENGTH = re.compile(r"(\d+)([dwmy])")
 FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
 """The `datetime_format` that the CDK has by default."""
+_ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
 _DAY_UNITS = {"day", "week", "month", "year"}
 
 
@@ -83,7 +84,7 @@ def _fitting(settings: dict[str, Any], endpoint: dict[str, Any], cursor: Compone
     """Drops the settings that need a bound which the request does not send."""
     texts = " ".join(texts_in({key: value for key, value in endpoint.items() if key != "name"}))
     if "end_param" not in settings and END not in texts:
-        needed = {"step", "end_date", "end", "end_inclusive"}
+        needed = {"step", "end_date", "end", "end_inclusive", "whole_periods", "week_start"}
         settings = {name: value for name, value in settings.items() if name not in needed}
     if cursor.get("sorted"):
         settings["sorted"] = True
@@ -106,10 +107,11 @@ def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
     unit = date_formats.compiled(form).unit
     if unit is not None and unit.name in _DAY_UNITS:
         settings["end_inclusive"] = True
+    settings |= _periods(cursor.get("clamping") or {}, scope)
     end = cursor.get("end_datetime")
     if end and not _is_now(end):
         settings["end_date"] = _moment(end, form, scope)
-    elif "end_inclusive" in settings:
+    elif "end_inclusive" in settings and "whole_periods" not in settings:
         settings["end_date"] = "{{ today_utc() }}"
     for name, given in (("step", "step"), ("lookback", "lookback_window")):
         length = scope.known(cursor.get(given), f"`{given}`")
@@ -117,6 +119,19 @@ def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
         if length:
             settings[name] = length
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _periods(clamping: Component, scope: Scope) -> dict[str, Any]:
+    """Returns the settings that have windows begin and end with calendar periods."""
+    if not clamping:
+        return {}
+    period = str(scope.known(clamping.get("target"), "`clamping.target`")).lower()
+    if period not in get_args(Period):
+        raise ConfigError(f"`clamping.target: {clamping.get('target')}` is none of `DAY`, `WEEK` and `MONTH`")
+    if period != "week":
+        return {"whole_periods": period}
+    details = clamping.get("target_details") or {}
+    return {"whole_periods": period, "week_start": str(details.get("weekday") or "MONDAY").lower()}
 
 
 def _count(cursor: Component, scope: Scope) -> dict[str, Any]:
@@ -149,7 +164,7 @@ def _length(text: str, field: str, *, is_own: bool) -> str | None:
     text = f"P{old[1]}{old[2].upper()}" if old else text
     if not text or templates.has_holes(text):
         return text or None
-    if _NO_TIME.fullmatch(text):
+    if datetimes.is_no_time(text):
         return None
     try:
         datetimes.duration(text)
@@ -174,10 +189,10 @@ def _moment(given: Any, form: str, scope: Scope) -> str | None:
     text = limits.get("datetime")
     forms = [scope.value(limits.get("datetime_format")) or form, form, FORMAT]
     bounds = {name: limits.get(name) for name in ("min_datetime", "max_datetime") if limits.get(name)}
+    if scope.config is None and isinstance(text, str) and "config" in interpolation.names(text):
+        return _from_config(text, bounds, forms, scope)
     if not bounds and isinstance(text, str) and _is_template(text, scope):
         return str(scope.value(text))
-    if scope.config is None and isinstance(text, str) and templates.has_holes(text):
-        return _from_config(text, bounds, forms, scope)
     moment = _parsed(text, forms, scope)
     lowest, highest = (_parsed(bounds.get(name), forms, scope) for name in ("min_datetime", "max_datetime"))
     moment = max(filter(None, (moment, lowest)), default=None)
@@ -187,9 +202,12 @@ def _moment(given: Any, form: str, scope: Scope) -> str | None:
 
 def _from_config(text: str, bounds: dict[str, Any], forms: list[str], scope: Scope) -> str:
     """Returns a moment that the config says, where the config is not known yet."""
-    if bounds or not _is_iso(forms[0]):
-        raise ConfigError("a start that is computed from the config has no equivalent in an imported connector")
-    return str(scope.value(text))
+    if bounds:
+        raise ConfigError("a start with bounds that the config says has no equivalent in an imported connector")
+    if _is_iso(forms[0]):
+        return str(scope.value(text))
+    inner = scope.expression(text)[2:-2].strip()
+    return f"{{{{ format_datetime({inner}, {_ISO!r}, {forms[0]!r}) if ({inner}) }}}}"
 
 
 def _is_template(text: str, scope: Scope) -> bool:

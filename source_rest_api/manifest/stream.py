@@ -16,7 +16,6 @@ from source_rest_api.manifest import (
     document,
     errors,
     jobs,
-    own_records,
     paginator,
     partitions,
     query_properties,
@@ -25,7 +24,8 @@ from source_rest_api.manifest import (
     requester,
     schema,
 )
-from source_rest_api.manifest.own_stream import OwnStream
+from source_rest_api.manifest.own_code import records as own_records
+from source_rest_api.manifest.own_code.stream import OwnStream
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ class _Translation:
         )
         cursor = self._stream.get("incremental_sync") or {}
         scope = self._scope._replace(slice={**divided.slice, **cursors.interval_names(cursor)})
+        named = partial(query_properties.read_by_templates, requests, scope.of(requests), self._family.listed)
+        scope = scope._replace(slice={**scope.slice, **self._at("retriever.requester", named)})
         only_first = self._only_first_page(retriever)
         self._at("retriever.requester", lambda: self._request(requests, divided, scope.of(requests), only_first))
         if jobs.is_job(retriever):
@@ -135,6 +137,8 @@ class _Translation:
             cursor = {**cursor, "only_first_page": True}
         if cursor:
             self._at("incremental_sync", lambda: cursors.increment(cursor, self._endpoint, scope.of(cursor)))
+        resets = retriever.get("pagination_reset") or {}
+        self._at("retriever.pagination_reset", lambda: paginator.reset(resets, self._endpoint, scope.of(resets)))
         paginator.keep_params(self._endpoint)
         if "field_groups" in self._endpoint and self._endpoint["pagination"]["type"] == "none":
             self._endpoint["field_groups"]["allow_missing"] = True  # no row can shift to another page

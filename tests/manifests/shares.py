@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import document, sample, spec
-from source_rest_api.manifest.components import Components
+from source_rest_api.manifest.own_code.components import Components
 from source_rest_api.manifest.translation import translated
 
 if TYPE_CHECKING:
@@ -59,10 +59,7 @@ class Shares:
         """Adds a manifest."""
         text = path.read_text(encoding="utf-8")
         manifest = document.load(text)
-        config = sample.config(spec.form(manifest))
-        if not config:
-            config = sample.of_text(text)
-            sample.chosen(manifest, config)
+        config = sample.of(manifest, spec.form(manifest), text)
         self.connectors += 1
         try:
             made = translated(manifest, config, components=self.components, ask=lambda _: [])
