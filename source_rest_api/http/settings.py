@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from requests.cookies import RequestsCookieJar
 
 from source_rest_api.http.request_log import RequestLog
 
@@ -43,6 +44,8 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     """Maximum number of report jobs that run at the same time."""
     tls: Tls | None
     proxy_url: SecretStr | None
+    cookies: RequestsCookieJar = field(default_factory=RequestsCookieJar)
+    """The cookies of the session, those of logins included."""
     log: RequestLog = field(default_factory=RequestLog)
     """Notes each request."""
     transport: TransportName = "own"
