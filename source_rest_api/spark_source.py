@@ -146,7 +146,7 @@ class PartsReader(DataSourceReader):  # type: ignore[misc]
             return [Part()]
         saved = cursor.mark(self._state["cursor"]) if self._state.get("cursor") else None
         whole = cursor.bounds(saved, self._config.get("start_date"), now, {"config": self._config})
-        borders = [(each.start, each.end) for each in cursor.windows(whole)]
+        borders = [(each.start, each.end) for each in [*cursor.windows(whole)] or [whole]]
         parts = [Part(n, start and start.text, end and end.text) for n, (start, end) in enumerate(borders)]
         parts[-1].end = None  # the last slice ends as it does without Spark
         if saved is not None:
