@@ -83,7 +83,7 @@ class Signer(Model):
         """Use what only a request of `requests` has."""
         if self.fails is not None:
             raise self.fails
-        request.register_hook("response", print)
+        request.register_hook("response", print)  # type: ignore[no-untyped-call]
         request.prepare_url(f"{request.url}", {"signed": request.path_url})
         request.prepare_body(None, None, json={"a": 1})
         return request

@@ -1,7 +1,7 @@
 """The authentication methods of an API.
 
 An authenticator that needs only its config is what `requests` calls an auth: a callable that puts credentials on a
-prepared request. Those here get a `Prepared` (`http/prepared.py`), and those of a connector a `requests.PreparedRequest`.
+prepared request. Those here get a `Prepared` (`http/prepared.py`), those of a connector a `requests.PreparedRequest`.
 One that needs a token, a challenge or a template has `session(desk)`, which creates the credentials of one session
 (`credentials.py`). Credentials are sent to allowed origins only (`sender.py`).
 """
