@@ -9,6 +9,8 @@ from msgspec import Struct, field
 from source_rest_api.http.request_log import RequestLog
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import SecretStr
 
     from source_rest_api.http.error_rules import ErrorPolicy
@@ -35,6 +37,8 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     """Maximum bytes of a response body, after decompression."""
     requests_per_second: float | None
     """Maximum number of requests started per second; None for no limit."""
+    shared_rates: Sequence[tuple[Sequence[str], float]] = ()
+    """Endpoints, and the maximum number of requests that they start per second together."""
     concurrent_jobs: int
     """Maximum number of report jobs that run at the same time."""
     tls: Tls | None

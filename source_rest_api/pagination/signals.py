@@ -38,6 +38,16 @@ def token(value: Raw | None, path: Path, setting: str) -> int | str | End:
     return text
 
 
+def url(value: Raw | None, path: Path, setting: str) -> int | str | End:
+    """Returns the URL at a path, or in the `href` of an object there, as in JSON:API and HAL.
+
+    Raises:
+        ConfigError: The value is neither.
+    """
+    inner = None if value is None else raw_json.find(value, ("href",)) if raw_json.kind(value) == "object" else None
+    return token(value if inner is None else inner, path, setting)
+
+
 def position(value: Raw | None, path: Path, setting: str) -> Position | End:
     """Returns the token at a path, which may also be an array or an object that is not empty.
 
@@ -64,13 +74,17 @@ def flag(page: Page, path: Path, setting: str) -> bool:
     return written == b"true"
 
 
-def count(page: Page, path: Path) -> int:
-    """Returns the total at a path.
+def count(page: Page, path: Path) -> int | None:
+    """Returns the total at a path; None if the API does not say it on this page.
+
+    Null says so. Some APIs count only once, so after the first page a total may also be missing.
 
     Raises:
         ConfigError: The value is not a count.
     """
     value = page.raw(path)
+    if (value is None and page.number > 1) or (value is not None and raw_json.kind(value) == "null"):
+        return None
     number = None if value is None else raw_json.count(value)
     if number is None:
         raise ConfigError(
