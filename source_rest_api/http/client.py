@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from tempfile import TemporaryDirectory
 
-    from source_rest_api.http.cookies import Cookies
     from source_rest_api.http.settings import HttpSettings
     from source_rest_api.http.tls import CertificateFiles
     from source_rest_api.http.transport import RawResponse, Transport
@@ -48,8 +46,7 @@ class HttpClient:
 
     def __init__(self, settings: HttpSettings, clock: Callable[[], float]) -> None:
         self.transport = self._transport(settings, clock)
-        self._cookies: Cookies | None = None
-        self._lock = Lock()
+        self._cookies = settings.cookies
         self._proxy = None if settings.proxy_url is None else settings.proxy_url.get_secret_value()
         self._folder: TemporaryDirectory[str] | None = None
         self._files: CertificateFiles | None = None
@@ -84,18 +81,13 @@ class HttpClient:
             InvalidHeaderError: A header is not valid.
         """
         prepared = Prepared(method, url, {**_HEADERS, **headers}, body)
-        if self._cookies is not None:
-            self._cookies.add_to(prepared)
+        self._cookies.add_to(prepared)
         return prepared
 
     def send(self, prepared: Prepared, *, trusted: bool) -> RawResponse:
         """Send a request like `Transport.send`, and keep the cookies of its response."""
         answer = self.transport.send(prepared, trusted=trusted)
         if answer.cookies:
-            from source_rest_api.http.cookies import Cookies  # noqa: PLC0415 -- few APIs set any; start-up counts
-
-            with self._lock:
-                self._cookies = self._cookies or Cookies()
             self._cookies.keep(prepared, answer.cookies)
         return answer
 

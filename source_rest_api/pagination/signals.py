@@ -68,9 +68,11 @@ def flag(page: Page, path: Path, setting: str) -> bool:
     value = page.raw(path)
     written = b"" if value is None else bytes(value).strip(b'"').lower()
     if written not in {b"true", b"false"}:
-        raise ConfigError(
-            f"`{'.'.join(path)}` holds {_found(value)} where true or false was expected: change `pagination.{setting}`."
-        )
+        name = ".".join(path)
+        found = f"`{name}` holds {_found(value)} where true or false was expected: change `pagination.{setting}`."
+        holds = f"not response.{name}" if setting == "more_path" else f"response.{name}"
+        omitted = f" If the API omits it where it is false, set `stop_when: {holds}` in its place."
+        raise ConfigError(found + (omitted if value is None else ""))
     return written == b"true"
 
 

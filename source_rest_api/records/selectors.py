@@ -159,7 +159,7 @@ class RecordSelector(Model):
     def _exploded(self, record: Raw, explode: Explode) -> Iterator[Raw]:
         kept = explode.kept(record)
         for item in explode.items(record, allow_missing=self.allow_missing_records):
-            wrapped = shapes.wrap(item, self.wrap_scalars_as)
+            wrapped = shapes.wrap(item, self.wrap_scalars_as, arrays=True)
             if kept and raw_json.kind(wrapped) != "object":
                 raise ConfigError(
                     f"`explode.path` leads to {_named(wrapped)}, not to objects. Correct it, or set `wrap_scalars_as`."
