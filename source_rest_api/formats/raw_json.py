@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Kind = Literal["object", "array", "string", "number", "boolean", "null"]
 
@@ -33,6 +33,7 @@ WILDCARD = "*"
 ANY_DEPTH = "**"
 """The key in a path of fields to remove that matches any number of levels."""
 _INDEX = re.compile(r"-?\d{1,9}", re.ASCII)
+_ATTRIBUTE = re.compile(r'[^"\\\x00-\x1f]+')
 _LONGEST_COUNT = 18
 """Upper limit of the digits of a count."""
 
@@ -83,6 +84,11 @@ def is_index(key: str) -> bool:
     return _INDEX.fullmatch(key) is not None
 
 
+def is_attribute(name: str) -> bool:
+    """True if a field of this name may be an attribute of msgspec's structs."""
+    return _ATTRIBUTE.fullmatch(name) is not None
+
+
 def find(raw: Raw, path: Sequence[str]) -> Raw | None:
     """The value at `path`, or None if a key on the way is absent; `step` says how paths are followed."""
     return find_in(items(raw) if kind(raw) == "array" else fields(raw), path) if path else raw
@@ -91,6 +97,17 @@ def find(raw: Raw, path: Sequence[str]) -> Raw | None:
 def key(raw: Raw, paths: Iterable[Sequence[str]]) -> bytes:
     """The values at several paths, joined: equal for two records whose values are the same JSON texts."""
     return b"\0".join(bytes(find(raw, path) or b"") for path in paths)
+
+
+def key_reader(paths: Sequence[Sequence[str]]) -> Callable[[Raw], bytes]:
+    """Returns `key` for these paths, as a function of an object. It decodes only the keys if they are plain fields."""
+    names = [path[0] for path in paths if len(path) == 1 and is_attribute(path[0])]
+    if len({*names}) < len(paths):
+        return lambda raw: key(raw, paths)
+    attributes = [(f"f{n}", Raw, Raw(b"")) for n in range(len(names))]
+    kind = msgspec.defstruct("Key", attributes, rename={f"f{n}": name for n, name in enumerate(names)}, gc=False)
+    decode = msgspec.json.Decoder(kind).decode
+    return lambda raw: b"\0".join(msgspec.structs.astuple(decode(raw)))
 
 
 def find_in(holder: Opened | list[Raw], path: Sequence[str]) -> Raw | None:

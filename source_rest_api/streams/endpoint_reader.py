@@ -80,6 +80,7 @@ class EndpointReader:
         self._log = requester.log
         self._limits = config.limits
         self._mask = mask
+        self._key = raw_json.key_reader(endpoint.primary_key)
         self._keys = FieldDecoder(endpoint.primary_key[0], int | str) if len(endpoint.primary_key) == 1 else None
         stop_when: str | None = getattr(self.paginator, "stop_when", None)
         self._marks = frozenset(record_templates.fields([stop_when], "last_record") or ()) if stop_when else frozenset()
@@ -145,7 +146,7 @@ class EndpointReader:
         """Returns the identity of a record: its primary key, or all of its bytes without one."""
         if not self.endpoint.primary_key:
             return bytes(record)
-        return raw_json.key(record, self.endpoint.primary_key)
+        return self._key(record)
 
     def unmarked(self, record: Raw) -> bytes:
         """Returns a record without the paging flags that APIs add to the last record of a page."""
