@@ -158,6 +158,10 @@ class PartsReader(DataSourceReader):  # type: ignore[misc]
         raw = {**self._config, "max_concurrency": max(1, self._config.get("max_concurrency", 8) // self._at_once)}
         if "max_requests_per_second" in raw:
             raw["max_requests_per_second"] = raw["max_requests_per_second"] / self._at_once
+        raw["request_rates"] = [
+            {**rate, "max_requests_per_second": rate["max_requests_per_second"] / self._at_once}
+            for rate in raw.get("request_rates", [])
+        ]
         raw["endpoints"] = [
             self._of_part(each, part) if each["name"] == self._name else each for each in raw.get("endpoints", [])
         ]

@@ -146,15 +146,3 @@ def test_a_count_is_a_whole_number(value: bytes, count: int | None) -> None:
 def test_decoding_gives_the_value(value: Any) -> None:
     """The result equals that of the standard library."""
     assert raw_json.decode(raw(value)) == value
-
-
-@pytest.mark.parametrize(
-    "paths", [[("id",)], [("a",), ("id",)], [("a", "b")], [("id",), ("a", "b")], [('q"',)], [("id",), ("id",)]]
-)
-@pytest.mark.parametrize(
-    "record",
-    [b'{"id":1.50,"a":{"b":"x"}}', b'{"a":null,"id": "1"}', b"{}", rb'{"q\"":1,"\u0069d":[2],"id":3}', b'{"a.b":4}'],
-)
-def test_key_reader(record: bytes, paths: list[tuple[str, ...]]) -> None:
-    """Reading keys by a compiled function gives the same bytes."""
-    assert raw_json.key_reader(paths)(Raw(record)) == raw_json.key(Raw(record), paths)

@@ -80,7 +80,6 @@ class EndpointReader:
         self._log = requester.log
         self._limits = config.limits
         self._mask = mask
-        self._key = raw_json.key_reader(endpoint.primary_key)
         self._keys = FieldDecoder(endpoint.primary_key[0], int | str) if len(endpoint.primary_key) == 1 else None
         stop_when: str | None = getattr(self.paginator, "stop_when", None)
         self._marks = frozenset(record_templates.fields([stop_when], "last_record") or ()) if stop_when else frozenset()
@@ -143,10 +142,12 @@ class EndpointReader:
         return ErrorContext(self.name, page.request, f"page {page.number}")
 
     def identity(self, record: Raw) -> bytes:
-        """Returns the identity of a record: its primary key, or all of its bytes without one."""
-        if not self.endpoint.primary_key:
-            return bytes(record)
-        return self._key(record)
+        """Returns the identity of a record as the API sends it: its primary key, or all of its bytes.
+
+        If a transformation makes the key, the record does not have it yet, or only a part that others share.
+        """
+        parts = [raw_json.find(record, path) for path in self.endpoint.primary_key]
+        return b"\0".join(map(bytes, filter(None, parts))) if parts and all(parts) else bytes(record)
 
     def unmarked(self, record: Raw) -> bytes:
         """Returns a record without the paging flags that APIs add to the last record of a page."""
