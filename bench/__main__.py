@@ -1,18 +1,20 @@
-"""`python -m bench [--quick] [--write] [memory parents startup latency limits cpu instructions]`; by default all."""
+"""`python -m bench [--quick] [--write] [NAME ...]`: measures the named parts; by default all."""
 
 from __future__ import annotations
 
 import argparse
 
-from bench import cpu, instructions, latency, limits, memory, parents, rig, startup
+from bench import cpu, instructions, latency, limits, memory, parents, real_limits, rig, scale, startup
 
 # Memory first: a child's peak begins with what its parent holds, which grows a little with all that is measured.
 _BENCHES = {
     "memory": memory.measure,
     "parents": parents.measure,
+    "scale": scale.measure,
     "startup": startup.measure,
     "latency": latency.measure,
     "limits": limits.measure,
+    "real_limits": real_limits.measure,
     "cpu": cpu.measure,
     "instructions": instructions.measure,
 }

@@ -18,7 +18,7 @@ def main(config: RESTAPIConfig, mode: str) -> None:
     """Read all records; at the end write the marker as often as there were any."""
     if mode == "transformed":
         config["resources"][0]["processing_steps"] = [{"filter": _paid}, {"map": _with_fields}]  # type: ignore[index]
-    (resource,) = rest_api_resources(config)
+    *_, resource = rest_api_resources(config)  # after its parents
     sys.stdout.buffer.write(MARKER * sum(1 for _ in resource))
 
 

@@ -131,16 +131,17 @@ def read(contender: Contender, task: Task) -> Usage:
     return usage
 
 
-def run(command: list[str], folder: Path, look: Callable[[bytes], object] = len) -> Usage:
+def run(command: list[str], folder: Path, look: Callable[[bytes], object] = len, *, may_fail: bool = False) -> Usage:
     """Run a process, in an environment that holds nothing of ours, and read what it prints to the end.
 
     Args:
         command: What to run.
         folder: Where it runs.
         look: Called with each piece of what it prints.
+        may_fail: True if it may give up.
 
     Raises:
-        RuntimeError: Its exit code is not 0.
+        RuntimeError: Its exit code is not 0, and it may not fail.
     """
     environment = {
         "PATH": os.environ["PATH"],
@@ -166,7 +167,7 @@ def run(command: list[str], folder: Path, look: Callable[[bytes], object] = len)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode and not may_fail:
         told = tail.decode(errors="replace") + errors.read_text()[-_TAIL:]
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {told}")
     return Usage(used.ru_utime + used.ru_stime, wall, first, used.ru_maxrss / 1024, records)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from tests.limiters import Limiter
 
 _BODY = b'{"data":[{"id":1}]}'
+_FIRST, _GROWTH, _MEASURED = 6, 1.5, 24
+"""Number of concurrent requests to begin with, and its growth after so many responses, or after a round of them."""
+_WAY_THERE = 0.02
+"""Part of the latency before a request arrives, if the API counts the requests under way; otherwise a half."""
 _POLL = 0.005
 """Seconds between two looks for a permit."""
 _STOPPED = Event()
@@ -45,8 +49,8 @@ class Scenario:
     at_once: int = 32
     fair: Callable[[], Limiter] | None = None
     """What is left of a shared limit."""
-    extra: float = 0.0
-    """Seconds that everybody loses who does not know the limit."""
+    seeming: Callable[[], Limiter] | None = None
+    """Another limit that looks the same to all who do not risk a penalty."""
     concurrent: int | None = None
     """The API refuses more requests than that under way together."""
     seed: int = 0
@@ -57,7 +61,10 @@ class Outcome:
     """What a read took."""
 
     seconds: float
+    known: float
+    """Seconds of a client that knows the limit."""
     ideal: float
+    """Seconds of a client that learns the limit from one refusal."""
     refusals: int
 
     @property
@@ -92,9 +99,12 @@ OTHERS = {
     "bucket of 10, 50/s, then 20/s, then 50/s": Scenario(
         partial(TokenBucket, 50, 10, {8: 20, 23: 50}), "1", children=2000
     ),
-    "bucket of 10, 50/s, then 30 s of refusals": Scenario(lambda: LockOut(TokenBucket(50, 10), 30), "exact", extra=30),
-    "100 each 10 s, then 30 s of refusals": Scenario(lambda: LockOut(FixedWindow(100, 10), 30), "exact", extra=30),
+    "bucket of 10, 50/s, then 30 s of refusals": Scenario(lambda: LockOut(TokenBucket(50, 10), 30), "exact"),
+    "100 each 10 s, then 30 s of refusals": Scenario(
+        lambda: LockOut(FixedWindow(100, 10), 30), "exact", seeming=partial(FixedWindow, 100, 30)
+    ),
     "3 under way together": Scenario(partial(TokenBucket, 5000, 5000), "1", concurrent=3),
+    "10 under way together": Scenario(partial(TokenBucket, 5000, 5000), "1", concurrent=10, children=2000),
 }
 
 
@@ -105,25 +115,26 @@ class _Network:
         self._time = time
         self._scenario = scenario
         self._limiter = scenario.limiter()
+        part = _WAY_THERE if scenario.concurrent else 0.5
+        self._ways = part * scenario.latency, (1 - part) * scenario.latency
         self._under_way = 0
         self._random = random.Random(scenario.seed)
         self.admitted = 0
         self.refused = 0
 
     def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:  # noqa: ARG002
-        half = self._scenario.latency / 2
-        self._under_way += 1
-        self._time.wait(half * self._random.uniform(0.95, 1.05))
+        there, back = self._ways
+        self._time.wait(there * self._random.uniform(0.95, 1.05))
         now, most = self._time(), self._scenario.concurrent
-        ok = (most is None or self._under_way <= most) and self._limiter.admits(now)
+        ok = (most is None or self._under_way < most) and self._limiter.admits(now)
+        self._under_way += ok
         self.admitted += ok
         self.refused += not ok
         headers = CaseInsensitiveDict({"Content-Length": str(len(_BODY)), **self._limiter.says(now)})
         if not ok and (after := self._scenario.retry_after):
-            exact = max(math.ceil(self._limiter.opens(now) - now), 1) if after == "exact" else after
-            headers["Retry-After"] = str(exact)
-        self._time.wait(half * self._random.uniform(0.95, 1.05))
-        self._under_way -= 1
+            headers["Retry-After"] = str(wait(self._scenario, self._limiter, now)) if after == "exact" else after
+        self._time.wait(back * self._random.uniform(0.95, 1.05))
+        self._under_way -= ok
         return RawResponse(200 if ok else 429, headers, iter([_BODY]), lambda: None)
 
     def close(self) -> None:
@@ -154,17 +165,51 @@ def run(scenario: Scenario) -> Outcome:
 
         time.run(*[work] * scenario.at_once)
     assert network.admitted == scenario.children
-    return Outcome(time.now, _ideal(scenario), network.refused)
+    return Outcome(time.now, _known(scenario), ideal(scenario), network.refused)
 
 
-def _ideal(scenario: Scenario) -> float:
-    """The least seconds, for someone who knows the limit: each worker asks as soon as it and the limit allow."""
-    limiter, now = (scenario.fair or scenario.limiter)(), 0.0
+def ideal(scenario: Scenario) -> float:
+    """Return the least seconds for a client that does not know the limit, but to which one refusal says all.
+
+    Until then its number of concurrent requests grows as ours does, because nobody knows how many the API bears. After
+    the refusal it sends nothing while the API asks to wait. Then it knows the limit, also how it will change.
+    """
+    if scenario.concurrent:
+        return _known(scenario)
+    limiter = (scenario.seeming or scenario.fair or scenario.limiter)()
+    began, number, sent = 0.0, min(_FIRST, scenario.at_once), 0
+    for left in range(scenario.children, 0, -1):
+        at = began + scenario.latency / 2
+        if not limiter.admits(at):
+            ready = at + scenario.latency / 2 + wait(scenario, limiter, at)
+            return max(_informed(scenario, limiter, [ready] * scenario.at_once, left), _known(scenario))
+        began += scenario.latency / number
+        sent += 1
+        if sent >= max(number, _MEASURED if scenario.latency < 1 else 0):
+            number, sent = min(round(number * _GROWTH), scenario.at_once), 0
+    return max(began + scenario.latency, _known(scenario))
+
+
+def _known(scenario: Scenario) -> float:
+    """Return the least seconds for a client that knows the limit: workers ask as soon as they and it allow."""
     free = [0.0] * min(scenario.at_once, scenario.concurrent or scenario.at_once)
-    for _ in range(scenario.children):
+    return _informed(scenario, (scenario.fair or scenario.limiter)(), free, scenario.children)
+
+
+def _informed(scenario: Scenario, limiter: Limiter, free: list[float], left: int) -> float:
+    """Return when so many children are read, with workers that are free from given moments on."""
+    now = 0.0
+    for _ in range(left):
         worker = min(range(len(free)), key=free.__getitem__)
         now = max(now, limiter.opens(max(now, free[worker] + scenario.latency / 2)))
         while not limiter.admits(now):
             now += 1e-6
         free[worker] = now + scenario.latency / 2
-    return max(free) + scenario.extra
+    return max(free)
+
+
+def wait(scenario: Scenario, limiter: Limiter, now: float) -> float:
+    """Return the seconds that a refusal asks to wait; one if it does not say."""
+    if scenario.retry_after == "exact":
+        return max(math.ceil(limiter.opens(now) - now), 1)
+    return float(scenario.retry_after or 1)

@@ -90,7 +90,7 @@ def test_whatever_happens_the_number_stays_in_its_bounds(most: int, events: list
             permits.succeeded(abs(number) / 10)
             assert permits.limit <= max(before + 1, before * 1.5)
         elif event == "no":
-            permits.pushed_back(abs(number))
+            (permits.pushed_back if number % 2 else permits.refused)(abs(number))
             assert permits.limit <= before
         elif event == "allowed":
             permits.allowed(number, 10)
@@ -157,7 +157,8 @@ def test_who_waits_lets_others_work(*, failing: bool) -> None:
     """A permit is free while its holder waits, and it is held again afterwards, also after an error."""
     permits = Permits(1, Clock())
     assert permits.acquire(GO)
-    with suppress(KeyError), permits.released():
+    waits: list[float] = []
+    with suppress(KeyError), permits.released(waits.append):
         assert taken(permits) == 1
         permits.release()
         if failing:
@@ -168,15 +169,33 @@ def test_who_waits_lets_others_work(*, failing: bool) -> None:
 
 
 def test_who_has_waited_goes_on_whatever_the_others_do() -> None:
-    """The others may be waiting for it, so it does not wait for one of them to give its permit back."""
+    """The others may be waiting for it, so it waits for a second at most for one of them to give its permit back."""
     permits = Permits(1, Clock())
     assert permits.acquire(GO)
-    with permits.released():
+    waits: list[float] = []
+    with permits.released(waits.append):
         assert permits.acquire(GO)
+    assert sum(waits) == pytest.approx(1)
     assert permits._held == 2
     permits.release()
     permits.release()
     assert taken(permits) == 1
+
+
+def test_who_has_waited_takes_the_next_permit() -> None:
+    """It does not exceed the number, and comes before those who have not begun to work."""
+    permits, stopped = Permits(2, Clock()), Event()
+    stopped.set()
+    assert permits.acquire(GO)
+
+    def release(_: float) -> None:
+        assert permits._held == 2
+        permits.release()
+        assert not permits.acquire(stopped)
+
+    with permits.released(release):
+        assert taken(permits) == 2
+    assert permits._held == 2
 
 
 @given(st.floats(0.01, 1000), st.lists(st.floats(0, 10), max_size=30))

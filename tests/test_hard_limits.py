@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from threading import Lock
 from time import monotonic
@@ -34,7 +35,7 @@ def test_a_token_bucket(limiter: Callable[[], Limiter], retry_after: str) -> Non
 def test_a_window(limiter: Callable[[], Limiter], retry_after: str) -> None:
     """A window is told from a bucket, its requests are sent at once, and the next one is waited for."""
     outcome = run(Scenario(limiter, retry_after))
-    assert outcome.ratio <= 1.45
+    assert outcome.ratio <= 1.3
     assert outcome.refusals <= 0.1 * 600
 
 
@@ -47,7 +48,7 @@ def test_a_quota_in_headers(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "most"), [*zip(OTHERS.values(), [1.25, 1.25, 1.35, 1.25, 2.1, 1.6], strict=True)], ids=OTHERS
+    ("scenario", "most"), [*zip(OTHERS.values(), [1.25, 1.25, 1.25, 1.25, 1.25, 1.4, 1.5], strict=True)], ids=OTHERS
 )
 def test_other_limits(scenario: Scenario, most: float) -> None:
     """A limit may be shared, change, punish or count otherwise: it is not met at its best, but within bounds."""
@@ -60,13 +61,9 @@ def test_other_limits(scenario: Scenario, most: float) -> None:
 @pytest.mark.parametrize("at_once", [2, 8, 32])
 @pytest.mark.parametrize("limiter", [TokenBucket, FixedWindow])
 def test_any_latency_and_concurrency(limiter: Callable[..., Limiter], at_once: int, latency: float) -> None:
-    """It hardly depends on how fast the API is, or on the number of threads.
-
-    With responses of a second, it takes some to find out that twenty concurrent requests are needed.
-    """
+    """It hardly depends on how fast the API is, or on the number of threads."""
     outcome = run(Scenario(lambda: limiter(20, 10), "1", children=300, latency=latency, at_once=at_once))
-    slow = latency == 1.0 and at_once == 32
-    assert outcome.ratio <= (1.7 if slow else 1.35 if limiter is TokenBucket else 1.5)
+    assert outcome.ratio <= 1.25
 
 
 def test_without_a_limit_nothing_waits() -> None:
@@ -108,3 +105,31 @@ def test_in_earnest(api: Api) -> None:
     assert session.complete
     assert refused <= 30
     assert monotonic() - began < 30, "3.8 s are ideal; 16 s is what it takes if each refusal stops it for a second"
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_limit_of_the_day_ends_well(api: Api) -> None:
+    """What was read is kept, the error says when to go on, and the next sync reads the rest."""
+    is_used_up = True
+
+    @api.get("/rows")
+    def rows(call: Call) -> Any:
+        page = int(call.arg("page", "1"))
+        if page == 3 and is_used_up:
+            return Answer({"error": "daily quota"}, status=429, headers={"Retry-After": "40000"})
+        return [{"id": page}] if page <= 4 else []
+
+    pagination = {"type": "page_number", "page_param": "page"}
+    config = {"url_base": api.url, "endpoints": [{"name": "rows", "path": "rows", "pagination": pagination}]}
+    stream = {"name": "rows", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
+    catalog = {"streams": [{"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "append"}]}
+    first, second = Connector().session(config), Connector().session(config)
+    messages = [json.loads(line) for line in b"".join(first.read(catalog, {})).splitlines()]
+    assert [each["record"]["data"]["id"] for each in messages if each["type"] == "RECORD"] == [1, 2]
+    assert "The limit ends at" in json.dumps(messages)
+    *_, state = (each["state"] for each in messages if each["type"] == "STATE")
+    is_used_up = False
+    lines = b"".join(second.read(catalog, {"rows": state["stream"]["stream_state"]})).splitlines()
+    read = {each["record"]["data"]["id"] for each in map(json.loads, lines) if each["type"] == "RECORD"}
+    assert {3, 4} <= read
+    assert second.complete

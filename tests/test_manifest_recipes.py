@@ -213,7 +213,7 @@ CASES: list[tuple[str, str, dict[str, Any], str, dict[str, Any], dict[str, Any]]
         {},
         "hubapi.com",
         {},
-        {"path": "engagements/v1/engagements/paged"},
+        {"path": "paged"},
     ),
     (
         "EngagesHttpRequester",

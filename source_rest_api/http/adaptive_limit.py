@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import chain
 from statistics import geometric_mean
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,8 +19,10 @@ _GAIN = 1.2
 """Throughput that such a step must gain, as a factor. Beyond the knee it gains nothing: requests queue at the API."""
 _LEAST = 24
 """Minimum number of responses in a measurement that takes less than `_LONG`."""
-_LONG = 1.0
+_LONG = 0.9
 """Seconds after which one response for each permit is enough for a measurement."""
+_MOSTLY = 0.9
+"""Part of a response time that must lie after a step. All requests of a round, which end nearly together, count."""
 _SHORTEST = 1e-6
 """Seconds. A shorter response time counts as this long."""
 _REST = 4
@@ -44,7 +47,11 @@ class AdaptiveLimit:
     is the limit divided by the response time. If a step gains too little, it is taken back, and tried again later.
 
     When the API rejects a request because of load, the limit is halved, as with TCP's congestion window (RFC 5681).
-    Then it grows again with each round of responses, up to where it was rejected. Not thread-safe.
+    Then it grows again with each round of responses, up to where it was rejected.
+
+    A limit on the rate is no reason to lower this one. But some APIs limit concurrent requests in the same way, and
+    refuse those in excess. This shows after a step up: the API refuses a request before it has accepted a full round.
+    Then the step is taken back. If it happens twice in a row, it was the number, and not the rate. Not thread-safe.
 
     Args:
         most: Upper bound.
@@ -58,6 +65,12 @@ class AdaptiveLimit:
         self._ceiling = 0
         self._rest = 0
         self._lower: _Measurement | None = None
+        self._proven = 0
+        """Largest number of concurrent requests of which the API has accepted a full round."""
+        self._raised, self._settled = now, math.inf
+        """Begin and end of the time in which larger numbers were tried."""
+        self._in_vain = 0
+        """Steps in a row that the API refused."""
         self._set(self.value, now)
 
     def succeeded(self, now: float, seconds: float, endpoint: str) -> None:
@@ -68,10 +81,13 @@ class AdaptiveLimit:
             seconds: Time from the request to the head of its response.
             endpoint: Name of the endpoint. Some are slower than others, so each is compared with itself.
         """
-        if now - seconds < self._since:
-            return  # it ran together with fewer requests, or with more
+        if now - _MOSTLY * seconds < self._since:
+            return  # it ran mostly together with fewer requests, or with more
         self._seconds.setdefault(endpoint, []).append(max(seconds, _SHORTEST))
         self._count += 1
+        if self._count >= self.value:
+            self._proven = max(self._proven, self.value)
+            self._settled = min(self._settled, now)
         if self._count >= self.value and self.value < self._ceiling:
             self._set(min(self.value + max(self.value // _PART, 1), self._ceiling), now)
         elif self._count >= self.value and (self._count >= _LEAST or now - self._since >= _LONG):
@@ -91,7 +107,33 @@ class AdaptiveLimit:
             self._lower, self._rest = None, 1
             self._set(max(min(self.value, used) // 2, 1), now)
 
+    def refused(self, now: float, seconds: float, used: int) -> bool:
+        """Record that the API refused a request, because of the rate or the number of concurrent requests.
+
+        Args:
+            now: The time.
+            seconds: Time since the request began.
+            used: Number of concurrent requests.
+
+        Returns:
+            True if it was the number.
+        """
+        if not self._proven:
+            self.pushed_back(now, seconds, used)
+            return False
+        if not self._raised <= now - seconds < self._settled:
+            self._in_vain = 0
+            return False
+        if self.value > self._proven:
+            self._in_vain += 1
+            self._lower, self._rest, self._ceiling = None, _REST * self._in_vain, 0
+            self._set(self._proven, now)
+            self._settled = now
+        return self._in_vain > 1
+
     def _set(self, value: int, now: float) -> None:
+        if value > max(self.value, self._proven):
+            self._raised, self._settled = now, math.inf
         self.value = value
         self._since, self._count = now, 0
         self._seconds: _Seconds = {}

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 _POLL = 0.2
 """Seconds between checks for `stop` in a waiting thread."""
 
+_LOOK = 0.01
+"""Seconds between two looks for a permit to take back."""
+_LOOKS = 100
+"""Number of looks after which it is taken back although none is free."""
+
 
 class Permits:
     """Lets as many threads work at the same time as the API can handle.
@@ -32,7 +37,7 @@ class Permits:
         self._clock = clock
         self._lock = Lock()  # no other lock is taken while it is held
         self._queue: deque[Event] = deque()
-        self._held = 0
+        self._held = self._returning = 0
         self._limit = AdaptiveLimit(limit, clock())
         self._remaining = (limit, 0.0)
 
@@ -45,7 +50,7 @@ class Permits:
     def acquire(self, stop: Event) -> bool:
         """Wait for a permit; return False, without one, if `stop` is set first."""
         with self._lock:
-            if not self._queue and self._held < self.limit:
+            if not self._queue and self._held + self._returning < self.limit:
                 self._held += 1
                 return True
             ticket = Event()
@@ -65,23 +70,45 @@ class Permits:
             self._hand_out()
 
     def _hand_out(self) -> None:
-        while self._queue and self._held < self.limit:
+        while self._queue and self._held + self._returning < self.limit:
             self._held += 1
             self._queue.popleft().set()
 
     @contextmanager
-    def released(self) -> Iterator[None]:
+    def released(self, wait: Callable[[float], object]) -> Iterator[None]:
         """Release the permit while the thread waits for something else, so that other threads may work.
 
-        Afterwards the thread takes a permit back at once, beyond the limit if necessary. Waiting for one could
-        deadlock: the holders of the others may be waiting for this thread.
+        Afterwards the thread takes the next free permit, before those that call `acquire`. If none is free for a
+        second, it takes one beyond the limit. Waiting longer could deadlock: the holders may wait for this thread.
+
+        Args:
+            wait: Waits for some seconds.
         """
         self.release()
         try:
             yield
         finally:
-            with self._lock:
-                self._held += 1
+            self._return(wait)
+
+    def _return(self, wait: Callable[[float], object]) -> None:
+        with self._lock:
+            self._returning += 1
+        is_back = False
+        try:
+            for _ in range(_LOOKS):
+                if is_back := self._take_back():
+                    break
+                wait(_LOOK)
+        finally:
+            if not is_back:
+                self._take_back(anyway=True)
+
+    def _take_back(self, *, anyway: bool = False) -> bool:
+        with self._lock:
+            is_back = anyway or self._held < self.limit
+            self._held += is_back
+            self._returning -= is_back
+        return is_back
 
     def succeeded(self, seconds: float, endpoint: str = "") -> None:
         """Record a successful response.
@@ -103,6 +130,15 @@ class Permits:
         """
         with self._lock:
             self._limit.pushed_back(self._clock(), seconds, self._held)
+
+    def refused(self, seconds: float) -> bool:
+        """Record a refused request; return True if too many were concurrent, False if their rate was too high.
+
+        Args:
+            seconds: Time since the request began.
+        """
+        with self._lock:
+            return self._limit.refused(self._clock(), seconds, self._held)
 
     def allowed(self, remaining: int, seconds: float) -> None:
         """Record the number of requests that the API still allows, and the seconds until that number resets."""

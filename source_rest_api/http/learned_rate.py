@@ -17,7 +17,7 @@ _BELOW = 0.97
 _PLATEAU = 8.0
 """Length of the time below the learned rate, in units of what the last refusal cost. As with TCP's CUBIC (RFC 9438),
 the rate then grows faster and faster, because the API may accept more by now."""
-_STEEPNESS = 6
+_STEEPNESS = 10
 """Exponent of the growth over time: nearly none at first, doubled after less than two plateaus."""
 _TRYING = 4.0
 """Time in which a guessed rate grows to the one that was too high, in the same units."""
@@ -34,7 +34,7 @@ _FASTER = 1.5
 _MARGIN = 0.15
 """Seconds. Upper limit of the safety margin added to a window's length."""
 _RECENT = 1000
-"""Number of requests whose start is remembered."""
+"""Number of requests whose start is remembered, unless the API counts in windows."""
 _PART = 6
 """Number of requests by which the compared last parts of an episode differ."""
 _REMEMBERED = 3
@@ -91,8 +91,9 @@ class LearnedRate:
         self._epoch = 0
         self._rate = math.inf
         self._window = 0.0
-        self._starts: deque[float] = deque()
-        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._kept = _RECENT
+        self._starts: deque[float] = deque(maxlen=self._kept)
+        """When the last requests start: as many as a window has, or some of them."""
         self._is_guess = True
         self._gap = 1.0
         self._since = self._next = now
@@ -150,12 +151,11 @@ class LearnedRate:
         if self._window:
             if len(self._starts) == self._starts.maxlen:
                 at = max(at, self._starts[0] + self._spell(growth))
-            self._starts.append(at)
             rate = self._rate
         else:
             rate = self._rate * growth
             self._remeasure(rate, now)
-        self._recent.append(at)
+        self._starts.append(at)
         self._next = at + max(1 / rate, self._probe)
         self._probe = 0.0
         return Turn(at, self._epoch)
@@ -198,7 +198,7 @@ class LearnedRate:
         elif self._last is None and self._took:
             self._rate, self._gap = 1 / self._took, _TRYING
         self._began, self._refused, self.accepted = begins, None, 0
-        self._recent.clear()
+        self._starts = deque(maxlen=self._kept)
         self._since = self._next = begins
         self._mark = self._rate
 
@@ -209,7 +209,7 @@ class LearnedRate:
         began. Then the part says more about the rate than the whole.
         """
         refused = self._began + episode.length
-        starts = [start for start in self._recent if self._began <= start < refused]
+        starts = [start for start in self._starts if self._began <= start < refused]
         for count in range(_PART, len(starts), _PART):
             began = starts[-count]
             yield Episode(count, refused - began, refused - began + episode.pause, refused - began + episode.pause)
@@ -217,8 +217,8 @@ class LearnedRate:
     def _set_rate(self, episode: Episode) -> None:
         self._gap = 1.0
         self._window = refusal_episodes.window(episode, self._seen)
+        self._kept = episode.accepted if self._window else _RECENT
         if self._window:
-            self._starts = deque(maxlen=episode.accepted)
             self._is_guess = False
             self._rate = max(_SLOWER * episode.most, _FASTER * episode.accepted / self._window)
             self._cost = 2 * max(self._cost, self._window)

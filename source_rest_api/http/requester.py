@@ -155,7 +155,8 @@ class Requester:
             if isinstance(outcome, _Success):
                 return outcome.value
             self._wait(0)
-            in_a_row = self._gates.refused(request.endpoint, began, outcome.wait) if outcome.limited else 0
+            is_rate = outcome.limited and not self._is_number(began)
+            in_a_row = self._gates.refused(request.endpoint, began, outcome.wait) if is_rate else 1
             wait = patience.wait(outcome, self._jitter(), in_a_row)
             if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
                 if outcome.limited and outcome.wait and self._gates.is_news(request.endpoint, outcome.wait):
@@ -163,12 +164,19 @@ class Requester:
                 raise self._given_up(request, outcome, patience)
             _LOG.info("%s: %s Retrying in %.1f s.", request, outcome.error.message, wait)
             stats.add(retries=1)
-            if outcome.limited:
+            if is_rate:
                 self._gates.close(request.endpoint, wait)
+            elif outcome.limited:
+                with stats.waiting("for rate limits", self._clock):
+                    patience.waited(limited=self._pause(wait))
             else:
                 with stats.waiting("for retries", self._clock):
                     patience.waited(idle=self._pause(wait) - wait)
             is_retry = True
+
+    def _is_number(self, began: float) -> bool:
+        """Return True if the API refused a request because of too many concurrent ones, not because of their rate."""
+        return self._permits is not None and self._permits.refused(self._clock() - began)
 
     def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> float:
         """Wait until the endpoint's rate limit and the request pace allow another request; return the time."""
@@ -193,7 +201,7 @@ class Requester:
             self._wait(0)
             return 0.0
         began = self._clock()
-        with nullcontext() if self._permits is None else self._permits.released():
+        with nullcontext() if self._permits is None else self._permits.released(self._wait):
             self._wait(seconds)
         return self._clock() - began
 
@@ -243,7 +251,7 @@ class Requester:
         if isinstance(outcome, Verdict):
             outcome.error.message = request.discreet(outcome.error.message)
             outcome.error.detail = request.discreet(outcome.error.detail)
-        if self._permits is not None and isinstance(outcome, Verdict) and (outcome.limited or outcome.overload):
+        if self._permits is not None and isinstance(outcome, Verdict) and outcome.overload:
             self._permits.pushed_back(self._clock() - began)
         return outcome
 

@@ -224,7 +224,8 @@ def _complete(
     parents_first = result.pop(PARENTS_FIRST, parents_first)
     parameters = {**own, **above} if parents_first else {**above, **own}
     for name, value in parameters.items():
-        result[name] = result.get(name) or value
+        if name != _SCHEMA or kind in _STREAMS:
+            result[name] = result.get(name) or value
     for name, value in result.items():
         inner = {key: given for key, given in parameters.items() if key != name}
         field = f"{kind}.{name}"
@@ -238,6 +239,11 @@ def _complete(
     if parameters:
         result[PARAMETERS] = parameters
     return result
+
+
+_SCHEMA = "schema_loader"
+"""A parameter that is not copied into all components, because it may be large. Only streams have such a field."""
+_STREAMS = {"DeclarativeStream", "DynamicDeclarativeStream", "StateDelegatingStream"}
 
 
 def _holds_components(value: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError, SourceError, TransientError
+from source_rest_api.manifest.document import PARAMETERS
 from source_rest_api.manifest.recipes.recipes import INSTEAD_OF
 
 if TYPE_CHECKING:
@@ -206,5 +207,9 @@ def class_names(value: Any) -> list[str]:
     if not isinstance(value, dict):
         return []
     own = [value["class_name"].strip()] if isinstance(value.get("class_name"), str) else []
-    inside = (inner for name, inner in value.items() if name != INSTEAD_OF)
+    inside = (
+        inner
+        for name, inner in value.items()
+        if isinstance(inner, list | dict) and name not in {INSTEAD_OF, PARAMETERS}
+    )
     return [*own, *(name for inner in inside for name in class_names(inner))]

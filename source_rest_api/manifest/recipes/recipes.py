@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.manifest import schema as schema_loaders
+from source_rest_api.manifest.document import PARAMETERS
 from source_rest_api.manifest.recipes import known_records, known_requests
 from source_rest_api.manifest.recipes.known_requests import as_standard
 
@@ -34,13 +35,16 @@ def applied(value: Any, config: Mapping[str, Any] | None, text: str, schema: Map
         schema: The schema of the stream around it.
     """
     if isinstance(value, list):
-        return [applied(item, config, text, schema) for item in value]
+        return [applied(item, config, text, schema) if isinstance(item, list | dict) else item for item in value]
     if not isinstance(value, dict):
         return value
     if value.get("type") == "InlineSchemaLoader":
         return value
     schema = _schema(value) or schema
-    made = {name: applied(inner, config, text, schema) for name, inner in value.items()}
+    made = {
+        name: applied(inner, config, text, schema) if isinstance(inner, list | dict) and name != PARAMETERS else inner
+        for name, inner in value.items()
+    }
     _move_router(made)
     return made if "class_name" not in made else _standard(made, config or {}, text, schema or {})
 
