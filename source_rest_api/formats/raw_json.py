@@ -33,6 +33,7 @@ WILDCARD = "*"
 ANY_DEPTH = "**"
 """The key in a path of fields to remove that matches any number of levels."""
 _INDEX = re.compile(r"-?\d{1,9}", re.ASCII)
+_ATTRIBUTE = re.compile(r'[^"\\\x00-\x1f]+')
 _LONGEST_COUNT = 18
 """Upper limit of the digits of a count."""
 
@@ -81,6 +82,11 @@ def step(holder: object, path: Sequence[str]) -> tuple[Any, Sequence[str]] | Non
 def is_index(key: str) -> bool:
     """True if a key of a path may be an index of an array."""
     return _INDEX.fullmatch(key) is not None
+
+
+def is_attribute(name: str) -> bool:
+    """True if a field of this name may be an attribute of msgspec's structs."""
+    return _ATTRIBUTE.fullmatch(name) is not None
 
 
 def find(raw: Raw, path: Sequence[str]) -> Raw | None:

@@ -25,6 +25,7 @@ _SHARDS = "_shards"
 """The field in which Elasticsearch counts the shards of an index that failed."""
 KEYS = (*ERRORS, *_SUCCESS, *_PARTIAL, _SHARDS)
 """The top-level fields of a body that are checked."""
+_CHECKED = frozenset(KEYS)
 _ACCEPT = "If it is not an error, add a rule to `errors` with `action: accept`."
 
 
@@ -41,7 +42,11 @@ def refuse(fields: Opened, own: Collection[str] = (), *, is_record: bool = False
         BrokenAnswerError: The response is incomplete; a retry may return all records.
         ConfigError: The body reports another error.
     """
-    said = {key: value for key in KEYS if isinstance(value := fields.get(key), Raw) and key not in own}
+    said = {
+        key: value for key, value in fields.items() if key in _CHECKED and isinstance(value, Raw) and key not in own
+    }
+    if not said:
+        return
     for key in ERRORS:
         if key in said and not raw_json.is_nothing(said[key]):
             reason = excerpt(api_reason.find(said[key]), LONGEST) or excerpt(bytes(said[key]))

@@ -150,11 +150,11 @@ class RowDrift:
         if following is None or isinstance(following, End) or not self._reader.may_keep(following):
             return None
         self._trail.learn(page.response.url, len(page), following)
+        if self._paginator.shifts is None and not self._trail.counts:
+            return Bookmark(following, page.number, page.records_so_far)
         anchor = self._digest(self._tail[-1]) if self._tail else None
         if self._trail.counts:
             return Bookmark(page.position, page.number - 1, page.records_before, anchor)
-        if self._paginator.shifts is None:
-            return Bookmark(following, page.number, page.records_so_far)
         back = self._paginator.back(following)
         if self._by_row:
             return Bookmark(back, page.number, page.records_so_far - 1, anchor)

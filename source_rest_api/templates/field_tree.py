@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
@@ -22,8 +21,6 @@ FieldTree: TypeAlias = "dict[str, FieldTree | None]"
 
 _NEVER = Annotated[int, Meta(gt=0, lt=0)]
 """The type of no value, for fields that must be absent."""
-_ATTRIBUTE = re.compile(r'[^"\\\x00-\x1f]+')
-"""Names of fields that msgspec's structs may have."""
 _VALUES = (dict, list, str, int, float)
 """Types of values, whose methods templates may call."""
 
@@ -39,7 +36,7 @@ def read(texts: Iterable[str], of: str, absent: Collection[str]) -> FieldTree | 
     Returns:
         None if the templates may read any field, or a name is not possible in `decoder`.
     """
-    if not all(map(_ATTRIBUTE.fullmatch, absent)):
+    if not all(map(raw_json.is_attribute, absent)):
         return None
     found = _tree([keys for text in texts for name, *keys in templates.references(text) if name == of], (dict,))
     return found and {name: None if name in absent else inner for name, inner in found.items()}
@@ -55,7 +52,7 @@ def _tree(paths: Sequence[Sequence[str]], kinds: tuple[type, ...]) -> FieldTree 
 def _is_field(key: str, kinds: tuple[type, ...]) -> bool:
     """True if a key is a field's name, and neither an index nor a method of one of these types."""
     is_other = raw_json.is_index(key) or any(hasattr(kind, key) for kind in kinds)
-    return not is_other and _ATTRIBUTE.fullmatch(key) is not None
+    return not is_other and raw_json.is_attribute(key)
 
 
 def attributes(tree: FieldTree, path: Sequence[str]) -> list[str] | None:

@@ -33,7 +33,7 @@ from msgspec import Raw
 from {raw_json.__name__} import encode
 from {record_sandbox.__name__} import ABSENT, BLANK, NULL, plain
 undefined, text = environment.undefined, environment.finalize
-getattr_, getitem, join, join_bytes = environment.getattr, environment.getitem, "".join, b"".join
+getattr_, getitem, join = environment.getattr, environment.getitem, b"".join
 """
 """What each call would look up, looked up once. `environment` is in the namespace of every template."""
 
@@ -106,30 +106,28 @@ class PageCode(CodeGenerator):
     def _output(self, output: nodes.Output, number: int, frame: Frame) -> None:
         """Writes the code of one template."""
         value = f"v{number}"
-        self.writeline(f"{value} = ", output)
         if len(output.nodes) > 1:
-            self._text(output.nodes, frame)
-            self.writeline(f"if len({value}) > {templates.LARGEST_RESULT}: raise ValueError")
+            self._text(value, output.nodes, frame)
             return
+        self.writeline(f"{value} = ", output)
         self.visit(output.nodes[0], frame)
         if self._is_added(number):
             self.writeline(f"if type({value}) is not str: {value} = plain({value})")
 
-    def _text(self, parts: Sequence[nodes.Expr], frame: Frame) -> None:
-        """Writes a text of several parts."""
-        self.write("join((")
+    def _text(self, value: str, parts: Sequence[nodes.Expr], frame: Frame) -> None:
+        """Writes a text of several parts, as one literal: Python joins literals that follow each other."""
+        literals = []
         for part in parts:
             if isinstance(part, nodes.TemplateData):
-                if not part.data:
-                    continue
-                self.visit(part, frame)
-            else:
-                name = self.temporary_identifier()
-                self.write(f"{name} if type({name} := ")
-                self.visit(part, frame)
-                self.write(f") is str else text({name})")
-            self.write(", ")
-        self.write("))")
+                literals.append(repr(part.data))
+                continue
+            name = self.temporary_identifier()
+            self.writeline(f"{name} = ", part)
+            self.visit(part, frame)
+            self.writeline(f"if type({name}) is not str: {name} = text({name})")
+            literals.append(f"f'{{{name}}}'")
+        self.writeline(f"{value} = {' '.join(literals)}")
+        self.writeline(f"if len({value}) > {templates.LARGEST_RESULT}: raise ValueError")
 
     def _is_added(self, number: int) -> bool:
         return number >= self._first
@@ -152,7 +150,7 @@ class PageCode(CodeGenerator):
             if self._is_added(number) and any(choice.expr2 is None for choice in output.find_all(nodes.CondExpr)):
                 conditions.append(f"v{number} is not BLANK")
         self._block(f"if {' and '.join(conditions)}:", "own = bytes(raw)[:-1].rstrip()")
-        self._block("if own != b'{':", f"append(Raw(join_bytes((own, {', '.join(pieces)}, b'}}'))))", "continue")
+        self._block("if own != b'{':", f"append(Raw(join((own, {', '.join(pieces)}, b'}}'))))", "continue")
         self.outdent(2)
 
     def _is_free(self, name: str) -> str:
