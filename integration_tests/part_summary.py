@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,7 +40,7 @@ def lines(reports: Iterable[pytest.TestReport]) -> Iterator[str]:
         if report.when == "call" or not report.passed:
             part.outcomes[report.outcome] += 1
         if report.when == "teardown":
-            counts = [value for name, value in report.user_properties if name == COUNT]
+            counts: list[Any] = [value for name, value in report.user_properties if name == COUNT]
             part.found += sum(found for found, _ in counts)
             part.truth += sum(truth for _, truth in counts)
     if parts:
