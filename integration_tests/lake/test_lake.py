@@ -26,7 +26,7 @@ from integration_tests.sample_api import KEYS, TOKEN, Shop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 FOLDER = "s3://datalake/airbyte-data/production_public"
 ROWS = str(Path(__file__).with_name("rows.py"))

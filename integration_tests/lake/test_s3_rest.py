@@ -17,7 +17,7 @@ from source_rest_api.formats import yaml_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 MODES = {"buckets": "full_refresh", "files": "incremental", "sales": "incremental"}
 
 

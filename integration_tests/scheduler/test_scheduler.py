@@ -29,10 +29,10 @@ from tests.api import Answer, Api, Call
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 DEFINITIONS = Path(__file__).parent / "definitions.py"
-PATIENCE = 240.0
+PATIENCE = 900.0
 LAUNCH = """mutation ($selector: JobOrPipelineSelector!) {
   launchRun(executionParams: {selector: $selector, runConfigData: {}}) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
