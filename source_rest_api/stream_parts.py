@@ -122,7 +122,7 @@ class StreamParts:
             return [Part()]
         saved = cursor.mark(self._state["cursor"]) if self._state.get("cursor") else None
         whole = cursor.bounds(saved, self._config.get("start_date"), now, {"config": self._config})
-        *inner, _ = cursor.windows(whole)
+        *inner, _ = [*cursor.windows(whole)] or [whole]
         borders = [each.end.text for each in inner if each.end is not None]
         # The first part begins, and the last one ends, as the stream does that is not divided.
         return [Part(number, *ends) for number, ends in enumerate(zip_longest([None, *borders], borders))]

@@ -294,6 +294,39 @@ def test_months_are_the_calendars() -> None:
     assert borders == ["2024-02-29", "2024-03-31", "2024-04-30", "2024-05-02"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "state", "expected"),
+    [
+        ({"whole_periods": "month", "step": "P1M"}, None, ["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]),
+        ({"whole_periods": "month"}, None, ["2024-01-01", "2024-04-01"]),
+        ({"whole_periods": "month", "step": "P10D"}, "2024-02-29", ["2024-02-01", "2024-03-01", "2024-04-01"]),
+        ({"whole_periods": "month", "step": "P40D"}, None, ["2024-01-01", "2024-03-01", "2024-04-01"]),
+        ({"whole_periods": "month", "lookback": "P1M"}, "2024-03-05", ["2024-02-01", "2024-04-01"]),
+        ({"whole_periods": "month"}, "2024-04-03", []),
+        ({"whole_periods": "week"}, "2024-03-31", ["2024-03-25", "2024-04-15"]),
+        (
+            {"whole_periods": "week", "week_start": "sunday", "step": "P7D"},
+            "2024-04-06",
+            ["2024-03-31", "2024-04-07", "2024-04-14"],
+        ),
+        ({"whole_periods": "day", "step": "P7D"}, "2024-04-10T09:00:00Z", ["2024-04-10", "2024-04-17"]),
+        (
+            {"whole_periods": "month", "end_date": "2024-03-31", "end_inclusive": True, "format": "%Y-%m-%d"},
+            "2024-02-05",
+            ["2024-02-01", "2024-04-01"],
+        ),
+    ],
+)
+def test_whole_periods_begin_and_end_with_the_calendar(
+    settings: dict[str, Any], state: str | None, expected: list[str]
+) -> None:
+    """A slice has whole days, weeks or months, and the current one is left for a later sync."""
+    now = datetime(2024, 4, 17, 12, tzinfo=UTC)
+    found = slices(cursor(start_param="since", end_param="until", **settings), state, "2024-01-16", now)
+    assert [each.start.text[:10] for each in found if each.start] == expected[:-1]
+    assert [each.end.text[:10] for each in found if each.end] == expected[1:]
+
+
 def test_a_lookback_goes_back_from_the_state_only() -> None:
     """The first sync begins at the start date, later ones so much before where the last ended."""
     with_lookback = cursor(start_param="since", lookback="P2D")
@@ -363,6 +396,7 @@ def test_a_bound_that_the_api_leaves_out_is_sent_one_unit_earlier(form: str | No
         ({"step": "PT1H", "start_param": "a", "end_param": "b", "format": "%Y-%m-%d"}, "shorter than a day"),
         ({"end_param": "b", "end_inclusive": True}, "needs whole days"),
         ({"start_exclusive": True}, "needs `start_param`"),
+        ({"start_param": "a", "whole_periods": "month"}, "needs `end_param`"),
     ],
 )
 def test_units_that_do_not_fit_are_said(settings: dict[str, Any], said: str) -> None:

@@ -45,6 +45,34 @@ def test_every_file_of_the_result_is_read(form: str, files: int, api: Api) -> No
     assert jobs.jobs[1].polls == len(jobs.statuses)
 
 
+def test_a_job_whose_status_is_xml(api: Api) -> None:
+    """Status and URLs are found by the names of the elements."""
+    rows = [{"id": "a"}, {"id": "b"}]
+    states = ["running", "done"]
+
+    @api.post("/reports")
+    def create(_: Call) -> Answer:
+        return Answer("<?xml version='1.0'?><job id='7'/>", 202)
+
+    @api.get("/reports/7")
+    def poll(_: Call) -> Answer:
+        files = "".join(f"<file>{api.url}/files/{row['id']}</file>" for row in rows)
+        body = f"<job><status>{states.pop(0)}</status><files>{files}</files></job>"
+        return Answer(body, headers={"Content-Type": "text/xml; charset=utf-8"})
+
+    @api.get("/files/{id}")
+    def file(call: Call) -> list[Row]:
+        return [{"id": call.path_params["id"]}]
+
+    job = {"status_path": "job.status", "completed": ["done"], "urls_path": "job.files.file", "poll_seconds": 0.01}
+    job |= {"poll": {"path": "reports/{{ creation_response.job['@id'] }}"}}
+    endpoint = {"name": "rows", "path": "reports", "http_method": "POST", "primary_key": "id", "job": job}
+    destination = Destination()
+    read({"url_base": api.url, "endpoints": [endpoint]}, "full_refresh", destination)
+    assert destination.complete
+    assert ids(destination.durable) == ids(rows)
+
+
 @pytest.mark.parametrize("most", [1, 8])
 def test_one_job_for_each_interval(most: int, api: Api) -> None:
     """As many jobs run at the same time as the config allows, and the second sync asks for what is new."""

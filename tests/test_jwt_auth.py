@@ -135,6 +135,25 @@ def test_a_key_of_another_kind_is_refused_without_being_shown(algorithm: str, ke
     assert not [line for line in key.splitlines() if line and line in shown]
 
 
+@pytest.mark.parametrize("password", ["another", None])
+def test_an_encrypted_key_without_its_passphrase_is_refused(password: str | None) -> None:
+    """The error names the setting, and shows neither key nor passphrase."""
+    with pytest.raises(ConfigError, match="passphrase") as caught:
+        load(raw(TokenApi(), algorithm="RS256", key=pem(RSA, b"pass word"), passphrase=password))
+    assert "another" not in f"{caught.value}{caught.value.detail}"
+
+
+def test_an_encrypted_key_signs_and_further_headers_are_sent(api: TokenApi) -> None:
+    """The key is decrypted by the passphrase; `jwt_headers` stand beside `kid`."""
+    given = {"key": pem(RSA, b"pass word"), "passphrase": "pass word", "key_id": "k1", "jwt_headers": {"cty": "JWT"}}
+    with Session(raw(api, algorithm="RS256", **given)) as session:
+        session.get("/y")
+    token = api.requests[-1].headers["Authorization"].removeprefix("Bearer ")
+    assert jwt.decode(token, public(RSA), algorithms=["RS256"], options={"verify_exp": False})
+    assert jwt.get_unverified_header(token) == {"alg": "RS256", "typ": "JWT", "kid": "k1", "cty": "JWT"}
+    assert "pass word" in set(secrets_of(load(raw(api, algorithm="RS256", **given))))
+
+
 def test_a_private_key_is_masked_line_by_line() -> None:
     """No line of a PEM gets into a log."""
     config = load(raw(TokenApi(), algorithm="RS256", key=pem(RSA)))

@@ -51,6 +51,18 @@ def exchange(api: Api, **more: Any) -> tuple[Call, Call]:
     return login, call
 
 
+def test_a_token_in_xml(api: Api) -> None:
+    """Elements are the keys of the path; an attribute has an `@`."""
+
+    @api.post("/soap")
+    def soap(_: Call) -> JSON:
+        return Answer("<session id='T-secret'><token>U-secret</token></session>", headers={"Content-Type": "text/xml"})
+
+    for path, token in (("session.token", "U-secret"), ("session.@id", "T-secret")):
+        _, call = exchange(api, login_url=f"{api.url}/soap", token_path=path)
+        assert call.headers["Authorization"] == f"Bearer {token}"
+
+
 def test_a_login_with_the_least_that_can_be_said(api: Api) -> None:
     """User name and password go as JSON, and the token comes back as bearer."""
     login, call = exchange(api)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest.components import Components
 from source_rest_api.manifest.connector import ManifestConnector
+from source_rest_api.manifest.own_code.components import Components
 from tests.manifests import engines
 from tests.manifests.imitation import ROWS, imitation
 
@@ -62,7 +62,19 @@ def test_both_engines_read_the_same(api: Api, monkeypatch: pytest.MonkeyPatch) -
     other = engines.cdk(MANIFEST, api, {**config(api), **injected(md5=md5())})
     assert one.failed == other.failed == []
     assert set(one.records) == {
-        *("extracted", "wrapped", "transformed", "filtered", "paged", "signed", "lines", "changed", "seen", "unsteady")
+        *(
+            "extracted",
+            "wrapped",
+            "transformed",
+            "filtered",
+            "paged",
+            "searched",
+            "signed",
+            "lines",
+            "changed",
+            "seen",
+            "unsteady",
+        )
     }
     assert one.records == other.records
     assert one.states["seen"]["cursor"] == max(row["at"] for row in ROWS)
@@ -113,7 +125,17 @@ def test_without_its_file_a_class_is_named_with_its_place(api: Api, tmp_path: Pa
     shutil.copy(MANIFEST, tmp_path)
     connector = ManifestConnector.at(tmp_path / "manifest.yaml")
     found = blocked(connector, config(api))
-    assert set(found) == {"extracted", "wrapped", "transformed", "filtered", "paged", "signed", "lines", "seen"}
+    assert set(found) == {
+        "extracted",
+        "wrapped",
+        "transformed",
+        "filtered",
+        "paged",
+        "searched",
+        "signed",
+        "lines",
+        "seen",
+    }
     assert found["extracted"].startswith("retriever.record_selector: ")
     assert "`source_declarative_manifest.components.OddRows`" in found["extracted"]
     assert "put `components.py` beside the manifest" in found["extracted"]

@@ -8,7 +8,7 @@ import pytest
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import config_rules
-from source_rest_api.manifest.components import Components
+from source_rest_api.manifest.own_code.components import Components
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ import yaml
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import config_rules, document, spec
-from source_rest_api.manifest.own_component import OwnComponent
+from source_rest_api.manifest.own_code.component import OwnComponent
 from source_rest_api.manifest.translation import translated
 from source_rest_api.model import Model
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest.known_records import RECORDS
-from source_rest_api.manifest.known_requests import REQUESTS
+from source_rest_api.manifest.recipes.known_records import RECORDS
+from source_rest_api.manifest.recipes.known_requests import REQUESTS
 from source_rest_api.manifest.translation import translated
 from tests.test_manifest_translation import stream
 

@@ -9,8 +9,8 @@ import pytest
 
 from source_rest_api.errors import BrokenAnswerError
 from source_rest_api.http.response import Response
-from source_rest_api.manifest.reshaped import Reshaped, ReshapedRecords
-from source_rest_api.manifest.reshapes import RESHAPES
+from source_rest_api.manifest.recipes.reshaped import Reshaped, ReshapedRecords
+from source_rest_api.manifest.recipes.reshapes import RESHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

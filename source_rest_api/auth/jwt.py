@@ -14,10 +14,12 @@ from source_rest_api.auth.token_answer import WHOLE_BODY
 from source_rest_api.auth.token_fields import TokenFields
 from source_rest_api.auth.token_request import TokenRequest
 from source_rest_api.errors import ConfigError
-from source_rest_api.model import Model, NamedTexts, Path, SecretLines, Text
+from source_rest_api.model import Model, NamedTexts, Path, Secret, SecretLines, Text
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Self
 
     from source_rest_api.auth.credentials import AuthContext
@@ -46,8 +48,12 @@ class Jwt(Model):
     """The shared secret, or the private key in PEM format."""
     key_encoding: Literal["text", "hex", "base64"] = "text"
     """Encoding of `key`: `hex` for a secret in hexadecimal, such as Ghost's, or `base64`."""
+    passphrase: Secret | None = None
+    """Passphrase of an encrypted private key."""
     key_id: str | None = None
     """ID of the key, sent as header `kid`."""
+    jwt_headers: TokenFields = {}
+    """Further headers of the JWT itself. Templates read `config` and `secrets`."""
     issuer: str | None = None
     """Issuer of the token, sent as claim `iss`."""
     subject: str | None = None
@@ -103,21 +109,35 @@ class Jwt(Model):
         named = {"iss": self.issuer, "sub": self.subject, "aud": self.audience}
         claims: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
         claims |= token_fields.filled(self.claims, desk.context)
-        return self._sign({**claims, "iat": now, "exp": now + int(self.lifetime)})
+        headers = token_fields.filled(self.jwt_headers, desk.context)
+        return self._sign({**claims, "iat": now, "exp": now + int(self.lifetime)}, headers)
 
-    def _sign(self, claims: dict[str, Any]) -> str:
+    def _sign(self, claims: dict[str, Any], headers: Mapping[str, Any] = {}) -> str:
         import jwt  # noqa: PLC0415 -- it imports cryptography, which would slow down every start
 
-        headers = None if self.key_id is None else {"kid": self.key_id}
+        own = {} if self.key_id is None else {"kid": self.key_id}
         try:
-            return jwt.encode(claims, self._decoded(), algorithm=self.algorithm, headers=headers)
+            return jwt.encode(claims, self._opened(), algorithm=self.algorithm, headers={**headers, **own})
         except Exception as error:  # noqa: BLE001 -- several libraries have their own, whose messages may quote the key
-            kind = "shared secret" if self.algorithm.startswith("HS") else "private key in PEM format without password"
+            given = (
+                "with this `passphrase`" if self.passphrase else "without a passphrase (`authentication.passphrase`)"
+            )
+            kind = "shared secret" if self.algorithm.startswith("HS") else f"private key in PEM format {given}"
             detail = type(error).__name__
             encoded = "" if self.key_encoding == "text" else f" in {self.key_encoding} (`key_encoding`)"
             raise ConfigError(
                 f"`authentication.key` is not a valid {kind} for {self.algorithm}{encoded}.", detail
             ) from None
+
+    def _opened(self) -> Any:
+        """Return the key, decrypted if it has a passphrase."""
+        key = self._decoded()
+        if not self.passphrase:
+            return key
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 -- as above
+
+        text = key.encode() if isinstance(key, str) else key
+        return load_pem_private_key(text, self.passphrase.get_secret_value().encode())
 
     def _decoded(self) -> str | bytes:
         """Return the key; a PEM that was entered as one line gets its escaped line breaks back."""
@@ -132,6 +152,7 @@ class Jwt(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         token_fields.check(self.claims)
+        token_fields.check(self.jwt_headers)
         if self.fields != _ASSERTION:
             token_fields.check(self.fields, "jwt")
             token_fields.check_flat(self.fields)

@@ -34,7 +34,7 @@ _LONGEST = 1e9
 
 
 class TokenAnswer:
-    """The response to a token request. It is JSON, unless its token is the whole body, a header or a cookie.
+    """The response to a token request. It is JSON or XML, unless its token is the whole body, a header or a cookie.
 
     Args:
         response: The successful response.
@@ -140,18 +140,18 @@ class TokenAnswer:
 
 
 def json_of(response: Response) -> Raw:
-    """Return the body's JSON value; the same of a form (RFC 5849, older OAuth 2), an empty object if the body is empty.
+    """Return the body's JSON value; the same of XML and of a form (RFC 5849), and an empty object for no body.
 
     Raises:
         ConfigError: The body is an HTML page.
-        BrokenAnswerError: The body is not JSON. The error does not show it, because it may contain the token.
+        BrokenAnswerError: The body is neither JSON nor XML. The error does not show it, as it may contain the token.
     """
     if not response.body.strip():
         return Raw(b"{}")
     if response.content_type == _FORM:
         return Raw(msgspec.json.encode(dict(parse_qsl(response.body.decode("utf-8", "replace")))))
     try:
-        return response.json()
+        return response.structured()
     except SourceError as error:
         kind = response.content_type or "no content type"
         size = len(response.body)

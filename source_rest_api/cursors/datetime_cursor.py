@@ -16,7 +16,8 @@ from source_rest_api.cursors import field_reader
 from source_rest_api.cursors.field_cursor import FieldCursor, or_template
 from source_rest_api.cursors.slices import CursorValue, Slice
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import date_formats, datetimes
+from source_rest_api.formats import date_formats, datetimes, periods
+from source_rest_api.formats.periods import Period, Weekday  # noqa: TC001 -- pydantic reads them
 from source_rest_api.spellings import IN_FILE, InFile
 from source_rest_api.templates import templates
 
@@ -108,6 +109,11 @@ class DatetimeCursor(FieldCursor):
     """End of every sync. Default: the current time. May be a template, such as `{{ config.get('end_date', '') }}`."""
     step: DurationText | None = None
     """Read in slices of this ISO 8601 duration, such as `P30D` or `P1M`. Each slice is a checkpoint."""
+    whole_periods: Period | None = None
+    """Read only whole calendar periods (in UTC), such as months: each slice begins and ends with one. The current
+    period is read once it is over."""
+    week_start: Weekday = "monday"
+    """The day on which weeks begin, for `whole_periods: week`."""
     lookback: DurationText | None = None
     """Start this long before the end of the last sync, to catch records that appear late. Example: `P1D`."""
 
@@ -152,8 +158,19 @@ class DatetimeCursor(FieldCursor):
         end = _moment("end_date", self.end_date, context)
         if end is not None and self.end_inclusive:
             end = _at(self._unit(end).above(end.value))
-        end = end or _at(now)
+        start, end = start and self._begin(start), self._begin(end or _at(now))
         return Slice(start, max(start or end, end, key=lambda mark: mark.value))
+
+    def _begin(self, mark: CursorValue) -> CursorValue:
+        """Returns the begin of the period around a value, if whole periods are read."""
+        begin = periods.begin(mark.value, self.whole_periods, self.week_start)
+        return mark if begin == mark.value else _at(begin)
+
+    def windows(self, whole: Slice) -> Iterator[Slice]:
+        """Yields the slices to read: at least one, unless whole periods are read and none is over."""
+        is_empty = whole.start is not None and whole.end is not None and whole.start.value >= whole.end.value
+        if self.whole_periods is None or not is_empty:
+            yield from super().windows(whole)
 
     def _from(self, saved: CursorValue, first: CursorValue | None) -> CursorValue:
         if self.lookback is None:
@@ -202,7 +219,8 @@ class DatetimeCursor(FieldCursor):
         last = whole.start.value
         for number in count(1):
             try:
-                moment = datetimes.add(whole.start.value, self.step, number)
+                base, times = (whole.start.value, number) if self.whole_periods is None else (last, 1)
+                moment = periods.next_begin(datetimes.add(base, self.step, times), self.whole_periods, self.week_start)
             except OverflowError:
                 return
             if self._form is not None and self._form.unit is not None:

@@ -158,8 +158,8 @@ class FieldCursor(Model):
             yield "incremental.sorted: means oldest first, which contradicts `mode: newest_first`; remove one of them"
         if self.start_exclusive and not (self.start_param or templated):
             yield "incremental.start_exclusive: needs `start_param`"
-        for name in ("step", self.end_name, "end_inclusive"):
-            if getattr(self, name) and not (self.end_param or templated):
+        for name in ("step", self.end_name, "end_inclusive", "whole_periods"):
+            if getattr(self, name, None) and not (self.end_param or templated):
                 yield f"incremental.{name}: needs `end_param`, or a template that reads `stream_interval.end_time`"
 
     def windows(self, whole: Slice) -> Iterator[Slice]:

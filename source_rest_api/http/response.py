@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from msgspec import DecodeError, Struct, field
+import msgspec
+from msgspec import DecodeError, Raw, Struct, field
 
 from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError, SourceError
-from source_rest_api.formats import raw_json
+from source_rest_api.formats import raw_json, xml_tree
 from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.http import api_reason
 from source_rest_api.plurals import counted
@@ -18,11 +19,10 @@ from source_rest_api.plurals import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from msgspec import Raw
-
 
 LARGEST_BODY = 1 << 29
 """Default maximum bytes of a body held in memory. A larger one would leave no memory for anything else."""
+_XML = {"application/xml", "text/xml"}
 
 
 class Response(Struct, frozen=True):
@@ -84,6 +84,20 @@ class Response(Struct, frozen=True):
             raise unreadable(self, "JSON", str(error)) from None
         except RecursionError:
             raise ConfigError(f"{TOO_DEEP} ({describe(self)}).") from None
+
+    def structured(self) -> Raw:
+        """Return the body's JSON value; if the body says that it is XML, the equivalent JSON value.
+
+        Raises:
+            BrokenAnswerError: The body is incomplete, or neither JSON nor XML.
+            ConfigError: The body is an HTML login page, is nested too deeply, or declares XML entities.
+        """
+        if not (self.content_type in _XML or self.body.lstrip().startswith(b"<?xml")):
+            return self.json()
+        try:
+            return Raw(msgspec.json.encode(xml_tree.of(self.body.lstrip())))
+        except ValueError as error:
+            raise unreadable(self, "XML", str(error)) from None
 
 
 _STEP = 1 << 14

@@ -27,7 +27,7 @@ def _compiled(condition: str) -> tuple[RecordTemplate, Callable[[Raw], dict[str,
     """Return the template of a condition, and a decoder of the fields that it reads of the body."""
     from source_rest_api.templates.record_templates import RecordTemplate, peeker  # noqa: PLC0415 -- as below
 
-    return RecordTemplate(condition), peeker([condition], "response")
+    return RecordTemplate(condition, "response"), peeker([condition], "response")
 
 
 class RuleInput:

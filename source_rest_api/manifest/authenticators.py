@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes
-from source_rest_api.manifest import requester
+from source_rest_api.manifest import decoders, requester
 from source_rest_api.records import tree
 from source_rest_api.templates import templates
 
@@ -121,6 +121,7 @@ def _asserted(component: Component, scope: Scope, common: dict[str, Any]) -> dic
 
 
 def _session(component: Component, scope: Scope) -> dict[str, Any]:
+    decoders.check_answer(component.get("decoder"))
     login = component.get("login_requester") or {}
     inner = scope.of(login)
     found = requester.options(login, inner)
@@ -195,9 +196,10 @@ def _jwt(component: Component, scope: Scope) -> dict[str, Any]:
         key = base64.b64encode(key.encode()).decode()
     headers = {**(component.get("jwt_headers") or {}), **(component.get("additional_jwt_headers") or {})}
     kid = scope.text(headers.pop("kid", None))
-    others = {name for name, value in headers.items() if value} - {"typ", "type"}
-    if others:
-        raise ConfigError(f"the JWT header `{min(others)}` has no equivalent here")
+    others = {name: text for name, value in headers.items() if name != "type" and (text := scope.text(value))}
+    if others.get("typ") == "JWT":
+        del others["typ"]
+    passphrase = _known(component, "passphrase", scope)
     payload = component.get("jwt_payload") or {}
     named = {"iss": "issuer", "sub": "subject", "aud": "audience"}
     claims = {name: scope.text(value) for name, value in (component.get("additional_jwt_payload") or {}).items()}
@@ -207,7 +209,9 @@ def _jwt(component: Component, scope: Scope) -> dict[str, Any]:
         "algorithm": str(component.get("algorithm")),
         "key": key,
         "lifetime": scope.known(component.get("token_duration"), "`token_duration`") or 1200,
+        **({"passphrase": passphrase} if passphrase else {}),
         **({"key_id": kid} if kid else {}),
+        **({"jwt_headers": others} if others else {}),
         **{ours: text for name, ours in named.items() if (text := scope.text(payload.get(name)))},
         "claims": claims,
     }

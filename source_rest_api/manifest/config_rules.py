@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import spec
-from source_rest_api.manifest.components import Components, failure
 from source_rest_api.manifest.interpolation import Scope
+from source_rest_api.manifest.own_code.components import Components, failure
 from source_rest_api.records import tree
 
 if TYPE_CHECKING:

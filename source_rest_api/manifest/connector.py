@@ -12,7 +12,7 @@ from source_rest_api.config.config import Config
 from source_rest_api.connector import Connector, Loaded
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import config_rules, document, spec, states
-from source_rest_api.manifest.components import Components
+from source_rest_api.manifest.own_code.components import Components
 from source_rest_api.manifest.translation import translated
 from source_rest_api.protocol import catalog
 from source_rest_api.sync.offer import Offer

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import date_formats, datetimes
+from source_rest_api.formats.periods import Period
 from source_rest_api.http.request_body import texts_in
 from source_rest_api.manifest import document, interpolation, requester
 from source_rest_api.templates import templates
@@ -83,7 +84,7 @@ def _fitting(settings: dict[str, Any], endpoint: dict[str, Any], cursor: Compone
     """Drops the settings that need a bound which the request does not send."""
     texts = " ".join(texts_in({key: value for key, value in endpoint.items() if key != "name"}))
     if "end_param" not in settings and END not in texts:
-        needed = {"step", "end_date", "end", "end_inclusive"}
+        needed = {"step", "end_date", "end", "end_inclusive", "whole_periods", "week_start"}
         settings = {name: value for name, value in settings.items() if name not in needed}
     if cursor.get("sorted"):
         settings["sorted"] = True
@@ -106,10 +107,11 @@ def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
     unit = date_formats.compiled(form).unit
     if unit is not None and unit.name in _DAY_UNITS:
         settings["end_inclusive"] = True
+    settings |= _periods(cursor.get("clamping") or {}, scope)
     end = cursor.get("end_datetime")
     if end and not _is_now(end):
         settings["end_date"] = _moment(end, form, scope)
-    elif "end_inclusive" in settings:
+    elif "end_inclusive" in settings and "whole_periods" not in settings:
         settings["end_date"] = "{{ today_utc() }}"
     for name, given in (("step", "step"), ("lookback", "lookback_window")):
         length = scope.known(cursor.get(given), f"`{given}`")
@@ -117,6 +119,19 @@ def _datetime(cursor: Component, scope: Scope) -> dict[str, Any]:
         if length:
             settings[name] = length
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _periods(clamping: Component, scope: Scope) -> dict[str, Any]:
+    """Returns the settings that have windows begin and end with calendar periods."""
+    if not clamping:
+        return {}
+    period = str(scope.known(clamping.get("target"), "`clamping.target`")).lower()
+    if period not in get_args(Period):
+        raise ConfigError(f"`clamping.target: {clamping.get('target')}` is none of `DAY`, `WEEK` and `MONTH`")
+    if period != "week":
+        return {"whole_periods": period}
+    details = clamping.get("target_details") or {}
+    return {"whole_periods": period, "week_start": str(details.get("weekday") or "MONDAY").lower()}
 
 
 def _count(cursor: Component, scope: Scope) -> dict[str, Any]:

@@ -45,3 +45,14 @@ def decoded(decoder: Component | None) -> dict[str, Any] | None:
         inner = decoded(decoder.get("decoder") or decoder.get("parser"))
         return {"type": "zip", **({"decoder": inner} if inner else {})}
     raise document.lacking(decoder)
+
+
+def check_answer(decoder: Component | None) -> None:
+    """Checks the decoder of responses about tokens and jobs, which are JSON or XML, compressed or not.
+
+    Raises:
+        ConfigError: It has no equivalent here.
+    """
+    made = decoded(decoder)
+    if made is not None and made["type"] != "xml":
+        raise ConfigError(f"`{(decoder or {}).get('type')}` has an equivalent only for records").at("decoder")

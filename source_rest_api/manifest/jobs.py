@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from source_rest_api.config.job import CREATED, NAMES, POLLED, TARGET
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import document, errors, requester
+from source_rest_api.manifest import decoders, document, errors, requester
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ def is_job(retriever: Component) -> bool:
 
 
 def simple(retriever: Component) -> Component:
-    """Returns the retriever that the endpoint of a job has: its request creates the job, and it reads the result."""
+    """Returns the retriever that the endpoint of a job has: its request creates the job, and it reads the result.
+
+    Raises:
+        ConfigError: The decoder of the responses about jobs has no equivalent here.
+    """
+    decoders.check_answer(retriever.get("decoder"))
     extractor = retriever.get("download_extractor") or _WHOLE
     decoder = retriever.get("download_decoder")
     if extractor.get("type") == "ResponseToFileExtractor":

@@ -14,9 +14,9 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from source_rest_api.manifest.components import Components
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
+    from source_rest_api.manifest.own_code.components import Components
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 

@@ -1,4 +1,4 @@
-"""Query properties: the fields that a request names in a parameter, in groups if they are too many for one."""
+"""Query properties: the fields that a request names, in groups if they are too many for one."""
 
 from __future__ import annotations
 
@@ -39,10 +39,7 @@ def group(
     if len(found) > 1:
         raise ConfigError(f"several `{_KIND}` have no equivalent here")
     [(name, properties)] = found.items()
-    chunking = properties.get("property_chunking") or {}
-    always = [scope.text(each) for each in properties.get("always_include_properties") or []]
-    names = list(_names(properties.get("property_list") or [], scope, listed))
-    groups = [[*always, *chunk] for chunk in _chunks(names, chunking)]
+    groups = _groups(properties, scope, listed)
     if not any(groups):
         return
     if len(groups) == 1:
@@ -51,13 +48,47 @@ def group(
     endpoint["field_groups"] = {
         "param": name,
         "groups": [",".join(each) for each in groups],
-        "merge_by": _key(chunking),
+        "merge_by": _key(properties.get("property_chunking") or {}),
     }
+
+
+def read_by_templates(
+    requester: Component, scope: Scope, listed: Callable[[Component], list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Returns what `stream_slice` holds of the properties that a requester names beside its parameters, as expressions.
+
+    Its templates put them where they belong, such as into the body.
+
+    Args:
+        requester: The requester.
+        scope: What templates read.
+        listed: Returns the records that a retriever reads.
+
+    Raises:
+        ConfigError: One request cannot take all of them, or the API does not list them.
+    """
+    given = requester.get("query_properties")
+    if requester.get("fetch_properties_from_endpoint"):  # the deprecated form
+        given = {"type": _KIND, "property_list": requester["fetch_properties_from_endpoint"]}
+    if not given:
+        return {}
+    groups = _groups(given, scope, listed)
+    if len(groups) > 1:
+        raise ConfigError("`query_properties` in chunks have an equivalent only in `request_parameters`")
+    return {"extra_fields": {"query_properties": repr(groups[0])}}
 
 
 def is_one(value: Any) -> bool:
     """True if the value of a parameter is query properties."""
     return isinstance(value, dict) and value.get("type") == _KIND
+
+
+def _groups(
+    properties: Component, scope: Scope, listed: Callable[[Component], list[dict[str, Any]]]
+) -> list[list[str]]:
+    always = [scope.text(each) for each in properties.get("always_include_properties") or []]
+    names = list(_names(properties.get("property_list") or [], scope, listed))
+    return [[*always, *chunk] for chunk in _chunks(names, properties.get("property_chunking") or {})]
 
 
 def _names(given: Any, scope: Scope, listed: Callable[[Component], list[dict[str, Any]]]) -> Iterator[str]:

@@ -10,11 +10,7 @@ if TYPE_CHECKING:
     from source_rest_api.manifest.document import Component
 
 _REFUSED: dict[str, tuple[str, ...]] = {
-    "AsyncRetriever": ("decoder",),
-    "DatetimeBasedCursor": ("clamping",),
-    "JwtAuthenticator": ("passphrase",),
     "RecordExpander": ("truncation_indicator_path", "truncated_list_retriever"),
-    "SessionTokenAuthenticator": ("decoder",),
     "SimpleRetriever": ("page_size_reduction", "pagination_reset", "request_window_splitting"),
 }
 """The fields by the type of their component."""

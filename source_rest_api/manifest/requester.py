@@ -19,6 +19,8 @@ _HOLE = re.compile(r"\{[{%].*?[%}]\}")
 _ORIGIN = re.compile(r"(?:(?:\{\{.*?\}\}|[^/{])*?//)?(?:\{\{.*?\}\}|\{%.*?%\}|[^/{])*")
 _LIST_OF_ONE = re.compile(r"\s*\[\s*((['\"])\{\{(?:(?!\}\}|\{\{).)*\}\}\2)\s*\]\s*", re.DOTALL)
 """Matches a list of one quoted template, written as text."""
+_EPOCH = re.compile(r"^\{\{ (format_datetime\([^()]*, '%(?:s|ms|us|epoch_microseconds)'\)) \}\}$")
+"""Matches a template that only writes a time since the epoch: a number, which the CDK sends as one."""
 _ON_FIRST_PAGE = "if not next_page_token"
 _WITH_BODY = {"GET", "POST", "PUT", "PATCH"}
 """The methods whose body the CDK sends."""
@@ -73,8 +75,6 @@ def options(requester: Component, scope: Scope) -> dict[str, Any]:
     given = {name.removeprefix("request_"): value for name, value in {**legacy, **requester}.items() if value}
     found: dict[str, Any] = {"params": _named(given.get("parameters"), scope, "request_parameters")}
     found["headers"] = _named(given.get("headers"), scope, "request_headers")
-    if given.get("fetch_properties_from_endpoint") or given.get("query_properties"):
-        raise ConfigError("`fetch_properties_from_endpoint` has no equivalent here")
     if method(requester) in _WITH_BODY and (content := body(given, scope)) is not None:
         found["body"] = content
     return found
@@ -130,7 +130,9 @@ def json_value(value: Any, scope: Scope) -> Any:
     if not _reads(value):
         return interpolation.literal(value) if value else None
     found = scope.value(value)
-    return interpolation.plain(found) if scope.is_fixed(value) and isinstance(found, str) else found
+    if not isinstance(found, str):
+        return found
+    return interpolation.plain(found) if scope.is_fixed(value) else _EPOCH.sub(r"{{ \1 | int }}", found)
 
 
 def _reads(value: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from source_rest_api.formats import datetimes
 from source_rest_api.manifest import references
 from source_rest_api.manifest.cursors import FORMAT
-from source_rest_api.manifest.own_stream import migrated
+from source_rest_api.manifest.own_code.stream import migrated
 from source_rest_api.state import moved_state, state
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from source_rest_api.manifest import (
     document,
     errors,
     jobs,
-    own_records,
     paginator,
     partitions,
     query_properties,
@@ -25,7 +24,8 @@ from source_rest_api.manifest import (
     requester,
     schema,
 )
-from source_rest_api.manifest.own_stream import OwnStream
+from source_rest_api.manifest.own_code import records as own_records
+from source_rest_api.manifest.own_code.stream import OwnStream
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ class _Translation:
         )
         cursor = self._stream.get("incremental_sync") or {}
         scope = self._scope._replace(slice={**divided.slice, **cursors.interval_names(cursor)})
+        named = partial(query_properties.read_by_templates, requests, scope.of(requests), self._family.listed)
+        scope = scope._replace(slice={**scope.slice, **self._at("retriever.requester", named)})
         only_first = self._only_first_page(retriever)
         self._at("retriever.requester", lambda: self._request(requests, divided, scope.of(requests), only_first))
         if jobs.is_job(retriever):

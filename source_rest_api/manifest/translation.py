@@ -11,10 +11,11 @@ from source_rest_api.config import loading, validation
 from source_rest_api.config.config import Config
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest import api, budget, delegation, document, dynamic_streams, jobs, own_recipes, recipes
-from source_rest_api.manifest.components import Components
+from source_rest_api.manifest import api, budget, delegation, document, dynamic_streams, jobs
 from source_rest_api.manifest.interpolation import Scope
+from source_rest_api.manifest.own_code.components import Components
 from source_rest_api.manifest.partitions import Parent
+from source_rest_api.manifest.recipes import own_recipes, recipes
 from source_rest_api.manifest.stream import Translated, translate
 from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD

@@ -110,7 +110,7 @@ def position(text: str, page: Page, page_size: int | None, setting: str) -> Next
 
 @cache
 def _template(text: str) -> RecordTemplate:
-    return RecordTemplate(text)
+    return RecordTemplate(text, "page")
 
 
 @cache

@@ -56,6 +56,8 @@ class Sign(NamedTuple):
     """False for totals: they may include rows that a filter leaves out."""
     total: int | None = None
     """The total number of records, if the sign is a total that was not reached."""
+    number: int | None = None
+    """The same; also that of a field such as `count`, which may be the number of records on the page."""
 
 
 def find_sign(page: Page) -> Sign | None:
@@ -73,6 +75,15 @@ def total_of(page: Page) -> int | None:
     """Returns the total, reached or not, found by the usual names in the body or the headers."""
     sign = find_total(replace(page, distinct=-1))  # -1 is below every total, so none counts as reached
     return None if sign is None else sign.total
+
+
+def count_of(page: Page) -> int | None:
+    """Returns the total, found by the usual names, or else the number in a field such as `count`.
+
+    Only a number larger than `page.rows_so_far` is found.
+    """
+    counts = [sign for sign in _signs(page) if sign.number is not None]
+    return next((sign.total for sign in counts if sign.total is not None), counts[0].number if counts else None)
 
 
 def header_total(headers: Mapping[str, str]) -> int | None:
@@ -228,7 +239,8 @@ def _count_sign(what: str, name: str, value: Raw, page: Page, path: str) -> Sign
         setting = f", total_path: {_in_yaml(path)}" if path else ", …"
         said = f"{what} is {count}, but the connector read {counted(page.rows_so_far, 'record')}"
         following = f"{{type: page_number{setting}}} or {{type: offset, …}}"
-        return Sign(said, following, certain=False, total=None if paging_names.COUNT.fullmatch(name) else count)
+        total = None if paging_names.COUNT.fullmatch(name) else count
+        return Sign(said, following, certain=False, total=total, number=count)
     return None
 
 

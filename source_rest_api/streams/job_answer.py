@@ -49,12 +49,12 @@ class JobAnswer(Struct, frozen=True):
             polled: True for the response to `poll`, in which an `error` may only belong to a failed job.
 
         Raises:
-            SourceError: The body is not JSON, or reports an error.
+            SourceError: The body is neither JSON nor XML, or reports an error.
         """
         if response.is_empty or not response.body.strip():
             return cls(Raw(b"null"), response, request)
         try:
-            root = response.json()
+            root = response.structured()
         except SourceError:
             if not polled or job.status_path is not None:
                 raise

@@ -21,6 +21,7 @@ from source_rest_api.formats import digests as digests_module
 from source_rest_api.pagination.page import End, count
 from source_rest_api.state.progress_events import Bookmark
 from source_rest_api.streams.loop_guard import repeated
+from source_rest_api.streams.page_trail import PageTrail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.row_drift")
 _MOST_STEPS = 40
-"""Upper limit of the steps back in one slice; beyond it, pages are read without this check."""
+"""Upper limit of the steps back in one slice beyond its pages; from there on, pages are read without this check."""
 _RETURNS = 3
 """Upper limit of the steps back to the first row; beyond it, the rows have no stable order."""
 
@@ -51,6 +52,7 @@ class RowDrift:
         self._by_row = reader.paginator.shifts == "row"
         self._by_row_overlaps = self._by_row and reader.overlaps
         self._ask = ask
+        self._trail = PageTrail(reader.paginator)
         self._tail: list[Raw] = []
         self._anchor: str | None = None
         self._resuming = False
@@ -89,6 +91,7 @@ class RowDrift:
             RepeatedPageError: The same page came for the third time: paging does not advance.
         """
         self.moved = False
+        self._trail.look(page)
         self.only_known = self._overlaps and len(page) == 1
         if page.earlier or page.response.last_reason or self._gave_up:
             new: list[Raw] | None = page.records
@@ -96,19 +99,21 @@ class RowDrift:
             new = []
         else:
             new = self._new(page)
-        if new is None and self._may_step_back():
+        if new is None and self._may_step_back(page):
             return None
         if new is None:
             new = page.records
         self.only_known = self.only_known and not new
         known = len(page.records) - len(new)
         self._tail = page.records or self._tail
+        if not page.earlier:
+            self._trail.keep(page)
         return replace(page, records=new, earlier=page.earlier + known) if known else page
 
-    def _may_step_back(self) -> bool:
+    def _may_step_back(self, page: Page) -> bool:
         """True while stepping back may help. It cannot if the table changes faster than it is read."""
         self._steps += 1
-        if self._steps <= _MOST_STEPS:
+        if self._steps <= _MOST_STEPS + page.number:
             return True
         self._gave_up, self._searching = True, False
         self._reader.stats.add(doubts=1)
@@ -119,12 +124,14 @@ class RowDrift:
         )
         return False
 
-    def earlier(self, page: Page) -> tuple[Position, int, int]:
+    def earlier(self, page: Page) -> tuple[Position | None, int, int]:
         """Returns the position of an earlier page, its number, and the number of records before it.
 
         Raises:
             ConfigError: The rows have no stable order.
         """
+        if self._trail.follows_links:
+            return self._trail.back()
         first, asked, rows = count(self._paginator.first()), count(page.position), len(self._tail)
         position = max(first, asked - (max(rows - 1, 1) if self._by_row else 1))
         self._returns += position == first
@@ -142,9 +149,12 @@ class RowDrift:
         """Returns the place after a page from which a later run may resume; None if it must not be saved."""
         if following is None or isinstance(following, End) or not self._reader.may_keep(following):
             return None
+        self._trail.learn(page.response.url, len(page), following)
+        anchor = self._digest(self._tail[-1]) if self._tail else None
+        if self._trail.counts:
+            return Bookmark(page.position, page.number - 1, page.records_before, anchor)
         if self._paginator.shifts is None:
             return Bookmark(following, page.number, page.records_so_far)
-        anchor = self._digest(self._tail[-1]) if self._tail else None
         back = self._paginator.back(following)
         if self._by_row:
             return Bookmark(back, page.number, page.records_so_far - 1, anchor)
@@ -152,14 +162,14 @@ class RowDrift:
 
     def _new(self, page: Page) -> list[Raw] | None:
         """Returns the new rows of a page; None if an earlier page is needed."""
-        rows, counted = page.records, self._paginator.shifts == "page"
+        rows, counted = page.records, self._paginator.shifts == "page" or self._trail.counts
         if self._resuming:
             self._resuming = False
             digests = [] if self._anchor is None else [self._digest(row) for row in rows]
             if self._anchor in digests:
                 return rows[digests.index(self._anchor) + 1 :]
             return None if self._anchor else rows
-        if not self._tail and counted:
+        if not self._tail and (counted or self._trail.follows_links):
             self._fell(page)
         if not self._tail or not (self._overlaps or counted):
             return rows
@@ -167,6 +177,8 @@ class RowDrift:
         if went:
             self._note()
             self._searching = True
+        elif self._searching and counted:
+            self._total = self._trail.total(page)
         if not self._searching:
             return rows[1:] if self._by_row else rows[self._repeated(rows) :]
         new = None if counted and went else self._beyond_known(rows)
@@ -221,7 +233,7 @@ class RowDrift:
 
     def _fell(self, page: Page) -> bool:
         """True if the total is smaller than on the page before."""
-        before, self._total = self._total, self._paginator.total(page)
+        before, self._total = self._total, self._trail.total(page)
         if before is None or self._total is None or self._total >= before:
             return False
         fall = (page.position, self._total)

@@ -268,9 +268,9 @@ class Stream:
         return self._partitions.missing_copies(partition)
 
     def intervals(self, partition: Partition, saved: CursorValue | None) -> list[Slice]:
-        """Returns the slices of a partition from a saved cursor on; without one, those of a first sync."""
+        """Returns a partition's slices, at least one, from a saved cursor on; without it, those of a first sync."""
         whole = self._whole(saved, self.now(), partition)
-        return [task.interval for task in resume.tasks(whole, (), self.endpoint.incremental)]
+        return [task.interval for task in resume.tasks(whole, (), self.endpoint.incremental)] or [whole]
 
     def _whole(self, saved: CursorValue | None, now: datetime, partition: Partition) -> Slice:
         incremental = self.endpoint.incremental

@@ -112,13 +112,15 @@ class RecordTemplate:
 
     Args:
         text: The template. A single `{{ … }}` returns the value of the expression; any other template returns text.
+        of: What it is filled for, in errors.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, of: str = "record") -> None:
         from source_rest_api.templates import value_code  # noqa: PLC0415 -- as above
         from source_rest_api.templates.record_sandbox import plain  # noqa: PLC0415 -- as above
 
         self._text = text
+        self._of = of
         self._plain = plain
         self._run = value_code.function(_environment(), text)
 
@@ -151,8 +153,8 @@ class RecordTemplate:
     def _fail(self, error: Exception) -> NoReturn:
         if isinstance(error, TypeError):
             raise ConfigError(
-                f"The template `{self._text}` cannot be filled for a record ({error}). Convert values to the same type "
-                "with `|int`, `|float` or `|string`."
+                f"The template `{self._text}` cannot be filled for a {self._of} ({error}). Convert values to the same "
+                "type with `|int`, `|float` or `|string`."
             ) from None
         with templates.Filling(self._text):
             raise error

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tests.api import Api, Call
 
 BOARDS = ("b1", "b2", "b3")
+_MOST = 10
+"""The rows that one search gives at most."""
 _KEY = "a key of the tests that is as long as the hash, at least"
 
 
@@ -57,6 +59,24 @@ def serve(api: Api, rows: list[dict[str, Any]]) -> None:
         claims = jwt.decode(fields["assertion"], _KEY, algorithms=["HS256"])
         return {"access_token": f"of {claims['iss']} by {fields['grant_type']}", "expires_in": 3600}
 
+    @api.post("/login.xml")
+    def login(call: Call) -> Any:
+        text = f"<?xml version='1.0'?><session kind='x'><token>of {call.json()['user']}</token></session>"
+        return Answer(text, headers={"Content-Type": "text/xml"})
+
     @api.get("/v1/hurried")
     def hurried(call: Call) -> Any:
         return Answer({"wait": 1}, 429) if call.number == 0 else {"data": rows[:3]}
+
+    @api.post("/v1/chosen")
+    def searched(call: Call) -> Any:
+        asked = call.json()
+        start, least = int(asked.get("after", 0)), int(asked.get("from_id", 0))
+        if "from_id" in asked and start >= _MOST:
+            return Answer({"error": "the results of one search end here"}, 400)
+        found = [row for row in rows if row["id"] >= least]
+        page = found[start : start + 5]
+        data = [
+            {"id": str(row["id"]), "at": row["at"], **{name: row[name] for name in asked["fields"]}} for row in page
+        ]
+        return {"data": data, "next": start + 5 if start + 5 < len(found) else None}

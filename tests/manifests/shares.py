@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import document, sample, spec
-from source_rest_api.manifest.components import Components
+from source_rest_api.manifest.own_code.components import Components
 from source_rest_api.manifest.translation import translated
 
 if TYPE_CHECKING:

@@ -105,6 +105,36 @@ class ByNumber(PaginationStrategy):
 
 
 @dataclass
+class BySearch(PaginationStrategy):
+    """Goes on behind the last ID where the results of one search end."""
+
+    config: Mapping[str, Any]
+    parameters: InitVar[Mapping[str, Any]]
+    most: int
+    page_size: int = 5
+
+    @property
+    def initial_token(self) -> Any:
+        """The first page."""
+        return {"after": 0}
+
+    def next_page_token(
+        self, response: requests.Response, last_page_size: int, last_record: Any, last_page_token_value: Any
+    ) -> Any:
+        """The next page."""
+        following = response.json()["next"]
+        if following is None or not last_page_size:
+            return None
+        if following >= self.most:
+            return {"after": 0, "id": int(last_record["id"]) + 1}
+        return {"after": following, "id": last_page_token_value.get("id", 0)}
+
+    def get_page_size(self) -> int:
+        """The rows of a page."""
+        return self.page_size
+
+
+@dataclass
 class Signed(DeclarativeAuthenticator):
     """A header, from the user and the password."""
 

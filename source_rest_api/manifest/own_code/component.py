@@ -7,7 +7,7 @@ import json
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.manifest.components import failure
+from source_rest_api.manifest.own_code.components import failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import requests
 
     from source_rest_api.http.response import Response
-    from source_rest_api.manifest.components import Components
     from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.own_code.components import Components
 
 
 class OwnComponent:

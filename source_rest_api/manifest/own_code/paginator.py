@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from source_rest_api.formats.json_value import JsonValue
-from source_rest_api.manifest.own_component import response_of
+from source_rest_api.manifest.own_code.component import response_of
 from source_rest_api.pagination.page import End, plain
 from source_rest_api.pagination.paginator import Paginator
 

@@ -8,8 +8,8 @@ import msgspec
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import partitions
-from source_rest_api.manifest.components import stream_slice
-from source_rest_api.manifest.own_component import response_of
+from source_rest_api.manifest.own_code.component import response_of
+from source_rest_api.manifest.own_code.components import stream_slice
 from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.model import Model
 from source_rest_api.records.decoders import RecordDecoder

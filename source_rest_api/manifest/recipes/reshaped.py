@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import msgspec
 
 from source_rest_api.errors import BrokenAnswerError
-from source_rest_api.manifest.reshapes import RESHAPES
+from source_rest_api.manifest.recipes.reshapes import RESHAPES
 from source_rest_api.model import Model
 from source_rest_api.records import tree
 from source_rest_api.records.decoders import RecordDecoder

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.manifest import known_records, known_requests
 from source_rest_api.manifest import schema as schema_loaders
-from source_rest_api.manifest.known_requests import as_standard
+from source_rest_api.manifest.recipes import known_records, known_requests
+from source_rest_api.manifest.recipes.known_requests import as_standard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from source_rest_api.errors import ConfigError, SourceError, TransientError
-from source_rest_api.manifest.recipes import INSTEAD_OF
+from source_rest_api.manifest.recipes.recipes import INSTEAD_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

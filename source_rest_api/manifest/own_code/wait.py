@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from source_rest_api.manifest.own_component import response_of
+from source_rest_api.manifest.own_code.component import response_of
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:

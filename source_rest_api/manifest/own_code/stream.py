@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.manifest.components import class_names
-from source_rest_api.manifest.known_records import RESHAPED
-from source_rest_api.manifest.own_authenticator import OwnAuthenticator
-from source_rest_api.manifest.own_component import OwnComponent
-from source_rest_api.manifest.own_paginator import OwnPaginator
-from source_rest_api.manifest.own_records import OwnRecords, OwnTransformation
-from source_rest_api.manifest.own_schema import OwnSchema, without_retriever
-from source_rest_api.manifest.own_wait import OwnWait
-from source_rest_api.manifest.recipes import INSTEAD_OF
-from source_rest_api.manifest.reshaped import Reshaped, ReshapedRecords
+from source_rest_api.manifest.own_code.authenticator import OwnAuthenticator
+from source_rest_api.manifest.own_code.component import OwnComponent
+from source_rest_api.manifest.own_code.components import class_names
+from source_rest_api.manifest.own_code.paginator import OwnPaginator
+from source_rest_api.manifest.own_code.records import OwnRecords, OwnTransformation
+from source_rest_api.manifest.own_code.schema import OwnSchema, without_retriever
+from source_rest_api.manifest.own_code.wait import OwnWait
+from source_rest_api.manifest.recipes.known_records import RESHAPED
+from source_rest_api.manifest.recipes.recipes import INSTEAD_OF
+from source_rest_api.manifest.recipes.reshaped import Reshaped, ReshapedRecords
 from source_rest_api.pagination.paginators import Pagination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from source_rest_api.manifest.components import Components
     from source_rest_api.manifest.document import Component
+    from source_rest_api.manifest.own_code.components import Components
 
     Listed = Callable[[Component], list[dict[str, Any]]]
 

@@ -1,0 +1,1 @@
+"""Runs the classes of a `components.py` behind this connector's own interfaces."""
