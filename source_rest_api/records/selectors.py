@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -16,7 +16,7 @@ from source_rest_api.records import error_object, json_texts, shapes
 from source_rest_api.records.shapes import Cells, Explode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from source_rest_api.formats.raw_json import Opened
 
@@ -31,6 +31,18 @@ _AROUND_RECORDS = re.compile(
 _first = Struct("c").unpack_from
 """Reads the first byte of a buffer, as a tuple; no other way is faster."""
 _BRACE = {(b"{",)}
+
+
+class OpenedBody(NamedTuple):
+    """A response body and its records."""
+
+    root: Raw
+    """The whole body, undecoded."""
+    records: list[Raw]
+    known: Mapping[Path, Raw | None] = {}
+    """Values that the typed pass read beside the records, by path; None for absent values."""
+    surplus: int = 0
+    """Number of records, less the number of rows that `explode` made them of."""
 
 
 class RecordSelector(Model):
@@ -63,9 +75,9 @@ class RecordSelector(Model):
 
     def select(self, root: Raw) -> list[Raw]:
         """Returns the records as `open` does."""
-        return self.open(root)[1]
+        return self.open(root).records
 
-    def open(self, root: Raw, *, accepted: bool = False) -> tuple[Raw, list[Raw]]:
+    def open(self, root: Raw, *, accepted: bool = False) -> OpenedBody:
         """Returns the body and its undecoded records, each a JSON object.
 
         If the path to the records leads through strings that contain JSON, the parsed values replace them in the body.
@@ -79,12 +91,12 @@ class RecordSelector(Model):
                 with a success status.
         """
         try:
-            return root, self._select(root, accepted)
+            return self._select(root, accepted)
         except ConfigError:
             inside = self._without_texts(root, accepted)
             if inside is root:
                 raise
-            return inside, self._select(inside, accepted)
+            return self._select(inside, accepted)
 
     def _without_texts(self, root: Raw, accepted: bool) -> Raw:
         """Returns a body in which the JSON strings on the path to its records are replaced by their values."""
@@ -98,8 +110,10 @@ class RecordSelector(Model):
             root = json_texts.replaced(root, () if path == WHOLE_BODY else path[: len(path) - is_scalar], check)
         return root
 
-    def _select(self, root: Raw, accepted: bool) -> list[Raw]:
-        return self.only_objects(self._shaped(root, self._found(root, accepted)))
+    def _select(self, root: Raw, accepted: bool) -> OpenedBody:
+        found = self._found(root, accepted)
+        records = self.only_objects(self._shaped(root, found))
+        return OpenedBody(root, records, surplus=len(records) - len(found) if self.explode is not None else 0)
 
     @property
     def is_plain(self) -> bool:
