@@ -178,6 +178,7 @@ def test_flight_sql_reads_the_lake(lake: Lake) -> None:
         } == now
         say("customers after a change, by Flight SQL", len(rows), len(now))
         counted = client.type("destinations/dremio.md", {"grpc://dremio:32010": address})
+        print(counted, *(json.dumps(row, ensure_ascii=False) for row in rows[:2]), sep="\n")  # as the page shows it
         assert json.loads(counted) == {"customers": len(now) + 1}  # the old version is there too
         refused = Reader(folder, [installed("lake")], {**login, "FLIGHT_PASSWORD": "wrong"})
         with pytest.raises(AssertionError, match="unauthorized"):
