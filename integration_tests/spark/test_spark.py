@@ -45,7 +45,6 @@ class Events(Api):
         self.rows: list[dict[str, Any]] = [self.row(number, number * 72) for number in range(4000)]
         self.lists = {name: [{"id": f"{name}{number}"} for number in range(120)] for name in "abcd"}
         self.at_once, self.most = 0, 0
-        self.moments: list[float] = []
         self.lock_of_count = Lock()
         self.get("/events")(lambda call: self.counted(call, delay))
         self.get("/numbers")(self.numbered)
@@ -66,8 +65,6 @@ class Events(Api):
         return found
 
     def numbered(self, call: Call) -> Answer:
-        with self.lock_of_count:
-            self.moments.append(time.monotonic())
         first, last = int(call.arg("first")), int(call.arg("last"))
         return self.page(call, [row for row in self.rows if first <= row["id"] <= last])
 
@@ -214,8 +211,8 @@ def test_executors_share_the_rate_of_requests(tmp_path: Path) -> None:
         finished(tmp_path, CLUSTER, config, "numbers", "first", "", "2")
         assert Counter(row["id"] for row in read(tmp_path, "first")) == Counter(row["id"] for row in api.rows)
         say("numbers, by ten tasks", len(read(tmp_path, "first")), len(api.rows))
-        seconds = api.moments[-1] - api.moments[0]
-        assert len(api.moments) <= tasks + rate * seconds  # each task sends its first request at once
+        seconds = api.requests[-1].at - api.requests[0].at
+        assert len(api.requests) <= tasks + rate * seconds  # each task sends its first request at once
 
         api.rows.append(api.row(9000, 205 * 1440))
         finished(tmp_path, CLUSTER, config, "numbers", "second", (tmp_path / "first-state.json").read_text())
