@@ -171,6 +171,7 @@ def test_data_goes_before_methods() -> None:
         ("{{ a is zap }}", "template error in line 1: No test named 'zap'."),
         ("{# zq7", "template error in line 1: Missing end of comment tag"),
         ("{{", "template error in line 1: unexpected 'end of template'"),
+        ("{{ 'zq7'.__class__ ~ a }}", "template error: access to attribute '…' of '…' object is unsafe."),
     ],
 )
 def test_check_finds_what_is_no_template(text: str, said: str) -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from jinja2 import Undefined
 from msgspec import Raw
 
@@ -14,71 +13,10 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.templates import record_sandbox, record_templates, scalars, templates, value_code
 from source_rest_api.templates.record_templates import RecordContext, RecordTemplate
+from tests.random_templates import CONFIG, RECORDS, TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-NAMES = ["a", "b", "items"]
-SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-9, 9) | st.sampled_from(["", "x", "1.5", "Ü"])
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=2)
-)
-RECORDS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3)
-LEAVES = st.sampled_from(
-    [
-        "record.a",
-        "record['b']",
-        "record.items",
-        "record.a.b",
-        "record.a[0]",
-        "record",
-        "config.c",
-        "config.absent",
-        "none",
-        "true",
-        "2",
-        "0.5",
-        "'x'",
-        "[1, record.a]",
-        "{'k': record.b}",
-    ]
-)
-WRAPPED = [
-    "({0} == {1})",
-    "({0} < {1})",
-    "({0} in {1})",
-    "({0} and {1})",
-    "({0} or {1})",
-    "({0} if {1})",
-    "({0} if {1} else 'no')",
-    "({0} ~ {1})",
-    "({0} + {1})",
-    "({0} * {1})",
-    "({0} // {1})",
-    "(not {0})",
-    "(-{0})",
-    "({0} is none)",
-    "({0} is defined)",
-    "({0} | lower)",
-    "({0} | int)",
-    "({0} | tojson)",
-    "({0} | default({1}))",
-    "({0} | list | length)",
-    "({0}).get('a', {1})",
-    "({0}).__class__",
-    "({0}).upper()",
-    "max({0}, {1})",
-]
-EXPRESSIONS = st.recursive(LEAVES, lambda inner: st.builds(str.format, st.sampled_from(WRAPPED), inner, inner))
-TEMPLATES = (
-    EXPRESSIONS.map("{{{{ {} }}}}".format)
-    | st.builds(
-        "{}{{{{ {} }}}}{}".format, st.sampled_from(["", "n-", " "]), EXPRESSIONS, st.sampled_from(["", "!", "\n"])
-    )
-    | st.builds("{{{{ {} }}}}/{{{{ {} }}}}".format, EXPRESSIONS, EXPRESSIONS)
-    | st.builds("{{% if {} %}}{{{{ {} }}}}{{% endif %}}".format, EXPRESSIONS, EXPRESSIONS)
-)
-CONFIG = {"c": {"a": 1}}
 
 
 def by_jinja(text: str, record: dict[str, Any]) -> Any:

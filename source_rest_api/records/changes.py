@@ -9,6 +9,7 @@ that no change touches keep their exact bytes.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,13 +18,12 @@ from source_rest_api.formats import raw_json
 from source_rest_api.records import tree as record_tree
 from source_rest_api.records.casts import Casts
 from source_rest_api.templates import record_templates
-from source_rest_api.templates.record_templates import RecordContext, RecordTemplate
+from source_rest_api.templates.record_templates import PageTemplates, RecordContext, RecordTemplate
 from source_rest_api.templates.scalars import BLANK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from jinja2.runtime import Context
     from msgspec import Raw
 
     from source_rest_api.read_stats import ReadStats
@@ -49,15 +49,15 @@ class RecordChanges:
         self._reshaping = options.reshaping or None
         self._removes = None if options.remove_when is None else RecordTemplate(options.remove_when)
         self._drop_nulls = options.drop_nulls
-        self._added = {name: _filled(given) for name, given in options.add_fields.items()}
         self._casts = Casts(options.cast, options.schema, self._uncast)
         self._told: set[str] = set()
-        self._filter = None if options.filter is None else RecordTemplate(options.filter)
-        self._filter_after = None if options.filter_after is None else RecordTemplate(options.filter_after)
         texts = [text for text in (options.filter, *options.add_fields.values()) if isinstance(text, str)]
-        self._appended = _appendable(options)
-        self._peek = record_templates.peeker(texts, beside=self._appended)
-        self._peek_after = record_templates.peeker([options.filter_after or ""])
+        self._templates = (
+            PageTemplates(options.filter, options.add_fields) if options.filter or options.add_fields else None
+        )
+        self._after = None if options.filter_after is None else PageTemplates(options.filter_after, {})
+        self._added = [raw_json.keys(name) for name in options.add_fields]
+        self._are_appended = _are_appended(options)
         self._unseen = set(record_templates.fields(texts) or ())
 
     def apply(
@@ -80,40 +80,37 @@ class RecordChanges:
         if self._unseen and records:
             self._warn_of_unseen(records)
         surroundings = RecordContext(names)
-        emitted = [new for record in records if (new := self._changed(record, surroundings, copy)) is not None]
+        finish = partial(self._changed, surroundings, copy)
+        if self._templates is None:
+            emitted = [finish(record) for record in records]
+        else:
+            at_end = copy is None and self._are_appended
+            emitted = self._templates.fill(records, surroundings, finish, at_end=at_end)
+        if self._after is not None:
+            emitted = self._after.fill(emitted, surroundings, lambda record, _: record, at_end=True)
         self._stats.add(left_out=max(count - len(emitted), 0))
         return emitted
 
-    def _changed(self, record: Raw, surroundings: RecordContext, copy: Callable[[Raw], Raw] | None) -> Raw | None:
-        """Returns the record to emit, or None if a filter drops it."""
-        added = {}
-        if self._filter is not None or self._added:
-            read = self._peek(record)
-            context = surroundings.around(read)
-            if self._filter is not None and not self._filter.holds(context):
-                return None
-            for name, fill in self._added.items():  # a comprehension would be a function more, for each record
-                value = fill(context)
-                if value is not BLANK:
-                    added[name] = value
-            if copy is None and self._appended and self._appended.isdisjoint(read):
-                return self._kept(record_tree.append(record, raw_json.encode(added)), surroundings)
+    def _changed(
+        self,
+        surroundings: RecordContext,
+        copy: Callable[[Raw], Raw] | None,
+        record: Raw,
+        values: Sequence[Any] = (),
+    ) -> Raw:
+        """Returns a record with all changes, given the values of its added fields."""
         tree = None if self._reshaping is None else self._reshaped(self._reshaping, record, surroundings)
         if copy is not None:
             record, tree = copy(record if tree is None else record_tree.raw(tree)), None
-        if added or self._casts:
+        if values or self._casts:
             tree = raw_json.fields(record) if tree is None else tree
-            for name, value in added.items():
-                record_tree.put(tree, raw_json.keys(name), value, "add_fields")
+            for path, value in zip(self._added, values, strict=True):
+                if value is not BLANK:
+                    record_tree.put(tree, path, value, "add_fields")
             self._casts.apply(tree)
         if self._drop_nulls:
             tree = record_tree.without_nulls(record if tree is None else tree)
-        return self._kept(record if tree is None else record_tree.raw(tree), surroundings)
-
-    def _kept(self, record: Raw, surroundings: RecordContext) -> Raw | None:
-        """Returns a changed record, or None if `filter_after` drops it."""
-        after = self._filter_after
-        return record if after is None or after.holds(surroundings.around(self._peek_after(record))) else None
+        return record if tree is None else record_tree.raw(tree)
 
     def _reshaped(self, reshaping: Reshaping, record: Raw, surroundings: RecordContext) -> dict[str, Any]:
         removes = self._removes
@@ -153,16 +150,7 @@ class RecordChanges:
         )
 
 
-def _filled(given: Any) -> Callable[[Context], Any]:
-    """Returns the function that computes the value of an added field."""
-    return RecordTemplate(given).value if isinstance(given, str) else lambda _: given
-
-
-def _appendable(options: RecordOptions) -> frozenset[str]:
-    """Returns the names of added fields if nothing else changes a record, so they can be written at its end.
-
-    Empty if a record has to be taken apart: for other changes, or for fields inside other fields.
-    """
+def _are_appended(options: RecordOptions) -> bool:
+    """True if nothing but added fields at its top changes a record, so they can be written at its end."""
     others = options.reshaping or options.cast or options.schema or options.drop_nulls
-    inside = any(raw_json.keys(name) != (name,) for name in options.add_fields)
-    return frozenset() if others or inside else frozenset(options.add_fields)
+    return not others and all(raw_json.keys(name) == (name,) for name in options.add_fields)

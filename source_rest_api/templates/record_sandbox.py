@@ -85,6 +85,7 @@ class NullValue(Missing):
 
 
 NULL = NullValue()
+ABSENT = Missing()
 
 
 class _RecordSandbox(Sandbox):

@@ -5,7 +5,7 @@ A field that the record does not have is null. A missing key of the config or an
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 import msgspec
@@ -15,7 +15,7 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.templates import scalars, templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jinja2 import Template
     from jinja2.runtime import Context
@@ -25,7 +25,8 @@ RECORD = "record"
 """The name of the record in templates."""
 VALUE = "value"
 """The name of one value of a record in templates."""
-
+_OTHERS = 8
+"""Records are decoded to dicts from then on, if more than one in so many is not as the templates suggest."""
 
 _typed_dict: Any = TypedDict
 """`TypedDict` with fields that are known only at run time, which type checkers do not allow."""
@@ -82,20 +83,20 @@ class RecordContext:
         slice_ = own.get("stream_slice")
         if isinstance(slice_, dict):
             own["stream_slice"] = StrictDict(slice_)
-        self._context: Context = _empty().new_context(own)
-        self._names = _Names(self._context.parent)
+        self.context: Context = _empty().new_context(own)
+        self._names = _Names(self.context.parent)
         # Templates look each name up by this method. A dict's own takes a tenth of the time of Jinja's.
-        vars(self._context)["resolve_or_missing"] = self._names.__getitem__
+        vars(self.context)["resolve_or_missing"] = self._names.__getitem__
 
     def around(self, record: dict[str, Any]) -> Context:
         """Returns the context for one record."""
         self._names[RECORD] = record
-        return self._context
+        return self.context
 
     def beside(self, value: Any) -> Context:
         """Returns the context for one value of a record."""
         self._names[VALUE] = value
-        return self._context
+        return self.context
 
 
 class _Names(dict[str, Any]):
@@ -158,6 +159,81 @@ class RecordTemplate:
             ) from None
         with templates.Filling(self._text):
             raise error
+
+
+class PageTemplates:
+    """A condition on records and the values of fields to add, by one function for all records of a page.
+
+    A record for which the function fails is done anew, template by template, so that the error names its template.
+
+    Args:
+        condition: The records to keep; by default all.
+        values: The fields to add: templates, and values that are no text.
+    """
+
+    def __init__(self, condition: str | None, values: Mapping[str, Any]) -> None:
+        from source_rest_api.templates import field_tree  # noqa: PLC0415 -- as above
+
+        self._condition = condition
+        self._values = values
+        self._texts = [text for text in (condition, *values.values()) if isinstance(text, str)]
+        self._tree = field_tree.read(self._texts, RECORD, absent=values)
+        self._compile()
+
+    def _compile(self) -> None:
+        from source_rest_api.templates import field_tree, page_code  # noqa: PLC0415 -- as above
+
+        tree = self._tree
+        decode = peeker(self._texts, beside=self._values) if tree is None else field_tree.decoder(tree, self._values)
+        self._way = page_code.function(_environment(), self._condition, self._values, tree), decode
+
+    def fill(
+        self,
+        records: Sequence[Raw],
+        surroundings: RecordContext,
+        finish: Callable[[Raw, Sequence[Any]], Raw],
+        *,
+        at_end: bool,
+    ) -> list[Raw]:
+        """Returns the records to keep, with their fields.
+
+        Args:
+            records: The records that templates read.
+            surroundings: The names that all of them share.
+            finish: Returns a record with its fields, given their values in order; `BLANK` for none.
+            at_end: True if new fields may also be written at the end of a record as it stands.
+
+        Raises:
+            ConfigError: A template cannot be filled.
+        """
+        others = 0
+
+        def general(record: Raw) -> Raw | None:
+            nonlocal others
+            others += 1
+            condition, values, decode = self._one_by_one
+            context = surroundings.around(decode(record))
+            if condition is not None and not condition.holds(context):
+                return None
+            return finish(record, [value(context) for value in values])
+
+        run, decode = self._way
+        if run is None:
+            return [new for record in records if (new := general(record)) is not None]
+        kept = run(surroundings.context)(records, decode, general, finish, at_end=at_end)
+        if others * _OTHERS > len(records) and self._tree is not None:
+            self._tree = None
+            self._compile()
+        return kept
+
+    @cached_property
+    def _one_by_one(self) -> tuple[RecordTemplate | None, list[Callable[[Context], Any]], Callable[[Raw], Any]]:
+        values = [_value_of(given) for given in self._values.values()]
+        return None if self._condition is None else RecordTemplate(self._condition), values, peeker(self._texts)
+
+
+def _value_of(given: Any) -> Callable[[Context], Any]:
+    return RecordTemplate(given).value if isinstance(given, str) else lambda _: given
 
 
 @cache

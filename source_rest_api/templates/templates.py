@@ -17,7 +17,7 @@ from source_rest_api.templates.scalars import BLANK, as_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from jinja2 import Template
+    from jinja2 import Template, TemplateError
     from jinja2.nodes import Template as Tree
     from jinja2.sandbox import SandboxedEnvironment
     from typing_extensions import Self
@@ -59,6 +59,10 @@ def _without_words(quoted: re.Match[str]) -> str:
     return text if text.startswith("'end of ") or not re.search(r"\w", text) else "'…'"
 
 
+def _reason(error: TemplateError) -> str:
+    return _QUOTED.sub(_without_words, error.message or "not a template")
+
+
 def has_holes(text: str) -> bool:
     """True if the text contains a template expression, statement or comment."""
     return _HOLE.search(text) is not None
@@ -68,15 +72,16 @@ def check(text: str) -> None:
     """Raises ValueError, with the line, if the text is not a valid template."""
     if not has_holes(text):
         return
-    from jinja2 import TemplateAssertionError, TemplateSyntaxError  # noqa: PLC0415
+    from jinja2 import TemplateAssertionError, TemplateError, TemplateSyntaxError  # noqa: PLC0415 -- as above
 
     try:
         _compile(text)
     except TemplateAssertionError as error:
         raise ValueError(f"template error in line {error.lineno}: {error.message}") from None
     except TemplateSyntaxError as error:
-        reason = _QUOTED.sub(_without_words, error.message or "not a template")
-        raise ValueError(f"template error in line {error.lineno}: {reason}") from None
+        raise ValueError(f"template error in line {error.lineno}: {_reason(error)}") from None
+    except TemplateError as error:  # a part that reads nothing is computed here
+        raise ValueError(f"template error: {_reason(error)}") from None
 
 
 @cache

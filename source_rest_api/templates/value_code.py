@@ -66,17 +66,25 @@ def function(environment: SandboxedEnvironment, text: str) -> Callable[[Any], An
         environment: The sandbox; its `finalize` converts a value to text.
         text: The template.
     """
-    expression = templates.expression(text)
-    tree = environment.parse(text if expression is None else text.strip())
-    if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output):
-        statements = environment.from_string(tree).root_render_func
+    parts = output(environment, text)
+    if parts is None:
+        statements = environment.from_string(text).root_render_func
         return lambda context: templates.joined(statements(context))
-    if expression is None:
-        tree.body[0].nodes.append(nodes.TemplateData(""))
     made = environment.overlay()
     made.code_generator_class = ValueCode
     made.concat = _joined  # type: ignore[method-assign]
-    return made.from_string(tree).root_render_func
+    return made.from_string(nodes.Template([parts], lineno=1)).root_render_func
+
+
+def output(environment: SandboxedEnvironment, text: str) -> nodes.Output | None:
+    """Returns the parts of a template: one if it is a single expression, else several; None if it has statements."""
+    expression = templates.expression(text)
+    body = environment.parse(text if expression is None else text.strip()).body or [nodes.Output([], lineno=1)]
+    if len(body) != 1 or not isinstance(body[0], nodes.Output):
+        return None
+    if expression is None:
+        body[0].nodes.append(nodes.TemplateData(""))
+    return body[0]
 
 
 def _joined(parts: Iterable[str]) -> str:
