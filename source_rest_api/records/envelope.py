@@ -16,7 +16,8 @@ from source_rest_api.formats import raw_json
 from source_rest_api.records import error_object, tree
 from source_rest_api.records.decoders import RecordDecoder, WholeBody
 from source_rest_api.records.list_shape import ListShape
-from source_rest_api.records.selectors import WHOLE_BODY, OpenedBody
+from source_rest_api.records.opened_body import OpenedBody
+from source_rest_api.records.selectors import WHOLE_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

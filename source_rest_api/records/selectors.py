@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
@@ -13,10 +13,11 @@ from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.records import error_object, json_texts, shapes
+from source_rest_api.records.opened_body import OpenedBody
 from source_rest_api.records.shapes import Cells, Explode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from source_rest_api.formats.raw_json import Opened
 
@@ -31,18 +32,6 @@ _AROUND_RECORDS = re.compile(
 _first = Struct("c").unpack_from
 """Reads the first byte of a buffer, as a tuple; no other way is faster."""
 _BRACE = {(b"{",)}
-
-
-class OpenedBody(NamedTuple):
-    """A response body and its records."""
-
-    root: Raw
-    """The whole body, undecoded."""
-    records: list[Raw]
-    known: Mapping[Path, Raw | None] = {}
-    """Values that the typed pass read beside the records, by path; None for absent values."""
-    surplus: int = 0
-    """Number of records, less the number of rows that `explode` made them of."""
 
 
 class RecordSelector(Model):
