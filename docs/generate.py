@@ -104,6 +104,7 @@ def _configuration(form: dict[str, Any]) -> Iterator[str]:
         ("retry", form["properties"]["retry"]),
         ("limits", form["properties"]["limits"]),
         ("place", _token_place(form)),
+        ("request_rates", form["properties"]["request_rates"]["items"]),
         ("allowed_origins", form["properties"]["allowed_origins"]["items"]),
         ("tls", form["properties"]["tls"]),
     ):

@@ -8,6 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from msgspec.structs import replace
+from requests.cookies import RequestsCookieJar
 
 from source_rest_api.auth.sign_in import token_exchange
 from source_rest_api.config import loading, masking, sign_ins
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
     from source_rest_api.model import Model
     from source_rest_api.sync.trial import Trial
 
-_PROBES = 8
-"""Number of streams that `check` and `discover` look at at the same time."""
+_PROBES = 8  # streams that `check` and `discover` look at at the same time
 
 
 class Loaded(NamedTuple):
@@ -153,6 +153,7 @@ class Session:
         self._transport: TransportName = transport
         self._keeper = ConfigUpdates(raw_config, self.mask, pass_on)
         self._credentials: PerEndpoint[Credentials] | None = None
+        self._cookies = RequestsCookieJar()
         self._out = Messages(self.mask)
 
     def check(self) -> Iterator[bytes]:
@@ -249,12 +250,11 @@ class Session:
         return [endpoint.name for endpoint in self.config.streams if endpoint.name in names]
 
     def _requester(self, retry: Retry, permits: Permits | None = None, log: RequestLog | None = None) -> Requester:
-        config = self.config
-        own = {each.name: self._home(each.url_base, each.name) for each in config.streams if each.url_base}
-        http = config.http(self._home(config.url_base), own)
-        settings = replace(http, retry=retry, transport=self._transport, log=log or RequestLog())
+        own = {each.name: self._home(each.url_base, each.name) for each in self.config.streams if each.url_base}
+        http = self.config.http(self._home(self.config.url_base), own)
+        settings = replace(http, retry=retry, transport=self._transport, log=log or RequestLog(), cookies=self._cookies)
         if self._credentials is None:
-            self._credentials = sign_ins.start(config, self._keeper, token_exchange(settings, self._stop))
+            self._credentials = sign_ins.start(self.config, self._keeper, token_exchange(settings, self._stop))
         return Requester(settings, self._stop, credentials=self._credentials, permits=permits)
 
     def _home(self, url_base: str, endpoint: str = "") -> str | Callable[[], str]:

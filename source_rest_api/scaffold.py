@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from importlib.abc import Traversable
     from pathlib import Path
 
-_NAME = re.compile(r"source(-[a-z][a-z0-9]*)+")
+_NAME = re.compile(r"source(-[a-z0-9]+)+")
 _SUFFIX = ".txt"
 """Suffix of the template's files, so that tools do not treat them as part of this package."""
 

@@ -172,9 +172,14 @@ def _listed(config: Mapping[str, Any]) -> dict[str, Any]:
 def _shared(config: Config, at_once: int) -> dict[str, Any]:
     """Returns each limit of the config, divided by the number of parts that are read at the same time."""
     names = ("max_concurrency", "max_concurrent_jobs")
-    limits = {name: max(1, getattr(config, name) // at_once) for name in names}
-    rate = config.max_requests_per_second
-    return limits if rate is None else {**limits, "max_requests_per_second": rate / at_once}
+    limits: dict[str, Any] = {name: max(1, getattr(config, name) // at_once) for name in names}
+    limits["request_rates"] = [
+        {"endpoints": rate.endpoints, "max_requests_per_second": rate.max_requests_per_second / at_once}
+        for rate in config.request_rates
+    ]
+    if config.max_requests_per_second is not None:
+        limits["max_requests_per_second"] = config.max_requests_per_second / at_once
+    return limits
 
 
 def _batches(values: PartitionValues) -> list[tuple[Any, ...]]:

@@ -114,3 +114,30 @@ def test_check_finds_a_cursor_that_add_fields_makes(api: Api, changes: dict[str,
     raw = {"url_base": api.url, "start_date": "2024-01-01T00:00:00Z", "endpoints": [endpoint]}
     [said] = Connector().session(raw).check()
     assert b"SUCCEEDED" in said
+
+
+@pytest.mark.parametrize(
+    ("reason", "advised"),
+    [
+        ("The time range specified is too large, it must be less than 186 days", True),
+        ("Time window between min_created and max_created must be no more than 2678400 seconds (31 days).", True),
+        ("the maximum number of days in the range of the `from` and `to` properties is 120 days", True),
+        ("Start time and end time must be less than or equal to 24 hours apart", True),
+        ("Unknown field `range`", False),
+        ("The period is required", False),
+    ],
+)
+def test_an_interval_that_is_too_long_leads_to_the_step(api: Api, reason: str, advised: bool) -> None:
+    """The API's reason decides."""
+    api.get("/items")(lambda _: Answer({"message": reason}, 400))
+    error = Reading(api.url).error
+    assert error is not None
+    assert ("`incremental.step`" in error.message) is advised
+
+
+def test_a_body_without_records_is_quoted_with_its_reason(api: Api) -> None:
+    """Some APIs report errors by a code of their own, with a success status."""
+    api.get("/items")(lambda _: {"code": 40002, "message": "Unknown advertiser.", "data": {}})
+    error = Reading(api.url, {"records_path": "data.list"}).error
+    assert error is not None
+    assert "The API says: Unknown advertiser. Correct `records_path`" in error.message

@@ -68,6 +68,13 @@ def test_two_pages_of_each_endpoint_are_requested(api: Api) -> None:
     assert len(api.requests) == 2
 
 
+def test_a_key_that_a_transformation_makes_repeats_no_page(api: Api) -> None:
+    """Rows as the API sends them lack the key `id`: that does not make their pages alike."""
+    api.get("/items")(lambda call: [{"node": {"id": 2 * call.number + n}} for n in range(2)])
+    status, _ = check(api, {**ITEMS, "pagination": PAGES, "unwrap": "node", "primary_key": "id"})
+    assert status == "SUCCEEDED"
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [

@@ -165,7 +165,7 @@ PAGE_1 = {"rows": [{"id": 1}], "next": "2"}
         ({"status": "error"}, "config_error", ["records_path", "status"]),
         ({"rows": [{"id": 2}, 3]}, "config_error", ["Record 1", "a number"]),
         (Answer(b'{"rows": [{"id": "\xff"}]}'), "transient_error", ["UTF-8"]),
-        (Answer('{"rows": [{"id": NaN}]}'), "transient_error", ["valid JSON"]),
+        (Answer('{"rows": [{"id": NaN}]}'), "config_error", ["NaN or Infinity", "nan_as_null"]),
         (Answer({"message": "bad cursor"}, status=422), "config_error", ["422", "bad cursor"]),
         (Answer({}, status=500), "transient_error", ["500"]),
         (Answer({"rows": [{"id": 2}]}, cut=9), "transient_error", ["cut"]),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_rest_api.config import loading
+from source_rest_api.errors import ConfigError
 from source_rest_api.http.concurrency import Pace, Permits
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
@@ -232,6 +233,32 @@ def test_requests_keep_the_pace(api: Api) -> None:
         for _ in range(3):
             asking.fetch(Request("GET", f"{api.url}/e"), lambda response: response)
     assert (clock.now, len(api.requests)) == (6.0, 4)
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_some_endpoints_share_a_lower_rate(api: Api) -> None:
+    """They wait for each other, and no other endpoint waits for them."""
+    for path in ("/e", "/f", "/g"):
+        api.get(path)(lambda _: {})
+    clock = Waits()
+    endpoints = [{"name": name, "path": name} for name in "efg"]
+    rates = [{"endpoints": ["e", "f"], "max_requests_per_second": 0.1}]
+    config = loading.load(
+        {"url_base": api.url, "endpoints": endpoints, "request_rates": rates, "max_requests_per_second": 1}
+    )
+    begun = []
+    with Requester(config.http(api.url), clock, clock, lambda: 0.0) as asking:
+        for name in "gefgge":
+            asking.fetch(Request("GET", f"{api.url}/{name}", endpoint=name), lambda response: response)
+            begun.append((name, clock.now))
+    assert begun == [("g", 0.0), ("e", 1.0), ("f", 10.0), ("g", 10.0), ("g", 11.0), ("e", 20.0)]
+
+
+def test_a_rate_of_an_unknown_endpoint_is_an_error() -> None:
+    """With the closest name."""
+    rates = [{"endpoints": ["order"], "max_requests_per_second": 1}]
+    with pytest.raises(ConfigError, match=r"request_rates\[0\]\.endpoints: no endpoint `order`, did you mean `orders`"):
+        loading.load({"url_base": "https://h", "endpoints": [{"name": "orders", "path": "o"}], "request_rates": rates})
 
 
 @pytest.mark.usefixtures("no_proxy")

@@ -126,3 +126,34 @@ def test_without_a_key_pages_that_are_alike_are_an_error(api: Api, pagination: d
     )
     reading = Reading(api.url, {"pagination": pagination})
     assert isinstance(reading.error, ConfigError)
+
+
+@pytest.mark.parametrize("pagination", [OFFSET, {**NUMBER, "total_path": "total"}], ids=["offset", "number"])
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("number", {"rename_fields": {"id": "number"}}),
+        ("row_id", {"rename_fields": {"id": "rowId"}, "snake_case": True}),
+        (["seen", "number"], {"rename_fields": {"id": "number"}}),
+    ],
+    ids=["renamed", "snake case", "in part"],
+)
+def test_a_key_that_only_emitted_records_have_hides_no_row(
+    api: Api, pagination: dict[str, Any], key: str | list[str], changes: dict[str, Any]
+) -> None:
+    """A transformation makes the key, so rows as the API sends them do not have it: they are known by all they have."""
+    table = [{"id": n, "seen": 0} for n in range(20)]
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.number in {1, 3}:
+            del table[:2]
+        begin = int(call.arg("offset") or 4 * (int(call.arg("page") or 1) - 1))
+        return {"total": len(table), "rows": table[begin : begin + int(call.arg("limit"))]}
+
+    reading = Reading(api.url, {"primary_key": key, "pagination": pagination, **changes, "records_path": "rows"})
+    assert reading.error is None
+    name = key if isinstance(key, str) else key[-1]
+    found = [record[name] for record in reading.records]
+    assert set(found) >= {row["id"] for row in table}
+    assert len(found) == len(set(found))

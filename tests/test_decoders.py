@@ -148,10 +148,6 @@ def test_text_that_is_not_of_its_charset_is_a_broken_answer(body: bytes, content
         b"[1,2",
         b"nul",
         b"-",
-        b"NaN",
-        b'{"a":NaN}',
-        b'{"a":Infinity}',
-        b'{"a":-Infinity}',
         b"undefined",
         b"True",
         b"None",
@@ -181,7 +177,7 @@ def test_text_that_is_not_of_its_charset_is_a_broken_answer(body: bytes, content
         b"[1]// comment",
         b")]}',\n[1",
         b")]}'[1]; alert(1)",
-        b"callback([1])",
+        b"callback([1]",
         b"plain text",
         b"<xml/>",
     ],
@@ -190,6 +186,41 @@ def test_what_is_not_json_is_a_broken_answer(body: bytes) -> None:
     """Cut, empty, followed by something, or a dialect: it is tried again, and never read in part."""
     with pytest.raises(BrokenAnswerError, match="not complete, valid JSON"):
         decoded(body)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("NaN", "null"), ("-Infinity", "null"), ("nan", "null"), ("+inf", "null"), ('"\\"NaN"', '"\\"NaN"')],
+)
+def test_nan_is_an_error_or_null(value: str, read: str) -> None:
+    """JSON does not have it. The error names the option, and texts stay as they are."""
+    body = f'{{"a":[NaN,{value}]}}'.encode()
+    with pytest.raises(ConfigError, match=r"NaN or Infinity.*`decoder: \{type: json, nan_as_null: true\}`"):
+        decoded(body)
+    assert bytes(Json(nan_as_null=True).decode(answer(body))) == f'{{"a":[null,{read}]}}'.encode()
+
+
+def test_nan_does_not_hide_a_cut_body() -> None:
+    """It is tried again."""
+    with pytest.raises(BrokenAnswerError, match="not complete, valid JSON"):
+        decoded(b'{"a":NaN')
+    with pytest.raises(BrokenAnswerError, match="not complete, valid JSON"):
+        Json(nan_as_null=True).decode(answer(b'{"a":NaN'))
+
+
+def test_a_charset_that_the_api_does_not_declare() -> None:
+    """`encoding` names it; a byte order mark is the better witness."""
+    decoder = Json(encoding="windows-1252")
+    assert bytes(decoder.decode(answer('"€"'.encode("windows-1252")))) == '"€"'.encode()
+    assert bytes(decoder.decode(answer(codecs.BOM_UTF8 + '"€"'.encode()))) == '"€"'.encode()
+    with pytest.raises(BrokenAnswerError, match=r"set `decoder\.encoding`"):
+        decoded('"€"'.encode("windows-1252"))
+
+
+def test_xml_in_place_of_json_names_the_header() -> None:
+    """Some APIs write XML if nobody requests JSON."""
+    with pytest.raises(BrokenAnswerError, match="Accept: application/json"):
+        decoded(b"<rows/>", "text/xml")
 
 
 @given(JSON_TEXT.filter(lambda text: text[0] in '{["'), st.data())

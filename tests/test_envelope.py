@@ -93,6 +93,14 @@ def test_a_broken_body_is_found_wherever_it_is_broken(body: bytes) -> None:
         envelope.open(answer(body))
 
 
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_an_empty_body_is_a_page_only_if_records_may_be_missing(body: bytes) -> None:
+    """The error names the setting."""
+    with pytest.raises(SourceError, match=r"empty body.*`allow_missing_records: true`"):
+        Envelope(Json(), RecordSelector(), []).open(answer(body))
+    assert Envelope(Json(), RecordSelector(allow_missing_records=True), []).open(answer(body)).records == []
+
+
 def test_half_a_surrogate_pair_is_no_reason_to_stop() -> None:
     """It becomes U+FFFD, as elsewhere."""
     envelope = Envelope(Json(), RecordSelector(records_path=("data",)), [])

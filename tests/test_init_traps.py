@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import datetime, timedelta, timezone
 from threading import Event
@@ -436,3 +437,77 @@ def test_a_wrong_token_is_asked_for_again_and_a_child_brings_its_parent(api: Api
     endpoints = yaml_text.load((tmp_path / "config.yaml").read_text())["endpoints"]
     assert {endpoint["name"] for endpoint in endpoints} == {"customers", "notes"}
     assert sum("refuses these credentials" in line for line in dialogue.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("description", "secrets"),
+    [
+        ('Token-based authentication with required prefix "Token"', {"API_KEY": "t0ken"}),
+        ('Token-based authentication with required prefix "Token"', {"API_KEY": "Token t0ken"}),
+        ("The key of the user", {"API_KEY": "t0ken"}),
+        (None, {"API_TOKEN": "t0ken"}),
+        (None, {"API_KEY": "t0ken"}),
+    ],
+)
+def test_a_scheme_of_its_own_stands_before_the_token(
+    api: Api, tmp_path: Path, description: str | None, secrets: dict[str, str]
+) -> None:
+    """Django REST framework takes `Authorization: Token …`. The document or a refusal names the word."""
+
+    @api.get("/orders")
+    def orders(call: Call) -> Any:
+        known = call.headers.get("Authorization") == "Token t0ken"
+        return [{"id": n} for n in range(7)] if known else Answer({}, status=401, headers={"WWW-Authenticate": "Token"})
+
+    scheme = {"type": "apiKey", "in": "header", "name": "Authorization", "description": description}
+    if description:
+        described(api, {"/orders": taking()}, components={"securitySchemes": {"t": scheme}}, security=[{"t": []}])
+    config, text = written(api.url if description else f"{api.url}/orders", tmp_path, **secrets)
+    assert config["authentication"]["name"] == "Authorization"
+    assert only(config)["path"] == "orders"
+    assert "t0ken" not in text
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"child": [{"href": "people", "title": "people"}, {"href": "works", "title": "works"}]},
+        {
+            "people": {"href": "{url}/people{?page,size,sort}", "templated": True},
+            "works": {"href": "{url}/works"},
+            "profile": {"href": "{url}/profile"},
+            "self": {"href": "{url}/"},
+        },
+    ],
+    ids=["Eve", "Spring Data REST"],
+)
+def test_an_index_of_links_leads_to_its_collections(api: Api, tmp_path: Path, links: dict[str, Any]) -> None:
+    """The root of a HAL API has its collections in `_links`; it is no stream itself."""
+    text = json.dumps({"_links": links}).replace("{url}", api.url)
+    api.get("/")(lambda _: Answer(text))
+    api.get("/people")(lambda _: {"_items": [{"id": n} for n in range(3)]})
+    api.get("/works")(lambda _: {"_items": [{"id": n} for n in range(2)]})
+    config, _ = written(f"{api.url}/", tmp_path)
+    assert counts(config) == {"people": 3, "works": 2}
+
+
+def test_an_api_without_a_title_has_a_name(api: Api, tmp_path: Path) -> None:
+    """drf-spectacular writes an empty title unless somebody sets one."""
+    api.get("/orders")(lambda _: [{"id": n} for n in range(7)])
+    described(api, {"/orders": taking()}, info={"title": ""})
+    config, _ = written(api.url, tmp_path)
+    assert config["name"] == "REST API"
+
+
+def test_a_start_in_milliseconds_has_its_own_names(api: Api, tmp_path: Path) -> None:
+    """A parameter such as `since_ts` filters a column of milliseconds."""
+
+    @api.get("/ticks")
+    def ticks(call: Call) -> Any:
+        since = int(call.arg("since_ts") or 0)
+        rows = [{"id": n, "ts": 1_700_000_000_000 + 1000 * n} for n in range(7)]
+        return [row for row in rows if row["ts"] >= since]
+
+    described(api, {"/ticks": taking("since_ts")})
+    config, _ = written(api.url, tmp_path)
+    assert only(config)["incremental"]["start_param"] == "since_ts"

@@ -127,6 +127,13 @@ def test_a_guard_before_the_json(api: Api, guard: bytes) -> None:
     assert read(api, Answer(b"\xef\xbb\xbf" + guard + b'{"data":' + PLAIN + b"}"), records_path="data") == ROWS
 
 
+@pytest.mark.parametrize(("begin", "end"), [(b"cb(", b");"), (b" /**/ jQuery12_3.x(", b")\n"), (b"$(", b" ) ; ")])
+def test_jsonp(api: Api, begin: bytes, end: bytes) -> None:
+    """The call around the value is removed, with or without `prefix`."""
+    assert read(api, Answer(begin + PLAIN + end)) == ROWS
+    assert read(api, Answer(begin + PLAIN + end), decoder={"type": "json", "prefix": begin.decode()}) == ROWS
+
+
 def test_a_guard_of_an_api_s_own(api: Api) -> None:
     """`prefix` names it. It may be absent, as in error responses."""
     decoder = {"type": "json", "prefix": "//OK"}

@@ -58,6 +58,11 @@ def read(api: Api, answer: Answer, attempts: int = 1, **decoder: Any) -> list[An
         (b"id,n\n1,a\n2,\n", {}, [{"id": "1", "n": "a"}, {"id": "2", "n": ""}]),
         (b'id,n\r\n007,"a ""b"",\r\nc"\r\n', {}, [{"id": "007", "n": 'a "b",\r\nc'}]),
         (b"id;n\n\n1;'a;b'", {"delimiter": ";", "quote": "'"}, [{"id": "1", "n": "a;b"}]),
+        (
+            b'id,n\n1,"a \\"b\\", c"\n2,d\\,e\n',
+            {"escape": "\\"},
+            [{"id": "1", "n": 'a "b", c'}, {"id": "2", "n": "d,e"}],
+        ),
         (b"id\tn\n1\ta\n", {"delimiter": "\\t"}, [{"id": "1", "n": "a"}]),
         (b"1,a\n", {"header": False, "columns": ["x", "y"]}, [{"x": "1", "y": "a"}]),
         (b",\n1,a\n", {"columns": ["x", "y"]}, [{"x": "1", "y": "a"}]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from source_rest_api import Connector
 from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError, SourceError
 from tests.api import JSON, Answer, Api, Call
@@ -280,3 +281,33 @@ def test_a_login_that_failed_rests_for_a_minute(api: Api) -> None:
             with pytest.raises(SourceError, match="HTTP 500"):
                 session.get()
             assert len(api.requests) == logins
+
+
+def test_the_cookies_of_a_login_go_back_beside_its_token(api: Api) -> None:
+    """As with SAP: the token is valid only together with the session cookie. The login itself gets no old cookie."""
+    logins: list[Call] = []
+
+    @api.get("/session")
+    def session(call: Call) -> JSON:
+        logins.append(call)
+        cookie = f"sid=s{len(logins)}; Path=/"
+        return Answer(b"", headers={"X-CSRF-Token": f"t{len(logins)}", "Set-Cookie": cookie})
+
+    @api.get("/rows")
+    def rows(call: Call) -> JSON:
+        sent = (call.headers["Cookie"], call.headers["X-CSRF-Token"])
+        return [{"id": 1}] if sent == ("sid=s2", "t2") else Answer(b"", 401)
+
+    own = {
+        "type": "login",
+        "login_url": f"{api.url}/session",
+        "http_method": "GET",
+        "username": "ada",
+        "password": "pw-pw",
+    }
+    csrf = {"basic": True, "headers": {"X-CSRF-Token": "Fetch"}, "token_header": "X-CSRF-Token"}
+    place = {"in": "header", "name": "X-CSRF-Token"}
+    config = {"url_base": api.url, "endpoints": [{"name": "rows", "path": "rows"}]}
+    [said] = Connector().session({**config, "authentication": {**own, **csrf, "place": place}}).check()
+    assert b'"SUCCEEDED"' in said
+    assert [call.headers["Cookie"] for call in logins] == [None, None]

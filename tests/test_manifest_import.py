@@ -71,6 +71,58 @@ def test_the_tests_of_an_imported_connector_pass(tmp_path: Path) -> None:
     assert "2 passed" in done.stdout, done.stdout
 
 
+IDIOMS = """
+streams:
+  - type: DeclarativeStream
+    name: rows
+    retriever:
+      type: SimpleRetriever
+      requester:
+        type: HttpRequester
+        url_base: "{{ config['host'] }}"
+        path: "rows/{{ config['account'] }}"
+        request_parameters: {account: "{{ config['account'] }}"}
+        authenticator:
+          type: BasicHttpAuthenticator
+          username: "{{ config['account'] }}"
+          password: "{{ config['secret'] }}"
+      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
+    incremental_sync:
+      type: DatetimeBasedCursor
+      cursor_field: at
+      datetime_format: "%s"
+      lookback_window: "P{{ config.get('days', 0) }}D"
+      start_datetime: "{{ format_datetime(config['start'], '%s') }}"
+      start_time_option: {type: RequestOption, inject_into: request_parameter, field_name: since}
+"""
+
+
+@pytest.mark.parametrize("with_form", [True, False])
+def test_what_the_config_says_becomes_what_the_settings_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_form: bool
+) -> None:
+    """A host without scheme, numbers as names and secrets, no lookback, and a start in the cursor's own format."""
+    names = ("host", "account", "secret", "days", "start")
+    properties = {name: {"type": "integer" if name == "days" else "string"} for name in names}
+    spec = {"type": "Spec", "connection_specification": {"type": "object", "properties": properties}}
+    manifest = tmp_path / "manifest.yaml"
+    manifest.write_text(IDIOMS + (f"spec: {json.dumps(spec)}" if with_form else ""))
+    folder = tmp_path / f"source-{1 + with_form}00ms"
+    importing.create(manifest, folder)
+    own = connector(folder, monkeypatch)
+    example = json.loads((folder / "secrets/config.example.json").read_text(encoding="utf-8"))
+    assert example.keys() == own.specification()["connectionSpecification"]["properties"].keys() == {*names}
+    given = {"host": "api.example.com", "account": "123", "secret": "1_000", "days": 0, "start": "2024-01-01T00:00:00Z"}
+    config = own.loaded(given, "own").config
+    [rows] = config.streams
+    assert config.url_base == "https://api.example.com"
+    assert config.authentication.model_dump()["username"] == "123"
+    assert config.authentication.password.get_secret_value() == "1_000"  # type: ignore[union-attr]
+    assert (rows.path, rows.params) == ("rows/123", {"account": "123"})
+    assert rows.incremental.lookback is None  # type: ignore[union-attr]
+    assert rows.incremental.start_date.startswith("2024-01-01T00:00:00")  # type: ignore[union-attr]
+
+
 def test_a_manifest_of_which_nothing_can_be_imported_is_an_error(tmp_path: Path) -> None:
     """The error names each stream and its component."""
     manifest = tmp_path / "manifest.yaml"

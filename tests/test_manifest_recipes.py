@@ -208,6 +208,14 @@ CASES: list[tuple[str, str, dict[str, Any], str, dict[str, Any], dict[str, Any]]
         },
     ),
     (
+        "EngagementsHttpRequester",
+        "requester",
+        {},
+        "hubapi.com",
+        {},
+        {"path": "engagements/v1/engagements/paged"},
+    ),
+    (
         "EngagesHttpRequester",
         "requester",
         {},

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from tests.api import Api, Call
 
 
-CONFIG = {"key": "a", "on": True, "count": 5, "nested": {"inner": "b"}, "list": ["x", "y"], "digits": "007"}
+CONFIG: dict[str, Any] = {
+    "key": "a",
+    "on": True,
+    "count": 5,
+    "nested": {"inner": "b"},
+    "list": ["x", "y"],
+    "digits": "007",
+}
+CONFIG["secrets"] = ["12e4567", "1_000", "1.10", "+49"]
 KEY = "a key that is as long as the hash, at least"
 SLICE = {
     "id": "parent.id",
@@ -57,6 +65,10 @@ def of(*streams: dict[str, Any], config: dict[str, Any] | None = None, **more: A
         ("{{ config['absent']['deeper'] }} and more", None),
         ("{{ config['count'] * 2 }}", 10),
         ("{{ config['digits'] }}", "007"),
+        ("{{ config['secrets'][0] }}", "12e4567"),
+        ("{{ config['secrets'][1] }}", "1_000"),
+        ("{{ config['secrets'][2] }}", "1.10"),
+        ("{{ config['secrets'][3] }}", "+49"),
         ("{{ config['list'] }}", ["x", "y"]),
         ("{{ stream_partition['id'] }}/{{ config.key }}", "{{ parent.id }}/a"),
         ("{{ stream_slice.get('extra_fields').get('meta.zone') }}", "{{ parent.meta.zone }}"),
@@ -509,11 +521,36 @@ def test_what_the_api_says_about_its_limits() -> None:
     ]
     budget = {"policies": policies, "status_codes_for_ratelimit_hit": [420], "ratelimit_reset_header": "X-Reset"}
     made = of(stream(), stream("free"), api_budget=budget)
-    assert made.config["max_requests_per_second"] == 0.5
+    assert made.config["request_rates"] == [{"endpoints": ["a"], "max_requests_per_second": 0.5}]
     assert made.config["endpoints"][0]["errors"] == [
         {"status": [420], "action": "rate_limited", "wait_header": "X-Reset"}
     ]
-    assert "max_requests_per_second" not in of(stream("free"), api_budget=budget).config
+    assert of(stream(), stream("other"), api_budget=budget).config["max_requests_per_second"] == 0.5
+    free = of(stream("free"), api_budget=budget).config
+    assert not {"max_requests_per_second", "request_rates"} & free.keys()
+
+
+def test_a_policy_is_shared_by_the_streams_that_match_it_first() -> None:
+    """A slow report has a rate of its own, and one that is left out counts no more."""
+    policies = [
+        {
+            "type": "FixedWindowCallRatePolicy",
+            "period": "PT1M",
+            "call_limit": 6,
+            "matchers": [{"url_path_pattern": "/r/"}],
+        },
+        {"type": "MovingWindowCallRatePolicy", "rates": [{"limit": 5, "interval": "PT1S"}], "matchers": []},
+    ]
+    asks = stream()["retriever"]["requester"]
+    slow = [stream(name, {"requester": {**asks, "path": f"r/{name}"}}) for name in ("b", "c")]
+    lost = stream("lost", {"requester": {**asks, "path": "r/{{ nothing.id }}"}})
+    made = of(stream(), *slow, lost, stream("d"), api_budget={"policies": policies})
+    config = made.config
+    assert made.blocked.keys() == {"lost"}
+    assert config["request_rates"] == [
+        {"endpoints": ["a", "d"], "max_requests_per_second": 5},
+        {"endpoints": ["b", "c"], "max_requests_per_second": 0.1},
+    ]
 
 
 def test_the_longest_timeout_holds_for_all() -> None:

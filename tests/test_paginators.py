@@ -350,11 +350,36 @@ def test_a_signal_ends_every_kind_of_paging(
 @pytest.mark.parametrize("signal", ["more_path", "end_path", "total_path", "total_pages_path"])
 @pytest.mark.parametrize("value", [None, b"null", b'"yes"', b"-1", b"1.5", b"[]", b"{}", b'"' + b"9" * 5000 + b'"'])
 def test_a_signal_that_cannot_be_read_is_an_error(settings: dict[str, Any], signal: str, value: bytes | None) -> None:
-    """An unreadable signal is neither the end nor a reason to continue."""
+    """An unreadable signal is neither the end nor a reason to continue. A null total is the API's own: it has none."""
+    if signal.startswith("total") and value == b"null":
+        return
     paging = PAGINATOR.validate_python({**settings, signal: "m.x"})
     body = b'{"data":[{}],"next":"https://h/2"}' if value is None else b'{"data":[{}],"next":"u","m":{"x":%b}}' % value
     with pytest.raises(ConfigError, match=rf"`m\.x` holds .*`pagination\..*{signal}"):
         paging.next(page(body, 1))
+
+
+def test_a_link_may_be_an_object_with_an_href() -> None:
+    """As in JSON:API 1.0 and HAL."""
+    paging = PAGINATOR.validate_python({"type": "next_url", "next_url_path": "links.next"})
+    more, end = (
+        page(b'{"data":[{}],"links":{"next":%b}}' % link) for link in (b'{"href":"https://h/2","meta":{}}', b"null")
+    )
+    assert paging.next(more) == "https://h/2"
+    assert isinstance(paging.next(end), End)
+
+
+@pytest.mark.parametrize("kind", ["page_number", "offset"])
+@pytest.mark.parametrize("signal", ["total_path", "total_pages_path"])
+@pytest.mark.parametrize(("field", "number"), [(b'{"x":null}', 1), (b'{"x":null}', 3), (b"{}", 3)])
+def test_a_total_that_the_api_does_not_say_is_none(kind: str, signal: str, field: bytes, number: int) -> None:
+    """It may be null, or only on the first page: then an empty page is the end."""
+    paging = PAGINATOR.validate_python({"type": kind, signal: "m.x"})
+    full, empty = (page(b'{"data":%b,"m":%b}' % (data, field), 4, number=number) for data in (b"[{}]", b"[]"))
+    assert paging.next(full) == 5
+    end = paging.next(empty)
+    assert isinstance(end, End)
+    assert (end.reason, end.guessed) == ("empty page", True)
 
 
 @pytest.mark.parametrize(("kind", "beyond"), [("page_number", 12), ("offset", 16)])

@@ -77,6 +77,20 @@ def test_the_key_counts_all_parents() -> None:
     assert json.loads(key("/{{ r.id }}", **records)) == {"r.id": 2}
 
 
+def test_a_credential_of_the_parent_is_no_part_of_the_key() -> None:
+    """It changes from sync to sync, and a state has no secrets. The parent's primary key tells partitions apart."""
+    page = {"name": "pages", "path": "/pages", "primary_key": "id"}
+    posts = {"name": "x", "path": "/{{ pages.id }}", "params": {"access_token": "{{ pages.token }}"}}
+
+    def made(**parent: Any) -> str:
+        loaded = configured(posts, {**page, **parent})
+        partitions = Partitions(loaded, loaded.by_variable["x"], {}, None, ReadStats())  # type: ignore[arg-type]
+        return partitions.partition({"pages": {"id": 7, "token": "hush"}}).key
+
+    assert made() == '{"pages.id":7}'
+    assert "hush" in made(primary_key="other")
+
+
 def test_the_key_does_not_depend_on_order() -> None:
     """State of the last sync is found again, whatever the order of keys in the API's answer."""
     assert key("/{{ r.a }}", r={"a": {"x": 1, "y": 2}}) == key("/{{ r.a }}", r={"a": {"y": 2, "x": 1}})

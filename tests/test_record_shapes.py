@@ -95,6 +95,17 @@ def test_scalars_are_wrapped() -> None:
         select(["a"])
 
 
+def test_arrays_in_an_exploded_array_are_wrapped() -> None:
+    """Prometheus has the points of each series as `[time, value]`; values keep their bytes."""
+    body = [{"metric": {"host": "a"}, "values": [[1764000000.50, "1e3"], [1764000015, "2"]]}]
+    settings = {"explode": {"path": "values", "keep": {"host": "metric.host"}}}
+    points = [{"point": [1764000000.5, "1e3"], "host": "a"}, {"point": [1764000015, "2"], "host": "a"}]
+    assert select(body, wrap_scalars_as="point", **settings) == points
+    assert select(body, wrap_scalars_as="point", explode={"path": "values"})[1] == {"point": [1764000015, "2"]}
+    with pytest.raises(ConfigError, match="set `wrap_scalars_as`"):
+        select(body, **settings)
+
+
 ORDER = {"id": 7, "customer": {"id": 8}, "lines": [{"sku": "a"}, {"sku": "b"}], "tags": ["x"]}
 
 

@@ -209,6 +209,13 @@ def test_a_request_with_an_empty_hole_is_not_made(settings: dict[str, Any], said
         build(settings, _empty="")
 
 
+@pytest.mark.parametrize(("query", "repeatable"), [("query { a }", True), ("{ a }", True), ("mutation { a }", False)])
+def test_a_graphql_query_may_be_sent_twice(query: str, repeatable: bool) -> None:
+    """A mutation may not."""
+    made = build({"http_method": "POST", "body": {"type": "graphql", "query": query}})
+    assert made.is_repeatable is repeatable
+
+
 def test_requests_do_not_share_anything() -> None:
     """A page's parameters and body do not show up in the next."""
     raw = {

@@ -48,7 +48,7 @@ def test_a_wrong_form_is_explained(tmp_path: Path) -> None:
     assert "a-secret-token" not in checked
 
 
-@pytest.mark.parametrize("name", ["acme", "source_acme", "source-", "source-Acme", "source-../x", "source-1"])
+@pytest.mark.parametrize("name", ["acme", "source_acme", "source-", "source-Acme", "source-../x", "source-a--b"])
 def test_a_name_that_is_none_is_refused(name: str, tmp_path: Path) -> None:
     """A connector's name becomes a folder, a package and an image, so it must fit all three."""
     with pytest.raises(ConfigError, match="source-acme"):

@@ -76,6 +76,21 @@ def test_without_a_path_what_is_not_clear_is_an_error(body: Any) -> None:
         select(body)
 
 
+@pytest.mark.parametrize("body", [None, False, "", {}, {"data": None}, {"data": False}, {"data": ""}])
+@pytest.mark.parametrize("path", [None, "data"])
+def test_nothing_in_place_of_the_records_is_an_empty_page_if_allowed(body: Any, path: str | None) -> None:
+    """Some languages write null, false or an empty text for an empty list."""
+    if path is None and body:
+        path = "data"
+    assert select(body, path, missing=True) == []
+
+
+def test_the_error_for_null_names_the_setting() -> None:
+    """It may be how the API writes an empty list."""
+    with pytest.raises(ConfigError, match="If null means no records, set `allow_missing_records: true`"):
+        select(None)
+
+
 def test_the_error_shows_what_was_seen() -> None:
     """The keys and the kinds of their values, not the values."""
     with pytest.raises(ConfigError, match=r"keys orders \(array\), lines \(array\), page \(number\)") as caught:

@@ -79,6 +79,7 @@ def test_secrets_are_marked() -> None:
         ".authentication<Bearer>.token",
         ".authentication<Digest>.password",
         ".authentication<JWT>.key",
+        ".authentication<JWT>.passphrase",
         ".authentication<Login>.password",
         ".authentication<OAuth 1>.consumer_secret",
         ".authentication<OAuth 1>.token",

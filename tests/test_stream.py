@@ -147,7 +147,7 @@ def test_an_empty_page_with_a_token_is_not_the_end(api: Api) -> None:
         (Answer("<html>down</html>", headers={"Content-Type": "text/html"}), TransientError),
         (Answer(b""), TransientError),
         (Answer(b'[{"id": "\xff"}]'), TransientError),
-        (Answer('[{"id": NaN}]'), TransientError),
+        (Answer('[{"id": NaN}]'), ConfigError),
         (Answer({"error": "quota"}), ConfigError),
         (Answer("null"), ConfigError),
         (Answer('[{"id": 1}, 2]'), ConfigError),

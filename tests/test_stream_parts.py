@@ -196,9 +196,19 @@ def test_parts_share_the_limits(
 ) -> None:
     """Six parts get a sixth of each limit, or half of it if two are read at once, but at least one request."""
     endpoint = {"name": "rows", "path": "rows", "incremental": BY_TIME}
-    config = {"url_base": api.url, "start_date": "2024-01-01", "endpoints": [endpoint], **limits}
+    rates = [{"endpoints": ["rows"], "max_requests_per_second": 12}]
+    config = {
+        "url_base": api.url,
+        "start_date": "2024-01-01",
+        "endpoints": [endpoint],
+        "request_rates": rates,
+        **limits,
+    }
     parts = StreamParts(config, [], "rows", {}, NOW, at_once)
     for part in parts.parts:
         own = parts.restricted(part)
         found = own["max_concurrency"], own["max_concurrent_jobs"], own.get("max_requests_per_second")
         assert found == shares
+        assert own["request_rates"] == [
+            {"endpoints": ["rows"], "max_requests_per_second": 12 / len(parts.parts[:at_once])}
+        ]

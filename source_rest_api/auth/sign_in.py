@@ -7,6 +7,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
+from requests.cookies import RequestsCookieJar
 
 from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.credentials import Static
@@ -47,8 +48,11 @@ def token_exchange(settings: HttpSettings, stop: Event | None = None) -> TokenEx
             origins=PerEndpoint(Origins(request.url, (), _ADVICE)),
             policies=PerEndpoint(ErrorPolicy(usual=judge)),
             retry=retry,
+            cookies=RequestsCookieJar(),  # an API may set no new cookies if it gets those of the last login
         )
         with Requester(own, stop, credentials=Static(auth), bodies=bodies) as requester:
-            return requester.fetch(request, lambda response: response)
+            response = requester.fetch(request, lambda response: response)
+        settings.cookies.update(own.cookies)
+        return response
 
     return exchange

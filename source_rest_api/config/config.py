@@ -16,6 +16,7 @@ from source_rest_api.cursors.cursors import DatetimeText
 from source_rest_api.http.error_rules import ErrorPolicy, ErrorRule
 from source_rest_api.http.origins import AllowedOrigin, Origins
 from source_rest_api.http.per_endpoint import PerEndpoint
+from source_rest_api.http.request_rates import RequestRate
 from source_rest_api.http.response import LARGEST_BODY
 from source_rest_api.http.retry import Retry
 from source_rest_api.http.settings import HttpSettings
@@ -129,6 +130,8 @@ class Config(Model):
     """Upper limits of a read."""
     max_requests_per_second: PositiveFloat | None = None
     """Maximum number of requests started per second; `0.5` is one every two seconds. By default there is no limit."""
+    request_rates: list[RequestRate] = []
+    """Lower rates for some endpoints. `max_requests_per_second` holds for these too."""
 
     def context(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the context of all templates: the config as the user wrote it (`raw`), and the secrets by name."""
@@ -161,6 +164,7 @@ class Config(Model):
             request_timeout=self.request_timeout,
             largest_body=self.limits.body,
             requests_per_second=self.max_requests_per_second,
+            shared_rates=[(rate.endpoints, rate.max_requests_per_second) for rate in self.request_rates],
             concurrent_jobs=self.max_concurrent_jobs,
             tls=self.tls,
             proxy_url=self.proxy_url,

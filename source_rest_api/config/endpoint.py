@@ -106,7 +106,7 @@ class Endpoint(Model):
     explode: Annotated[Explode | None, BeforeValidator(unset.group)] = None
     """Set this if the records are the items of an array inside each object at `records_path`."""
     wrap_scalars_as: str | None = None
-    """Set this if some records are scalars. Each text, number, boolean or null becomes an object with this field."""
+    """Set this if some records are scalars, or arrays at `explode.path`. Each becomes an object with this field."""
     allow_missing_records: bool = False
     """Treat an absent or null `records_path` as an empty page, not as an error."""
     primary_key: Paths = ()

@@ -103,6 +103,10 @@ def _cross_check(config: Config) -> Iterator[str]:
         if endpoint.variable in {*templates.BUILT_IN_NAMES, RECORD}:
             yield f"{place}: this name is reserved in templates; rename the endpoint"
         yield from (f"{place}: {problem}" for problem in problems_of(config, endpoint))
+    known = [endpoint.name for endpoint in config.streams]
+    for number, rate in enumerate(config.request_rates):
+        for name in sorted({*rate.endpoints} - {*known}):
+            yield f"request_rates[{number}].endpoints: no endpoint `{name}`{validation.did_you_mean(name, known)}"
 
 
 def problems_of(config: Config, endpoint: Endpoint) -> list[str]:

@@ -5,6 +5,7 @@ The name of a stream in a template makes it the parent: `path: repos/{{ repos.na
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from source_rest_api.formats import raw_json
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 Reference: TypeAlias = tuple[str, ...]
 """A name in templates, and the keys below it: `(repos, owner, login)`."""
 
+_CREDENTIALS = re.compile(
+    r"(?i)authorization|.*(access|auth|api|session)[_-]?(token|key)|token|key|sig(nature)?|secret"
+)
+"""Matches the names of parameters and headers that grant access."""
 _WHOLE = frozenset({("stream_partition",), ("stream_slice",)})
 """Names for the whole partition: `stream_partition.repo` is the same as `repo`."""
 
@@ -85,6 +90,29 @@ def read_by_templates(config: Config, endpoint: Endpoint) -> frozenset[Reference
         found |= {(other.variable,) for other in family_of(config, endpoint)}
         found |= {(name,) for name in lists_of(config, endpoint)}
     return found
+
+
+def credentials_read(config: Config, endpoint: Endpoint) -> frozenset[Reference]:
+    """Returns the parts of parents' records that only grant access, such as an access token for each account.
+
+    They are read by credentials in parameters and headers alone, and the primary key of their parent is read elsewhere.
+    So they do not tell partitions apart, and they may change from sync to sync.
+    """
+    named = [*endpoint.params.items(), *endpoint.headers.items(), *config.params.items(), *config.headers.items()]
+    granting = texts_of(*({name: text} for name, text in named if _CREDENTIALS.fullmatch(name)))
+    found = references(granting)
+    if not found:
+        return found
+    others = [*endpoint.texts, *endpoint.record_options.texts, *texts_of(config.params, config.headers)]
+    for text in granting:
+        others.remove(text)
+    elsewhere = references(others)
+    known = {
+        other.variable
+        for other in family_of(config, endpoint)
+        if other.primary_key and elsewhere.issuperset((other.variable, *path) for path in other.primary_key)
+    }
+    return frozenset(reference for reference in found - elsewhere if reference[0] in known)
 
 
 def fields_for_children(config: Config, endpoint: Endpoint) -> frozenset[str] | None:

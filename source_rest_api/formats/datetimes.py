@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta, timezone
 from functools import lru_cache
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pendulum import Duration
 
 aware = date_formats.aware
+_NO_TIME = re.compile(r"PT?0[A-Z]")
 MIDNIGHT = time(tzinfo=timezone.utc)
 
 
@@ -84,6 +86,11 @@ def add(moment: datetime, length: str, times: int = 1) -> datetime:
     except ValueError:
         raise OverflowError("out of the range of dates") from None
     return datetime(*moved.utctimetuple()[:6], moved.microsecond, tzinfo=timezone.utc)
+
+
+def is_no_time(text: str) -> bool:
+    """True if a text is an ISO 8601 duration of zero length, such as `P0D`."""
+    return _NO_TIME.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=1000)

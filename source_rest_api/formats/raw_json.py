@@ -194,6 +194,15 @@ def parse(text: bytes) -> Raw:
         return _VALUE.decode(_ESCAPES.sub(_whole, text))
 
 
+def is_valid(text: bytes) -> bool:
+    """True if a text is JSON in UTF-8."""
+    try:
+        parse(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
 _GUARD = re.compile(
     rb"\s*(?:\)\]\}',?|\{\}\s*&&|&&&START&&&|while\s*\(\s*(?:1|true)\s*\)\s*;|for\s*\(\s*;\s*;\s*\)\s*;|"
     rb"throw\s[^;\n]{0,40};(?:\s*<[^>\n]{0,40}>)?)\s*"
@@ -201,10 +210,29 @@ _GUARD = re.compile(
 """Texts before a JSON value that keep browsers from running it as a script."""
 
 
+_CALL = re.compile(rb"\s*(?:/\*\*/\s*)?[A-Za-z_$][\w$.]{0,100}\(")
+_CALLED = re.compile(rb"\)\s*;?\s*\Z")
+_LONGEST_END = 20
+"""Bytes after the value of a JSONP body."""
+
+
 def unguarded(text: bytes) -> bytes:
-    """Returns a JSON text without the guard that some APIs put before it, such as `)]}'` or `while(1);`."""
+    """Returns a JSON text without what some APIs put around it: a guard such as `)]}'`, or the call of JSONP."""
     guard = _GUARD.match(text)
-    return text if guard is None else text[guard.end() :]
+    if guard is not None:
+        return text[guard.end() :]
+    call = _CALL.match(text)
+    end = None if call is None else _CALLED.search(text, max(call.end(), len(text) - _LONGEST_END))
+    return text if call is None or end is None else text[call.end() : end.start()]
+
+
+_NO_NUMBERS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|([-+]?\b(?:nan|inf(?:inity)?)\b)', re.DOTALL | re.IGNORECASE)
+"""Matches every string of a JSON text; the group matches NaN or Infinity outside of strings, in any language's form."""
+
+
+def without_nan(text: bytes) -> bytes:
+    """Returns a JSON text with null in place of NaN and Infinity, which JSON does not have."""
+    return _NO_NUMBERS.sub(lambda token: b"null" if token[1] else token[0], text)
 
 
 def contained(raw: Raw) -> Raw | None:

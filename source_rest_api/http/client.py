@@ -50,6 +50,7 @@ class HttpClient:
 
     def __init__(self, settings: HttpSettings, clock: Callable[[], float]) -> None:
         self.session = _Session()
+        self.session.cookies = settings.cookies
         self.transport: Transport = (
             ConnectionPool(settings, self._options, clock)
             if settings.transport == "own"

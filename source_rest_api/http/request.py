@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit, urlunsplit
 
 from msgspec import Struct
@@ -17,11 +17,12 @@ from source_rest_api.http.request_body import JsonPayload, not_text
 from source_rest_api.spellings import InFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from source_rest_api.http.request_body import Payload
 
 
+T = TypeVar("T")
 ParamValue: TypeAlias = str | list[str]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "QUERY", "REPORT", "SEARCH"})
 """Methods that only read (RFC 9110, section 9.2.1, and the IANA registry of methods)."""
@@ -68,6 +69,25 @@ class Request(Struct, frozen=True):
     """True if it only reads, whatever its method."""
     from_record: bool = False
     """True if a record supplied the whole URL. Its query may contain a signature, so it is never shown."""
+    renewal: Renewal | None = None
+    """How to build it again before a retry, because its templates read the clock; None if it may be sent as it is."""
+
+    def renewed_by(self, build: Callable[[], Request]) -> Request:
+        """Return a copy that `renewed` builds again."""
+        return replace(self, renewal=Renewal(self, build))
+
+    def renewed(self) -> Request:
+        """Return the request for another attempt: with new values where its templates read the clock."""
+        if self.renewal is None:
+            return self
+        old, new = self.renewal.request, self.renewal.build()
+        return replace(
+            self,
+            params={**self.params, **_changed(old.params, new.params)},
+            headers={**self.headers, **_changed(old.headers, new.headers)},
+            body=new.body if self.body == old.body else self.body,
+            renewal=new.renewal,
+        )
 
     def with_params(self, /, **params: ParamValue) -> Request:
         """Return a copy with query parameters added or replaced."""
@@ -118,6 +138,17 @@ class Request(Struct, frozen=True):
         parts = urlsplit(self.url)
         host = parts.netloc.rpartition("@")[2]
         return f"{self.method} {urlunsplit((parts.scheme, host, parts.path, '', ''))}"
+
+
+class Renewal(Struct, frozen=True):
+    """A request as it was built, and how to build it again."""
+
+    request: Request
+    build: Callable[[], Request]
+
+
+def _changed(old: Mapping[str, T], new: Mapping[str, T]) -> dict[str, T]:
+    return {name: value for name, value in new.items() if name in old and old[name] != value}
 
 
 def _several(values: ParamValue) -> list[str]:

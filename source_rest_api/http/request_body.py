@@ -105,6 +105,11 @@ class GraphqlBody(Model):
     has_fields: ClassVar[bool] = True
 
     @property
+    def only_reads(self) -> bool:
+        """True if it has no mutation, so it may be sent twice."""
+        return "mutation" not in self.query
+
+    @property
     def texts(self) -> list[str]:
         """All texts in the body, to find the names that their templates read."""
         return [self.query, *texts_in(self.variables)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
-from source_rest_api.http import connection_errors
+from source_rest_api.http import connection_errors, interval_advice
 from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.concurrency import Pace
 from source_rest_api.http.credentials import Static, answer_of
@@ -43,15 +42,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.requester")
 _PARAMETERS = "parameters come from `params`, `body`, `pagination` and `incremental`"
-_LIMITED_PAST = re.compile(
-    r"retention|too (old|far back|far in the past)|(older|earlier) than \d|days ago|\b(last|past) \d+ (day|month|year)",
-    re.IGNORECASE,
-)
-"""Matches how APIs say that they keep rows for a limited time."""
-_BEGIN_LATER = (
-    "If the API keeps its rows for a limited time, set a later start: "
-    "`incremental: {start_date: \"{{ day_delta(-89, '%Y-%m-%d') }}\"}`. A state that is older is read from there."
-)
 _CENTURY = 3e9
 """Seconds. A longer rate limit would end at a date that `datetime` cannot express."""
 
@@ -93,6 +83,7 @@ class Requester:
         self._jitter = jitter
         self._permits = permits
         self._pace = Pace(settings.requests_per_second, clock)
+        self._shared_paces = [(frozenset(names), Pace(rate, clock)) for names, rate in settings.shared_rates]
         self._gates = RateLimitGates(clock)
         self.job_slots = JobSlots(settings.concurrent_jobs, self._pause)
         self.on_limit: Callable[[str, float], None] = lambda _endpoint, _seconds: None
@@ -156,9 +147,10 @@ class Requester:
             Stopped: The read was stopped.
         """
         stats = stats or ReadStats()
-        patience = RetryBudget(self.retry, self._clock())
+        patience, is_retry = RetryBudget(self.retry, self._clock()), False
         while True:
             began = self._await_turn(request.endpoint, patience, stats)
+            request = request.renewed() if is_retry else request
             outcome = self._attempt(request, read, streamed, began)
             if isinstance(outcome, _Success):
                 return outcome.value
@@ -173,9 +165,10 @@ class Requester:
             stats.add(retries=1)
             if outcome.limited:
                 self._gates.close(request.endpoint, wait)
-                continue
-            with stats.waiting("for retries", self._clock):
-                patience.waited(idle=self._pause(wait) - wait)
+            else:
+                with stats.waiting("for retries", self._clock):
+                    patience.waited(idle=self._pause(wait) - wait)
+            is_retry = True
 
     def _await_turn(self, endpoint: str, patience: RetryBudget, stats: ReadStats) -> float:
         """Wait until the endpoint's rate limit and the request pace allow another request; return the time."""
@@ -187,7 +180,8 @@ class Requester:
                 with stats.waiting("for rate limits", self._clock):
                     patience.waited(limited=self._pause(wait.seconds))
             wait = self._gates.wait(endpoint, wait.turn)
-        if (seconds := self._pace.wait()) > 0:
+        shared = [pace.wait() for names, pace in self._shared_paces if endpoint in names]
+        if (seconds := max([self._pace.wait(), *shared])) > 0:
             with stats.waiting("for `max_requests_per_second`", self._clock):
                 patience.waited(idle=self._pause(seconds))
         self._wait(0)
@@ -209,9 +203,7 @@ class Requester:
             ends = datetime.now(timezone.utc) + timedelta(seconds=min(verdict.wait, _CENTURY))
             error.message += f" The limit ends at {write(ends.replace(microsecond=0))}."
         if verdict.faults_request:
-            error.message += f" The request sent {request.asked}; {_PARAMETERS}."
-            if _LIMITED_PAST.search(error.message):
-                error.message += f" {_BEGIN_LATER}"
+            error.message += f" The request sent {request.asked}; {_PARAMETERS}.{interval_advice.advice(error.message)}"
         error.message += patience.history(self._clock())
         error.is_exhausted = True
         return error.at(str(request))

@@ -81,7 +81,7 @@ class Response(Struct, frozen=True):
         try:
             return raw_json.parse(raw_json.unguarded(utf8(self)) if text is None else text)
         except DecodeError as error:
-            raise unreadable(self, "JSON", str(error)) from None
+            raise unreadable(self, "JSON", str(error), text) from None
         except RecursionError:
             raise ConfigError(f"{TOO_DEEP} ({describe(self)}).") from None
 
@@ -157,14 +157,14 @@ def _text(start: bytes, response: Response) -> str:
         return start.decode("utf-8", "replace")
 
 
-def _charset(response: Response) -> tuple[bytes, str]:
-    """The body's byte order mark, if it has one, and its charset: by the mark, else as it is declared, else UTF-8."""
+def _charset(response: Response, encoding: str | None = None) -> tuple[bytes, str]:
+    """The body's byte order mark, if any, and its charset: by the mark, `encoding`, its declaration, or else UTF-8."""
     marked = next(((bom, name) for bom, name in BOMS if response.body.startswith(bom)), None)
-    return marked or (b"", named_charset(response) or "utf-8")
+    return marked or (b"", encoding or named_charset(response) or "utf-8")
 
 
-def utf8(response: Response) -> bytes:
-    """Return the body in UTF-8: by its byte order mark, else its declared charset, else validated as UTF-8.
+def utf8(response: Response, encoding: str | None = None) -> bytes:
+    """Return the body in UTF-8: by its byte order mark, else `encoding`, else its declared charset, else UTF-8.
 
     Raises:
         BrokenAnswerError: The body is not text in its charset.
@@ -172,7 +172,7 @@ def utf8(response: Response) -> bytes:
     """
     body = response.body
     refuse_zip(body)
-    mark, charset = _charset(response)
+    mark, charset = _charset(response, encoding)
     try:
         if charset == "utf-8":
             text = body[len(mark) :] if mark else body
@@ -181,12 +181,14 @@ def utf8(response: Response) -> bytes:
         return body[len(mark) :].decode(checked_charset(charset)).encode()
     except LookupError:
         raise ConfigError(
-            f"The API declares the unknown charset {charset!r} ({describe(response)}): try the header "
-            "`Accept-Charset: utf-8` in `headers`."
+            f"The API declares the unknown charset {charset!r} ({describe(response)}): set `decoder.encoding`."
         ) from None
     except UnicodeError as error:
         at = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
-        raise BrokenAnswerError(f"The body is not valid {charset.upper()}{at} ({describe(response)}).") from None
+        raise BrokenAnswerError(
+            f"The body is not valid {charset.upper()}{at} ({describe(response)}). If this persists, set "
+            "`decoder.encoding`, such as `iso-8859-1`."
+        ) from None
 
 
 def _check_utf8(text: bytes) -> None:
@@ -249,14 +251,21 @@ def named_charset(response: Response) -> str | None:
     return None
 
 
-def unreadable(response: Response, form: str, reason: str) -> SourceError:
+def unreadable(response: Response, form: str, reason: str, text: bytes | None = None) -> SourceError:
     """Return the error for a body that is not in the expected format.
 
     Args:
         response: The response.
         form: Name of the expected format, such as `JSON`.
         reason: The decoder's message.
+        text: The JSON text that could not be read.
     """
+    if text is not None and raw_json.is_valid(raw_json.without_nan(text)):
+        return ConfigError(
+            f"The body has NaN or Infinity, which JSON does not have ({describe(response)}). Set `decoder: {{type: "
+            "json, nan_as_null: true}` to read them as null.",
+            reason,
+        )
     if response.content_type in {"text/html", "application/xhtml+xml"}:
         lowered = response.body[:20_000].lower()
         if b"password" in lowered or b"login" in lowered or b"sign in" in lowered:
@@ -268,6 +277,12 @@ def unreadable(response: Response, form: str, reason: str) -> SourceError:
         return BrokenAnswerError(
             f"The API returned an HTML page instead of {form}: if this persists, check `url_base` and the "
             f"endpoint's `path` ({describe(response)}).",
+            reason,
+        )
+    if form == "JSON" and "xml" in response.content_type:
+        return BrokenAnswerError(
+            f"The API returned XML instead of JSON ({describe(response)}). Request JSON (`headers: {{Accept: "
+            "application/json}`), or read XML (`decoder: {type: xml}`).",
             reason,
         )
     return BrokenAnswerError(f"The body is not complete, valid {form} ({describe(response)}).", reason)

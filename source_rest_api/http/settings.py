@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from requests.cookies import RequestsCookieJar
 
 from source_rest_api.http.request_log import RequestLog
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import SecretStr
 
     from source_rest_api.http.error_rules import ErrorPolicy
@@ -35,10 +38,14 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     """Maximum bytes of a response body, after decompression."""
     requests_per_second: float | None
     """Maximum number of requests started per second; None for no limit."""
+    shared_rates: Sequence[tuple[Sequence[str], float]] = ()
+    """Endpoints, and the maximum number of requests that they start per second together."""
     concurrent_jobs: int
     """Maximum number of report jobs that run at the same time."""
     tls: Tls | None
     proxy_url: SecretStr | None
+    cookies: RequestsCookieJar = field(default_factory=RequestsCookieJar)
+    """The cookies of the session, those of logins included."""
     log: RequestLog = field(default_factory=RequestLog)
     """Notes each request."""
     transport: TransportName = "own"

@@ -9,7 +9,7 @@ from source_rest_api.formats import datetimes
 from source_rest_api.manifest import requester
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from source_rest_api.manifest.document import Component
     from source_rest_api.manifest.interpolation import Scope
@@ -20,7 +20,9 @@ _TOO_MANY = 429
 
 
 def limits(budget: Component, endpoints: Iterable[Mapping[str, Any]], scope: Scope) -> dict[str, Any]:
-    """Returns `max_requests_per_second`: the slowest rate of all policies that hold for an endpoint.
+    """Returns the rates of the policies: `max_requests_per_second` if one holds for all, otherwise `request_rates`.
+
+    A policy holds for the endpoints that match it first. Its endpoints share its slowest rate.
 
     Args:
         budget: The component.
@@ -31,10 +33,28 @@ def limits(budget: Component, endpoints: Iterable[Mapping[str, Any]], scope: Sco
         ConfigError: A rate is not known before the read.
     """
     policies = budget.get("policies") or []
-    none: Component = {}
-    found = [next((policy for policy in policies if _fits(policy, each, scope)), none) for each in endpoints]
-    rates = [rate for policy in found for rate in _rates(policy, scope)]
-    return {"max_requests_per_second": min(rates)} if rates else {}
+    matched: dict[int | None, list[str]] = {}
+    for each in endpoints:
+        number = next((number for number, policy in enumerate(policies) if _fits(policy, each, scope)), None)
+        matched.setdefault(number, []).append(each["name"])
+    found = [
+        {"endpoints": names, "max_requests_per_second": min(rates)}
+        for number, names in matched.items()
+        if number is not None and (rates := list(_rates(policies[number], scope)))
+    ]
+    if found and len(matched) == 1:
+        return {"max_requests_per_second": found[0]["max_requests_per_second"]}
+    return {"request_rates": found} if found else {}
+
+
+def kept(config: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Returns `request_rates` of a config without the endpoints that it lacks."""
+    rates = [{**rate, "endpoints": own} for rate in config.get("request_rates", ()) if (own := _of(rate, names))]
+    return {"request_rates": rates} if rates else {}
+
+
+def _of(rate: Mapping[str, Any], names: Collection[str]) -> list[str]:
+    return [name for name in rate["endpoints"] if name in names]
 
 
 def rules(budget: Component) -> list[dict[str, Any]]:

@@ -25,10 +25,10 @@ _OPTIONS = (
 )
 _NOW = re.compile(r"\{\{\s*(now_utc|today_utc)\(\)(\.(strftime|isoformat)\([^()]*\))?\s*\}\}")
 _LOG = logging.getLogger("airbyte.source_rest_api.manifest.cursors")
-_NO_TIME = re.compile(r"PT?0[A-Z]")
 _OLD_LENGTH = re.compile(r"(\d+)([dwmy])")
 FORMAT = "%Y-%m-%dT%H:%M:%S.%f%z"
 """The `datetime_format` that the CDK has by default."""
+_ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
 _DAY_UNITS = {"day", "week", "month", "year"}
 
 
@@ -164,7 +164,7 @@ def _length(text: str, field: str, *, is_own: bool) -> str | None:
     text = f"P{old[1]}{old[2].upper()}" if old else text
     if not text or templates.has_holes(text):
         return text or None
-    if _NO_TIME.fullmatch(text):
+    if datetimes.is_no_time(text):
         return None
     try:
         datetimes.duration(text)
@@ -189,10 +189,10 @@ def _moment(given: Any, form: str, scope: Scope) -> str | None:
     text = limits.get("datetime")
     forms = [scope.value(limits.get("datetime_format")) or form, form, FORMAT]
     bounds = {name: limits.get(name) for name in ("min_datetime", "max_datetime") if limits.get(name)}
+    if scope.config is None and isinstance(text, str) and "config" in interpolation.names(text):
+        return _from_config(text, bounds, forms, scope)
     if not bounds and isinstance(text, str) and _is_template(text, scope):
         return str(scope.value(text))
-    if scope.config is None and isinstance(text, str) and templates.has_holes(text):
-        return _from_config(text, bounds, forms, scope)
     moment = _parsed(text, forms, scope)
     lowest, highest = (_parsed(bounds.get(name), forms, scope) for name in ("min_datetime", "max_datetime"))
     moment = max(filter(None, (moment, lowest)), default=None)
@@ -202,9 +202,12 @@ def _moment(given: Any, form: str, scope: Scope) -> str | None:
 
 def _from_config(text: str, bounds: dict[str, Any], forms: list[str], scope: Scope) -> str:
     """Returns a moment that the config says, where the config is not known yet."""
-    if bounds or not _is_iso(forms[0]):
-        raise ConfigError("a start that is computed from the config has no equivalent in an imported connector")
-    return str(scope.value(text))
+    if bounds:
+        raise ConfigError("a start with bounds that the config says has no equivalent in an imported connector")
+    if _is_iso(forms[0]):
+        return str(scope.value(text))
+    inner = scope.expression(text)[2:-2].strip()
+    return f"{{{{ format_datetime({inner}, {_ISO!r}, {forms[0]!r}) if ({inner}) }}}}"
 
 
 def _is_template(text: str, scope: Scope) -> bool:

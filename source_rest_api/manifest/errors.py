@@ -18,11 +18,18 @@ _ACTIONS = {
     "FAIL": "fail",
     "IGNORE": "ignore",
     "RATE_LIMITED": "rate_limited",
+    "REDUCE_PAGE_SIZE": "retry",
     "REFRESH_TOKEN_THEN_RETRY": "refresh_token",
     "RESET_PAGINATION": "restart",
     "RETRY": "retry",
+    "SPLIT_REQUEST_WINDOW": "fail",
     "SUCCESS": "accept",
 }
+_ADVICE = {
+    "REDUCE_PAGE_SIZE": "If this persists, the page is too large for the API: make `page_size` smaller.",
+    "SPLIT_REQUEST_WINDOW": "The interval is too large for the API: make `step` of the cursor in the manifest shorter.",
+}
+"""What the errors of actions say whose requests the connector sends again as they are, or not at all."""
 _ERRORS = ["4xx", "5xx"]
 
 
@@ -65,7 +72,7 @@ def _filtered(given: Component, scope: Scope, wait: dict[str, Any]) -> Iterator[
         rule = {**conditions, "action": action}
         if action in {"retry", "rate_limited"}:
             rule |= wait
-        message = _message(given, scope)
+        message = " ".join(filter(None, (_message(given, scope), _ADVICE.get(str(named)))))
         if message and action not in {"accept", "ignore"}:
             rule["message"] = message
         kind = str(given.get("failure_type") or "").removesuffix("_error")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from source_rest_api.config import loading
 from source_rest_api.connector import Connector, Loaded
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import yaml_text
+from source_rest_api.formats import datetimes, yaml_text
 from source_rest_api.manifest import spec
 from source_rest_api.manifest.authenticators import SELECT
 from source_rest_api.manifest.interpolation import evaluated, is_volatile, names
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 OWN = {"offered", "checked"}
 """Keys of `api.yaml` that are not part of the config."""
+_TEXTS = {"authentication", "headers", "params", "path"}
+"""Settings whose values are texts."""
+_LENGTHS = {"lookback", "step"}
+"""Settings that are lengths of time."""
 
 
 class ImportedConnector(Connector):
@@ -55,18 +59,39 @@ class ImportedConnector(Connector):
         return Loaded(config, hidden, Offer(frozenset(api["offered"]), frozenset(api["checked"])))
 
 
-def _filled(value: Any, config: Mapping[str, Any]) -> Any:
-    """Returns settings with the templates filled that read only the config; empty ones are left out."""
+def _filled(value: Any, config: Mapping[str, Any], *, as_text: bool = False) -> Any:
+    """Returns settings with the templates filled that read only the config; empty ones are left out.
+
+    Args:
+        value: The settings.
+        config: The config of the user.
+        as_text: True if what templates give is text, even if it looks like a number.
+    """
     if isinstance(value, list):
-        return [each for item in value for each in _items(item, _filled(item, config))]
+        return [each for item in value for each in _items(item, _filled(item, config, as_text=as_text))]
     if isinstance(value, dict):
         if value.get("type") == SELECT:
-            return _filled(_selected(value, config), config)
-        items = {name: inner if name == "schema" else _filled(inner, config) for name, inner in value.items()}
+            return _filled(_selected(value, config), config, as_text=as_text)
+        items = {
+            name: inner if name == "schema" else _meant(name, _filled(inner, config, as_text=as_text or name in _TEXTS))
+            for name, inner in value.items()
+        }
         return {name: inner for name, inner in items.items() if inner is not None or value[name] is None}
     if not isinstance(value, str) or not templates.has_holes(value) or is_volatile(value):
         return value
-    return evaluated(value, {"config": config}) if names(value) <= {"config"} else value
+    if not names(value) <= {"config"}:
+        return value
+    found = evaluated(value, {"config": config})
+    return str(found) if as_text and isinstance(found, int | float) and not isinstance(found, bool) else found
+
+
+def _meant(name: str, value: Any) -> Any:
+    """Returns a setting as a manifest means it: a length of no time is none, and a host alone is one that has TLS."""
+    if not isinstance(value, str) or not value or templates.has_holes(value):
+        return value
+    if name in _LENGTHS and datetimes.is_no_time(value):
+        return None
+    return f"https://{value}" if name == "url_base" and "//" not in value else value
 
 
 def _items(given: Any, filled: Any) -> list[Any]:

@@ -84,12 +84,16 @@ def create(manifest: Path, folder: Path) -> tuple[list[Path], dict[str, str]]:
     names = scaffold.names(folder.name)
     package = folder / names["package"]
     check = document.checked_streams(loaded) or made.offered
+    example = sample.of(loaded, form, manifest.read_text(encoding="utf-8"))
+    specification = spec.specification(loaded)
+    if not form.get("properties"):
+        specification["connectionSpecification"] = sample.form_of(example)
     texts = {
         package / "connector.py": _CONNECTOR.format(**names),
         package / "api.yaml": _API + _yaml(_api(made, check)),
         package / "endpoints.yaml": _ENDPOINTS + _yaml([_plain(each) for each in made.config["endpoints"]]),
-        package / "spec.json": _json(spec.specification(loaded)),
-        folder / "secrets" / "config.example.json": _json(sample.config(form)),
+        package / "spec.json": _json(specification),
+        folder / "secrets" / "config.example.json": _json(example),
         folder / "tests" / "test_connector.py": _TEST.format(**names, streams=json.dumps(sorted(made.offered))),
         folder / "integration_tests" / "configured_catalog.json": _json(_catalog(made)),
     }
@@ -99,10 +103,10 @@ def create(manifest: Path, folder: Path) -> tuple[list[Path], dict[str, str]]:
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    example = [path for path in written if path.parent == package / "schemas" and path not in texts]
-    for path in example:
+    unused = [path for path in written if path.parent == package / "schemas" and path not in texts]
+    for path in unused:
         path.unlink()
-    return sorted({*written, *texts} - {*example}), made.blocked
+    return sorted({*written, *texts} - {*unused}), made.blocked
 
 
 def _api(made: Translation, checked: list[str]) -> dict[str, Any]:

@@ -166,6 +166,8 @@ def plain(text: str) -> str:
 def evaluated(text: str, values: Mapping[str, Any]) -> Any:
     """Returns the value of a template as the CDK finds it: its text, read as a Python literal where it is one.
 
+    A number stays a text if it would be written in another way: `1_000`, `1.10` and `12e4567` may be secrets or ids.
+
     Raises:
         ConfigError: It fails.
     """
@@ -177,7 +179,10 @@ def evaluated(text: str, values: Mapping[str, Any]) -> Any:
         raise
     except Exception as error:  # noqa: BLE001 -- a template may fail in any way
         raise ConfigError(f"the template `{text}` fails ({type(error).__name__})") from None
-    return literal(found) if found else None
+    if not found:
+        return None
+    value = literal(found)
+    return found if isinstance(value, int | float) and str(value) != found.strip() else value
 
 
 def literal(text: str) -> Any:

@@ -52,6 +52,28 @@ def paginate(paginator: Component, endpoint: dict[str, Any], scope: Scope) -> No
         endpoint["pagination"] = settings
 
 
+def reset(given: Component, endpoint: dict[str, Any], scope: Scope) -> None:
+    """Has an endpoint begin anew behind its newest value where the API gives no more results to one query.
+
+    Args:
+        given: The `pagination_reset` of its retriever, which may be empty.
+        endpoint: The endpoint.
+        scope: What templates read.
+
+    Raises:
+        ConfigError: It has no equivalent here.
+    """
+    most = (given.get("limits") or {}).get("number_of_records")
+    if given.get("action") == "SPLIT_USING_CURSOR":
+        if "incremental" not in endpoint or endpoint["pagination"]["type"] == "none":
+            raise ConfigError("`pagination_reset: SPLIT_USING_CURSOR` needs a cursor and pages")
+        endpoint["incremental"]["sorted"] = True
+        if most:
+            endpoint["pagination"]["result_cap"] = int(scope.known(most, "`number_of_records`"))
+    elif most:
+        raise ConfigError("`pagination_reset` with `limits` has an equivalent only for `SPLIT_USING_CURSOR`")
+
+
 def keep_params(endpoint: dict[str, Any]) -> None:
     """Has the requests of next URLs carry the parameters of the first, where these lack them, as in the CDK."""
     if endpoint["pagination"]["type"] not in {"link_header", "next_url"}:

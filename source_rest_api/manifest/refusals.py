@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 _REFUSED: dict[str, tuple[str, ...]] = {
     "RecordExpander": ("truncation_indicator_path", "truncated_list_retriever"),
-    "SimpleRetriever": ("page_size_reduction", "pagination_reset", "request_window_splitting"),
 }
 """The fields by the type of their component."""
 _HARMLESS: tuple[Any, ...] = (None, "", False, [], {}, {"type": "JsonDecoder"})

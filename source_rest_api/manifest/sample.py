@@ -16,6 +16,7 @@ _WORDS = {
     "size": "100",
     "days": "30",
     "window": "30",
+    "step": "30",
 }
 
 
@@ -35,6 +36,28 @@ def config(form: Any, name: str = "") -> Any:
             chosen = config(branches[0], name)
             return {**_fields(form), **chosen} if isinstance(chosen, dict) else chosen
     return _by_type(form, name)
+
+
+def of(manifest: dict[str, Any], form: Any, text: str) -> dict[str, Any]:
+    """Returns a config for a manifest: one that fits its form or, without a form, with the keys that it reads.
+
+    Args:
+        manifest: The manifest.
+        form: The JSON schema of its config.
+        text: The manifest's text.
+    """
+    made: dict[str, Any] = config(form)
+    if not made:
+        made = of_text(text)
+        chosen(manifest, made)
+    return made
+
+
+def form_of(made: dict[str, Any]) -> dict[str, Any]:
+    """Returns a form for a config, for a manifest without a form."""
+    kinds = {name: "object" if isinstance(value, dict) else "string" for name, value in sorted(made.items())}
+    properties = {name: {"type": kind} for name, kind in kinds.items()}
+    return {"type": "object", "properties": properties, "additionalProperties": True}
 
 
 def of_text(text: str) -> dict[str, Any]:

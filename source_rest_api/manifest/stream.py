@@ -137,6 +137,8 @@ class _Translation:
             cursor = {**cursor, "only_first_page": True}
         if cursor:
             self._at("incremental_sync", lambda: cursors.increment(cursor, self._endpoint, scope.of(cursor)))
+        resets = retriever.get("pagination_reset") or {}
+        self._at("retriever.pagination_reset", lambda: paginator.reset(resets, self._endpoint, scope.of(resets)))
         paginator.keep_params(self._endpoint)
         if "field_groups" in self._endpoint and self._endpoint["pagination"]["type"] == "none":
             self._endpoint["field_groups"]["allow_missing"] = True  # no row can shift to another page

@@ -220,6 +220,7 @@ class _Family:
             config["max_concurrency"] = 1
         config["endpoints"] = made if self._scope.config is None else _valid(config, made, self.blocked)
         names = {endpoint["name"] for endpoint in config["endpoints"]}
+        config = {**{key: of for key, of in config.items() if key != "request_rates"}, **budget.kept(config, names)}
         offered = [name for name in self._offered if name in names]
         return Translation(config, offered, self.blocked, self._made)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.onboarding import given, observed, parameters, record_guesses
+from source_rest_api.onboarding import challenge, given, observed, parameters, record_guesses
 from source_rest_api.onboarding.given import PLACEHOLDER, Given, Operation
 from source_rest_api.onboarding.observed import CLIENT, CLIENT_SECRET, KEY, PASSWORD, TOKEN, USER
 
@@ -58,7 +58,7 @@ class _Document:
     def described(self, url: str) -> Given:
         operations = list(self._operations())
         kinds = self._authentications()
-        title = str(self._resolved(self._root.get("info", {})).get("title", "REST API"))
+        title = str(self._resolved(self._root.get("info", {})).get("title") or "REST API")
         return Given(
             self._url_base(url),
             operations,
@@ -239,6 +239,6 @@ def _scheme(scheme: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _authorization(scheme: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the authentication by a key in `Authorization`, with the word before it if the description names one."""
-    word = re.search(r"\b(Token|Key|ApiKey|Bearer)\b [<{\[]?\w", str(scheme.get("description", "")), re.IGNORECASE)
-    value = {"value": f"{word[1]} {{{{ api_key }}}}"} if word else {}
-    return {"type": "api_key", "name": "Authorization", "api_key": f"${{{KEY}}}", **value}
+    text = str(scheme.get("description", ""))
+    word = re.search(r"\bprefix[: ]*[\"'`](\w+)|\b(Token|Key|ApiKey|Bearer)\b [<{\[]?\w", text, re.IGNORECASE)
+    return challenge.authorization(KEY, (word[1] or word[2]) if word else "")

@@ -25,7 +25,7 @@ _PATTERNS: dict[Role, re.Pattern[str]] = {
     ),
     "start": re.compile(
         r"(?:(?:date|last)?(?:updat|modif|chang|edit)\w*|creat\w*|timestamp|date|time)?"
-        r"(?:since|after|from|gte?|ge|min|start(?:ing)?(?:date|time)?|begin)(?:date|time|at)?|"
+        r"(?:since|after|from|gte?|ge|min|start(?:ing)?(?:date|time)?|begin)(?:date|time|at|ts|timestamp)?|"
         r"(?:from|min|start|since|after|begin)(?:date|time|timestamp|(?:updat|modif|creat|chang)\w*)|"
         r"(?:updat|modif|chang)\w*(?:since|after|from|min|gte?|start)|ifmodifiedsince"
     ),

@@ -138,7 +138,12 @@ def _authenticated(api: Given, variables: Mapping[str, str], stop: Event) -> tup
         wanted = challenge.authentication(response, variables, stop)
         if wanted is not None:
             told = f"authentication: without it, `{path}` returns {response.status}"
-            return (api if api.authentication else replace(api, authentication=wanted)), told, path
+            known = {**variables, **api.secrets}
+            return (
+                replace(api, authentication=challenge.completed(api.authentication or wanted, wanted, known)),
+                told,
+                path,
+            )
         public += [path] if response.status == HTTPStatus.OK else []
     known = {**variables, **api.secrets}
     if public and not (api.authentication and all(name in known for name in _needed(api))):
@@ -191,7 +196,7 @@ def _variables(settings: Mapping[str, object]) -> list[str]:
 
 
 def _listed(paths: Sequence[str]) -> str:
-    return ", ".join(f"`{path}`" for path in paths)
+    return ", ".join(f"`{path or '/'}`" for path in paths)
 
 
 def _masked(settled: Settled, mask: Mask) -> Settled:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from source_rest_api.http.response import Response
 
-_DOCUMENTS = ("openapi.json", "openapi.yaml", "swagger.json", "v3/api-docs", "api-docs", "api/openapi.json")
+_DOCUMENTS = ("openapi.json", "openapi.yaml", "swagger.json", "v3/api-docs", "api-docs", "api/openapi.json", "schema/")
 """Paths below the base URL at which frameworks serve the OpenAPI document."""
+_NO_COLLECTION = frozenset({"self", "profile", "curies", "parent", "home", "search"})
+"""Relations of links in an index that lead to no collection."""
 
 
 def given(url: str, stop: Event) -> Given:
@@ -88,8 +90,8 @@ def _places(url: str, response: Response) -> Iterator[str]:
 def index(body: Any, url: str) -> list[str]:
     """Returns the paths in an index of collections; none if a body is no index.
 
-    An index is a service document (OData JSON Format 4.01, section 5), or an object with nothing but URLs below its
-    own, as Django REST framework returns it.
+    An index is a service document (OData JSON Format 4.01, section 5), an object with nothing but URLs below its own,
+    as Django REST framework returns it, or one with nothing but `_links` (HAL, section 4.1.1).
 
     Args:
         body: The response.
@@ -98,6 +100,9 @@ def index(body: Any, url: str) -> list[str]:
     if not isinstance(body, dict):
         return []
     home = f"{url.partition('?')[0].rstrip('/')}/"
+    if isinstance(body.get("_links"), dict) and len(body) == 1:
+        urls = [urljoin(home, href) for href in _hrefs(body["_links"])]
+        return [each.removeprefix(home) for each in urls if each.startswith(home) and each != home]
     if "@odata.context" not in body:
         texts = [
             value for value in body.values() if isinstance(value, str) and value.startswith(home) != (value == home)
@@ -106,6 +111,14 @@ def index(body: Any, url: str) -> list[str]:
     items = body.get("value")
     found = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
     return [str(item["url"]) for item in found if "url" in item and item.get("kind", "EntitySet") == "EntitySet"]
+
+
+def _hrefs(links: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the targets of links, without the variables of URI templates (RFC 6570)."""
+    for relation, told in links.items():
+        for link in told if isinstance(told, list) else [told]:
+            if relation not in _NO_COLLECTION and isinstance(link, dict) and isinstance(link.get("href"), str):
+                yield link["href"].partition("{")[0]
 
 
 def _body(response: Response) -> Any:

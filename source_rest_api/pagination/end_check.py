@@ -55,8 +55,8 @@ def check_end(page: Page, end: End, *, paged: bool) -> str | None:
     if end.contradicted_by is not None and not _came_meanwhile(page):
         raise ConfigError(
             f"The page is empty after {counted(page.rows_so_far, 'row')}, but `{end.contradicted_by}` says that there "
-            "is more. If the API caps the results of one query, set `pagination.result_cap`. Otherwise correct or "
-            "remove the setting that names this field."
+            "is more. If the API caps the results of one query, set `pagination.result_cap`. If the field is wrong, "
+            "for example if it counts rows that the API hides, set `pagination.stop_on_empty_page: true`."
         )
     sign = find_total(page) if end.said else find_sign(page)
     if sign is None:

@@ -42,7 +42,7 @@ class NextUrl(_Links):
 
     type: Literal["next_url"] = "next_url"
     next_url_path: Path | None = None
-    """Path of the URL, such as `links.next`."""
+    """Path of the URL, or of an object with the URL as `href`, such as `links.next`."""
     next_url: page_expressions.PageExpression | None = None
     """An expression that gives the URL, in place of `next_url_path`, such as `'/items?after=' ~ last_record.id`. It
     reads what `stop_when` reads; null or an empty text is the end."""
@@ -60,7 +60,7 @@ class NextUrl(_Links):
 
     def _url(self, page: Page) -> Next:
         if self.next_url_path is not None:
-            return signals.token(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
+            return signals.url(page.raw(self.next_url_path), self.next_url_path, "next_url_path")
         return page_expressions.position(self.next_url or "", page, self.page_size, "next_url")
 
 

@@ -111,9 +111,9 @@ class Paginator(Model):
     end_path: Path | None = None
     """Path of the flag that is true on the last page, such as `isLast`."""
     total_path: Path | None = None
-    """Path of the total number of records."""
+    """Path of the total number of records. Null is no total, nor need pages after the first have one."""
     total_pages_path: Path | None = None
-    """Path of the total number of pages."""
+    """Path of the total number of pages. Null is no total, nor need pages after the first have one."""
     stop_on_short_page: bool = False
     """Treat a page with fewer records than `page_size` as the last. Safe only if the API never limits the page size."""
     stop_on_empty_page: bool = False
@@ -169,10 +169,10 @@ class Paginator(Model):
         """Returns the number of pages still to read, if the body or `result_cap` says so."""
         size = self.page_size or len(page) or 1
         within = [] if self.result_cap is None else [(self.result_cap - self._reach(page)) // size]
-        if self.total_pages_path is not None:
-            within.append(signals.count(page, self.total_pages_path) - page.number)
-        elif self.total_path is not None and len(page):
-            within.append(-(-(signals.count(page, self.total_path) - page.records_so_far) // len(page)))
+        if (pages := self._count(page, self.total_pages_path)) is not None:
+            within.append(pages - page.number)
+        elif len(page) and (total := self._count(page, self.total_path)) is not None:
+            within.append(-(-(total - page.records_so_far) // len(page)))
         return max(min(within), 0) if within else None
 
     def total(self, page: Page) -> int | None:
@@ -181,15 +181,19 @@ class Paginator(Model):
         Raises:
             ConfigError: The value at `total_path` is not a count.
         """
-        if self.total_path is not None:
-            return signals.count(page, self.total_path)
-        return header_total(page.response.headers)
+        total = self._count(page, self.total_path)
+        return header_total(page.response.headers) if total is None else total
 
     def reached(self, page: Page) -> bool:
         """True if the total that the config names is reached with this page. The total may be capped or wrong."""
-        if self.total_path is not None and page.rows_so_far >= signals.count(page, self.total_path):
+        total, pages = self._count(page, self.total_path), self._count(page, self.total_pages_path)
+        if self.total_path is not None and total is not None and page.rows_so_far >= total:
             return not is_lower_bound(page, self.total_path)
-        return self.total_pages_path is not None and page.number >= signals.count(page, self.total_pages_path)
+        return pages is not None and page.number >= pages
+
+    @staticmethod
+    def _count(page: Page, path: Path | None) -> int | None:
+        return None if path is None else signals.count(page, path)
 
     @property
     def has_signals(self) -> bool:
@@ -276,7 +280,10 @@ class Paginator(Model):
         """
         if not page.is_empty:
             return None
-        names = [".".join(path) for path in self._signals]
+        counts = {self.total_path, self.total_pages_path}
+        names = [
+            ".".join(path) for path in self._signals if path not in counts or signals.count(page, path) is not None
+        ]
         if not names:
             return End("empty page", guessed=True, beyond=beyond, reach=reach)
         total = self.total(page)

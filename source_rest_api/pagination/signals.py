@@ -38,6 +38,16 @@ def token(value: Raw | None, path: Path, setting: str) -> int | str | End:
     return text
 
 
+def url(value: Raw | None, path: Path, setting: str) -> int | str | End:
+    """Returns the URL at a path, or in the `href` of an object there, as in JSON:API and HAL.
+
+    Raises:
+        ConfigError: The value is neither.
+    """
+    inner = None if value is None else raw_json.find(value, ("href",)) if raw_json.kind(value) == "object" else None
+    return token(value if inner is None else inner, path, setting)
+
+
 def position(value: Raw | None, path: Path, setting: str) -> Position | End:
     """Returns the token at a path, which may also be an array or an object that is not empty.
 
@@ -58,19 +68,25 @@ def flag(page: Page, path: Path, setting: str) -> bool:
     value = page.raw(path)
     written = b"" if value is None else bytes(value).strip(b'"').lower()
     if written not in {b"true", b"false"}:
-        raise ConfigError(
-            f"`{'.'.join(path)}` holds {_found(value)} where true or false was expected: change `pagination.{setting}`."
-        )
+        name = ".".join(path)
+        found = f"`{name}` holds {_found(value)} where true or false was expected: change `pagination.{setting}`."
+        holds = f"not response.{name}" if setting == "more_path" else f"response.{name}"
+        omitted = f" If the API omits it where it is false, set `stop_when: {holds}` in its place."
+        raise ConfigError(found + (omitted if value is None else ""))
     return written == b"true"
 
 
-def count(page: Page, path: Path) -> int:
-    """Returns the total at a path.
+def count(page: Page, path: Path) -> int | None:
+    """Returns the total at a path; None if the API does not say it on this page.
+
+    Null says so. Some APIs count only once, so after the first page a total may also be missing.
 
     Raises:
         ConfigError: The value is not a count.
     """
     value = page.raw(path)
+    if (value is None and page.number > 1) or (value is not None and raw_json.kind(value) == "null"):
+        return None
     number = None if value is None else raw_json.count(value)
     if number is None:
         raise ConfigError(

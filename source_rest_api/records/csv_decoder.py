@@ -43,6 +43,8 @@ class Csv(Lines):
     """Delimiter between values, such as `;`, or `\\t` for a tab."""
     quote: Annotated[str, AfterValidator(_one_character)] = '"'
     """Quote character around values that contain a delimiter. A quote inside such a value is doubled."""
+    escape: Annotated[str, AfterValidator(_one_character)] | None = None
+    """Character before a quote or a delimiter inside a value, such as `\\`. By default only doubled quotes are read."""
     header: bool = True
     """True if the first row has the column names."""
     columns: list[str] = []  # noqa: RUF012 -- pydantic copies defaults
@@ -100,7 +102,7 @@ class Csv(Lines):
         except csv.Error as error:
             raise BrokenAnswerError(
                 f"The table cannot be read at line {table.line} ({error}). If the error persists, check "
-                "`decoder.quote`."
+                "`decoder.quote`. If a backslash precedes quotes inside values, set `decoder.escape`."
             ) from None
 
     def _names(self, row: list[str]) -> list[str]:
@@ -134,7 +136,7 @@ class _Table:
     def __init__(self, form: Csv, lines: Iterator[str]) -> None:
         self._form = form
         self._skipped = sum(1 for _ in islice(lines, form.skip_lines))
-        self._read = partial(csv.reader, delimiter=form.delimiter, quotechar=form.quote)
+        self._read = partial(csv.reader, delimiter=form.delimiter, quotechar=form.quote, escapechar=form.escape)
         self._reader = self._read(self._without_preamble(lines), strict=True)
         self._filled = filter(None, self._reader)
         self._line_held: int | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+
+from pydantic import AfterValidator
 
 from source_rest_api.formats import raw_json
-from source_rest_api.http.response import utf8
+from source_rest_api.http.response import known_charset, utf8
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
@@ -69,11 +71,19 @@ class Json(WholeBody):
     type: Literal["json"] = "json"
     prefix: str = ""
     """Text before the JSON that guards it against browsers. `)]}'`, `while(1);`, `for(;;);` and the like are recognized
-    without this option."""
+    without this option, and so is JSONP."""
+    encoding: Annotated[str, AfterValidator(known_charset)] | None = None
+    """Charset of the text. By default from the byte order mark, then the content type, otherwise UTF-8."""
+    nan_as_null: bool = False
+    """Read `NaN` and `Infinity`, which JSON does not have, as null."""
 
     def text(self, response: Response) -> bytes:
         """Returns the body in UTF-8, without the guard before it."""
-        return raw_json.unguarded(utf8(response).removeprefix(self.prefix.encode()))
+        whole = utf8(response, self.encoding)
+        text = raw_json.unguarded(whole)
+        if text is whole and self.prefix:
+            text = raw_json.unguarded(whole.removeprefix(self.prefix.encode()))
+        return raw_json.without_nan(text) if self.nan_as_null and not raw_json.is_valid(text) else text
 
 
 class RecordDecoder(WholeBody):

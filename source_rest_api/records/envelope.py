@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from source_rest_api.errors import BrokenAnswerError
 from source_rest_api.formats import raw_json
 from source_rest_api.records import error_object, tree
 from source_rest_api.records.decoders import RecordDecoder, WholeBody
@@ -53,6 +54,8 @@ class Envelope:
             BrokenAnswerError: The body is truncated, not JSON, or not text.
             ConfigError: The body has no records at the configured path, or is an error with a success status.
         """
+        if not response.body or response.body.isspace():
+            return self._blank(response)
         text = self._decoder.text(response)
         if isinstance(self._decoder, RecordDecoder):
             return self._given(self._decoder, response, response.json(text))
@@ -67,6 +70,15 @@ class Envelope:
         records = self._selector.only_objects(cut.records)
         self._shape.check_list(text, records)
         return OpenedBody(Raw(text.strip()), records, cut.known)
+
+    def _blank(self, response: Response) -> OpenedBody:
+        """Returns a page without records, if the API may omit them."""
+        if self._selector.allow_missing_records:
+            return OpenedBody(Raw(b"null"), [])
+        raise BrokenAnswerError(
+            f"The API returned an empty body (HTTP {response.status}). Set `allow_missing_records: true` if that means "
+            "that there are no records."
+        )
 
     def _given(self, decoder: RecordDecoder, response: Response, root: Raw) -> OpenedBody:
         """Returns the records of a connector's own decoder. If there are none, the body must not be an error."""

@@ -11,6 +11,8 @@ from msgspec import Raw
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.excerpt import LONGEST, excerpt
+from source_rest_api.http import api_reason
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.records import error_object, json_texts, shapes
 from source_rest_api.records.opened_body import OpenedBody
@@ -160,7 +162,7 @@ class RecordSelector(Model):
     def _exploded(self, record: Raw, explode: Explode) -> Iterator[Raw]:
         kept = explode.kept(record)
         for item in explode.items(record, allow_missing=self.allow_missing_records):
-            wrapped = shapes.wrap(item, self.wrap_scalars_as)
+            wrapped = shapes.wrap(item, self.wrap_scalars_as, arrays=True)
             if kept and raw_json.kind(wrapped) != "object":
                 raise ConfigError(
                     f"`explode.path` leads to {_named(wrapped)}, not to objects. Correct it, or set `wrap_scalars_as`."
@@ -174,6 +176,8 @@ class RecordSelector(Model):
         fields = raw_json.fields(root)
         if not accepted:
             self.refuse_error(fields)
+        if not self._paths and self.allow_missing_records and raw_json.is_nothing(root):
+            return []
         if not self._paths:
             return _guess(root, fields, rows=self.columns_path)
         return [record for path in self._paths for record in self._at(root, path)]
@@ -215,9 +219,10 @@ class RecordSelector(Model):
     def _lost(self, root: Raw, path: Path, value: Raw | None) -> ConfigError:
         found = "is not in the response" if value is None else f"leads to {_named(value)}"
         setting = "records_paths" if self.records_paths else "records_path"
+        reason = excerpt(api_reason.find(root), LONGEST)
         return ConfigError(
-            f"`{setting}: {'.'.join(path)}` {found}; {_shape(root)}. Correct `{setting}`, or set "
-            "`allow_missing_records: true` if the API omits it when there are no records."
+            f"`{setting}: {'.'.join(path)}` {found}; {_shape(root)}. {reason and f'The API says: {reason}. '}Correct "
+            f"`{setting}`, or set `allow_missing_records: true` if the API omits it when there are no records."
         )
 
     def refuse_error(self, fields: Opened) -> None:
@@ -243,7 +248,8 @@ def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:
         return possible[0]
     if possible and not any(arrays) and not _has_nested_records(fields) and not _is_like_a_record(fields):
         return []
-    raise ConfigError(f"The path of the records is not clear: {_shape(root)}. Set `records_path`.")
+    hint = " If null means no records, set `allow_missing_records: true`." if raw_json.kind(root) == "null" else ""
+    raise ConfigError(f"The path of the records is not clear: {_shape(root)}. Set `records_path`.{hint}")
 
 
 def _is_like_a_record(fields: dict[str, Raw]) -> bool:
@@ -263,7 +269,7 @@ def _has_nested_records(fields: dict[str, Raw]) -> bool:
 
 
 def _left_out(root: Raw, path: Path) -> bool:
-    """True if the value at the path is absent or null, and nothing on the way to it could contain records."""
+    """True if the value at the path is absent, null, false or empty, and nothing on the way could contain records."""
     for length, key in enumerate(path):
         holder = raw_json.find(root, path[:length])
         what = "null" if holder is None else raw_json.kind(holder)
@@ -271,7 +277,7 @@ def _left_out(root: Raw, path: Path) -> bool:
         if what not in {"object", "null"} and not by_index and not (holder is not None and raw_json.is_nothing(holder)):
             return False
     value = raw_json.find(root, path)
-    return value is None or raw_json.kind(value) == "null"
+    return value is None or raw_json.is_nothing(value)
 
 
 def _shape(root: Raw) -> str:

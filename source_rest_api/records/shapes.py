@@ -150,9 +150,10 @@ def add_fields(record: Raw, extra: Mapping[str, Raw], setting: str) -> Raw:
     return Raw(_encode({**own, **extra}))
 
 
-def wrap(value: Raw, name: str | None) -> Raw:
-    """Wraps a scalar in an object with one field; returns any other value unchanged."""
-    return Raw(_encode({name: value})) if name and raw_json.kind(value) in _SCALARS else value
+def wrap(value: Raw, name: str | None, *, arrays: bool = False) -> Raw:
+    """Wraps a scalar, or an array too, in an object with one field; returns any other value unchanged."""
+    kind = raw_json.kind(value)
+    return Raw(_encode({name: value})) if name and (kind in _SCALARS or (arrays and kind == "array")) else value
 
 
 def named(root: Raw, records: list[Raw], cells: tuple[Cells, ...]) -> Iterator[Raw]:

@@ -147,10 +147,12 @@ class EndpointReader:
         return ErrorContext(self.name, page.request, f"page {page.number}")
 
     def identity(self, record: Raw) -> bytes:
-        """Returns the identity of a record: its primary key, or all of its bytes without one."""
-        if not self.endpoint.primary_key:
-            return bytes(record)
-        return raw_json.key(record, self.endpoint.primary_key)
+        """Returns the identity of a record as the API sends it: its primary key, or all of its bytes.
+
+        If a transformation makes the key, the record does not have it yet, or only a part that others share.
+        """
+        parts = [raw_json.find(record, path) for path in self.endpoint.primary_key]
+        return b"\0".join(map(bytes, filter(None, parts))) if parts and all(parts) else bytes(record)
 
     def unmarked(self, record: Raw) -> bytes:
         """Returns a record without the paging flags that APIs add to the last record of a page."""

@@ -52,6 +52,7 @@ class Partitions:
         own = {of.name for of in endpoint.partitions}
         whole = {(name,) for name in own}
         read = stream_references.read_by_templates(config, endpoint)
+        read -= stream_references.credentials_read(config, endpoint)
         self._read = sorted(whole | {reference for reference in read if reference[0] not in own})
         self._told_apart_by = [(name, path) for name, path in self._copies.items() if path[0] not in own]
         self._suppliers = stream_references.suppliers(config, endpoint)

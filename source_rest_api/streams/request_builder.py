@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -10,9 +11,10 @@ from msgspec.structs import replace
 from source_rest_api.auth.credentials import has_answer
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.request import Request
+from source_rest_api.http.request_body import GraphqlBody
 from source_rest_api.model import texts_of
 from source_rest_api.pagination.page import plain
-from source_rest_api.templates import optional_values, path_templates, templates
+from source_rest_api.templates import one_request, optional_values, path_templates, templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +67,8 @@ class RequestBuilder:
         self._plain = None if varies else self._filled({})
         """The request without slice and position, if no template makes it vary; otherwise None."""
 
+        self._ages = any(templates.has_holes(text) and one_request.varies(text) for text in texts)
+        """True if a request must not be sent again as it is, because of its timestamp or nonce."""
         self._is_further = is_further
         further = endpoint.further
         self._further = (
@@ -79,6 +83,13 @@ class RequestBuilder:
         """
         if self._further is not None and position != self._paginator.first():
             return self._further.build(partition, interval, position)
+        if self._plain:
+            return self._built(partition, interval, position)
+        with one_request.one_request():
+            request = self._built(partition, interval, position)
+        return request.renewed_by(partial(self.build, partition, interval, position)) if self._ages else request
+
+    def _built(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
         if position == self._omitted:
             position = None
         names = {} if self._plain else {**self.names(partition, interval), templates.TOKEN: plain(position)}
@@ -119,6 +130,7 @@ class RequestBuilder:
             body=None if endpoint.body is None else endpoint.body.render(context),
             endpoint=endpoint.name,
             from_record=whole,
+            is_repeatable=isinstance(endpoint.body, GraphqlBody) and endpoint.body.only_reads,
         )
 
     def names(self, partition: Partition, interval: Slice) -> dict[str, Any]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.restarts")
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
 """Statuses of responses to an expired token."""
+_BEYOND = REFUSED | {HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
+"""Statuses of responses to a page number or an offset after the last page."""
+_STOP = " If the API returns this after its last page, add `errors: [{{status: {}, action: stop}}]` to the endpoint."
 _MOST = 3
 """Upper limit of the restarts of one slice by error rules, so that a scroll that always breaks does not restart
 endlessly."""
@@ -41,21 +44,24 @@ class Restarts:
             resumed: True if the request used the position of an earlier run.
             delivered: Number of pages delivered since the slice began.
         """
+        cursor = self._reader.endpoint.incremental
+        has_token = cursor is not None and cursor.forgettable and interval.start is not None and not delivered
         if error.begins_anew:
             if self._ordered == _MOST:
                 return None
             self._ordered += 1
             place = ", ".join(error.where)
             _LOG.info("%s: the API ended the list early. Reading it again (`action: restart` in `errors`).", place)
-            return interval
+            return Slice() if has_token else interval
         if not isinstance(error, ConfigError):
             return None
         if resumed:
             _LOG.info("%s The API rejected the position of an earlier run. Reading the slice from its start.", error)
             return interval
-        cursor = self._reader.endpoint.incremental
-        may_forget = cursor is not None and cursor.forgettable and interval.start is not None
-        if delivered or not may_forget or error.status not in REFUSED:
+        if not has_token or error.status not in REFUSED:
+            by_number = self._reader.paginator.shifts is not None
+            if delivered and by_number and error.status in _BEYOND:
+                error.message += _STOP.format(int(error.status))
             return None
         _LOG.warning("%s The API no longer accepts the saved token. Reading everything again.", error)
         return Slice()

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import re
-import uuid
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from jinja2.filters import do_urlencode
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import datetimes, raw_json
+from source_rest_api.templates import one_request
 from source_rest_api.templates.scalars import as_text
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Day(date):
 
 def now_utc() -> Moment:
     """Returns the current time in UTC."""
-    return Moment.of(datetime.now(timezone.utc))
+    return Moment.of(one_request.now())
 
 
 def today_utc() -> Day:
@@ -109,7 +109,7 @@ def today_utc() -> Day:
 
 def today_with_timezone(name: str) -> Day:
     """Returns the current date in a time zone, such as `Europe/Berlin`."""
-    return Day.of(datetime.now(ZoneInfo(name)).date())
+    return Day.of(one_request.now().astimezone(ZoneInfo(name)).date())
 
 
 def day_delta(num_days: int, format: str = "%Y-%m-%dT%H:%M:%S.%f%z") -> str:  # noqa: A002 -- the CDK's name
@@ -264,7 +264,7 @@ _UNDER_THEIR_OWN_NAMES: tuple[Callable[..., Any], ...] = (
 )
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "generate_uuid": lambda: str(uuid.uuid4()),
+    "generate_uuid": one_request.random_uuid,
     "json_loads": raw_json.decode_exactly,
     **{function.__name__: function for function in _UNDER_THEIR_OWN_NAMES},
 }

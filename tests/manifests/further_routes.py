@@ -68,6 +68,13 @@ def serve(api: Api, rows: list[dict[str, Any]]) -> None:
     def hurried(call: Call) -> Any:
         return Answer({"wait": 1}, 429) if call.number == 0 else {"data": rows[:3]}
 
+    @api.get("/v1/capped")
+    def capped(call: Call) -> Any:
+        offset = int(call.arg("offset", "0"))
+        if offset >= _MOST:
+            return Answer({"error": "the results of one query end here"}, 400)
+        return {"data": [row for row in rows if row["at"] > call.arg("since")][offset : offset + 5]}
+
     @api.post("/v1/chosen")
     def searched(call: Call) -> Any:
         asked = call.json()

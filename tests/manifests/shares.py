@@ -59,10 +59,7 @@ class Shares:
         """Adds a manifest."""
         text = path.read_text(encoding="utf-8")
         manifest = document.load(text)
-        config = sample.config(spec.form(manifest))
-        if not config:
-            config = sample.of_text(text)
-            sample.chosen(manifest, config)
+        config = sample.of(manifest, spec.form(manifest), text)
         self.connectors += 1
         try:
             made = translated(manifest, config, components=self.components, ask=lambda _: [])

@@ -216,6 +216,11 @@ def _for_each_project(component: Component, _config: Mapping[str, Any], _schema:
     return {**cursor, "$router": router}
 
 
+def _at_path(path: str) -> Recipe:
+    """A requester whose path the class says."""
+    return lambda component, _config, _schema: {**component, "type": "HttpRequester", "path": path}
+
+
 REQUESTS: dict[str, dict[str, Recipe]] = {
     "AnnotationsHttpRequester": {"mixpanel.com": _by_project(named=False)},
     "AsanaHttpRequester": {"": _all_fields},
@@ -228,6 +233,7 @@ REQUESTS: dict[str, dict[str, Recipe]] = {
     "CustomYouniumAuthenticator": {"": _login_with_form},
     "DatetimeIncrementalSyncComponent": {"step_option": _days_in_parameter},
     "EngagePaginationStrategy": {"mixpanel.com": _by_session},
+    "EngagementsHttpRequester": {"hubapi.com": _at_path("engagements/v1/engagements/paged")},
     "EngagesHttpRequester": {
         "mixpanel.com": _by_project(where='properties["$last_seen"] >= "{{ stream_interval[\'start_time\'] }}"')
     },
