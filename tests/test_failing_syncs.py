@@ -29,7 +29,9 @@ RECORDS = 120
 """Number of records of a megabyte each."""
 
 
-def read(folder: Path, api: str, *arguments: str, limit: int = 0, **settings: Any) -> tuple[int, list[dict[str, Any]]]:
+def read(
+    folder: Path, api: str, settings: dict[str, Any], *arguments: str, limit: int = 0
+) -> tuple[int, list[dict[str, Any]]]:
     """The exit code and messages of a read, with at most so many megabytes of memory."""
     config = {"url_base": api, "endpoints": [{"name": "rows", "path": "rows", "primary_key": "id"}], **settings}
     (folder / "config.json").write_text(json.dumps(config))
@@ -70,7 +72,7 @@ def test_each_case_of_the_guide_is_on_the_page() -> None:
 def test_an_api_that_is_too_slow(api: Api, tmp_path: Path, setting: str, slowness: dict[str, float]) -> None:
     """The error names the request and the setting that ended the wait."""
     api.get("/rows")(lambda _: Answer([{"id": 1}] * 50, **slowness))  # type: ignore[arg-type]
-    code, messages = read(tmp_path, api.url, **{setting: 0.3}, **PATIENCE)
+    code, messages = read(tmp_path, api.url, {setting: 0.3, **PATIENCE})
     [error] = errors(messages)
     assert code == 1
     assert error.startswith(f"Stream rows, page 1, GET {api.url}/rows: ")
@@ -80,7 +82,7 @@ def test_an_api_that_is_too_slow(api: Api, tmp_path: Path, setting: str, slownes
 def test_a_host_that_does_not_answer(tmp_path: Path) -> None:
     """The error names the network, which the connector cannot mend."""
     with nobody_accepts() as url:
-        code, messages = read(tmp_path, url, connect_timeout=0.3, **PATIENCE)
+        code, messages = read(tmp_path, url, {"connect_timeout": 0.3, **PATIENCE})
     [error] = errors(messages)
     assert code == 1
     assert "No connection within `connect_timeout`: check `url_base`, the network and the firewall." in error
@@ -95,11 +97,11 @@ def test_pages_that_do_not_fit_into_the_memory(api: Api, tmp_path: Path) -> None
         return [{"id": n, "text": "x" * 1_000_000} for n in range((page - 1) * size, min(page * size, RECORDS))]
 
     paging = {"type": "page_number", "page_size_param": "size"}
-    code, messages = read(tmp_path, api.url, limit=220, pagination={**paging, "page_size": RECORDS})
+    code, messages = read(tmp_path, api.url, {"pagination": {**paging, "page_size": RECORDS}}, limit=220)
     assert code == 1
     [error] = errors(messages)
     assert error.startswith("Stream rows: The connector ran out of memory. Set a smaller `page_size`")
-    code, messages = read(tmp_path, api.url, limit=220, pagination={**paging, "page_size": 2})
+    code, messages = read(tmp_path, api.url, {"pagination": {**paging, "page_size": 2}}, limit=220)
     assert (code, errors(messages)) == (0, [])
     found = [message["record"]["data"]["id"] for message in messages if message["type"] == "RECORD"]
     assert sorted(found) == list(range(RECORDS))
@@ -108,7 +110,7 @@ def test_pages_that_do_not_fit_into_the_memory(api: Api, tmp_path: Path) -> None
 def test_a_slow_sync_says_where_the_time_goes(api: Api, tmp_path: Path) -> None:
     """With `--debug`, the log has the time of each request, and its last line of the stream the sums."""
     api.get("/rows")(lambda call: Answer([{"id": 1}] if call.arg("page") == "1" else [], delay=0.1))
-    code, messages = read(tmp_path, api.url, "--debug", pagination={"type": "page_number"})
+    code, messages = read(tmp_path, api.url, {"pagination": {"type": "page_number"}}, "--debug")
     logs = [message["log"]["message"] for message in messages if message["type"] == "LOG"]
     times = [int(time) for time in re.findall(r"200, (\d+) ms, \d+ bytes", "\n".join(logs))]
     assert code == 0
