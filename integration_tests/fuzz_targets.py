@@ -29,7 +29,7 @@ from source_rest_api.formats.raw_json import parse
 from source_rest_api.http import compression, http1, rate_limits
 from source_rest_api.http.requester import Requester
 from source_rest_api.http.response import Response
-from source_rest_api.http.transport import TransportError
+from source_rest_api.http.transport_errors import TransportError
 from source_rest_api.protocol import state_file
 from source_rest_api.records.csv_decoder import Csv
 from source_rest_api.records.decoders import Json

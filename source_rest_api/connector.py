@@ -8,7 +8,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from msgspec.structs import replace
-from requests.cookies import RequestsCookieJar
 
 from source_rest_api.auth.sign_in import token_exchange
 from source_rest_api.config import loading, masking, sign_ins
@@ -16,6 +15,7 @@ from source_rest_api.config.config import Config
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.concurrency import Permits
+from source_rest_api.http.cookies import Cookies
 from source_rest_api.http.credentials import answer_of
 from source_rest_api.http.request_log import RequestLog
 from source_rest_api.http.requester import Requester
@@ -153,7 +153,7 @@ class Session:
         self._transport: TransportName = transport
         self._keeper = ConfigUpdates(raw_config, self.mask, pass_on)
         self._credentials: PerEndpoint[Credentials] | None = None
-        self._cookies = RequestsCookieJar()
+        self._cookies = Cookies()
         self._out = Messages(self.mask)
 
     def check(self) -> Iterator[bytes]:

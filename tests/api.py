@@ -128,6 +128,8 @@ class Api:
         self.tls = tls
         self.requests: list[Call] = []
         self.errors: list[BaseException] = []
+        self.connected = 0
+        """Number of connections that clients have opened."""
         self._routes: dict[tuple[str, str], _Route] = {}
         self._lock = Lock()
         self._server: _Server | None = None
@@ -228,6 +230,7 @@ class _Server(ThreadingTCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.add(request)
+        self.api.connected += 1
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:

@@ -22,8 +22,7 @@ from tests.virtual_time import VirtualTime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from requests import PreparedRequest
-
+    from source_rest_api.http.prepared import Prepared
     from tests.limiters import Limiter
 
 _BODY = b'{"data":[{"id":1}]}'
@@ -122,7 +121,7 @@ class _Network:
         self.admitted = 0
         self.refused = 0
 
-    def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:  # noqa: ARG002
+    def send(self, prepared: Prepared, *, trusted: bool) -> RawResponse:  # noqa: ARG002
         there, back = self._ways
         self._time.wait(there * self._random.uniform(0.95, 1.05))
         now, most = self._time(), self._scenario.concurrent

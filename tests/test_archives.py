@@ -201,7 +201,7 @@ def test_a_file_that_is_read_at_once_has_a_bound(api: Api) -> None:
 
 def test_no_room(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk may have room later."""
-    monkeypatch.setattr(zip_decoder, "TemporaryFile", lambda: open("/dev/full", "r+b", buffering=0))  # noqa: PTH123, SIM115
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: open("/dev/full", "r+b", buffering=0))  # noqa: PTH123, SIM115
     with pytest.raises(TransientError, match="cannot be written to the temporary folder"):
         read(api, GOOD)
 

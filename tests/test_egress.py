@@ -84,7 +84,7 @@ def test_a_name_is_looked_up_once(session: requests.Session, monkeypatch: pytest
 
     monkeypatch.setattr(egress_guard, "is_public", lambda address: address == "192.0.2.1")
     monkeypatch.setattr("socket.getaddrinfo", look_up)
-    monkeypatch.setattr(egress_guard, "create_connection", connect)
+    monkeypatch.setattr("socket.create_connection", connect)
     with pytest.raises(requests.ConnectionError):
         session.get("https://flips.example/", timeout=5)
     assert (asked, connected) == (["flips.example"], [("192.0.2.1", 443)])

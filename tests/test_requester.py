@@ -33,7 +33,6 @@ from source_rest_api.records.decoders import Json
 from source_rest_api.records.selectors import RecordSelector
 from tests.api import Answer, Api, Call
 from tests.sign_in import signed_in
-from tests.transports import pools
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -490,8 +489,7 @@ def test_bodies_arrive_whole(api: Api, coding: str, *, chunked: bool) -> None:
     with requester(api.url) as asking:
         for _ in range(3):
             assert asking.fetch(Request("GET", f"{api.url}/e"), lambda response: response.body) == body
-        (route,) = pools(asking).values()
-        assert route.pool.num_connections == 1
+    assert api.connected == 1
 
 
 def test_stopping_ends_a_wait(api: Api) -> None:

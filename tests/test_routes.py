@@ -25,7 +25,7 @@ from source_rest_api.read_stats import ReadStats
 from tests.api import Answer, Api
 from tests.authority import Authority
 from tests.sign_in import Clock, signed_in
-from tests.transports import TRANSPORTS, pools
+from tests.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,8 +145,7 @@ def test_an_answer_without_an_end_is_closed(api: Api) -> None:
     api.get("/x")(lambda _: Answer(raw=b"HTTP/1.1 200 OK\r\n\r\n[]"))
     with requester(api.url) as asking:
         assert [get(asking, f"{api.url}/x") for _ in range(2)] == [b"[]", b"[]"]
-        (route,) = pools(asking).values()
-        assert route.pool.num_connections == 2
+    assert api.connected == 2
 
 
 def test_what_others_mount_is_asked() -> None:

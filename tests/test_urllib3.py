@@ -11,7 +11,7 @@ from urllib3 import PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-USES = {"pool": "`_connected` in http/connection_pool.py calls it", "guard": "http/egress_guard.py overrides it"}
+USES = {"pool": "http/proxied_connections.py calls it", "guard": "http/adapter.py overrides it"}
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from requests import PreparedRequest
     from typing_extensions import Self
 
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.auth.token_answer import TokenAnswer
     from source_rest_api.http.credentials import Auth
+    from source_rest_api.http.prepared import Prepared
     from source_rest_api.http.response import Response
 
 _REST = 60.0
@@ -40,7 +40,7 @@ class TokenLocation(Model):
     """Template of the value, such as `Token {{ token }}`. By default `Bearer {{ token }}` in `Authorization`, and only
     the token elsewhere."""
 
-    def put(self, request: PreparedRequest, token: str, context: Mapping[str, Any]) -> PreparedRequest:
+    def put(self, request: Prepared, token: str, context: Mapping[str, Any]) -> Prepared:
         """Put the token on a request."""
         if self.value is not None:
             value = templates.render(self.value, {**context, "token": token})
@@ -79,7 +79,7 @@ class _CurrentToken:
     place: TokenLocation
     context: Mapping[str, Any] = field(repr=False)
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+    def __call__(self, request: Prepared) -> Prepared:
         return self.place.put(request, self.token, self.context)
 
 

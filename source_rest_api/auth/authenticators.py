@@ -1,8 +1,9 @@
 """The authentication methods of an API.
 
-An authenticator that needs only its config is a `requests` auth: a callable that puts credentials on a prepared
-request. One that needs a token, a challenge or a template has `session(desk)`, which creates the credentials of one
-session (`credentials.py`). Credentials are sent to allowed origins only (`sender.py`).
+An authenticator that needs only its config is what `requests` calls an auth: a callable that puts credentials on a
+prepared request. Those here get a `Prepared` (`http/prepared.py`), those of a connector a `requests.PreparedRequest`.
+One that needs a token, a challenge or a template has `session(desk)`, which creates the credentials of one session
+(`credentials.py`). Credentials are sent to allowed origins only (`sender.py`).
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ from source_rest_api.templates import templates
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from requests import PreparedRequest
     from typing_extensions import Self
 
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
+    from source_rest_api.http.prepared import Prepared
 
 
 _KEY_ALONE = "{{ api_key }}"
@@ -58,7 +59,7 @@ class NoAuth(Model):
 
     type: Literal["none"] = "none"
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+    def __call__(self, request: Prepared) -> Prepared:
         return request
 
 
@@ -69,7 +70,7 @@ class Bearer(Model):
     token: Annotated[Secret, AfterValidator(check_header)]
     """The access token, without the word Bearer."""
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+    def __call__(self, request: Prepared) -> Prepared:
         request.headers["Authorization"] = f"Bearer {self.token.get_secret_value()}"
         return request
 
@@ -117,7 +118,7 @@ class Basic(Model):
     password: Secret = SecretStr("")
     """The password. It may be empty."""
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+    def __call__(self, request: Prepared) -> Prepared:
         request.headers["Authorization"] = f"Basic {self.credentials}"
         return request
 

@@ -10,10 +10,9 @@ from pydantic import SecretStr
 from source_rest_api.model import Model, Secret
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest
-
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
+    from source_rest_api.http.prepared import Prepared
 
 
 class AwsSignature(Model):
@@ -51,7 +50,7 @@ class _Signatures:
         """Return False: AWS responds to a bad signature with 403, and there is nothing to renew."""
         return False
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+    def __call__(self, request: Prepared) -> Prepared:
         """Sign a request. Each request gets its own signer, because the library's signer is not thread-safe."""
         from requests_aws4auth import AWS4Auth  # noqa: PLC0415 -- it would slow down every start
 
@@ -65,5 +64,5 @@ class _Signatures:
             key.service,
             session_token=key.session_token.get_secret_value() or None,
         )
-        signed: PreparedRequest = signer(request)
+        signed: Prepared = signer(request)
         return signed

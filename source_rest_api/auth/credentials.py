@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pydantic import SecretStr
-    from requests import PreparedRequest
 
     from source_rest_api.http.error_policy import Verdict
+    from source_rest_api.http.prepared import Prepared
     from source_rest_api.http.request import Request
     from source_rest_api.http.response import Response
 
@@ -69,7 +69,7 @@ class AuthContext(Struct, frozen=True):
 class RequestAuthenticator(Protocol):
     """An authenticator that needs nothing but its config: what `requests` calls an auth."""
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+    def __call__(self, request: Prepared) -> Prepared:
         """Put credentials on one request."""
 
 
@@ -107,7 +107,7 @@ def check_name(location: Location, name: str) -> None:
         raise ValueError(f"`name` is not a valid {location} name; use letters, digits and `-`, such as `X-Api-Key`")
 
 
-def put(request: PreparedRequest, location: Location, name: str, value: str) -> PreparedRequest:
+def put(request: Prepared, location: Location, name: str, value: str) -> Prepared:
     """Put a value at its location in a request, replacing any value of the same name.
 
     Raises:
@@ -153,7 +153,7 @@ def _kept(pairs: str, name: str) -> str:
     return "&".join(pair for pair in pairs.split("&") if unquote_plus(pair.partition("=")[0]) != name)
 
 
-def _with_field(request: PreparedRequest, name: str, value: str) -> bytes:
+def _with_field(request: Prepared, name: str, value: str) -> bytes:
     """Return the body with a field added or replaced; all others stay unchanged."""
     kind = str(request.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
     body = request.body if isinstance(request.body, bytes) else b""

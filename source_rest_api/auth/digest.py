@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from requests.auth import HTTPDigestAuth
-from requests.utils import parse_dict_header
-
 from source_rest_api.model import Model, Secret
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest
-
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Auth, Credentials
+    from source_rest_api.http.prepared import Prepared
     from source_rest_api.http.response import Response
 
 
@@ -36,6 +32,8 @@ class _Challenged:
     """Digest credentials based on those of `requests`, without their resending: the sender does that."""
 
     def __init__(self, username: str, password: str) -> None:
+        from requests.auth import HTTPDigestAuth  # noqa: PLC0415 -- start-up counts
+
         self._digest: Any = HTTPDigestAuth(username, password)
 
     def current(self) -> Auth:
@@ -49,10 +47,12 @@ class _Challenged:
         challenge = re.search(r"\bdigest\s+(.*)", header, re.IGNORECASE | re.DOTALL)
         if challenge is None:
             return False
+        from requests.utils import parse_dict_header  # noqa: PLC0415 -- start-up counts
+
         self._digest._thread_local.chal = parse_dict_header(challenge[1])  # type: ignore[no-untyped-call]  # noqa: SLF001
         return True  # the thread's state is private to requests, but there is no other way to set it
 
-    def _answer(self, request: PreparedRequest) -> PreparedRequest:
+    def _answer(self, request: Prepared) -> Prepared:
         if self._digest._thread_local.chal:  # noqa: SLF001
             header = self._digest.build_digest_header(request.method or "", request.url or "")
             if header:

@@ -17,10 +17,9 @@ from source_rest_api.model import Model, Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from requests import PreparedRequest
-
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
+    from source_rest_api.http.prepared import Prepared
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -45,13 +44,13 @@ class OAuth1(Model):
     def session(self, desk: AuthContext) -> Credentials:
         """Create credentials that sign each request when it is sent, with its own timestamp and nonce."""
 
-        def sign(request: PreparedRequest) -> PreparedRequest:
+        def sign(request: Prepared) -> Prepared:
             request.headers["Authorization"] = self._header(request, int(desk.time()), token_hex(16))
             return request
 
         return Static(sign)
 
-    def _header(self, request: PreparedRequest, time: int, nonce: str) -> str:
+    def _header(self, request: Prepared, time: int, nonce: str) -> str:
         token = self.token.get_secret_value()
         own = {
             "oauth_consumer_key": self.consumer_key,
@@ -72,15 +71,14 @@ class OAuth1(Model):
         return b64encode(hmac.new(key, base.encode(), algorithm).digest()).decode()
 
 
-def _base(request: PreparedRequest, own: Mapping[str, str]) -> str:
+def _base(request: Prepared, own: Mapping[str, str]) -> str:
     """Return the text to sign: method, URL and all parameters (RFC 5849, section 3.4.1)."""
-    url = urlsplit(str(request.url))
-    body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+    url = urlsplit(request.url)
     kind = str(request.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
-    form = body.decode("utf-8", "replace") if kind == _FORM else ""
+    form = (request.body or b"").decode("utf-8", "replace") if kind == _FORM else ""
     given = [pair for text in (url.query, form) for pair in parse_qsl(text, keep_blank_values=True)]
     place = f"{Origin.of(request.url)}{url.path or '/'}"
-    parts = (str(request.method).upper(), place, _sorted([*given, *own.items()]))
+    parts = (request.method, place, _sorted([*given, *own.items()]))
     return "&".join(map(_quoted, parts))
 
 

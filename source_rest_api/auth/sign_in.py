@@ -7,9 +7,9 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
-from requests.cookies import RequestsCookieJar
 
 from source_rest_api.http.body_reader import BodyReader
+from source_rest_api.http.cookies import Cookies
 from source_rest_api.http.credentials import Static
 from source_rest_api.http.error_rules import ErrorPolicy
 from source_rest_api.http.origins import Origins
@@ -48,7 +48,7 @@ def token_exchange(settings: HttpSettings, stop: Event | None = None) -> TokenEx
             origins=PerEndpoint(Origins(request.url, (), _ADVICE)),
             policies=PerEndpoint(ErrorPolicy(usual=judge)),
             retry=retry,
-            cookies=RequestsCookieJar(),  # an API may set no new cookies if it gets those of the last login
+            cookies=Cookies(),  # an API may set no new cookies if it gets those of the last login
         )
         with Requester(own, stop, credentials=Static(auth), bodies=bodies) as requester:
             response = requester.fetch(request, lambda response: response)

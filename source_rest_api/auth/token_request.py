@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from msgspec import Raw
-    from requests import PreparedRequest
 
     from source_rest_api.auth.credentials import AuthContext
+    from source_rest_api.http.prepared import Prepared
     from source_rest_api.http.response import Response
 
 BodyFormat: TypeAlias = Literal["form", "json", "query"]
@@ -59,7 +59,7 @@ class TokenRequest:
     answers_json: bool = True
     """False if the response need not be JSON, because its token is the whole body, a header or a cookie."""
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+    def __call__(self, request: Prepared) -> Prepared:
         """Put fields and secrets on the request."""
         request.headers.update(self.headers)
         if self.basic is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import msgspec
@@ -43,6 +42,8 @@ def replace(file: Path, value: Any) -> None:
     Raises:
         OSError: The file cannot be written.
     """
+    from tempfile import NamedTemporaryFile  # noqa: PLC0415 -- start-up counts
+
     with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
         new.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
         new.flush()

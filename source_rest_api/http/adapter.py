@@ -1,15 +1,19 @@
-"""Opens connections for every transport, to allowed addresses only, with a timeout for the head of each response."""
+"""Opens the connections of `requests` and urllib3: to allowed addresses, with a timeout for each response's head."""
 
 from __future__ import annotations
 
 import io
 from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 
 from source_rest_api.errors import TransientError
 from source_rest_api.http import egress_guard
+from source_rest_api.http.transport_errors import NotConnectedError
 
 if TYPE_CHECKING:
     import socket
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Opens connections, for `requests` and for our own connection pool.
+    """Opens connections for the transport on `requests`, and those through proxies.
 
     In Airbyte's cloud they go to public addresses only (`egress_guard`). With a proxy, the proxy decides which
     addresses are allowed.
@@ -39,7 +43,7 @@ class BoundedAdapter(HTTPAdapter):
         """Create the manager of direct connections."""
         super().init_poolmanager(*given, **more)
         if egress_guard.is_guarded():
-            egress_guard.guard(self.poolmanager)
+            self.poolmanager.pool_classes_by_scheme = {"http": _GuardedHTTPPool, "https": _GuardedHTTPSPool}
         self._bound(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
@@ -59,6 +63,27 @@ class BoundedAdapter(HTTPAdapter):
         kind = pool.ConnectionCls
         bounded = type(kind.__name__, (kind,), {"response_class": self._response_class})
         return type(pool.__name__, (pool,), {"ConnectionCls": bounded})
+
+
+class _GuardedHTTPConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        raise egress_guard.no_tls()
+
+
+class _GuardedHTTPSConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        try:
+            return egress_guard.connected(self.host, self.port, cast("float", self.timeout))
+        except NotConnectedError as error:
+            raise NewConnectionError(self, str(error)) from error
+
+
+class _GuardedHTTPPool(HTTPConnectionPool):
+    ConnectionCls = _GuardedHTTPConnection
+
+
+class _GuardedHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedHTTPSConnection
 
 
 def _timed_response(seconds: float, clock: Callable[[], float]) -> type[HTTPResponse]:

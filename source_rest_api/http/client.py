@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from email.message import Message
+import os
+import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, cast
-
-import requests
-from requests.cookies import MockRequest, MockResponse
-from requests.structures import CaseInsensitiveDict
-from requests.utils import check_header_validity
+from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.connection_pool import ConnectionPool
-from source_rest_api.http.requests_transport import RequestsTransport
-from source_rest_api.http.tls import CertificateFiles
+from source_rest_api.http.prepared import Prepared
+from source_rest_api.http.transport import ConnectionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from tempfile import TemporaryDirectory
 
     from source_rest_api.http.settings import HttpSettings
-    from source_rest_api.http.transport import ConnectionOptions, RawResponse, Transport
+    from source_rest_api.http.tls import CertificateFiles
+    from source_rest_api.http.transport import RawResponse, Transport
 
 
 _HEADERS = {
@@ -33,11 +30,10 @@ _HEADERS = {
 """Default headers of all requests."""
 
 
-class _Session(requests.Session):
-    """A session that ignores redirects, and does not prepare the next request for them: the sender follows them."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
-        return None
+_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+"""Environment variables that name a proxy, in either case."""
+_HAS_SYSTEM_PROXIES = sys.platform in {"darwin", "win32"}
+"""True if the system may have a proxy that no variable names."""
 
 
 class HttpClient:
@@ -49,27 +45,30 @@ class HttpClient:
     """
 
     def __init__(self, settings: HttpSettings, clock: Callable[[], float]) -> None:
-        self.session = _Session()
-        self.session.cookies = settings.cookies
-        self.transport: Transport = (
-            ConnectionPool(settings, self._options, clock)
-            if settings.transport == "own"
-            else RequestsTransport(settings, self.session, self._options, clock)
-        )
-        proxy = None if settings.proxy_url is None else settings.proxy_url.get_secret_value()
-        self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
+        self.transport = self._transport(settings, clock)
+        self._cookies = settings.cookies
+        self._proxy = None if settings.proxy_url is None else settings.proxy_url.get_secret_value()
         self._folder: TemporaryDirectory[str] | None = None
         self._files: CertificateFiles | None = None
         if settings.tls is not None:
+            from tempfile import TemporaryDirectory  # noqa: PLC0415 -- most APIs need none; start-up counts
+
+            from source_rest_api.http.tls import CertificateFiles  # noqa: PLC0415
+
             self._folder = TemporaryDirectory(prefix="source-rest-api-")
             try:
                 self._files = CertificateFiles(settings.tls, Path(self._folder.name))
             except OSError as error:
                 raise ConfigError(f"The certificates in `tls` cannot be written to a file: {error.strerror}.") from None
 
-    def prepare(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> requests.PreparedRequest:
+    def _transport(self, settings: HttpSettings, clock: Callable[[], float]) -> Transport:
+        if settings.transport == "own":
+            return ConnectionPool(settings, self._options, clock)
+        from source_rest_api.http.requests_transport import RequestsTransport  # noqa: PLC0415 -- start-up counts
+
+        return RequestsTransport(settings, self._options, clock)
+
+    def prepare(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Prepared:
         """Return a request with the default headers and the session's cookies, ready for an authenticator.
 
         Args:
@@ -79,38 +78,39 @@ class HttpClient:
             body: The body, if there is one.
 
         Raises:
-            requests.exceptions.InvalidHeader: A header is not valid.
+            InvalidHeaderError: A header is not valid.
         """
-        prepared = requests.PreparedRequest()
-        prepared.method, prepared.url = method, url
-        for header in headers.items():
-            check_header_validity(header)
-        prepared.headers = CaseInsensitiveDict({**_HEADERS, **headers})
-        if self.session.cookies:
-            prepared.prepare_cookies(self.session.cookies)
-        prepared.prepare_body(body, None)
+        prepared = Prepared(method, url, {**_HEADERS, **headers}, body)
+        self._cookies.add_to(prepared)
         return prepared
 
-    def send(self, prepared: requests.PreparedRequest, *, trusted: bool) -> RawResponse:
+    def send(self, prepared: Prepared, *, trusted: bool) -> RawResponse:
         """Send a request like `Transport.send`, and keep the cookies of its response."""
         answer = self.transport.send(prepared, trusted=trusted)
         if answer.cookies:
-            said: Any = Message()
-            for cookie in answer.cookies:
-                said["Set-Cookie"] = cookie
-            # `requests` uses these two to make its requests and responses look like those of the standard library.
-            self.session.cookies.extract_cookies(cast("Any", MockResponse(said)), cast("Any", MockRequest(prepared)))
+            self._cookies.keep(prepared, answer.cookies)
         return answer
 
     def _options(self, url: str, *, trusted: bool) -> ConnectionOptions:
-        verify = self._files.ca_bundle if self._files else None
-        found = self.session.merge_environment_settings(url, dict(self._proxies), None, verify, None)
-        client = self._files.client if self._files and trusted else None
-        return {"proxies": found["proxies"], "verify": found["verify"], "cert": client or found["cert"]}
+        files = self._files
+        bundle = files.ca_bundle if files else None
+        return ConnectionOptions(
+            self._proxy_of(url),
+            bundle or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE"),
+            files.client if files and trusted else None,
+        )
+
+    def _proxy_of(self, url: str) -> str | None:
+        """Return the proxy of the config, or of the environment unless that excludes the host."""
+        if self._proxy is not None or not (_HAS_SYSTEM_PROXIES or _PROXIES & set(map(str.lower, os.environ))):
+            return self._proxy
+        from requests import utils  # noqa: PLC0415 -- start-up counts
+
+        found: str | None = utils.select_proxy(url, utils.get_environ_proxies(url))
+        return found
 
     def close(self) -> None:
         """Close all connections, and delete the certificate files."""
         self.transport.close()
-        self.session.close()
         if self._folder is not None:
             self._folder.cleanup()

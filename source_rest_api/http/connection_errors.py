@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import ssl
 from http import HTTPStatus
-from typing import TYPE_CHECKING
-
-from requests import exceptions as http
-from urllib3 import exceptions as wire
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError, TransientError
 from source_rest_api.http.error_policy import PROXY_CREDENTIALS, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from source_rest_api.http.transport import TransportError
+from source_rest_api.http.transport_errors import (
+    ConnectTimeoutError,
+    CutShortError,
+    InvalidHeaderError,
+    InvalidUrlError,
+    NotConnectedError,
+    ProxyError,
+    ReadTimeoutError,
+    TlsError,
+    TransportError,
+    causes_of,
+)
 
 _REASONS = (
     ("refused", "connection refused"),
@@ -32,35 +35,30 @@ def judge(failure: TransportError) -> Verdict:
 
     The messages of urllib3 and `requests` are not shown, because they contain URLs and so perhaps secrets.
     """
-    error = failure.__cause__ or failure
-    causes = list(_causes(error))
-
-    def caused(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
-    detail = f"{type(error).__name__}: {_told(causes[-1])}"
-    if isinstance(error, http.InvalidURL | http.MissingSchema | http.InvalidSchema | wire.LocationValueError):
-        message = "The URL is not valid: check `url_base`, `path`, and the next URL that the API returns."
-        return Verdict(ConfigError(message, type(error).__name__))
-    if isinstance(error, http.InvalidHeader):
-        message = "A header is not valid: check `headers` and `authentication`."
-        return Verdict(ConfigError(message, type(error).__name__))
-    if caused(ssl.SSLError, wire.SSLError):
-        return _tls(causes, detail)
-    if caused(http.ProxyError, wire.ProxyError):
-        return _proxy(causes, detail)
-    refused = caused(wire.NewConnectionError)
-    if caused(http.ConnectTimeout, wire.ConnectTimeoutError) and not refused:
-        message = "No connection within `connect_timeout`: check `url_base`, the network and the firewall."
-        return Verdict(TransientError(message, detail), retry=True, refused=True, overload=True)
-    if caused(http.ReadTimeout, wire.ReadTimeoutError):
-        message = "The API sent no data within `read_timeout`: if the API is slow, raise `read_timeout`."
-        return Verdict(TransientError(message, detail), retry=True, overload=True)
-    if caused(wire.IncompleteRead, wire.DecodeError):
-        return Verdict(
-            BrokenAnswerError("The response body was cut short, or its framing is broken.", detail), retry=True
-        )
+    causes = list(causes_of(failure.__cause__ or failure))
+    detail = f"{type(causes[0]).__name__}: {_told(causes[-1])}"
+    match failure:
+        case InvalidUrlError():
+            message = "The URL is not valid: check `url_base`, `path`, and the next URL that the API returns."
+            return Verdict(ConfigError(message, type(causes[0]).__name__))
+        case InvalidHeaderError():
+            message = "A header is not valid: check `headers` and `authentication`."
+            return Verdict(ConfigError(message, type(causes[0]).__name__))
+        case TlsError():
+            return _tls(causes, detail)
+        case ProxyError():
+            return _proxy(causes, detail)
+        case ConnectTimeoutError():
+            message = "No connection within `connect_timeout`: check `url_base`, the network and the firewall."
+            return Verdict(TransientError(message, detail), retry=True, refused=True, overload=True)
+        case ReadTimeoutError():
+            message = "The API sent no data within `read_timeout`: if the API is slow, raise `read_timeout`."
+            return Verdict(TransientError(message, detail), retry=True, overload=True)
+        case CutShortError():
+            message = "The response body was cut short, or its framing is broken."
+            return Verdict(BrokenAnswerError(message, detail), retry=True)
     message = f"The API cannot be reached ({_reason(causes[-1])}): check `url_base`, the network and the firewall."
+    refused = isinstance(failure, NotConnectedError)
     return Verdict(TransientError(message, detail), retry=True, refused=refused)
 
 
@@ -81,18 +79,10 @@ def _proxy(causes: list[BaseException], detail: str) -> Verdict:
     return Verdict(TransientError(message, detail), retry=True, refused=True)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and its causes, down to the innermost."""
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__ or current.__context__
-
-
 def _told(error: BaseException) -> str:
     """Describe a system error with its message, others by type only: their messages may quote a full URL."""
-    own = isinstance(error, OSError) and not isinstance(error, http.RequestException)
-    return f"{type(error).__name__}: {error}" if own else type(error).__name__
+    is_of_system = isinstance(error, OSError) and type(error).__module__ in {"builtins", "socket", "ssl"}
+    return f"{type(error).__name__}: {error}" if is_of_system else type(error).__name__
 
 
 def _reason(error: BaseException) -> str:

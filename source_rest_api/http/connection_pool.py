@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
-from urllib3 import exceptions as wire
+from typing import TYPE_CHECKING, Protocol
 
 from source_rest_api.http import http1, http1_head
-from source_rest_api.http.adapter import BoundedAdapter
+from source_rest_api.http.direct_connections import DirectConnections
 from source_rest_api.http.origins import Origin
 from source_rest_api.http.request import IDEMPOTENT
-from source_rest_api.http.transport import UnansweredError, as_transport_errors
+from source_rest_api.http.transport_errors import UnansweredError
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from requests import PreparedRequest
-    from urllib3.connection import HTTPConnection
-    from urllib3.connectionpool import HTTPConnectionPool
-
+    from source_rest_api.http.prepared import Prepared
     from source_rest_api.http.settings import HttpSettings
     from source_rest_api.http.transport import ConnectionOptions, FindOptions, RawResponse
+
+
+class Connections(Protocol):
+    """Opens connections to one origin."""
+
+    @property
+    def is_forwarded(self) -> bool:
+        """True if the requests go to a forwarding proxy, which needs the whole URL, and not through a tunnel."""
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Headers of each request to a forwarding proxy."""
+
+    def connect(self, timeout: float) -> socket.socket:
+        """Return the socket of a new connection, after its TLS handshake.
+
+        Raises:
+            SourceError, TransportError: The connection failed.
+        """
 
 
 class OriginPool:
@@ -29,16 +43,13 @@ class OriginPool:
 
     Args:
         origin: The origin.
-        pool: Opens connections.
+        connections: Opens connections.
     """
 
-    def __init__(self, origin: Origin, pool: HTTPConnectionPool) -> None:
-        self.pool = pool
-        self.is_forwarded = pool.proxy is not None and origin.scheme == "http"
-        """True if the requests go to a forwarding proxy, which needs the whole URL, and not through a tunnel."""
-        self.host = str(origin).partition("//")[2]
-        """Value of the `Host` header."""
-        self.proxy_headers = tuple(pool.proxy_headers.items()) if self.is_forwarded else ()
+    def __init__(self, origin: Origin, connections: Connections) -> None:
+        self.connections = connections
+        self.own_headers = (("Host", str(origin).partition("//")[2]), *connections.headers)
+        """Headers of each request, besides its own."""
         self._free: list[http1.Connection] = []
         self._closed = False
 
@@ -77,87 +88,52 @@ class ConnectionPool:
     """
 
     def __init__(self, settings: HttpSettings, options: FindOptions, clock: Callable[[], float]) -> None:
-        self._timeouts = (settings.connect_timeout, settings.read_timeout)
+        self._connect_timeout = settings.connect_timeout
+        self._read_timeout = settings.read_timeout
         self._seconds = settings.request_timeout
         self._options = options
         self._clock = clock
-        self._adapter = BoundedAdapter(settings.request_timeout, clock)
         self.by_origin: dict[tuple[Origin, bool], OriginPool] = {}
         """The pools. Connections that may send the client certificate have their own."""
 
-    def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
+    def send(self, prepared: Prepared, *, trusted: bool) -> RawResponse:
         """Send a request on a free or a new connection, and return the response when its head has arrived.
 
         Servers may close an idle connection at any moment. The request is then sent again on a new connection, if it
         has not arrived or may be repeated (RFC 9112, section 9.3.1).
         """
-        url, method = str(prepared.url), str(prepared.method)
-        with as_transport_errors:
-            origin = Origin.of(url)
-            place = origin, trusted
-            route = self.by_origin.get(place) or self._found(place, prepared, self._options(url, trusted=trusted))
-            path = url[url.index("/", url.index("//") + 2) :].partition("#")[0]
-            target = f"{origin}{path}" if route.is_forwarded else path
-            host = () if "Host" in prepared.headers else (("Host", route.host),)
-            headers = (*host, *route.proxy_headers, *prepared.headers.items())
-            written = http1_head.written(method, target, headers, prepared.body)
-            kept = route.take()
-            if kept is not None:
-                try:
-                    return kept.ask(written, method)
-                except UnansweredError as error:
-                    if error.arrived and method not in IDEMPOTENT:
-                        raise
-            sock = _connected(route, *self._timeouts)
-            return http1.Connection(sock, self._seconds, self._clock, route.give_back).ask(written, method)
+        url, method = prepared.url, prepared.method
+        origin = Origin.of(url)
+        place = origin, trusted
+        route = self.by_origin.get(place) or self._found(place, prepared, self._options(url, trusted=trusted))
+        target = url[url.index("/", url.index("//") + 2) :].partition("#")[0]
+        if route.connections.is_forwarded:
+            target = f"{origin}{target}"
+        own = route.own_headers[1:] if "Host" in prepared.headers else route.own_headers
+        written = http1_head.written(method, target, (*own, *prepared.headers.pairs()), prepared.body)
+        kept = route.take()
+        if kept is not None:
+            try:
+                return kept.ask(written, method)
+            except UnansweredError as error:
+                if error.arrived and method not in IDEMPOTENT:
+                    raise
+        sock = route.connections.connect(self._connect_timeout)
+        sock.settimeout(self._read_timeout)
+        return http1.Connection(sock, self._seconds, self._clock, route.give_back).ask(written, method)
 
-    def _found(self, place: tuple[Origin, bool], prepared: PreparedRequest, options: ConnectionOptions) -> OriginPool:
-        verify, cert = options["verify"], options["cert"]
-        made = self._adapter.get_connection_with_tls_context(prepared, verify, options["proxies"], cert)
-        pool = cast("HTTPConnectionPool", made)
-        self._adapter.cert_verify(pool, str(prepared.url), verify, cert)  # type: ignore[no-untyped-call]
+    def _found(self, place: tuple[Origin, bool], prepared: Prepared, options: ConnectionOptions) -> OriginPool:
+        connections: Connections
+        if options.proxy is None:
+            connections = DirectConnections(place[0], options)
+        else:
+            from source_rest_api.http.proxied_connections import ProxiedConnections  # noqa: PLC0415 -- start-up counts
+
+            connections = ProxiedConnections(prepared, options, self._seconds, self._clock)
         # Without a lock: if two threads are first, one creates a pool in vain, and both use the same one.
-        return self.by_origin.setdefault(place, OriginPool(place[0], pool))
+        return self.by_origin.setdefault(place, OriginPool(place[0], connections))
 
     def close(self) -> None:
         """Close all connections."""
         for route in self.by_origin.values():
             route.close()
-
-
-def _connected(route: OriginPool, connect_timeout: float, read_timeout: float) -> socket.socket:
-    """Return the socket of a new connection, through the proxy if there is one.
-
-    Raises:
-        SourceError, urllib3.exceptions.HTTPError: The connection failed.
-    """
-    # urllib3 has no public way to open a connection with its proxy and certificates.
-    connection = cast("HTTPConnection", route.pool._new_conn())  # noqa: SLF001
-    connection.timeout = connect_timeout
-    try:
-        if route.pool.proxy is not None and not route.is_forwarded:
-            route.pool._prepare_proxy(connection)  # noqa: SLF001
-        if connection.is_closed:
-            connection.connect()
-    except BaseException as error:
-        failure = _failure(error, connection)
-        connection.close()
-        if failure is error:
-            raise
-        raise failure from error
-    sock: socket.socket = connection.sock
-    sock.settimeout(read_timeout)
-    return sock
-
-
-def _failure(error: BaseException, connection: HTTPConnection) -> BaseException:
-    """Return the error that urllib3 would raise if it sent the request itself."""
-    if not isinstance(error, OSError | wire.HTTPError):
-        return error
-    if connection.proxy and not connection.has_connected_to_proxy:
-        return wire.ProxyError("Cannot connect to proxy.", error)
-    if isinstance(error, wire.HTTPError):
-        return error
-    if isinstance(error, TimeoutError):
-        return wire.ConnectTimeoutError("Connecting took too long.")
-    return wire.ProtocolError("Connection aborted.", error)

@@ -9,12 +9,11 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from requests import PreparedRequest
-
+    from source_rest_api.http.prepared import Prepared
     from source_rest_api.http.response import Response
 
 
-Auth: TypeAlias = "Callable[[PreparedRequest], PreparedRequest]"
+Auth: TypeAlias = "Callable[[Prepared], Prepared]"
 """Puts credentials on one request; `requests` calls this an auth."""
 
 

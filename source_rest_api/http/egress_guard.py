@@ -12,17 +12,11 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
-from urllib3.util.connection import create_connection
-
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.transport_errors import NotConnectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from urllib3.poolmanager import PoolManager
 
 _NAT64 = ip_network("64:ff9b::/96")
 _REFUSED = tuple(
@@ -62,17 +56,17 @@ def _unwrapped(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv
     yield from carried or [address]
 
 
-def _connect(host: str, port: int, connection: HTTPConnection) -> socket.socket:
+def connected(host: str, port: int, timeout: float) -> socket.socket:
     """Connect to a checked address of a host.
 
     Raises:
         ConfigError: The host has an address that is not public.
-        NewConnectionError: The host has no address, or none accepts a connection.
+        NotConnectedError: The host has no address, or none accepts a connection.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise NewConnectionError(connection, str(error)) from error
+        raise NotConnectedError from error
     addresses = [str(entry[4][0]) for entry in found]
     if not all(map(is_public, addresses)):
         raise ConfigError(
@@ -81,30 +75,10 @@ def _connect(host: str, port: int, connection: HTTPConnection) -> socket.socket:
         )
     for address in addresses:
         with suppress(OSError):
-            return create_connection((address, port), connection.timeout, socket_options=connection.socket_options)
-    raise NewConnectionError(connection, "no address of the host accepts a connection")
+            return socket.create_connection((address, port), timeout)
+    raise NotConnectedError("no address of the host accepts a connection")
 
 
-class _HTTPConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        raise ConfigError(
-            "The URL begins with http://. In Airbyte's cloud, only https:// can be read: check `url_base`."
-        )
-
-
-class _HTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self.host, self.port, self)
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-def guard(manager: PoolManager) -> None:
-    """Restrict a manager to connections over TLS to public addresses."""
-    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+def no_tls() -> ConfigError:
+    """Return the error for a URL without TLS."""
+    return ConfigError("The URL begins with http://. In Airbyte's cloud, only https:// can be read: check `url_base`.")

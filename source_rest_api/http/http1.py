@@ -1,24 +1,30 @@
 """HTTP/1.1 on one connection (RFC 9112): sends a request, reads the head of the response, and streams its body.
 
-`requests` and urllib3 open the connection, with its proxy and certificates. They do not send the requests: their work
-per request, and that of `http.client`, costs more than everything else that a page needs.
+The work of `requests`, urllib3 and `http.client` per request costs more than everything else that a page needs.
 """
 
 from __future__ import annotations
 
 import re
+import select
 import socket
+import ssl
 from functools import partial
 from http import HTTPStatus
 from sys import byteorder
 from typing import TYPE_CHECKING
 
-from urllib3 import exceptions as wire
-from urllib3.util.wait import wait_for_read
-
 from source_rest_api.errors import TransientError
 from source_rest_api.http.http1_head import parsed
-from source_rest_api.http.transport import RawResponse, TransportError, UnansweredError, as_transport_errors
+from source_rest_api.http.transport import RawResponse
+from source_rest_api.http.transport_errors import (
+    ConnectionLostError,
+    CutShortError,
+    ReadTimeoutError,
+    TlsError,
+    TransportError,
+    UnansweredError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,11 +64,15 @@ class Connection:
         self._at = 0
         self._body_under_way: Iterator[bytes] | None = None
         self._has_served = False
+        self._poll: select.poll | None = None
 
     @property
     def is_open(self) -> bool:
         """True if the server still waits for a request. A connection closed by the server becomes readable."""
-        return not wait_for_read(self._sock, timeout=0)
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self._sock, select.POLLIN)
+        return not self._poll.poll(0)
 
     def close(self) -> None:
         """Close the connection."""
@@ -89,12 +99,11 @@ class Connection:
         """
         acknowledged = _acknowledged(self._sock) if self._has_served else None
         try:
-            with as_transport_errors:
-                self._send(request)
-                head = self._head(self._clock() + self._seconds)
-                body = self._body_under_way = self._body(head, method)
+            self._send(request)
+            head = self._head(self._clock() + self._seconds)
+            body = self._body_under_way = self._body(head, method)
         except BaseException as error:
-            unanswered = self._has_served and not self._came and _is_closed(error)
+            unanswered = self._has_served and not self._came and isinstance(error, ConnectionLostError)
             arrived = acknowledged is None or acknowledged != _acknowledged(self._sock)
             self.close()
             if unanswered:
@@ -127,7 +136,7 @@ class Connection:
         """Return the text before the next empty line."""
         while (end := _HEAD_END.search(self._came, self._at)) is None:
             if not self._more(ends, "head"):
-                raise wire.ProtocolError("The head of the response does not end.")
+                raise ConnectionLostError("The head of the response does not end.")
         text = self._came[self._at : end.start()].decode("latin-1")
         self._at = end.end()
         return text
@@ -136,7 +145,7 @@ class Connection:
         """Return the bytes before the next line break."""
         while (end := self._came.find(b"\n", self._at)) < 0:
             if not self._more(ends, "framing"):
-                raise wire.IncompleteRead(0, 0)
+                raise CutShortError
         line = self._came[self._at : end]
         self._at = end + 1
         return line
@@ -173,8 +182,7 @@ class Connection:
         return self._ended(parts, keeps=head.keeps)
 
     def _ended(self, parts: Iterator[bytes], *, keeps: bool) -> Iterator[bytes]:
-        with as_transport_errors:
-            yield from parts
+        yield from parts
         if keeps and self._at == len(self._came):
             self._came, self._at = b"", 0
             self._body_under_way = None
@@ -192,7 +200,7 @@ class Connection:
         while left:
             part = self._take(left)
             if not part:
-                raise wire.IncompleteRead(size - left, left)
+                raise CutShortError
             left -= len(part)
             yield part
 
@@ -204,7 +212,7 @@ class Connection:
         while size := self._chunk_size():
             yield from self._sized(size)
             if self._line(self._clock() + self._seconds).strip():
-                raise wire.IncompleteRead(0, 0)
+                raise CutShortError
         ends = self._clock() + self._seconds
         while self._line(ends).strip():
             pass
@@ -212,12 +220,8 @@ class Connection:
     def _chunk_size(self) -> int:
         said = _CHUNK_SIZE.fullmatch(self._line(self._clock() + self._seconds))
         if said is None:
-            raise wire.IncompleteRead(0, 0)
+            raise CutShortError
         return int(said[1], 16)
-
-
-def _is_closed(error: BaseException) -> bool:
-    return isinstance(error, TransportError) and isinstance(error.__cause__, wire.ProtocolError)
 
 
 def _acknowledged(sock: socket.socket) -> int | None:
@@ -234,8 +238,7 @@ def _acknowledged(sock: socket.socket) -> int | None:
     return int.from_bytes(info[_BYTES_ACKED:], byteorder) if len(info) == _BYTES_ACKED + 8 else None
 
 
-def _lost(error: OSError) -> wire.HTTPError:
-    """Return the exception that urllib3 would raise."""
+def _lost(error: OSError) -> TransportError:
     if isinstance(error, TimeoutError):
-        return wire.ReadTimeoutError(None, "", "Read timed out.")  # type: ignore[arg-type]
-    return wire.ProtocolError("Connection aborted.", error)
+        return ReadTimeoutError()
+    return TlsError() if isinstance(error, ssl.SSLError) else ConnectionLostError()

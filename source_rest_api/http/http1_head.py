@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from urllib3 import exceptions as wire
-
 from source_rest_api.errors import BrokenAnswerError
+from source_rest_api.http.transport_errors import ConnectionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,7 +110,7 @@ def parsed(text: str) -> Head:
     first, *lines = text.split("\n")
     status = _STATUS.match(first)
     if status is None:
-        raise wire.ProtocolError("The response is not HTTP.")
+        raise ConnectionLostError("The response is not HTTP.")
     by_name: dict[str, str] = {}
     cookies = []
     name = ""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, model_validator
-from requests import PreparedRequest
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model
@@ -22,12 +21,15 @@ if TYPE_CHECKING:
 _PORTS = {"http": 80, "https": 443}
 _START = re.compile(r"[^/?#]*//[^/?#]*")
 """Matches the start of a URL, up to its path."""
+_ESCAPE = "%(?:[01][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF]|[89A-F][0-9A-F])"
+"""Matches a percent-encoded byte that is no letter, digit, `-`, `.`, `_` or `~`."""
 _CANONICAL = re.compile(
-    r"https?://[a-z0-9][a-z0-9.-]*(:[1-9]\d{0,3}|:[1-5]\d{4})?"
-    r"/[\w.~!$&'()*+,;=:@/-]*(\?[\w.~!$&'()*+,;=:@/?-]+)?",
+    r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9]\d{0,3}|:[1-5]\d{4})?"
+    rf"(/(?:[\w.~!$&'()*+,;=:@/-]|{_ESCAPE})*(?:\?(?:[\w.~!$&'()*+,;=:@/?-]|{_ESCAPE})+)?)?",
     re.ASCII,
 )
-"""Matches most URLs that are canonical already: without user, escapes, fragment and unusual characters."""
+"""Matches most URLs that are canonical already, or lack only a path: without user, fragment, unusual characters and
+needless escapes. The group is the path with the query."""
 _ANY_HOST = "https://*"
 _ENDING = re.compile(r"(\.[A-Za-z0-9-]+)*")
 """Matches the rest of an origin after its `*`."""
@@ -195,12 +197,18 @@ def canonical(url: str) -> str:
     """Return a URL as it is sent: host name in lower case and ASCII, unusual characters percent-encoded.
 
     Raises:
-        requests.exceptions.InvalidURL, MissingSchema: The URL is not valid.
+        InvalidUrlError: The URL is not valid.
     """
-    if _CANONICAL.fullmatch(url) and "/." not in url:
-        return url
+    usual = _CANONICAL.fullmatch(url)
+    if usual is not None and "/." not in url:
+        return url if usual[1] else f"{url}/"
+    from requests import PreparedRequest  # noqa: PLC0415 -- start-up counts
+
+    from source_rest_api.http.requests_errors import as_transport_errors  # noqa: PLC0415
+
     prepared = PreparedRequest()
-    prepared.prepare_url(url, None)
+    with as_transport_errors:
+        prepared.prepare_url(url, None)
     return str(prepared.url)
 
 

@@ -26,17 +26,17 @@ from source_rest_api.http.request import IDEMPOTENT
 from source_rest_api.http.response import Response, describe
 from source_rest_api.http.retry import RetryBudget
 from source_rest_api.http.sender import Sender
-from source_rest_api.http.transport import TransportError
+from source_rest_api.http.transport_errors import TransportError
 from source_rest_api.read_stats import ReadStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from requests import PreparedRequest
     from typing_extensions import Self
 
     from source_rest_api.http.concurrency import Permits
     from source_rest_api.http.credentials import Credentials
+    from source_rest_api.http.prepared import Prepared
     from source_rest_api.http.request import Request
     from source_rest_api.http.settings import HttpSettings
 
@@ -277,7 +277,7 @@ class Requester:
             return connection_errors.judge(error)
 
 
-def _nothing(request: PreparedRequest) -> PreparedRequest:
+def _nothing(request: Prepared) -> Prepared:
     """Return the request unchanged: no credentials."""
     return request
 

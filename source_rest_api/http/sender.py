@@ -5,28 +5,27 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import urljoin
 
 from msgspec.structs import replace
-from requests import RequestException
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.http import compression, rate_limits
 from source_rest_api.http.client import HttpClient
 from source_rest_api.http.origins import Origin, canonical
+from source_rest_api.http.prepared import query, with_query
 from source_rest_api.http.response import Response
-from source_rest_api.http.transport import TransportError
+from source_rest_api.http.transport_errors import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from requests import PreparedRequest
+    from collections.abc import Callable
 
     from source_rest_api.http.body_reader import BodyReader
     from source_rest_api.http.concurrency import Permits
     from source_rest_api.http.credentials import Auth, Credentials
     from source_rest_api.http.per_endpoint import PerEndpoint
-    from source_rest_api.http.request import ParamValue, Request
+    from source_rest_api.http.prepared import Prepared
+    from source_rest_api.http.request import Request
     from source_rest_api.http.settings import HttpSettings
 
 _LOG = logging.getLogger("airbyte.source_rest_api.http.sender")
@@ -118,7 +117,7 @@ class Sender:
             return replace(response, unsigned=_NO_CREDENTIALS)
         return response
 
-    def _exchange(self, request: Request, prepared: PreparedRequest, auth: Auth | None, streamed: bool) -> Response:
+    def _exchange(self, request: Request, prepared: Prepared, auth: Auth | None, streamed: bool) -> Response:
         """Send a prepared request, with credentials unless `auth` is None, and read its response."""
         began = self._clock()
         deadline = began + self._request_timeout
@@ -134,23 +133,20 @@ class Sender:
                 self._permits.allowed(remaining, reset)
         if streamed and answer.ok and answer.status not in _REDIRECTS:
             chunks = compression.plain(self._bodies.chunks(answer), answer.headers.get("Content-Encoding", ""))
-            url, largest = str(prepared.url), self._bodies.largest
+            url, largest = prepared.url, self._bodies.largest
             response = Response(answer.status, answer.headers, b"", url, chunks, answer.close, largest)
             self._log.answered(request, response, self._clock() - began, streamed=True)
             return response
         with answer:
             body = self._bodies.whole(answer, deadline)
-        response = Response(answer.status, answer.headers, body, str(prepared.url))
+        response = Response(answer.status, answer.headers, body, prepared.url)
         self._log.answered(request, response, self._clock() - began, streamed=False)
         return response
 
-    def prepared(self, request: Request) -> PreparedRequest:
-        """Return the request as it will be sent, but without credentials.
-
-        A space in a parameter becomes `%20`, which all servers accept; some OData servers reject `+`.
-        """
+    def prepared(self, request: Request) -> Prepared:
+        """Return the request as it will be sent, but without credentials."""
         with _AsHttp():
-            url = _with_query(canonical(request.url), request.params)
+            url = with_query(canonical(request.url), query(request.params))
             body = None if request.body is None else request.body.encode()
             prepared = self.connections.prepare(request.method, url, _headers(request), body)
         secured = self.origins.of(request.endpoint).secured(url)
@@ -163,7 +159,7 @@ class Sender:
             _LOG.info("%s: The API returned an http:// URL for a host read over TLS. Using %s.", request, origin)
         return request.at_url(url)
 
-    def _origins_trust(self, request: Request, prepared: PreparedRequest) -> bool:
+    def _origins_trust(self, request: Request, prepared: Prepared) -> bool:
         """Return True if the credentials may go with it.
 
         Checks the prepared URL, not the request's: URL parsers disagree on odd URLs, and only this one is sent.
@@ -171,38 +167,27 @@ class Sender:
         return self.origins.of(request.endpoint).trusts(Origin.of(prepared.url))
 
 
-def _is_same(sent: PreparedRequest, bare: PreparedRequest) -> bool:
+def _is_same(sent: Prepared, bare: Prepared) -> bool:
     """Return True if an authenticator changed nothing in a request."""
     headers = [{**each.headers, "Content-Length": None} for each in (sent, bare)]
     return headers[0] == headers[1] and (sent.url, sent.body) == (bare.url, bare.body)
 
 
 class _AsHttp:
-    """Turns errors while a request is prepared or sent into a `TransportError` or a `ConfigError`."""
+    """Turns a `ValueError` while a request is prepared or sent into a `ConfigError`."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RequestException):
-            raise TransportError from error
-        if isinstance(error, ValueError):
+        if isinstance(error, ValueError) and not isinstance(error, TransportError):
             raise ConfigError(
                 "The request cannot be written as HTTP: check `authentication`, `headers` and `params` for line breaks "
                 "and unusual characters."
             ) from None
 
 
-def _with_query(url: str, params: Mapping[str, ParamValue]) -> str:
-    """Return a URL with parameters appended to those that it has."""
-    if not params:
-        return url
-    url, mark, fragment = url.partition("#")
-    joint = "&" if "?" in url else "?"
-    return f"{url}{joint}{urlencode(params, doseq=True, quote_via=quote)}{mark}{fragment}"
-
-
-def _alone(request: Request, prepared: PreparedRequest) -> Request:
+def _alone(request: Request, prepared: Prepared) -> Request:
     """Return the request reduced to its URL, for an origin that receives nothing from the config.
 
     Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
-from requests.cookies import RequestsCookieJar
 
+from source_rest_api.http.cookies import Cookies
 from source_rest_api.http.request_log import RequestLog
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     """Maximum number of report jobs that run at the same time."""
     tls: Tls | None
     proxy_url: SecretStr | None
-    cookies: RequestsCookieJar = field(default_factory=RequestsCookieJar)
+    cookies: Cookies = field(default_factory=Cookies)
     """The cookies of the session, those of logins included."""
     log: RequestLog = field(default_factory=RequestLog)
     """Notes each request."""

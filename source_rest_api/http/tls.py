@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -41,6 +39,9 @@ class Tls(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        import ssl  # noqa: PLC0415 -- most configs have no certificates; start-up counts
+        from tempfile import TemporaryDirectory  # noqa: PLC0415
+
         key = self.client_key.get_secret_value()
         if bool(self.client_certificate) != bool(key):
             raise ValueError("`client_certificate` and `client_key` must be set together")

@@ -7,45 +7,16 @@ Two transports implement it, both with the egress guard and the deadlines: `conn
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
-
-from requests import RequestException
-from urllib3 import exceptions as wire
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from requests import PreparedRequest
     from typing_extensions import Self
 
+    from source_rest_api.http.prepared import Prepared
+
 TransportName: TypeAlias = Literal["own", "requests"]
-
-
-class TransportError(Exception):
-    """A request could not be sent, or its response is incomplete. `__cause__` is the error of urllib3 or `requests`."""
-
-
-class UnansweredError(TransportError):
-    """The server closed a kept connection without a byte of the response, which it may do at any time."""
-
-    def __init__(self, *, arrived: bool) -> None:
-        super().__init__()
-        self.arrived = arrived
-        """True if the server may have received the request."""
-
-
-class _TransportErrors:
-    """Turns the errors of urllib3 and `requests` into `TransportError`s."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RequestException | wire.HTTPError):
-            raise TransportError from error
-
-
-as_transport_errors = _TransportErrors()
 
 
 class RawResponse:
@@ -87,12 +58,15 @@ class RawResponse:
         self.close()
 
 
-class ConnectionOptions(TypedDict):
-    """The options that `requests` needs for connections to an origin."""
+class ConnectionOptions(NamedTuple):
+    """How to connect to an origin."""
 
-    proxies: Any
-    verify: Any
-    cert: Any
+    proxy: str | None
+    """URL of the proxy; None to connect directly."""
+    ca_bundle: str | None
+    """Path of the certificate authorities to trust, a file or a folder; None for those of `certifi`."""
+    certificate: tuple[str, str] | None
+    """Paths of the client certificate and its key; None if it has none, or may not be sent there."""
 
 
 class FindOptions(Protocol):
@@ -110,7 +84,7 @@ class FindOptions(Protocol):
 class Transport(Protocol):
     """Sends prepared requests."""
 
-    def send(self, prepared: PreparedRequest, *, trusted: bool) -> RawResponse:
+    def send(self, prepared: Prepared, *, trusted: bool) -> RawResponse:
         """Send a request, and return the response when its head has arrived.
 
         Args:

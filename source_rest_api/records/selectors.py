@@ -15,6 +15,7 @@ from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.http import api_reason
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.records import error_object, json_texts, shapes
+from source_rest_api.records.opened_body import OpenedBody
 from source_rest_api.records.shapes import Cells, Explode
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ class RecordSelector(Model):
 
     def select(self, root: Raw) -> list[Raw]:
         """Returns the records as `open` does."""
-        return self.open(root)[1]
+        return self.open(root).records
 
-    def open(self, root: Raw, *, accepted: bool = False) -> tuple[Raw, list[Raw]]:
+    def open(self, root: Raw, *, accepted: bool = False) -> OpenedBody:
         """Returns the body and its undecoded records, each a JSON object.
 
         If the path to the records leads through strings that contain JSON, the parsed values replace them in the body.
@@ -81,12 +82,12 @@ class RecordSelector(Model):
                 with a success status.
         """
         try:
-            return root, self._select(root, accepted)
+            return self._select(root, accepted)
         except ConfigError:
             inside = self._without_texts(root, accepted)
             if inside is root:
                 raise
-            return inside, self._select(inside, accepted)
+            return self._select(inside, accepted)
 
     def _without_texts(self, root: Raw, accepted: bool) -> Raw:
         """Returns a body in which the JSON strings on the path to its records are replaced by their values."""
@@ -100,8 +101,10 @@ class RecordSelector(Model):
             root = json_texts.replaced(root, () if path == WHOLE_BODY else path[: len(path) - is_scalar], check)
         return root
 
-    def _select(self, root: Raw, accepted: bool) -> list[Raw]:
-        return self.only_objects(self._shaped(root, self._found(root, accepted)))
+    def _select(self, root: Raw, accepted: bool) -> OpenedBody:
+        found = self._found(root, accepted)
+        records = self.only_objects(self._shaped(root, found))
+        return OpenedBody(root, records, surplus=len(records) - len(found) if self.explode is not None else 0)
 
     @property
     def is_plain(self) -> bool:

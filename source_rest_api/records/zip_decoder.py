@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from source_rest_api.by_type import ByType
@@ -61,6 +60,8 @@ class Zip(Model):
             ConfigError: No file matches `members`, a file is encrypted, or the files expand to more than 100 times the
                 size of the zip file.
         """
+        from tempfile import TemporaryFile  # noqa: PLC0415 -- start-up counts
+
         with TemporaryFile() as file:
             size = _spool(response.chunks, file)
             what = f"{response.content_type or 'no content type'}, {counted(size, 'byte')}"

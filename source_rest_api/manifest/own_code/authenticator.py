@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from source_rest_api.auth.credentials import AuthContext
     from source_rest_api.http.credentials import Credentials
+    from source_rest_api.http.prepared import Prepared
 
 
 class OwnAuthenticator(Model):
@@ -26,9 +27,12 @@ class OwnAuthenticator(Model):
     def session(self, desk: AuthContext) -> Credentials:
         """Returns credentials that ask the class for each request."""
 
-        def sign(request: PreparedRequest) -> PreparedRequest:
-            self.component.call(lambda authenticator: _sign(authenticator, request, desk.learn))
-            return request
+        def sign(request: Prepared) -> Prepared:
+            def signed(whole: PreparedRequest) -> PreparedRequest:
+                self.component.call(lambda authenticator: _sign(authenticator, whole, desk.learn))
+                return whole
+
+            return request.sign(signed)
 
         return Static(sign)
 

@@ -1,0 +1,86 @@
+"""Opens connections through a proxy, with `requests` and urllib3: credentials, tunnels and TLS are their work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from urllib3 import exceptions as wire
+
+from source_rest_api.http.adapter import BoundedAdapter
+from source_rest_api.http.requests_errors import as_transport_errors
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from urllib3.connection import HTTPConnection
+    from urllib3.connectionpool import HTTPConnectionPool
+
+    from source_rest_api.http.prepared import Prepared
+    from source_rest_api.http.transport import ConnectionOptions
+
+
+class ProxiedConnections:
+    """Opens connections to one origin through its proxy.
+
+    Args:
+        prepared: A request to the origin.
+        options: The proxy and the certificates.
+        seconds: Timeout for the proxy's response.
+        clock: Monotonic seconds.
+
+    Raises:
+        TransportError: The URL of the origin or the proxy is not valid.
+    """
+
+    def __init__(
+        self, prepared: Prepared, options: ConnectionOptions, seconds: float, clock: Callable[[], float]
+    ) -> None:
+        adapter = BoundedAdapter(seconds, clock)
+        proxies = {scheme: str(options.proxy) for scheme in ("http", "https")}
+        verify, cert = options.ca_bundle or True, options.certificate
+        with as_transport_errors:
+            made = adapter.get_connection_with_tls_context(prepared.for_requests(), verify, proxies, cert)
+            adapter.cert_verify(made, prepared.url, verify, cert)  # type: ignore[no-untyped-call]
+        self._pool = cast("HTTPConnectionPool", made)
+        self.is_forwarded = self._pool.scheme == "http"
+        """True if the requests go to a forwarding proxy, which needs the whole URL, and not through a tunnel."""
+        self.headers = tuple(self._pool.proxy_headers.items()) if self.is_forwarded else ()
+        """Headers of each request to a forwarding proxy."""
+
+    def connect(self, timeout: float) -> socket.socket:
+        """Return the socket of a new connection, after its TLS handshake.
+
+        Raises:
+            SourceError, TransportError: The connection failed.
+        """
+        # urllib3 has no public way to open a connection with its proxy and certificates.
+        connection = cast("HTTPConnection", self._pool._new_conn())  # noqa: SLF001
+        connection.timeout = timeout
+        with as_transport_errors:
+            try:
+                if not self.is_forwarded:
+                    self._pool._prepare_proxy(connection)  # noqa: SLF001
+                if connection.is_closed:
+                    connection.connect()
+            except BaseException as error:
+                failure = _failure(error, connection)
+                connection.close()
+                if failure is error:
+                    raise
+                raise failure from error
+        sock: socket.socket = connection.sock
+        return sock
+
+
+def _failure(error: BaseException, connection: HTTPConnection) -> BaseException:
+    """Return the error that urllib3 would raise if it sent the request itself."""
+    if not isinstance(error, OSError | wire.HTTPError):
+        return error
+    if connection.proxy and not connection.has_connected_to_proxy:
+        return wire.ProxyError("Cannot connect to proxy.", error)
+    if isinstance(error, wire.HTTPError):
+        return error
+    if isinstance(error, TimeoutError):
+        return wire.ConnectTimeoutError("Connecting took too long.")
+    return wire.ProtocolError("Connection aborted.", error)
