@@ -130,9 +130,8 @@ class RecordSelector(Model):
             return records
         index = next(index for index, record in enumerate(records) if raw_json.kind(record) != "object")
         hint = " or set `wrap_scalars_as`" if self.wrap_scalars_as is None else ""
-        raise ConfigError(
-            f"Record {index} of the page is {_named(records[index])}, not an object. Check `records_path`{hint}."
-        )
+        found = shapes.described(records[index])
+        raise ConfigError(f"Record {index} of the page is {found}, not an object. Check `records_path`{hint}.")
 
     def _shaped(self, root: Raw, found: list[Raw]) -> list[Raw]:
         """Returns the values at the path as objects."""
@@ -141,7 +140,8 @@ class RecordSelector(Model):
         if self.cells:
             found = list(shapes.named(root, found, self.cells))
         if self.explode is not None:
-            found = [item for record in found for item in self._exploded(record, self.explode)]
+            name, allow_missing = self.wrap_scalars_as, self.allow_missing_records
+            found = [each for row in found for each in self.explode.records(row, name, allow_missing=allow_missing)]
         elif self.wrap_scalars_as is not None:
             found = [shapes.wrap(value, self.wrap_scalars_as) for value in found]
         if self.zip_arrays:
@@ -158,16 +158,6 @@ class RecordSelector(Model):
         header = int(columns[-1]) % len(found) if is_row else None
         short = self.short_rows
         return [shapes.row(values, names, index, short=short) for index, values in enumerate(found) if index != header]
-
-    def _exploded(self, record: Raw, explode: Explode) -> Iterator[Raw]:
-        kept = explode.kept(record)
-        for item in explode.items(record, allow_missing=self.allow_missing_records):
-            wrapped = shapes.wrap(item, self.wrap_scalars_as, arrays=True)
-            if kept and raw_json.kind(wrapped) != "object":
-                raise ConfigError(
-                    f"`explode.path` leads to {_named(wrapped)}, not to objects. Correct it, or set `wrap_scalars_as`."
-                )
-            yield shapes.add_fields(wrapped, kept, "explode.keep")
 
     def _found(self, root: Raw, accepted: bool) -> list[Raw]:
         what = raw_json.kind(root)
@@ -217,7 +207,7 @@ class RecordSelector(Model):
             yield record
 
     def _lost(self, root: Raw, path: Path, value: Raw | None) -> ConfigError:
-        found = "is not in the response" if value is None else f"leads to {_named(value)}"
+        found = "is not in the response" if value is None else f"leads to {shapes.described(value)}"
         setting = "records_paths" if self.records_paths else "records_path"
         reason = excerpt(api_reason.find(root), LONGEST)
         return ConfigError(
@@ -284,7 +274,7 @@ def _shape(root: Raw) -> str:
     """Describes a body in an error: its keys, with the types of their values."""
     fields = raw_json.fields(root)
     if not fields:
-        return f"the response is {_named(root)}"
+        return f"the response is {shapes.described(root)}"
     seen = [
         f"{name} ({raw_json.kind(value) if raw_json.contained(value) is None else 'JSON in a string'})"
         for name, value in list(fields.items())[:20]
@@ -295,9 +285,3 @@ def _shape(root: Raw) -> str:
 def _is_empty_array(value: Raw) -> bool:
     """True for an empty array, which some languages write for an empty map."""
     return raw_json.kind(value) == "array" and not raw_json.items(value)
-
-
-def _named(value: Raw) -> str:
-    what = raw_json.kind(value)
-    empty = "empty " if what in {"array", "object", "string"} and raw_json.is_nothing(value) else ""
-    return what if what == "null" else f"an {empty}{what}" if (empty or what)[0] in "aeo" else f"a {what}"
