@@ -6,22 +6,19 @@ is known, although nobody has an account of the real API.
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from source_rest_api.formats import paging_names
 from source_rest_api.onboarding import parameters
+from tests.api import Answer, Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from typing_extensions import Self
+    from email.message import Message
 
 _DEPTH = 5
 _START = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -30,7 +27,7 @@ _HOLDERS = {"data", "items", "results", "records", "value", "values", "entries"}
 _ID = re.compile(r"(?:.*_)?(?:id|uid|sid|gid|guid|key|slug|login|email|name|number)|.*(?:Id|Key)", re.ASCII)
 
 
-class DescribedApi:
+class DescribedApi(Api):
     """The running API.
 
     Args:
@@ -40,10 +37,11 @@ class DescribedApi:
     """
 
     def __init__(self, document: Mapping[str, Any], rows: int = 57, *, link_headers: bool = False) -> None:
+        super().__init__()
         self._document = document
         self._rows = rows
         self._link_headers = link_headers
-        self._routes = sorted(
+        self._collections = sorted(
             (
                 (re.compile(re.sub(r"\\{[^/]+?\\}", "([^/]+)", re.escape(path)) + "/?"), path)
                 for path in document["paths"]
@@ -51,57 +49,28 @@ class DescribedApi:
             ),
             key=lambda route: route[1].count("{"),
         )
-        self.requests: list[str] = []
         self._tables: dict[str, list[dict[str, Any]]] = {}
-        api = self
 
-        class _Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                status, headers, body = api.answer(self.path)
-                payload = json.dumps(body).encode()
-                self.send_response(status)
-                for name, value in {"Content-Type": "application/json", **headers}.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(payload)))
-                self.end_headers()
-                self.wfile.write(payload)
-
-            def log_message(self, *_: Any) -> None:
-                """Says nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def answer(self, target: str) -> tuple[int, dict[str, str], Any]:
-        """Returns status, headers and body of the response to a GET request."""
-        self.requests.append(target)
+    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Answer:  # noqa: ARG002 -- as the base
+        """Finds the answer by the paths of the document."""
         parts = urlsplit(target)
         path = unquote(parts.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        route = next(((match, path_) for pattern, path_ in self._routes if (match := pattern.fullmatch(path))), None)
-        if route is None:
-            return 404, {}, {"message": "Not Found"}
+        route = next(
+            ((match, path_) for pattern, path_ in self._collections if (match := pattern.fullmatch(path))), None
+        )
+        if route is None or method != "GET":
+            return Answer({"message": "Not Found"}, 404)
         match, known = route
         schema = self._schema_of(known)
         holder = self._holder(schema, ())
         if holder is None or known.endswith("}"):
-            return 200, {}, self._value(schema, known, 1, 0)
+            return Answer(self._value(schema, known, 1, 0))
         rows = self.table(known, path, match.groups())
         try:
             return self._page(known, path, schema, holder, rows, query)
         except ValueError:
-            return 400, {}, {"message": "a parameter has no valid value"}
+            return Answer({"message": "a parameter has no valid value"}, 400)
 
     def table(self, known: str, path: str, values: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Returns the rows of a collection; none if a value in its path is not one of its parent's."""
@@ -116,7 +85,7 @@ class DescribedApi:
 
     def _exists(self, known: str, values: tuple[str, ...]) -> bool:
         """True if the last value in a path is that of a row of the collection before it."""
-        collections = {path for _, path in self._routes}
+        collections = {path for _, path in self._collections}
         before, _, rest = known.rpartition("/{")
         parent = before if before in collections else f"{before}.json"
         if not rest or parent not in collections:
@@ -139,7 +108,7 @@ class DescribedApi:
         holder: tuple[str, ...],
         rows: list[dict[str, Any]],
         query: dict[str, str],
-    ) -> tuple[int, dict[str, str], Any]:
+    ) -> Answer:
         declared = self._declared(known)
         names = {role: next((n for n in declared if parameters.has_role(n, role)), "") for role in _ROLES}
         schema_of_size = declared.get(names["size"], {})
@@ -176,7 +145,7 @@ class DescribedApi:
         if isinstance(body, dict):
             self._filled(body, more, f"{url}{following}{size_sent}", token, len(rows), -(-len(rows) // size))
         headers = {"Link": f'<{url}{following}{size_sent}>; rel="next"'} if more and self._link_headers else {}
-        return 200, headers, body
+        return Answer(body, headers=headers)
 
     def _filled(self, body: dict[str, Any], more: bool, url: str, token: str, total: int, pages: int) -> None:
         """Puts the facts about the page into the fields that the schema has for them."""

@@ -6,18 +6,19 @@ time of the last change, children of a parent, and a 429 now and then.
 
 from __future__ import annotations
 
-import json
 import sys
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+
+from tests.api import Answer, Api
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from typing_extensions import Self
+    from tests.api import Call
 
     Rows = list[dict[str, Any]]
 
@@ -45,7 +46,7 @@ def tables() -> dict[str, Rows]:
     return {"customers": customers, "products": products, "orders": orders, "notes": notes}
 
 
-class OpenApiShop:
+class OpenApiShop(Api):
     """The running shop.
 
     Args:
@@ -53,92 +54,57 @@ class OpenApiShop:
     """
 
     def __init__(self, port: int = 0) -> None:
+        super().__init__(port=port)
         self.tables = tables()
-        self.requests: list[str] = []
-        self._lock = Lock()
-        shop = self
+        self.get("/openapi.json")(lambda _: document())
+        for name in _PAGES:
+            self._serve(f"/{name}", partial(self._page, name))
+        self._serve("/customers/{id}/notes", self._notes)
 
-        class _Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    def _serve(self, path: str, found: Callable[[Call], Any]) -> None:
+        def handler(call: Call) -> Answer:
+            if call.headers["Authorization"] != f"Bearer {TOKEN}":
+                return Answer({"detail": "Not authenticated"}, 401, {"WWW-Authenticate": "Bearer"})
+            if len(self.requests) % _REFUSED_EACH == 0:
+                return Answer({"detail": "Too many requests"}, 429, {"Retry-After": "0"})
+            return Answer(found(call))
 
-            def do_GET(self) -> None:
-                status, headers, body = shop.answer(self.path, self.headers.get("Authorization", ""))
-                payload = json.dumps(body).encode()
-                self.send_response(status)
-                for name, value in {"Content-Type": "application/json", **headers}.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(payload)))
-                self.end_headers()
-                self.wfile.write(payload)
+        self.get(path)(handler)
 
-            def log_message(self, *_: Any) -> None:
-                """Says nothing."""
+    def _page(self, name: str, call: Call) -> Any:
+        return _PAGES[name](self.tables[name], call)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        Thread(target=self.serve, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def serve(self) -> None:
-        """Serves until it is shut down."""
-        self._server.serve_forever()
-
-    def answer(self, target: str, authorization: str) -> tuple[int, dict[str, str], Any]:
-        """Returns status, headers and body of the response to a GET request."""
-        parts = urlsplit(target)
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        with self._lock:
-            self.requests.append(target)
-            number = len(self.requests)
-        if parts.path == "/openapi.json":
-            return 200, {}, document()
-        if authorization != f"Bearer {TOKEN}":
-            return 401, {"WWW-Authenticate": "Bearer"}, {"detail": "Not authenticated"}
-        if number % _REFUSED_EACH == 0:
-            return 429, {"Retry-After": "0"}, {"detail": "Too many requests"}
-        segments = parts.path.strip("/").split("/")
-        if segments[:1] == ["customers"] and len(segments) == 3 and segments[2] == "notes":
-            return 200, {}, [row for row in self.tables["notes"] if str(row["customer_id"]) == segments[1]]
-        page = _PAGES.get(parts.path)
-        if page is None:
-            return 404, {}, {"detail": "Not Found"}
-        return 200, {}, page(self.tables[segments[0]], query)
+    def _notes(self, call: Call) -> Rows:
+        return [row for row in self.tables["notes"] if str(row["customer_id"]) == call.path_params["id"]]
 
 
-def _since(rows: Rows, query: dict[str, str]) -> Rows:
-    start = query.get("updated_since", "")
+def _since(rows: Rows, call: Call) -> Rows:
+    start = call.arg("updated_since")
     return [row for row in rows if row["updated_at"] >= start]
 
 
-def _by_cursor(rows: Rows, query: dict[str, str]) -> Any:
-    rows, size = _since(rows, query), min(int(query.get("limit", "20")), 100)
-    begin = int(query.get("cursor", "c0")[1:])
+def _by_cursor(rows: Rows, call: Call) -> Any:
+    rows, size = _since(rows, call), min(int(call.arg("limit", "20")), 100)
+    begin = int(call.arg("cursor", "c0")[1:])
     more = begin + size < len(rows)
     return {"items": rows[begin : begin + size], "next_cursor": f"c{begin + size}" if more else None}
 
 
-def _by_number(rows: Rows, query: dict[str, str]) -> Any:
-    size, page = min(int(query.get("per_page", "25")), 50), int(query.get("page", "1"))
+def _by_number(rows: Rows, call: Call) -> Any:
+    size, page = min(int(call.arg("per_page", "25")), 50), int(call.arg("page", "1"))
     pages = -(-len(rows) // size)
     return {"data": rows[(page - 1) * size : page * size], "page": page, "pages": pages, "total": len(rows)}
 
 
-def _by_offset(rows: Rows, query: dict[str, str]) -> Any:
-    rows, size, begin = _since(rows, query), min(int(query.get("limit", "50")), 200), int(query.get("offset", "0"))
+def _by_offset(rows: Rows, call: Call) -> Any:
+    rows, size, begin = _since(rows, call), min(int(call.arg("limit", "50")), 200), int(call.arg("offset", "0"))
     return rows[begin : begin + size]
 
 
-_PAGES: dict[str, Callable[[Rows, dict[str, str]], Any]] = {
-    "/customers": _by_cursor,
-    "/products": _by_number,
-    "/orders": _by_offset,
+_PAGES: dict[str, Callable[[Rows, Call], Any]] = {
+    "customers": _by_cursor,
+    "products": _by_number,
+    "orders": _by_offset,
 }
 
 
@@ -200,6 +166,6 @@ def document() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    served = OpenApiShop(int(sys.argv[1]) if len(sys.argv) > 1 else 8321)
-    print(f"The shop is at {served.url}, its token is {TOKEN}", flush=True)
-    served.serve()
+    with OpenApiShop(int(sys.argv[1]) if len(sys.argv) > 1 else 8321) as served, suppress(KeyboardInterrupt):
+        print(f"The shop is at {served.url}, its token is {TOKEN}", flush=True)
+        Event().wait()

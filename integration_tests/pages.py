@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DO_NOT_TRACK": "1", "AIRBYTE_OFFLINE_MODE": "1"}
 _FILE = re.compile(r"^```\w+ (\S+\.\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 """A block with the name of a file after its language."""
+COUNTS: list[tuple[int, int]] = []
+"""The counts of the current test: rows found, and rows that the server has."""
 _COMMANDS = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -91,5 +93,6 @@ class Reader:
 
 
 def say(what: str, found: int, truth: int) -> None:
-    """Tell whoever runs `scripts/integration` what was counted, and what the server has."""
-    print(f"  {what}: {found} of {truth}")
+    """Prints a count beside that of the server, and keeps it for the summary of `scripts/integration`."""
+    print(f"  {what}: {found:,} of {truth:,}")
+    COUNTS.append((found, truth))

@@ -36,7 +36,7 @@ def serving(
     folder: Path | None = None,
     environ: Mapping[str, str] | None = None,
     *,
-    seconds: float = 180,
+    seconds: float = 600,
 ) -> Iterator[None]:
     """Run a server until the block ends.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(300), needs_node]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800), needs_node]
 
 USER = ("reader", "p@ss w/ord+%")
 MODEL = """

@@ -15,7 +15,7 @@ from integration_tests.openapi_shop import TOKEN, OpenApiShop
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 CONFIG = """
 url_base: {url}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from integration_tests.test_kinto import Store
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 
 class Written:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(300), needs_node]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800), needs_node]
 
 LOGIN = {"email": "reader@example.com", "password": "p@ss/wörd+%"}
 PEOPLE = [{"id": number, "name": f"Größe {number} 京都"} for number in range(1, 8)]

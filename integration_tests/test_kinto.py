@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 ADMIN = ("admin", "an-admins-password")
 READER = ("reader", "p@ss:w/örd")

@@ -22,7 +22,7 @@ from tests.test_coming_from import ROWS, serve
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 HERE = {
     ("docs/command-line.md", 0),

@@ -17,7 +17,7 @@ from integration_tests.sample_api import KEYS, Shop
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from integration_tests.test_tutorial import blocks, typed
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 _ROWS = 4500
 CONFIG = """\
 url_base: {url}

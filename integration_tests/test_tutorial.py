@@ -20,7 +20,7 @@ from integration_tests.test_dlt import CONFIG
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 _SHELL = "set -e -o pipefail -m\ntrap 'kill %1 2> /dev/null || true' EXIT\n"
 """How the commands of a page run: an error ends them, and jobs of the background too."""

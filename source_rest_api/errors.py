@@ -87,7 +87,10 @@ def as_source_error(error: BaseException) -> SourceError:
     if isinstance(error, SourceError):
         return error
     if isinstance(error, MemoryError):
-        return TransientError("The connector ran out of memory. Give it more, or set a smaller `page_size` (try 100).")
+        return TransientError(
+            "The connector ran out of memory. Set a smaller `page_size` (try 100) or `max_concurrency`, or give the "
+            "container more memory."
+        )
     kind = type(error).__name__
     if isinstance(error, RecursionError):  # only the data is nested this deeply
         return ConfigError(f"{TOO_DEEP}.", f"{kind}: {error}")

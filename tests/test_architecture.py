@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "source_rest_api"
 ORDER = """
 dlt_source spark_source
+stream_parts
 cli source stream_pages
 manifest onboarding
 scaffold

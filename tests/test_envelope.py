@@ -17,7 +17,8 @@ from source_rest_api.http.request import Request
 from source_rest_api.http.response import Response
 from source_rest_api.pagination.page import Page
 from source_rest_api.records.decoders import Json
-from source_rest_api.records.envelope import Envelope, OpenedBody
+from source_rest_api.records.envelope import Envelope
+from source_rest_api.records.opened_body import OpenedBody
 from source_rest_api.records.selectors import RecordSelector
 
 if TYPE_CHECKING:

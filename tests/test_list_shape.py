@@ -17,7 +17,7 @@ from source_rest_api.records.envelope import Envelope
 from source_rest_api.records.selectors import RecordSelector
 
 if TYPE_CHECKING:
-    from source_rest_api.records.envelope import OpenedBody
+    from source_rest_api.records.opened_body import OpenedBody
 
 ROWS = [{"id": n, "name": f"row {n}"} for n in range(1000)]
 

@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from source_rest_api.formats import yaml_text
 from tests.api import Api, Call
 from tests.process import MAIN
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 PAGE = (Path(__file__).parent.parent / "docs/many-machines.md").read_text()
 CONFIG = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0]
 COMMANDS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)[0]
+PERFORMANCE = (Path(__file__).parent.parent / "docs/performance.md").read_text()
+RECORDS, DAY = 10**9, 86400
 MEETING = "2024-07-01T00:00:00Z"
 ROWS = [
     {"id": f"{month}-{day}", "created_at": f"2024-{month:02}-{day:02}T00:00:00Z"}
@@ -35,6 +39,36 @@ def received(path: Path) -> Iterator[Any]:
         message = json.loads(line)
         if message["type"] == "RECORD":
             yield message["record"]["data"]
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the table whose first column has this heading; numbers without commas."""
+    lines = PAGE[PAGE.index(f"| {heading} |") :].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip().replace(",", "") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_requests_follow_from_the_page_size() -> None:
+    """10⁹ records a day, in pages of so many."""
+    for size, day, second in table("records a page"):
+        assert int(day) == RECORDS // int(size)
+        assert float(second) == pytest.approx(RECORDS / int(size) / DAY, rel=0.01)
+
+
+def test_the_cpu_time_follows_from_what_was_measured() -> None:
+    """Each figure is that of docs/performance.md, times 10⁹."""
+    for record, page, micros, hours, cores in table("record"):
+        size, mode = record.replace("3 kB", "3000 B").split(" B ", 1)
+        measured = rf"^\| {mode} \| {page} \| {size} B \| ours \| \d+ \| {micros} "
+        assert re.search(measured, PERFORMANCE, re.MULTILINE), record
+        seconds = float(micros) * RECORDS / 1e6
+        assert float(hours) == pytest.approx(seconds / 3600, abs=0.06)
+        assert float(cores) == pytest.approx(seconds / DAY, abs=0.006)
+
+
+def test_the_machines_follow_from_the_rate() -> None:
+    """11,574 records a second, by what one process loads."""
+    for _, rate, machines in table("step"):
+        assert int(machines[0]) == -(-RECORDS // (int(rate) * DAY))
 
 
 def test_two_processes_read_all_of_a_stream(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from msgspec import Raw
 
 from source_rest_api.config import loading
 from source_rest_api.cursors.cursors import Slice
-from source_rest_api.errors import ConfigError, Stopped, TransientError
+from source_rest_api.errors import ConfigError, SourceError, Stopped, TransientError
 from source_rest_api.http.concurrency import Permits
 from source_rest_api.http.requester import Requester
 from source_rest_api.protocol.catalog import ConfiguredStream
@@ -203,6 +203,8 @@ def test_an_error_makes_its_stream_incomplete_and_no_other(error: BaseException,
     assert not running.complete
     traces = [message["trace"]["error"] for message in messages if message.get("trace", {}).get("type") == "ERROR"]
     assert all("stack_trace" in trace for trace in traces if trace["failure_type"] == "system_error")
+    if not isinstance(error, SourceError):  # the others say where they were raised
+        assert all(trace["message"].startswith("Stream bad: ") for trace in traces)
     assert all("stack_trace" not in trace for trace in traces if trace["failure_type"] != "system_error")
 
 

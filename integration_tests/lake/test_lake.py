@@ -26,7 +26,7 @@ from integration_tests.sample_api import KEYS, TOKEN, Shop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 FOLDER = "s3://datalake/airbyte-data/production_public"
 ROWS = str(Path(__file__).with_name("rows.py"))
@@ -178,6 +178,7 @@ def test_flight_sql_reads_the_lake(lake: Lake) -> None:
         } == now
         say("customers after a change, by Flight SQL", len(rows), len(now))
         counted = client.type("destinations/dremio.md", {"grpc://dremio:32010": address})
+        print(counted, *(json.dumps(row, ensure_ascii=False) for row in rows[:2]), sep="\n")  # as the page shows it
         assert json.loads(counted) == {"customers": len(now) + 1}  # the old version is there too
         refused = Reader(folder, [installed("lake")], {**login, "FLIGHT_PASSWORD": "wrong"})
         with pytest.raises(AssertionError, match="unauthorized"):

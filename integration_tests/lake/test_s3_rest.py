@@ -12,12 +12,13 @@ from requests_aws4auth import AWS4Auth
 from integration_tests.commands import main
 from integration_tests.environments import ROOT
 from integration_tests.lake import servers
+from integration_tests.pages import say
 from source_rest_api.formats import yaml_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 MODES = {"buckets": "full_refresh", "files": "incremental", "sales": "incremental"}
 
 
@@ -47,6 +48,7 @@ def test_the_files_of_a_bucket(tmp_path: Path) -> None:
         assert {row["Key"]: row["Size"] for row in first.records["files"]}.keys() == files.keys()
         expected = [{**row, "file": key} for key, rows in files.items() for row in rows]
         assert sorted(first.records["sales"], key=str) == sorted(expected, key=str)
+        say("rows of CSV files in a bucket", len(first.records["sales"]), len(expected))
 
         put(url, "sales/2025/new.csv", [{"id": "1", "amount": "7"}])
         second = main("read", tmp_path, config, MODES, first.states)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SPECS = ROOT.parent / "shared/airbyte-openapi"
 pytestmark = [
     pytest.mark.real_server,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
     needs_node,
     pytest.mark.skipif(not SPECS.exists(), reason="needs Airbyte's OpenAPI documents in ../shared/airbyte-openapi"),
 ]

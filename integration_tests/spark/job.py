@@ -1,4 +1,6 @@
-"""Reads a stream with Spark into a folder, in Spark's environment: python job.py MASTER CONFIG STREAM FOLDER [STATE].
+"""Reads a stream with Spark into a folder, in Spark's environment.
+
+python job.py MASTER CONFIG STREAM FOLDER [STATE [AT_ONCE]]
 
 With `stream` in place of the state, Spark reads batch after batch until there is nothing new for a while.
 """
@@ -15,7 +17,7 @@ from pyspark.sql import SparkSession
 from source_rest_api.spark_source import RestApi, state_of
 
 
-def main(master: str, config: str, stream: str, folder: str, state: str = "") -> None:
+def main(master: str, config: str, stream: str, folder: str, state: str = "", at_once: str = "") -> None:
     """Write the rows as JSON, and the merged state to `state.json` beside them."""
     spark = (
         SparkSession.builder.master(master)
@@ -24,7 +26,7 @@ def main(master: str, config: str, stream: str, folder: str, state: str = "") ->
         .getOrCreate()
     )
     spark.dataSource.register(RestApi)
-    options = {"config": config, "stream": stream}
+    options = {"config": config, "stream": stream, **({"at_once": at_once} if at_once else {})}
     if state == "stream":
         frame = spark.readStream.format("rest_api").options(**options).load()
         writing = frame.writeStream.format("json").option("checkpointLocation", f"{folder}-checkpoint")

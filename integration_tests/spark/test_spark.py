@@ -1,4 +1,4 @@
-"""Spark reads a stream with two executors, one of which is killed: each row arrives, and none twice.
+"""Spark reads streams with two executors, one of which is killed: each row arrives, and none twice.
 
 `local-cluster` starts executors as processes of their own. The truth is the table of the API.
 """
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from integration_tests.environments import ROOT, installed
+from integration_tests.pages import say
 from tests.api import Answer, Api, Call
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.real_server,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(shutil.which("java") is None, reason="needs Java 17 or later"),
 ]
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -46,6 +47,7 @@ class Events(Api):
         self.at_once, self.most = 0, 0
         self.lock_of_count = Lock()
         self.get("/events")(lambda call: self.counted(call, delay))
+        self.get("/numbers")(self.numbered)
         self.get("/lists/{name}")(lambda call: self.page(call, self.lists[call.path_params["name"]]))
 
     def row(self, number: int, minutes: float) -> dict[str, Any]:
@@ -62,17 +64,33 @@ class Events(Api):
             self.at_once -= 1
         return found
 
+    def numbered(self, call: Call) -> Answer:
+        first, last = int(call.arg("first")), int(call.arg("last"))
+        return self.page(call, [row for row in self.rows if first <= row["id"] <= last])
+
     def page(self, call: Call, rows: list[dict[str, Any]]) -> Answer:
         first = (int(call.arg("page", "1")) - 1) * PAGE
         return Answer({"data": rows[first : first + PAGE], "pages": -(-len(rows) // PAGE)})
 
-    def config(self, folder: Path) -> str:
+    def config(self, folder: Path, **settings: Any) -> str:
         """The path of a config for this API."""
+        numbers = {"cursor_field": "id", "start_param": "first", "end_param": "last"}
         config = {
+            **settings,
             "url_base": self.url,
             "start_date": f"{START:%Y-%m-%dT%H:%M:%SZ}",
             "max_concurrency": 8,
             "pagination": {"type": "page_number", "total_pages_path": "pages"},
+            "endpoints_yaml": json.dumps(
+                [
+                    {
+                        "name": "numbers",
+                        "path": "numbers",
+                        "primary_key": "id",
+                        "incremental": {"type": "integer", **numbers, "start": 0, "end": 9999, "step": 1000},
+                    }
+                ]
+            ),
             "endpoints": [
                 {
                     "name": "events",
@@ -148,7 +166,7 @@ def processes(session: int, having: str = "") -> list[int]:
 def finished(folder: Path, *arguments: str) -> None:
     """Run the job to its end."""
     with job(folder, *arguments) as process:
-        assert process.wait(600) == 0, (folder / "log").read_text()[-3000:]
+        assert process.wait(900) == 0, (folder / "log").read_text()[-3000:]
 
 
 def read(folder: Path, name: str) -> list[Any]:
@@ -163,7 +181,7 @@ def test_executors_share_a_stream_and_one_is_killed(tmp_path: Path) -> None:
     with Events(delay=0.3) as api:
         config = api.config(tmp_path)
         with job(tmp_path, CLUSTER, config, "events", "first") as process:
-            deadline = time.monotonic() + 300
+            deadline = time.monotonic() + 900
             while len(api.requests) < 12:
                 assert process.poll() is None, (tmp_path / "log").read_text()[-3000:]
                 assert time.monotonic() < deadline
@@ -171,8 +189,9 @@ def test_executors_share_a_stream_and_one_is_killed(tmp_path: Path) -> None:
             victims = processes(process.pid, "CoarseGrainedExecutorBackend")
             assert len(victims) == 2
             os.kill(victims[0], signal.SIGKILL)
-            assert process.wait(400) == 0, (tmp_path / "log").read_text()[-3000:]
+            assert process.wait(900) == 0, (tmp_path / "log").read_text()[-3000:]
         assert Counter(row["id"] for row in read(tmp_path, "first")) == Counter(row["id"] for row in api.rows)
+        say("events, one of two executors killed", len(read(tmp_path, "first")), len(api.rows))
         assert sorted(read(tmp_path, "first"), key=lambda row: int(row["id"])) == api.rows
         assert 1 < api.most <= 8
 
@@ -181,6 +200,24 @@ def test_executors_share_a_stream_and_one_is_killed(tmp_path: Path) -> None:
         finished(tmp_path, CLUSTER, config, "events", "second", (tmp_path / "first-state.json").read_text())
         assert [row["id"] for row in read(tmp_path, "second")] == [9000]
         assert len(api.requests) - before < 10
+        say("events, from the merged state", len(read(tmp_path, "second")), 1)
+
+
+def test_executors_share_the_rate_of_requests(tmp_path: Path) -> None:
+    """Slices of numbers, of an endpoint in `endpoints_yaml`: all rows arrive once, no faster than the API allows."""
+    with Events() as api:
+        rate, tasks = 20, 10
+        config = api.config(tmp_path, max_requests_per_second=rate)
+        finished(tmp_path, CLUSTER, config, "numbers", "first", "", "2")
+        assert Counter(row["id"] for row in read(tmp_path, "first")) == Counter(row["id"] for row in api.rows)
+        say("numbers, by ten tasks", len(read(tmp_path, "first")), len(api.rows))
+        seconds = api.requests[-1].at - api.requests[0].at
+        assert len(api.requests) <= tasks + rate * seconds  # each task sends its first request at once
+
+        api.rows.append(api.row(9000, 205 * 1440))
+        finished(tmp_path, CLUSTER, config, "numbers", "second", (tmp_path / "first-state.json").read_text())
+        assert [row["id"] for row in read(tmp_path, "second")] == [9000]
+        say("numbers, from the merged state", len(read(tmp_path, "second")), 1)
 
 
 def test_each_value_of_a_list_is_a_task(tmp_path: Path) -> None:
@@ -189,6 +226,7 @@ def test_each_value_of_a_list_is_a_task(tmp_path: Path) -> None:
         finished(tmp_path, "local[2]", api.config(tmp_path), "lists", "rows")
         expected = [row["id"] for rows in api.lists.values() for row in rows]
         assert sorted(row["id"] for row in read(tmp_path, "rows")) == sorted(expected)
+        say("lists, by four tasks", len(read(tmp_path, "rows")), len(expected))
 
 
 def test_a_streaming_query_reads_what_is_new(tmp_path: Path) -> None:
@@ -203,12 +241,13 @@ def test_a_streaming_query_reads_what_is_new(tmp_path: Path) -> None:
                         api.rows.append(
                             api.row(9000 + 10 * round_number + number, 206 * 1440 + 10 * round_number + number)
                         )
-                    deadline = time.monotonic() + 200
+                    deadline = time.monotonic() + 900
                     while len(read(tmp_path, "rows")) < count:
                         assert process.poll() is None, (tmp_path / "log").read_text()[-3000:]
                         assert time.monotonic() < deadline, len(read(tmp_path, "rows"))
                         time.sleep(0.5)
                 (tmp_path / "rows-stop").touch()
-                assert process.wait(100) == 0
+                assert process.wait(600) == 0
             (tmp_path / "rows-stop").unlink()
         assert Counter(row["id"] for row in read(tmp_path, "rows")) == Counter(row["id"] for row in api.rows)
+        say("events, by a streaming query in two runs", len(read(tmp_path, "rows")), len(api.rows))

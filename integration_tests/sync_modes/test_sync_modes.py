@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.real_server, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real_server, pytest.mark.timeout(1800)]
 
 PAGE = (ROOT / "docs/destinations/duckdb.md").read_text()
 MODES = dict(re.findall(r"^\| ([\w ,+]+) \| `(source\.read.*?)` \|$", PAGE, re.MULTILINE))

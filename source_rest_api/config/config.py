@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _parse_yaml(value: object) -> object:
+def parsed_yaml(value: object) -> object:
     """Parses the YAML text of `endpoints_yaml`; any other value is returned unchanged."""
     if not isinstance(value, str):
         return value
@@ -100,7 +100,7 @@ class Config(Model):
     """The endpoints to read. Each one is a stream."""
     endpoints_yaml: Annotated[
         list[Endpoint],
-        BeforeValidator(_parse_yaml, json_schema_input_type=str),
+        BeforeValidator(parsed_yaml, json_schema_input_type=str),
         Field(json_schema_extra={"multiline": True, "examples": [_EXAMPLE]}),
     ] = []
     """Further endpoints as YAML text, for example pasted from a file."""

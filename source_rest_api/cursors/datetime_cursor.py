@@ -118,6 +118,7 @@ class DatetimeCursor(FieldCursor):
     """Start this long before the end of the last sync, to catch records that appear late. Example: `P1D`."""
 
     margin: ClassVar[timedelta] = _DAY
+    start_name: ClassVar[str] = "start_date"
     end_name: ClassVar[str] = "end_date"
 
     @property

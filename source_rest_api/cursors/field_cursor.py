@@ -83,6 +83,8 @@ class FieldCursor(Model):
     margin: ClassVar[Any]
     """By how much a record may be older than the start that the API was asked for."""
 
+    start_name: ClassVar[str]
+    """Name of the setting for the start of the first sync."""
     end_name: ClassVar[str]
     """Name of the setting for the end of every sync."""
 

@@ -63,6 +63,7 @@ class IntegerCursor(FieldCursor):
     """Start this much before the end of the last sync, to catch records that appear late."""
 
     margin: ClassVar[int] = 1
+    start_name: ClassVar[str] = "start"
     end_name: ClassVar[str] = "end"
 
     @property

@@ -51,7 +51,8 @@ class BodyReader:
                     raise Stopped
                 if waited > self._timeout:
                     raise TransientError(
-                        f"One megabyte of the response took longer than {self._timeout:g} s (`request_timeout`)."
+                        f"One megabyte of the response took longer than {self._timeout:g} s (`request_timeout`). "
+                        "If the connection is slow, raise `request_timeout`."
                     )
                 if size >= _MEGABYTE:
                     waited, size = 0.0, 0
@@ -79,7 +80,10 @@ class BodyReader:
             if self._stop.is_set():
                 raise Stopped
             if self._clock() > deadline:
-                raise TransientError(f"The response was not complete after {self._timeout:g} s (`request_timeout`).")
+                raise TransientError(
+                    f"The response was not complete after {self._timeout:g} s (`request_timeout`). Set a smaller page "
+                    "size, or raise `request_timeout`."
+                )
             yield chunk
 
 

@@ -81,13 +81,21 @@ class Page(Struct, frozen=True):
     """The smallest total in the pages of the slice so far. Rows beyond it were created during the read."""
     earlier: int = 0
     """Number of records in earlier parts of the same response, if the response is streamed."""
+    surplus: int = 0
+    """Number of records, less the number of the API's rows that `explode` made them of."""
     last: bool = True
     """True if this part is the last of its response."""
     known: Mapping[Path, Raw | None] = {}
     """Values of the body that are already parsed, by path."""
 
     def __len__(self) -> int:
-        return self.earlier + len(self.records)
+        """The number of rows as the API counts them."""
+        return self.earlier + len(self.records) - self.surplus
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the page has no row, not even one without records."""
+        return not self.records and self.surplus == 0
 
     @property
     def weight(self) -> int:
@@ -102,7 +110,7 @@ class Page(Struct, frozen=True):
 
     @property
     def records_so_far(self) -> int:
-        """Number of records of the slice up to and including this page."""
+        """Number of records of the slice up to and including this page, as the API counts them."""
         return self.records_before + len(self)
 
     @property

@@ -229,7 +229,7 @@ class Paginator(Model):
             return End("total reached", said=True)
         if self.stop_when is not None and page_expressions.holds(self.stop_when, page, self.page_size):
             return End("`stop_when` holds", said=not page_expressions.reads_nothing(self.stop_when, page))
-        if self.stop_on_empty_page and not page.records:
+        if self.stop_on_empty_page and page.is_empty:
             return End("empty page", said=True)
         if self.stop_on_short_page and self.page_size is not None and len(page) < self.page_size:
             beyond = self.following(page)
@@ -278,7 +278,7 @@ class Paginator(Model):
             beyond: The position after it, if no record is needed to know it.
             reach: See `End.reach`.
         """
-        if page.records:
+        if not page.is_empty:
             return None
         counts = {self.total_path, self.total_pages_path}
         names = [

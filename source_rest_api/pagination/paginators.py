@@ -163,7 +163,7 @@ class TokenPagination(Paginator):
 
     def following(self, page: Page) -> Next:
         following = self._token(page)
-        if following == page.position and not page.records:
+        if following == page.position and page.is_empty:
             return End("an empty page with the same token", said=True)
         return following
 
@@ -197,7 +197,8 @@ class LastRecord(Paginator):
         end = self._empty(page)
         if end:
             return end
-        value = signals.position(raw_json.find(page.records[-1], self.field), self.field, "field")
+        last = raw_json.find(page.records[-1], self.field) if page.records else None
+        value = signals.position(last, self.field, "field")
         if isinstance(value, End):
             raise ConfigError(
                 f"The page's last record has no `{'.'.join(self.field)}`, so the connector cannot request the next "

@@ -17,25 +17,16 @@ from source_rest_api.formats import raw_json
 from source_rest_api.records import error_object, tree
 from source_rest_api.records.decoders import RecordDecoder, WholeBody
 from source_rest_api.records.list_shape import ListShape
+from source_rest_api.records.opened_body import OpenedBody
 from source_rest_api.records.selectors import WHOLE_BODY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from source_rest_api.formats.raw_json import Opened
     from source_rest_api.http.response import Response
     from source_rest_api.model import Path
     from source_rest_api.records.selectors import RecordSelector
-
-
-class OpenedBody(NamedTuple):
-    """A response body and its records."""
-
-    root: Raw
-    """The whole body, undecoded."""
-    records: list[Raw]
-    known: Mapping[Path, Raw | None] = {}
-    """Values that the pass read beside the records, by path; None for absent values."""
 
 
 class Envelope:
@@ -73,7 +64,7 @@ class Envelope:
             root = response.json(text)
             if self._shape.is_empty_list(root):
                 return OpenedBody(root, [])
-            return OpenedBody(*self._selector.open(root, accepted=response.is_accepted))
+            return self._selector.open(root, accepted=response.is_accepted)
         if not response.is_accepted:
             self._selector.refuse_error(cut.opened)
         records = self._selector.only_objects(cut.records)

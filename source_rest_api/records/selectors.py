@@ -15,6 +15,7 @@ from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.http import api_reason
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.records import error_object, json_texts, shapes
+from source_rest_api.records.opened_body import OpenedBody
 from source_rest_api.records.shapes import Cells, Explode
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ class RecordSelector(Model):
 
     def select(self, root: Raw) -> list[Raw]:
         """Returns the records as `open` does."""
-        return self.open(root)[1]
+        return self.open(root).records
 
-    def open(self, root: Raw, *, accepted: bool = False) -> tuple[Raw, list[Raw]]:
+    def open(self, root: Raw, *, accepted: bool = False) -> OpenedBody:
         """Returns the body and its undecoded records, each a JSON object.
 
         If the path to the records leads through strings that contain JSON, the parsed values replace them in the body.
@@ -81,12 +82,12 @@ class RecordSelector(Model):
                 with a success status.
         """
         try:
-            return root, self._select(root, accepted)
+            return self._select(root, accepted)
         except ConfigError:
             inside = self._without_texts(root, accepted)
             if inside is root:
                 raise
-            return inside, self._select(inside, accepted)
+            return self._select(inside, accepted)
 
     def _without_texts(self, root: Raw, accepted: bool) -> Raw:
         """Returns a body in which the JSON strings on the path to its records are replaced by their values."""
@@ -100,8 +101,10 @@ class RecordSelector(Model):
             root = json_texts.replaced(root, () if path == WHOLE_BODY else path[: len(path) - is_scalar], check)
         return root
 
-    def _select(self, root: Raw, accepted: bool) -> list[Raw]:
-        return self.only_objects(self._shaped(root, self._found(root, accepted)))
+    def _select(self, root: Raw, accepted: bool) -> OpenedBody:
+        found = self._found(root, accepted)
+        records = self.only_objects(self._shaped(root, found))
+        return OpenedBody(root, records, surplus=len(records) - len(found) if self.explode is not None else 0)
 
     @property
     def is_plain(self) -> bool:
@@ -127,9 +130,8 @@ class RecordSelector(Model):
             return records
         index = next(index for index, record in enumerate(records) if raw_json.kind(record) != "object")
         hint = " or set `wrap_scalars_as`" if self.wrap_scalars_as is None else ""
-        raise ConfigError(
-            f"Record {index} of the page is {_named(records[index])}, not an object. Check `records_path`{hint}."
-        )
+        found = shapes.described(records[index])
+        raise ConfigError(f"Record {index} of the page is {found}, not an object. Check `records_path`{hint}.")
 
     def _shaped(self, root: Raw, found: list[Raw]) -> list[Raw]:
         """Returns the values at the path as objects."""
@@ -138,7 +140,8 @@ class RecordSelector(Model):
         if self.cells:
             found = list(shapes.named(root, found, self.cells))
         if self.explode is not None:
-            found = [item for record in found for item in self._exploded(record, self.explode)]
+            name, allow_missing = self.wrap_scalars_as, self.allow_missing_records
+            found = [each for row in found for each in self.explode.records(row, name, allow_missing=allow_missing)]
         elif self.wrap_scalars_as is not None:
             found = [shapes.wrap(value, self.wrap_scalars_as) for value in found]
         if self.zip_arrays:
@@ -155,16 +158,6 @@ class RecordSelector(Model):
         header = int(columns[-1]) % len(found) if is_row else None
         short = self.short_rows
         return [shapes.row(values, names, index, short=short) for index, values in enumerate(found) if index != header]
-
-    def _exploded(self, record: Raw, explode: Explode) -> Iterator[Raw]:
-        kept = explode.kept(record)
-        for item in explode.items(record, allow_missing=self.allow_missing_records):
-            wrapped = shapes.wrap(item, self.wrap_scalars_as, arrays=True)
-            if kept and raw_json.kind(wrapped) != "object":
-                raise ConfigError(
-                    f"`explode.path` leads to {_named(wrapped)}, not to objects. Correct it, or set `wrap_scalars_as`."
-                )
-            yield shapes.add_fields(wrapped, kept, "explode.keep")
 
     def _found(self, root: Raw, accepted: bool) -> list[Raw]:
         what = raw_json.kind(root)
@@ -214,7 +207,7 @@ class RecordSelector(Model):
             yield record
 
     def _lost(self, root: Raw, path: Path, value: Raw | None) -> ConfigError:
-        found = "is not in the response" if value is None else f"leads to {_named(value)}"
+        found = "is not in the response" if value is None else f"leads to {shapes.described(value)}"
         setting = "records_paths" if self.records_paths else "records_path"
         reason = excerpt(api_reason.find(root), LONGEST)
         return ConfigError(
@@ -281,7 +274,7 @@ def _shape(root: Raw) -> str:
     """Describes a body in an error: its keys, with the types of their values."""
     fields = raw_json.fields(root)
     if not fields:
-        return f"the response is {_named(root)}"
+        return f"the response is {shapes.described(root)}"
     seen = [
         f"{name} ({raw_json.kind(value) if raw_json.contained(value) is None else 'JSON in a string'})"
         for name, value in list(fields.items())[:20]
@@ -292,9 +285,3 @@ def _shape(root: Raw) -> str:
 def _is_empty_array(value: Raw) -> bool:
     """True for an empty array, which some languages write for an empty map."""
     return raw_json.kind(value) == "array" and not raw_json.items(value)
-
-
-def _named(value: Raw) -> str:
-    what = raw_json.kind(value)
-    empty = "empty " if what in {"array", "object", "string"} and raw_json.is_nothing(value) else ""
-    return what if what == "null" else f"an {empty}{what}" if (empty or what)[0] in "aeo" else f"a {what}"

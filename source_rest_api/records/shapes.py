@@ -51,6 +51,22 @@ class Explode(Model):
                     "Correct the path, or set `allow_missing_records: true` if some records have no array."
                 )
 
+    def records(self, record: Raw, wrapped_as: str | None, *, allow_missing: bool) -> Iterator[Raw]:
+        """Yields the items of a record with the fields to keep; items that are no objects as `{wrapped_as: item}`.
+
+        Raises:
+            ConfigError: An item is no object although there are fields to keep, or the record has no such array.
+        """
+        kept = self.kept(record)
+        for item in self.items(record, allow_missing=allow_missing):
+            wrapped = wrap(item, wrapped_as, arrays=True)
+            if kept and raw_json.kind(wrapped) != "object":
+                raise ConfigError(
+                    f"`explode.path` leads to {described(wrapped)}, not to objects. Correct it, or set "
+                    "`wrap_scalars_as`."
+                )
+            yield add_fields(wrapped, kept, "explode.keep")
+
     def kept(self, record: Raw) -> dict[str, Raw]:
         """Returns the fields of the record to copy into its items; null for absent fields."""
         return {name: raw_json.find(record, raw_json.keys(path)) or Raw(b"null") for name, path in self.keep.items()}
@@ -82,6 +98,13 @@ class Cells(Model):
                 f"{counted(len(values), 'value')} in a record. Correct `names` or `values`; names must be distinct."
             )
         return found
+
+
+def described(value: Raw) -> str:
+    """Returns the kind of a value for a message, such as `an empty array`."""
+    what = raw_json.kind(value)
+    empty = "empty " if what in {"array", "object", "string"} and raw_json.is_nothing(value) else ""
+    return what if what == "null" else f"an {empty}{what}" if (empty or what)[0] in "aeo" else f"a {what}"
 
 
 def refuse_cut(record: Raw, path: Path) -> None:

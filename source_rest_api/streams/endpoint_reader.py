@@ -91,7 +91,12 @@ class EndpointReader:
 
     @property
     def overlaps(self) -> bool:
-        """True if each request includes the last row of the page before, to notice shifted rows."""
+        """True if each request includes the last row of the page before, to notice shifted rows.
+
+        Not with `explode`, which makes several records of a row, or none.
+        """
+        if self.endpoint.explode is not None:
+            return False
         wished: bool | None = getattr(self.paginator, "overlap", None)
         return self.paginator.shifts == "row" and bool(self.endpoint.primary_key) if wished is None else wished
 
@@ -158,8 +163,9 @@ class EndpointReader:
 
     @property
     def key_hashes(self) -> Callable[[list[Raw]], list[int]] | None:
-        """Returns hashes of the primary keys of records; None if the stream has no primary key."""
-        return self._key_hashes if self.endpoint.primary_key else None
+        """Returns hashes of the primary keys of records; None if the API's rows have no primary key."""
+        is_keyed = bool(self.endpoint.primary_key) and self.endpoint.explode is None
+        return self._key_hashes if is_keyed else None
 
     def _key_hashes(self, records: list[Raw]) -> list[int]:
         values: list[Any] = []

@@ -98,7 +98,8 @@ class PageSource:
                         return Page(asked, response, Raw(b"null"), [], position, number)
                     body = self._envelope.open(response)
                     self._watch.lists(body.records)
-                    return Page(asked, response, body.root, body.records, position, number, known=body.known)
+                    whole = Page(asked, response, body.root, body.records, position, number, known=body.known)
+                    return replace(whole, surplus=body.surplus) if body.surplus else whole
 
                 def fetched(each: Request) -> Page:
                     return self._requester.fetch(each, partial(read, each), self._stats)

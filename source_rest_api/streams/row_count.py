@@ -76,12 +76,12 @@ class RowCount:
             self._least_total = total
         if self._resumes:  # the page begins with rows that the earlier run delivered but did not count
             self._resumes = False
-            self._count += len(page.records)
+            self._count += len(page) - page.earlier
         elif self._hashes is not None and total is not None and len(self._seen) < _MOST:
             new = self._unseen(new, self._hashes(new.records))
         else:
             self._is_whole = self._is_whole and not page.records
-            self._count += len(new.records)
+            self._count += len(new) - new.earlier
         self._drifts = drifts
         largest, self._largest = self._largest, max(self._largest, len(page))
         beside = {

@@ -203,5 +203,7 @@ class Sync:
     def _error(self, error: BaseException, name: str | None = None) -> bytes:
         self._failed = True
         expected = as_source_error(error)
+        if name is not None and expected is not error:
+            expected.at(f"Stream {name}")  # an error of Python itself, raised anywhere
         trace = "".join(traceback.format_exception(error)) if isinstance(expected, InternalError) else ""
         return self._out.error(expected, name, trace)
