@@ -109,3 +109,59 @@ def test_every_line_of_every_row_arrives(
             assert {(record["row"], record["n"]) for record in [*before, *after]} == {
                 (record["row"], record["n"]) for record in expected
             }
+
+
+@pytest.mark.parametrize("paging", PAGING.values(), ids=PAGING)
+@pytest.mark.parametrize("lines", [1, 2, 7])
+def test_lists_inside_rows(api: Api, paging: dict[str, Any], lines: int) -> None:
+    """`*` in the path of the records: the API counts rows, as its pages show, which have more items than asked."""
+    rows = table([lines] * ROWS)
+    api.get("/rows")(answers(rows, paging))
+    endpoint = {"name": "lines", "path": "rows", "records_path": "data.*.lines", "pagination": paging}
+    records, _ = read(api, endpoint)
+    assert [record for _, record in records] == [line for row in rows for line in row["lines"]]
+
+
+@pytest.mark.parametrize("key", [[], ["id"]], ids=["alike", "keyed"])
+def test_several_lists_side_by_side(api: Api, key: list[str]) -> None:
+    """Each of two lists has as many rows as asked: the offset moves by those of one, not of both."""
+
+    @api.get("/rows")
+    def answer(call: Call) -> Any:
+        first, size = int(call.arg("offset", "0")), int(call.arg("limit", "0"))
+        return {
+            "new": [{"id": f"n{number}"} for number in range(ROWS)][first : first + size],
+            "old": [{"id": f"o{number}"} for number in range(ROWS - 4)][first : first + size],
+        }
+
+    endpoint = {
+        "name": "lines",
+        "path": "rows",
+        "records_paths": ["new", "old"],
+        "pagination": {"type": "offset", "limit": SIZE},
+        "primary_key": key,
+    }
+    records, _ = read(api, endpoint)
+    ids = {f"n{number}" for number in range(ROWS)} | {f"o{number}" for number in range(ROWS - 4)}
+    assert {record["id"] for _, record in records} == ids
+
+
+def test_items_that_the_api_counts(api: Api) -> None:
+    """An API that counts the items inside the rows sends at most as many as asked, and none is read twice."""
+    lines = [{"n": number, "sku": number % 3} for number in range(ROWS)]
+
+    @api.get("/rows")
+    def answer(call: Call) -> Any:
+        first, size = int(call.arg("offset", "0")), int(call.arg("limit", "0"))
+        page = lines[first : first + size]
+        return {"data": [{"lines": page[:2]}, {"lines": page[2:]}]}
+
+    endpoint = {
+        "name": "lines",
+        "path": "rows",
+        "records_path": "data.*.lines",
+        "pagination": {"type": "offset", "limit": SIZE},
+        "primary_key": "n",
+    }
+    records, _ = read(api, endpoint)
+    assert [record for _, record in records] == lines

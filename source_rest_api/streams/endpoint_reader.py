@@ -93,9 +93,9 @@ class EndpointReader:
     def overlaps(self) -> bool:
         """True if each request includes the last row of the page before, to notice shifted rows.
 
-        Not with `explode`, which makes several records of a row, or none.
+        Not with `explode`, which makes several records of a row, or none, nor if a page has several lists.
         """
-        if self.endpoint.explode is not None:
+        if self.endpoint.explode is not None or self.endpoint.selector.merges_lists:
             return False
         wished: bool | None = getattr(self.paginator, "overlap", None)
         return self.paginator.shifts == "row" and bool(self.endpoint.primary_key) if wished is None else wished

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.paginator import PaginatorProtocol
     from source_rest_api.read_stats import ReadStats
     from source_rest_api.records.decoders import StreamedDecoder
+    from source_rest_api.records.opened_body import OpenedBody
     from source_rest_api.streams.batch import Partition
     from source_rest_api.streams.embedded_list import EmbeddedList
     from source_rest_api.streams.request_builder import RequestBuilder
@@ -50,6 +51,7 @@ class PageSource:
     ) -> None:
         self._embedded = embedded
         self._first = paginator.first
+        self._size: int | None = getattr(paginator, "page_size", None)
         self._clock = clock
         self._watch = BodyWatch(endpoint)
         self._name = endpoint.name
@@ -66,6 +68,17 @@ class PageSource:
     def streamed(self) -> bool:
         """True if responses are streamed, so that a page comes in parts."""
         return not isinstance(self._decoder, WholeBody)
+
+    def _surplus(self, body: OpenedBody) -> int:
+        """Returns the number of records beyond the API's rows.
+
+        An API that counts the items of several lists sends no more of them than requested. One that sends more counts
+        what holds the lists, or each list alone; to count its rows as items would skip some.
+        """
+        count, size = len(body.records), self._size
+        if body.fewest is None or size is None or not body.fewest <= size < count:
+            return body.surplus
+        return count - body.fewest
 
     def ask(self, partition: Partition, interval: Slice, position: Position | None, number: int) -> Iterator[Page]:
         """Requests a page and yields it; in parts if the response is streamed.
@@ -99,7 +112,8 @@ class PageSource:
                     body = self._envelope.open(response)
                     self._watch.lists(body.records)
                     whole = Page(asked, response, body.root, body.records, position, number, known=body.known)
-                    return replace(whole, surplus=body.surplus) if body.surplus else whole
+                    surplus = self._surplus(body)
+                    return replace(whole, surplus=surplus) if surplus else whole
 
                 def fetched(each: Request) -> Page:
                     return self._requester.fetch(each, partial(read, each), self._stats)
