@@ -12,7 +12,12 @@ from urllib.parse import urlencode
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from source_rest_api.config.config import Config
 from source_rest_api.config.loading import load
@@ -258,12 +263,15 @@ def recipes() -> Iterator[dict[str, Any]]:
 
 def test_the_recipes_of_the_docs_are_valid() -> None:
     """Each is a config with the key put in, and every kind has one."""
-    pem = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"<passphrase>"))
     kinds = set()
     for recipe in recipes():
         if "tls" in recipe:
             continue
         text = json.dumps(recipe).replace("<hexadecimal digits>", "0f" * 32)
+        text = text.replace('"<encrypted private key>"', json.dumps(locked.decode()))
         given = json.loads(text.replace('"<private key>"', json.dumps(pem.decode())))
         config = load({"url_base": URL, "endpoints": [{"name": "x", "path": "/x"}], **given})
         kinds.add(config.authentication.type)

@@ -142,7 +142,7 @@ class RowDrift:
             )
         back = asked - position
         if self._by_row:
-            return position, page.number, max(page.records_before - back, 0)
+            return position, max(page.number - 1, 1), max(page.records_before - back, 0)
         return position, page.number - back, max(page.records_before - back * rows, 0)
 
     def bookmark(self, page: Page, following: Next | None) -> Bookmark | None:
