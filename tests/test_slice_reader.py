@@ -248,6 +248,23 @@ def test_pages_of_one_row_do_not_overlap(api: Api) -> None:
     assert ids(Reading(api.url, {"primary_key": "id", "pagination": OFFSET})) == list(range(5))
 
 
+def test_pages_that_hide_their_rows_end_the_search(api: Api) -> None:
+    """An API that has rows only on its first page, and more by its own word: the way back along offsets has an end."""
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        offset, limit = int(call.arg("offset")), int(call.arg("limit"))
+        rows = [{"id": n} for n in range(offset, offset + limit)] if offset < limit - 1 else []
+        return {"items": rows, "has_more": True}
+
+    limits = {"empty_pages": 3}
+    reading = Reading(
+        api.url, {"primary_key": "id", "records_path": "items", "pagination": {**OFFSET, "limit": 20}}, limits=limits
+    )
+    assert reading.error is not None
+    assert len(api.requests) < 200
+
+
 def test_an_api_without_any_order_is_an_error(api: Api) -> None:
     """If each response has other rows in front, offsets mean nothing, and reading ends."""
     api.get("/items")(lambda call: [{"id": 1000 * call.number + n} for n in range(4)])
