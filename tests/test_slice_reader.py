@@ -249,12 +249,12 @@ def test_pages_of_one_row_do_not_overlap(api: Api) -> None:
 
 
 def test_pages_that_hide_their_rows_end_the_search(api: Api) -> None:
-    """An API that has rows only on its first page, and more by its own word: the way back along offsets has an end."""
+    """An API that has rows only on its first pages, and more by its own word: the way back along offsets has an end."""
 
     @api.get("/items")
     def items(call: Call) -> Any:
         offset, limit = int(call.arg("offset")), int(call.arg("limit"))
-        rows = [{"id": n} for n in range(offset, offset + limit)] if offset < limit - 1 else []
+        rows = [{"id": n} for n in range(offset, offset + limit)] if offset <= limit else []
         return {"items": rows, "has_more": True}
 
     limits = {"empty_pages": 3}
