@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
 from typing_extensions import get_protocol_members
 
 from source_rest_api.errors import ConfigError
-from source_rest_api.formats import json_text, raw_json
+from source_rest_api.formats import raw_json, setting_text
 from source_rest_api.spellings import PATH, PATHS, SCALAR, TEXTS, InFile, mapping
 from source_rest_api.templates import templates
 
@@ -152,22 +153,6 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _from_yaml(value: object) -> object:
-    """Parses the YAML text of all secrets: in Airbyte's form they are one field, because lists would show them."""
-    if not isinstance(value, str):
-        return value
-    from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
-
-    return yaml_text.load(value) or {}
-
-
-def _from_json(value: object) -> object:
-    """Parses JSON that is given as text, as Airbyte's form does."""
-    if not isinstance(value, str):
-        return value
-    return json_text.load(value)
-
-
 def _named(value_title: str) -> WithJsonSchema:
     """Returns the schema of an array of `{name, value}`, for the form."""
     properties = {
@@ -247,7 +232,7 @@ NamedTexts: TypeAlias = Annotated[
 
 NamedSecrets: TypeAlias = Annotated[
     dict[str, Annotated[SecretStr, BeforeValidator(_text)]],
-    BeforeValidator(_from_yaml),
+    BeforeValidator(partial(setting_text.from_yaml, empty={})),
     WithJsonSchema({"type": "string", "airbyte_secret": True, "multiline": True}, mode="validation"),
     InFile({"type": ["string", "object"], "additionalProperties": SCALAR}),
 ]
@@ -268,7 +253,7 @@ NamedJson: TypeAlias = Annotated[dict[str, Any], BeforeValidator(_mapping), _nam
 
 Json: TypeAlias = Annotated[
     Any,
-    BeforeValidator(_from_json),
+    BeforeValidator(setting_text.from_json),
     WithJsonSchema({"type": "string", "multiline": True}, mode="validation"),
     InFile({"type": ["object", "array", "string", "number", "boolean", "null"]}),
 ]

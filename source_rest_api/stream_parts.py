@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from source_rest_api.config.config import parsed_yaml
 from source_rest_api.connector import Connector
 from source_rest_api.cursors.field_cursor import FieldCursor
+from source_rest_api.formats import setting_text
 from source_rest_api.protocol import catalog
 from source_rest_api.stream_pages import StreamPages
 
@@ -165,7 +165,7 @@ def chosen(config: Mapping[str, Any], name: str) -> Endpoint:
 def _listed(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the config with the endpoints of `endpoints_yaml` among the others."""
     listed = dict(config)
-    more: Any = parsed_yaml(listed.pop("endpoints_yaml", []))
+    more: Any = setting_text.from_yaml(listed.pop("endpoints_yaml", []), empty=[])
     return {**listed, "endpoints": [*listed.get("endpoints", []), *more]}
 
 

@@ -29,6 +29,7 @@ from source_rest_api.auth.login import Login
 from source_rest_api.auth.oauth import OAuth2
 from source_rest_api.auth.oauth1 import OAuth1
 from source_rest_api.by_type import ByType
+from source_rest_api.formats import setting_text
 from source_rest_api.http.credentials import Static
 from source_rest_api.model import Model, Secret, Text, own
 from source_rest_api.spellings import ALSO, LIKE, InFile
@@ -138,18 +139,9 @@ Authentication: TypeAlias = Annotated[
 """An authenticator of this connector, or one of a connector of your own."""
 
 
-def _from_yaml(value: object) -> object:
-    """Parses YAML text. Inside lists, Airbyte's form takes YAML text, because it would show the secrets of objects."""
-    if not isinstance(value, str):
-        return value
-    from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
-
-    return yaml_text.load(value) or None
-
-
 EndpointAuthentication: TypeAlias = Annotated[
     Authentication | None,
-    BeforeValidator(_from_yaml),
+    BeforeValidator(setting_text.from_yaml),
     WithJsonSchema({"type": "string", "multiline": True}, mode="validation"),
     InFile({LIKE: "authentication"}, ALSO),
 ]

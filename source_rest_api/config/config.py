@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
@@ -13,6 +13,7 @@ from source_rest_api.config import schema_files
 from source_rest_api.config.endpoint import Endpoint
 from source_rest_api.config.url_base import UrlBase
 from source_rest_api.cursors.cursors import DatetimeText
+from source_rest_api.formats import setting_text
 from source_rest_api.http.error_rules import ErrorPolicy, ErrorRule
 from source_rest_api.http.origins import AllowedOrigin, Origins
 from source_rest_api.http.per_endpoint import PerEndpoint
@@ -28,15 +29,6 @@ from source_rest_api.pagination.paginators import NoPagination, Pagination
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-
-def parsed_yaml(value: object) -> object:
-    """Parses the YAML text of `endpoints_yaml`; any other value is returned unchanged."""
-    if not isinstance(value, str):
-        return value
-    from source_rest_api.formats import yaml_text  # noqa: PLC0415 -- most configs have none; start-up counts
-
-    return yaml_text.load(value) or []
 
 
 _EXAMPLE = """\
@@ -100,7 +92,7 @@ class Config(Model):
     """The endpoints to read. Each one is a stream."""
     endpoints_yaml: Annotated[
         list[Endpoint],
-        BeforeValidator(parsed_yaml, json_schema_input_type=str),
+        BeforeValidator(partial(setting_text.from_yaml, empty=[]), json_schema_input_type=str),
         Field(json_schema_extra={"multiline": True, "examples": [_EXAMPLE]}),
     ] = []
     """Further endpoints as YAML text, for example pasted from a file."""
