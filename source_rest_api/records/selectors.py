@@ -15,7 +15,7 @@ from source_rest_api.formats.excerpt import LONGEST, excerpt
 from source_rest_api.http import api_reason
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.records import error_object, json_texts, shapes
-from source_rest_api.records.opened_body import OpenedBody, fewest_rows
+from source_rest_api.records.opened_body import OpenedBody
 from source_rest_api.records.shapes import Cells, Explode
 
 if TYPE_CHECKING:
@@ -104,14 +104,18 @@ class RecordSelector(Model):
     def _select(self, root: Raw, accepted: bool) -> OpenedBody:
         found = self._found(root, accepted)
         records = self.only_objects(self._shaped(root, found))
-        if self.explode is not None:
-            return OpenedBody(root, records, surplus=len(records) - len(found))
-        return OpenedBody(root, records, fewest=fewest_rows(root, self._paths) if self.merges_lists else None)
+        return OpenedBody(root, records, surplus=len(records) - len(found) if self.explode is not None else 0)
 
     @property
     def merges_lists(self) -> bool:
         """True if the records of a page come from several lists. The API may count these or what holds them."""
         return len(self._paths) > 1 or any(raw_json.WILDCARD in path[:-1] for path in self._paths)
+
+    def fewest_rows(self, root: Raw) -> int:
+        """Returns the fewest rows that merged lists may be: the objects that hold them, or the longest list."""
+        star = raw_json.WILDCARD
+        ends = [path[: path.index(star)] if star in path[:-1] else path for path in self._paths]
+        return max(sum(1 for _ in raw_json.matches(root, (*end, star))) for end in ends)
 
     @property
     def is_plain(self) -> bool:

@@ -75,10 +75,11 @@ class PageSource:
         An API that counts the items of several lists sends no more of them than requested. One that sends more counts
         what holds the lists, or each list alone; to count its rows as items would skip some.
         """
-        count, size = len(body.records), self._size
-        if body.fewest is None or size is None or not body.fewest <= size < count:
+        count, size, selector = len(body.records), self._size, self._selector
+        if selector.explode is not None or not selector.merges_lists or size is None or count <= size:
             return body.surplus
-        return count - body.fewest
+        fewest = selector.fewest_rows(body.root)
+        return count - fewest if fewest <= size else 0
 
     def ask(self, partition: Partition, interval: Slice, position: Position | None, number: int) -> Iterator[Page]:
         """Requests a page and yields it; in parts if the response is streamed.
