@@ -48,8 +48,8 @@ def of(manifest: dict[str, Any], form: Any, text: str) -> dict[str, Any]:
     """
     made: dict[str, Any] = config(form)
     if not made:
-        made = of_text(text)
-        chosen(manifest, made)
+        made = _of_text(text)
+        _choose(manifest, made)
     return made
 
 
@@ -60,16 +60,16 @@ def form_of(made: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": True}
 
 
-def of_text(text: str) -> dict[str, Any]:
+def _of_text(text: str) -> dict[str, Any]:
     """Returns a config for a manifest without a form: the keys that its templates read."""
     keys = {name for found in _KEY.findall(text) for name in found if name}
     return {key: _text({}, key) for key in keys - {"get"}}
 
 
-def chosen(value: Any, config: dict[str, Any]) -> None:
+def _choose(value: Any, config: dict[str, Any]) -> None:
     """Has a config without a form choose the first of the authenticators between which a part of a manifest selects."""
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        chosen(inner, config)
+        _choose(inner, config)
     if isinstance(value, dict) and value.get("type") == "SelectiveAuthenticator":
         holder = config
         *path, last = value["authenticator_selection_path"]

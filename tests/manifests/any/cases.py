@@ -43,7 +43,7 @@ def of(path: Path, origin: str) -> Iterator[Case]:
     """
     text = path.read_text(encoding="utf-8")
     loaded = document.load(text)
-    config = recent(sample.config(spec.form(loaded)) or sample.of_text(text))
+    config = recent(sample.of(loaded, spec.form(loaded), text))
     config = {name: _home(name, value, text, origin) for name, value in config.items()}
     resolved = ManifestReferenceResolver().preprocess_manifest({"type": "DeclarativeSource", **loaded})
     for stream in _flat(resolved.get("streams") or []):
