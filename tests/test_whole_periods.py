@@ -90,5 +90,5 @@ def test_periods_begin_in_utc(
     """A moment belongs to one period, and a begin is its own."""
     given = datetime.fromisoformat(moment)
     expected = [datetime.fromisoformat(f"{text}T00:00:00+00:00") for text in (begin, following)]
-    assert [of(given, period, first_day) for of in (periods.begin, periods.next_begin)] == expected
+    assert [of(given, period, first_day) for of in (periods.start, periods.next_start)] == expected
     assert expected[0].tzinfo == timezone.utc

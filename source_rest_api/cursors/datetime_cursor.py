@@ -158,13 +158,13 @@ class DatetimeCursor(FieldCursor):
         end = _moment("end_date", self.end_date, context)
         if end is not None and self.end_inclusive:
             end = _at(self._unit(end).above(end.value))
-        start, end = start and self._begin(start), self._begin(end or _at(now))
+        start, end = start and self._period_start(start), self._period_start(end or _at(now))
         return Slice(start, max(start or end, end, key=lambda mark: mark.value))
 
-    def _begin(self, mark: CursorValue) -> CursorValue:
-        """Returns the begin of the period around a value, if whole periods are read."""
-        begin = periods.begin(mark.value, self.whole_periods, self.week_start)
-        return mark if begin == mark.value else _at(begin)
+    def _period_start(self, mark: CursorValue) -> CursorValue:
+        """Returns the start of the period around a value, if whole periods are read."""
+        start = periods.start(mark.value, self.whole_periods, self.week_start)
+        return mark if start == mark.value else _at(start)
 
     def windows(self, whole: Slice) -> Iterator[Slice]:
         """Yields the slices to read: at least one, unless whole periods are read and none is over."""
@@ -220,7 +220,7 @@ class DatetimeCursor(FieldCursor):
         for number in count(1):
             try:
                 base, times = (whole.start.value, number) if self.whole_periods is None else (last, 1)
-                moment = periods.next_begin(datetimes.add(base, self.step, times), self.whole_periods, self.week_start)
+                moment = periods.next_start(datetimes.add(base, self.step, times), self.whole_periods, self.week_start)
             except OverflowError:
                 return
             if self._form is not None and self._form.unit is not None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pendulum import Duration
 
 aware = date_formats.aware
-_NO_TIME = re.compile(r"PT?0[A-Z]")
+_ZERO = re.compile(r"PT?0[A-Z]")
 MIDNIGHT = time(tzinfo=timezone.utc)
 
 
@@ -88,9 +88,9 @@ def add(moment: datetime, length: str, times: int = 1) -> datetime:
     return datetime(*moved.utctimetuple()[:6], moved.microsecond, tzinfo=timezone.utc)
 
 
-def is_no_time(text: str) -> bool:
-    """True if a text is an ISO 8601 duration of zero length, such as `P0D`."""
-    return _NO_TIME.fullmatch(text) is not None
+def is_zero_duration(text: str) -> bool:
+    """True if a text is an ISO 8601 duration of zero, such as `P0D`."""
+    return _ZERO.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=1000)

@@ -12,12 +12,12 @@ _WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", 
 _LENGTHS = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=31)}
 
 
-def begin(moment: datetime, period: Period | None, first_day: Weekday = "monday") -> datetime:
-    """Returns the moment at which the period around a moment begins.
+def start(moment: datetime, period: Period | None, first_day: Weekday = "monday") -> datetime:
+    """Returns the start of the period around a moment.
 
     Args:
         moment: The moment.
-        period: The kind of period; None for moments, which begin with themselves.
+        period: The kind of period; None for the moment itself.
         first_day: The day on which weeks begin.
     """
     if period is None:
@@ -28,11 +28,11 @@ def begin(moment: datetime, period: Period | None, first_day: Weekday = "monday"
     return day if period == "day" else day - timedelta((day.weekday() - _WEEKDAYS.index(first_day)) % 7)
 
 
-def next_begin(moment: datetime, period: Period | None, first_day: Weekday = "monday") -> datetime:
-    """Returns the first begin of a period at or after a moment.
+def next_start(moment: datetime, period: Period | None, first_day: Weekday = "monday") -> datetime:
+    """Returns the first start of a period at or after a moment.
 
     Raises:
         OverflowError: It is out of the range of dates.
     """
-    started = begin(moment, period, first_day)
-    return started if period is None or started == moment else begin(started + _LENGTHS[period], period, first_day)
+    started = start(moment, period, first_day)
+    return started if period is None or started == moment else start(started + _LENGTHS[period], period, first_day)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from source_rest_api.http.request_body import Payload
 
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 ParamValue: TypeAlias = str | list[str]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "QUERY", "REPORT", "SEARCH"})
 """Methods that only read (RFC 9110, section 9.2.1, and the IANA registry of methods)."""
@@ -147,7 +147,7 @@ class Renewal(Struct, frozen=True):
     build: Callable[[], Request]
 
 
-def _changed(old: Mapping[str, T], new: Mapping[str, T]) -> dict[str, T]:
+def _changed(old: Mapping[str, _T], new: Mapping[str, _T]) -> dict[str, _T]:
     return {name: value for name, value in new.items() if name in old and old[name] != value}
 
 

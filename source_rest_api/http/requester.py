@@ -155,8 +155,8 @@ class Requester:
             if isinstance(outcome, _Success):
                 return outcome.value
             self._wait(0)
-            is_rate = outcome.limited and not self._is_number(began)
-            in_a_row = self._gates.refused(request.endpoint, began, outcome.wait) if is_rate else 1
+            is_rate_limit = outcome.limited and not self._exceeds_concurrency(began)
+            in_a_row = self._gates.refused(request.endpoint, began, outcome.wait) if is_rate_limit else 1
             wait = patience.wait(outcome, self._jitter(), in_a_row)
             if not self._may_repeat(request, outcome) or not patience.allows(outcome, wait, self._clock()):
                 if outcome.limited and outcome.wait and self._gates.is_news(request.endpoint, outcome.wait):
@@ -164,7 +164,7 @@ class Requester:
                 raise self._given_up(request, outcome, patience)
             _LOG.info("%s: %s Retrying in %.1f s.", request, outcome.error.message, wait)
             stats.add(retries=1)
-            if is_rate:
+            if is_rate_limit:
                 self._gates.close(request.endpoint, wait)
             elif outcome.limited:
                 with stats.waiting("for rate limits", self._clock):
@@ -174,7 +174,7 @@ class Requester:
                     patience.waited(idle=self._pause(wait) - wait)
             is_retry = True
 
-    def _is_number(self, began: float) -> bool:
+    def _exceeds_concurrency(self, began: float) -> bool:
         """Return True if the API refused a request because of too many concurrent ones, not because of their rate."""
         return self._permits is not None and self._permits.refused(self._clock() - began)
 

@@ -164,7 +164,7 @@ def _length(text: str, field: str, *, is_own: bool) -> str | None:
     text = f"P{old[1]}{old[2].upper()}" if old else text
     if not text or templates.has_holes(text):
         return text or None
-    if datetimes.is_no_time(text):
+    if datetimes.is_zero_duration(text):
         return None
     try:
         datetimes.duration(text)

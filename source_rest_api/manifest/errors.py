@@ -29,7 +29,7 @@ _ADVICE = {
     "REDUCE_PAGE_SIZE": "If this persists, the page is too large for the API: make `page_size` smaller.",
     "SPLIT_REQUEST_WINDOW": "The interval is too large for the API: make `step` of the cursor in the manifest shorter.",
 }
-"""What the errors of actions say whose requests the connector sends again as they are, or not at all."""
+"""Advice for actions that the connector replaces: it changes no request, but sends it again, or fails."""
 _ERRORS = ["4xx", "5xx"]
 
 

@@ -86,10 +86,10 @@ def _filled(value: Any, config: Mapping[str, Any], *, as_text: bool = False) -> 
 
 
 def _meant(name: str, value: Any) -> Any:
-    """Returns a setting as a manifest means it: a length of no time is none, and a host alone is one that has TLS."""
+    """Returns a setting as a manifest means it: a duration of zero is none, and a host alone is one that has TLS."""
     if not isinstance(value, str) or not value or templates.has_holes(value):
         return value
-    if name in _LENGTHS and datetimes.is_no_time(value):
+    if name in _LENGTHS and datetimes.is_zero_duration(value):
         return None
     return f"https://{value}" if name == "url_base" and "//" not in value else value
 

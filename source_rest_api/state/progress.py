@@ -111,7 +111,7 @@ class Progress:
         saved.completed_at = None
         self._changed = False
         self.future: CursorValue | None = None
-        """The largest cursor value, if it is later than the read's begin; the state does not follow it."""
+        """The largest cursor value, if it is later than the start of the read; the state does not follow it."""
 
     @property
     def changed(self) -> bool:

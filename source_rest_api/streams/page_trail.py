@@ -24,7 +24,7 @@ _LONGEST_COUNT = 12
 """Digits from which a number is an identifier or a time, not a count."""
 _OF_A_ROW = re.compile(r"after|before|since|cursor|token|key|last|marker|(?:\b|_)id$|Id$")
 """Names of parameters that hold the key of a row. Keys may follow one another without a gap, as offsets do."""
-LINKS = frozenset({"next_url", "link_header"})
+_LINKS = frozenset({"next_url", "link_header"})
 """Types of paginators that follow links."""
 
 
@@ -57,7 +57,7 @@ class PageTrail:
 
     def __init__(self, paginator: PaginatorProtocol) -> None:
         self._paginator = paginator
-        self.follows_links = paginator.type in LINKS
+        self.follows_links = paginator.type in _LINKS
         self.counts = False
         """True if the URLs of the links count rows or pages."""
         self._pages: deque[tuple[Position | None, int, int]] = deque(maxlen=_LONGEST)
