@@ -52,6 +52,8 @@ class Scenario:
     """Another limit that looks the same to all who do not risk a penalty."""
     concurrent: int | None = None
     """The API refuses more requests than that under way together."""
+    stops: tuple[tuple[float, float], ...] = ()
+    """Moments at which the client is stopped, and the seconds for which it is."""
     seed: int = 0
 
 
@@ -118,11 +120,14 @@ class _Network:
         self._ways = part * scenario.latency, (1 - part) * scenario.latency
         self._under_way = 0
         self._random = random.Random(scenario.seed)
+        self._stops = [*scenario.stops]
         self.admitted = 0
         self.refused = 0
 
     def send(self, prepared: Prepared, *, trusted: bool) -> RawResponse:  # noqa: ARG002
         there, back = self._ways
+        while self._stops and self._time.now >= self._stops[0][0]:
+            self._time.skip(self._stops.pop(0)[1])
         self._time.wait(there * self._random.uniform(0.95, 1.05))
         now, most = self._time(), self._scenario.concurrent
         ok = (most is None or self._under_way < most) and self._limiter.admits(now)

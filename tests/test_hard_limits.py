@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,19 @@ def test_any_latency_and_concurrency(limiter: Callable[..., Limiter], at_once: i
     """It hardly depends on how fast the API is, or on the number of threads."""
     outcome = run(Scenario(lambda: limiter(20, 10), "1", children=300, latency=latency, at_once=at_once))
     assert outcome.ratio <= 1.25
+
+
+@pytest.mark.parametrize("latency", [0.002, 0.02])
+@pytest.mark.parametrize(
+    "stops",
+    [[(0.004, 16.0)], [(1.05, 12.0)], [(0.01, 2.0), (3.2, 3.0)], [(1.03, 0.3), (1.1, 0.3), (1.2, 0.3)]],
+    ids=["at first", "after a refusal", "twice", "thrice in a row"],
+)
+def test_a_client_that_is_stopped_for_a_while(stops: list[tuple[float, float]], latency: float) -> None:
+    """A pause without requests is no sign of a lower rate, or of a window."""
+    scenario = Scenario(partial(TokenBucket, 50, 10), "1", children=200, latency=latency, stops=tuple(stops))
+    outcome = run(scenario)
+    assert outcome.seconds - sum(seconds for _, seconds in stops) <= 2.5 * outcome.ideal
 
 
 def test_without_a_limit_nothing_waits() -> None:

@@ -59,7 +59,8 @@ def test_a_window_is_filled_and_no_more() -> None:
     """All its requests are sent well before it ends, and the next one begins a window later."""
     rate = LearnedRate(0.0)
     for began, length in ((0.0, 0.5), (5.0, 1.0)):
-        rate.accepted = 50
+        for number in range(50):
+            rate.accept(began + number * length / 50, began + number * length / 50 + 0.05)
         rate.refused(began + length, began + length + 0.05, 5 - length)
         rate.close(began + 5)
         rate.turn(began + 5)
@@ -72,7 +73,8 @@ def test_a_window_is_filled_and_no_more() -> None:
 def test_a_refusal_while_others_are_under_way_counts_once() -> None:
     """Requests that were sent before the first refusal became known say nothing new."""
     rate = LearnedRate(0.0)
-    rate.accepted = 20
+    for number in range(20):
+        rate.accept(number / 20, number / 20 + 0.05)
     for sent in (1.0, 1.01, 1.02):
         rate.refused(sent, 1.05, 1.0)
         assert rate.in_a_row == 1
@@ -92,7 +94,7 @@ def test_whatever_happens_there_is_a_next_turn(events: list[tuple[str, float]]) 
     now, rate = 0.0, LearnedRate(0.0)
     for event, seconds in events:
         if event == "ok":
-            rate.accepted += 1
+            rate.accept(now, now + seconds)
         elif event == "turn":
             now = max(now + seconds, rate.until)
             assert now <= rate.turn(now).at <= now + 1e5

@@ -33,8 +33,13 @@ class VirtualTime(Event):
         mine.acquire()
         return False
 
+    def skip(self, seconds: float) -> None:
+        """Let time pass while all threads are stopped, as when a process gets no CPU."""
+        self.now += seconds
+
     def _next(self) -> None:
-        self.now, _, turn = heapq.heappop(self._waiting)
+        due, _, turn = heapq.heappop(self._waiting)
+        self.now = max(self.now, due)
         turn.release()
 
     def run(self, *works: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from source_rest_api.http import refusal_episodes
@@ -39,6 +40,12 @@ _PART = 6
 """Number of requests by which the compared last parts of an episode differ."""
 _REMEMBERED = 3
 """Number of recent episodes to compare."""
+_IDLE = 0.3
+"""Seconds without a request after which an episode begins anew, in addition to the following two."""
+_IDLE_RESPONSES = 3
+"""The same, in response times: concurrent requests may all wait for their responses."""
+_IDLE_TURNS = 2
+"""The same, in intervals between two requests at the learned rate."""
 _ROUNDING = 1.1
 """Seconds by which a wait that the API asks for may be too long, because it is rounded up."""
 _LEAST_COST = 0.25
@@ -74,7 +81,7 @@ class LearnedRate:
 
     def __init__(self, now: float) -> None:
         self.accepted = 0
-        """Requests accepted in this episode. Its owner counts them."""
+        """Requests accepted in this episode."""
         self.is_limited = False
         """True after the first refusal."""
         self.until = 0.0
@@ -82,6 +89,12 @@ class LearnedRate:
         self.in_a_row = 0
         """Refusals since the last accepted request. Refusals of concurrent requests count as one."""
         self._began = now
+        self._sent: deque[float] = deque(maxlen=_RECENT)
+        """When the last accepted requests were sent."""
+        self._quickest = math.inf
+        """Shortest response time in seconds."""
+        self._slowest = 0.0
+        """Longest response time in this episode, in seconds."""
         self._refused: float | None = None
         self._closed = 0.0
         self._seen: deque[Episode] = deque(maxlen=_REMEMBERED)
@@ -99,6 +112,13 @@ class LearnedRate:
         self._since = self._next = now
         self._cost = 1.0
         self._took = self._probe = 0.0
+
+    def accept(self, sent: float, now: float) -> None:
+        """Count a request that the API accepted. The only method that needs no lock: a lost count is no harm."""
+        self.accepted += 1
+        self._sent.append(sent)
+        self._quickest = min(self._quickest, now - sent)
+        self._slowest = max(self._slowest, now - sent)
 
     def refused(self, sent: float, now: float, wait: float | None) -> None:
         """Note that the API refused a request.
@@ -186,21 +206,38 @@ class LearnedRate:
         if self._marked is not None and refused - self._began < self._cost:
             self._began, self.accepted = self._marked.began, self.accepted + self._marked.accepted
         self._marked = None
+        self._forget_idle(refused)
         begins = now
         if self.accepted:
             self._last = _Measure(self._began, self.accepted), refused
             closed = max(self._closed, refused) - self._began
-            episode = Episode(self.accepted, refused - self._began, closed, now - self._began)
+            doubt = max(self._slowest - self._quickest, 0.0)
+            episode = Episode(self.accepted, refused - self._began, closed, now - self._began, doubt)
             self._set_rate(episode)
             self._seen.append(episode)
             if self._window:
                 begins = max(now, self._began + self._spell(_BELOW))
         elif self._last is None and self._took:
             self._rate, self._gap = 1 / self._took, _TRYING
-        self._began, self._refused, self.accepted = begins, None, 0
+        self._began, self._refused, self.accepted, self._slowest = begins, None, 0, 0.0
         self._starts = deque(maxlen=self._kept)
         self._since = self._next = begins
         self._mark = self._rate
+
+    def _forget_idle(self, refused: float) -> None:
+        """Let the episode begin after the last time without requests, because a token bucket was full again then.
+
+        The process may have been stopped meanwhile, or there was nothing to request.
+        """
+        sent = [self._began, *self._sent_since(self._began, refused), refused]
+        longest = _IDLE + _IDLE_RESPONSES * self._quickest + _IDLE_TURNS / self._rate
+        for count, (before, after) in enumerate(pairwise(reversed(sent))):
+            if before - after > longest:
+                self._began, self.accepted = before, count
+                return
+
+    def _sent_since(self, began: float, end: float) -> list[float]:
+        return sorted(sent for sent in tuple(self._sent) if began <= sent < end)
 
     def _ends(self, episode: Episode) -> Iterator[Episode]:
         """Yield the last parts of an episode.
@@ -209,9 +246,9 @@ class LearnedRate:
         began. Then the part says more about the rate than the whole.
         """
         refused = self._began + episode.length
-        starts = [start for start in self._starts if self._began <= start < refused]
-        for count in range(_PART, len(starts), _PART):
-            began = starts[-count]
+        sent = self._sent_since(self._began, refused)
+        for count in range(_PART, len(sent), _PART):
+            began = sent[-count]
             yield Episode(count, refused - began, refused - began + episode.pause, refused - began + episode.pause)
 
     def _set_rate(self, episode: Episode) -> None:

@@ -68,9 +68,8 @@ class RateLimitGates:
             headers: Headers of its response.
             longest: Seconds; a longer wait is ignored, because the API may not refuse the next request.
         """
-        # Without the lock, because each request calls this; a lost count is no harm.
         rate = self._rates[endpoint]
-        rate.accepted += 1
+        rate.accept(sent, self._clock())  # without the lock, because each request calls this
         wait = rate_limits.pause(headers)
         if wait is not None and wait <= longest:
             with self._lock:

@@ -47,6 +47,8 @@ class Episode(NamedTuple):
     """Seconds from the first request to the last time at which the API is known to have refused."""
     cycle: float
     """Seconds from the first request to the first one after the refusal."""
+    doubt: float = 0.0
+    """Seconds by which requests may have arrived later than it seems: some responses took so much longer."""
 
     @property
     def least(self) -> float:
@@ -82,7 +84,8 @@ class Episode(NamedTuple):
     def is_like(self, other: Episode) -> bool:
         """Return True if as many requests were accepted as in another episode of clearly different length."""
         shorter, longer = sorted([self, other], key=lambda each: each.length)
-        more = (longer.length - shorter.length) * longer.accepted / (longer.length + longer._gap)  # noqa: SLF001
+        certain = longer.length - shorter.length - max(longer.doubt, shorter.doubt)
+        more = certain * longer.accepted / (longer.length + longer._gap)  # noqa: SLF001
         return more >= _MORE and abs(self.accepted - other.accepted) <= 1 + _ALIKE * self.accepted
 
 
