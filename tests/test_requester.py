@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import os
+import re
 import socket
 import ssl
 import stat
@@ -25,10 +26,12 @@ from source_rest_api.config import loading
 from source_rest_api.config.config_updates import ConfigUpdates
 from source_rest_api.config.masking import Mask
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, Stopped, TransientError
+from source_rest_api.http import connection_errors
 from source_rest_api.http.origins import Origin
 from source_rest_api.http.request import Request
 from source_rest_api.http.request_body import JsonPayload
 from source_rest_api.http.requester import Requester
+from source_rest_api.http.transport_errors import TlsError
 from source_rest_api.records.decoders import Json
 from source_rest_api.records.selectors import RecordSelector
 from tests.api import Answer, Api, Call
@@ -589,6 +592,26 @@ def test_a_certificate_that_is_not_trusted_is_asked_once(tmp_path: Path) -> None
         with requester(url) as asking, pytest.raises(ConfigError, match="TLS certificate cannot be verified"):
             asking.fetch(Request("GET", f"{url}/e"), Json().decode)
     assert len(handshakes) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "advice"),
+    [
+        (10, "certificate has expired", r"check the clock .* ask the API's operator"),
+        (20, "unable to get local issuer certificate", r"set `tls\.ca_bundle`"),
+        (62, "Hostname mismatch, certificate is not valid for 'a'.", r"check the host in `url_base`"),
+        (85, "Missing Authority Key Identifier", r"RFC 5280"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate(code: int, reason: str, advice: str) -> None:
+    """The error quotes OpenSSL, and says what to change."""
+    cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    cause.verify_code, cause.verify_message = code, reason
+    failure = TlsError()
+    failure.__cause__ = cause
+    error = connection_errors.judge(failure).error
+    assert isinstance(error, ConfigError)
+    assert re.fullmatch(rf"The API's TLS .* verified \({re.escape(reason.rstrip('.'))}\): .*{advice}.*", error.message)
 
 
 def self_signed(folder: Path) -> Path:

@@ -29,6 +29,22 @@ _REASONS = (
     ("reset", "connection reset"),
 )
 
+_PRIVATE_AUTHORITY = "set `tls.ca_bundle` to the certificate of the authority that issued it"
+_OTHER_HOST = "check the host in `url_base`"
+_NOT_VALID_NOW = "check the clock of this machine, and ask the API's operator for a valid certificate"
+_MALFORMED = (
+    "Python 3.13 and later accept only certificates that follow RFC 5280, so ask the operator for one, or for a new "
+    "certificate of the authority"
+)
+_CERTIFICATES = {
+    9: _NOT_VALID_NOW,
+    10: _NOT_VALID_NOW,
+    62: _OTHER_HOST,
+    64: _OTHER_HOST,
+    **dict.fromkeys(range(77, 95), _MALFORMED),
+}
+"""What to change, by OpenSSL's verification error (`X509_V_ERR_*` in x509_vfy.h)."""
+
 
 def judge(failure: TransportError) -> Verdict:
     """Return the verdict on a request without a complete response.
@@ -63,9 +79,12 @@ def judge(failure: TransportError) -> Verdict:
 
 
 def _tls(causes: list[BaseException], detail: str) -> Verdict:
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        message = "The API's TLS certificate cannot be verified: check `url_base`, or set `tls.ca_bundle`."
-        return Verdict(ConfigError(message, detail))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            advice = _CERTIFICATES.get(cause.verify_code, _PRIVATE_AUTHORITY)
+            reason = cause.verify_message.rstrip(".") or "no reason given"
+            message = f"The API's TLS certificate cannot be verified ({reason}): {advice}."
+            return Verdict(ConfigError(message, detail))
     message = "The TLS connection failed: check `url_base` (https, or http?), the network and the proxy."
     return Verdict(TransientError(message, detail), retry=True)
 
