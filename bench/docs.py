@@ -31,6 +31,8 @@ def write() -> None:
     for name, result in {**results, "machine": {"text": f"{rig.machine()}.\n"}}.items():
         head, begin, rest = text.partition(f"<!-- measured: {name} -->\n")
         _, end, tail = rest.partition("<!-- end -->")
+        if not end:
+            raise RuntimeError(f"{PAGE.name} has no place for the results of {name}: add `<!-- measured: {name} -->`")
         text = f"{head}{begin}{result['text']}{end}{tail}"
     PAGE.write_text(text)
     values = {name: result["values"] for name, result in results.items()}
