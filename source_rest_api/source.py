@@ -1,7 +1,7 @@
 """Adapts the connector to the Airbyte CDK: a `Source` that yields `AirbyteMessage`s.
 
 The CDK's test suites and tools use it. `main.py` does not, because importing the CDK takes longer than most checks.
-The messages are the lines of `connector.py`, parsed by the CDK's own serializers.
+The messages are the lines of `session.py`, parsed by the CDK's own serializers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from source_rest_api.protocol import state_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from source_rest_api.connector import Session
+    from source_rest_api.session import Session
 
 _LOG = logging.getLogger("airbyte")
 

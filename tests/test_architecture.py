@@ -15,6 +15,7 @@ cli source stream_pages
 manifest onboarding
 scaffold
 connector
+session
 sync
 deletions
 streams protocol

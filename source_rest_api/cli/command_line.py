@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from threading import Event
 
-    from source_rest_api.connector import Connector, Session
+    from source_rest_api.connector import Connector
+    from source_rest_api.session import Session
 
 _LOG = logging.getLogger("airbyte")
 _FOR_PEOPLE = frozenset({"try", "init"})
