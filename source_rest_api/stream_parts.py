@@ -74,6 +74,7 @@ class StreamParts:
         at_once: int | None = None,
     ) -> None:
         self._config, self._secrets, self._name, self._state = _listed(config), secrets, name, state
+        self._endpoint = chosen(self._config, name)
         self.parts = self._planned(now)
         """The parts, at least one. Together they are the stream."""
         self._limits = _shared(Connector().session(config).config, min(at_once or len(self.parts), len(self.parts)))
@@ -100,8 +101,7 @@ class StreamParts:
         return {**self._config, **self._limits, "endpoints": endpoints}
 
     def _of_part(self, raw: Mapping[str, Any], part: Part) -> dict[str, Any]:
-        endpoint = chosen(self._config, self._name)
-        own = dict(raw)
+        endpoint, own = self._endpoint, dict(raw)
         if isinstance(endpoint.incremental, FieldCursor):
             ends = {endpoint.incremental.start_name: part.start, endpoint.incremental.end_name: part.end}
             given = {name: text for name, text in ends.items() if text is not None}
@@ -112,8 +112,7 @@ class StreamParts:
         return own
 
     def _planned(self, now: datetime) -> list[Part]:
-        endpoint = chosen(self._config, self._name)
-        cursor = endpoint.incremental
+        endpoint, cursor = self._endpoint, self._endpoint.incremental
         if endpoint.deletions or endpoint.only_changed_parents:
             return [Part()]  # they compare the whole stream with what the last read had of it
         if endpoint.partitions:
