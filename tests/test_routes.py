@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
 from source_rest_api.config.loading import load
-from source_rest_api.errors import TransientError
+from source_rest_api.errors import ConfigError, TransientError
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
 from source_rest_api.read_stats import ReadStats
@@ -28,6 +28,7 @@ from tests.sign_in import Clock, signed_in
 from tests.transports import TRANSPORTS
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
     from source_rest_api.http import response
@@ -51,15 +52,17 @@ def get(asking: Requester, url: str, **headers: str) -> bytes:
 class Tunnel:
     """A proxy that leads to one port whatever the request, and logs the requests."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._port = port
+        self._tls = tls
         self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://ada:pw@127.0.0.1:{self._server.getsockname()[1]}"
+        self.url = f"http{'s' if tls else ''}://ada:pw@127.0.0.1:{self._server.getsockname()[1]}"
         self.asked: list[str] = []
         Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
         client, _ = self._server.accept()
+        client = self._tls.wrap_socket(client, server_side=True) if self._tls else client
         with client, socket.create_connection(("127.0.0.1", self._port)) as api:
             head = b""
             while b"\r\n\r\n" not in head:
@@ -92,9 +95,10 @@ def tls_api() -> Iterator[Api]:
         yield api
 
 
-def test_a_proxy_leads_to_an_api_over_tls() -> None:
+@pytest.mark.parametrize("tls", [None, AUTHORITY.server()], ids=["http", "https"])
+def test_a_proxy_leads_to_an_api_over_tls(tls: ssl.SSLContext | None) -> None:
     """Its credentials are for the proxy alone, the certificate is the API's, and the connection is used again."""
-    with tls_api() as api, closing(Tunnel(api.port)) as proxy:
+    with tls_api() as api, closing(Tunnel(api.port, tls)) as proxy:
         url = f"https://127.0.0.1:{api.port}"
         with requester(url, proxy_url=proxy.url, tls={"ca_bundle": AUTHORITY.pem}) as asking:
             assert [get(asking, f"{url}/x") for _ in range(3)] == [b"0", b"1", b"2"]
@@ -112,6 +116,18 @@ def test_a_proxy_gets_the_whole_url_of_plain_http() -> None:
             assert get(asking, "http://api.invalid:8000/x?a=1#end") == b"[]"
     [call] = proxy.requests
     assert (call.target, call.headers["Host"]) == ("http://api.invalid:8000/x?a=1", "api.invalid:8000")
+
+
+def test_a_proxy_over_tls_gets_the_whole_url_of_plain_http() -> None:
+    """It needs no tunnel, the connection is used again, and the proxy's certificate is verified."""
+    with Api(tls=AUTHORITY.server()) as proxy:
+        proxy.get("http://api.invalid:8000/x")(lambda call: Answer(str(call.number)))
+        url = f"https://127.0.0.1:{proxy.port}"
+        with requester("http://api.invalid:8000", proxy_url=url, tls={"ca_bundle": AUTHORITY.pem}) as asking:
+            assert [get(asking, "http://api.invalid:8000/x") for _ in range(2)] == [b"0", b"1"]
+        assert proxy.connected == 1
+        with requester("http://api.invalid:8000", proxy_url=url) as asking, pytest.raises(ConfigError, match="certif"):
+            get(asking, "http://api.invalid:8000/x")
 
 
 @pytest.mark.usefixtures("no_proxy")

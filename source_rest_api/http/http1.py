@@ -57,6 +57,10 @@ class Connection:
         self, sock: socket.socket, seconds: float, clock: Callable[[], float], free: Callable[[Connection], None]
     ) -> None:
         self._sock = sock
+        self._tcp: socket.socket = getattr(sock, "socket", sock)
+        """The socket below. They differ for TLS within TLS (`SSLTransport` of urllib3), through a proxy over TLS."""
+        self._unread = getattr(sock, "incoming", None)
+        """What TLS within TLS has received and not decrypted yet; `poll` does not see it."""
         self._seconds = seconds
         self._clock = clock
         self._free = free
@@ -71,8 +75,8 @@ class Connection:
         """True if the server still waits for a request. A connection closed by the server becomes readable."""
         if self._poll is None:
             self._poll = select.poll()
-            self._poll.register(self._sock, select.POLLIN)
-        return not self._poll.poll(0)
+            self._poll.register(self._tcp, select.POLLIN)
+        return not self._poll.poll(0) and not (self._unread is not None and self._unread.pending)
 
     def close(self) -> None:
         """Close the connection."""
@@ -97,14 +101,14 @@ class Connection:
             UnansweredError: The server had closed the connection, which has served requests before.
             TransportError: There is no response.
         """
-        acknowledged = _acknowledged(self._sock) if self._has_served else None
+        acknowledged = _acknowledged(self._tcp) if self._has_served else None
         try:
             self._send(request)
             head = self._head(self._clock() + self._seconds)
             body = self._body_under_way = self._body(head, method)
         except BaseException as error:
             unanswered = self._has_served and not self._came and isinstance(error, ConnectionLostError)
-            arrived = acknowledged is None or acknowledged != _acknowledged(self._sock)
+            arrived = acknowledged is None or acknowledged != _acknowledged(self._tcp)
             self.close()
             if unanswered:
                 raise UnansweredError(arrived=arrived) from error.__cause__

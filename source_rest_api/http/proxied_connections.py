@@ -38,13 +38,14 @@ class ProxiedConnections:
     ) -> None:
         adapter = BoundedAdapter(seconds, clock)
         proxies = {scheme: str(options.proxy) for scheme in ("http", "https")}
-        verify, cert = options.ca_bundle or True, options.certificate
+        self.is_forwarded = prepared.url.startswith("http:")
+        """True if the requests go to a forwarding proxy, which needs the whole URL, and not through a tunnel."""
+        # The client certificate is for the API. If the requests are forwarded, the only TLS is that of the proxy.
+        verify, cert = options.ca_bundle or True, None if self.is_forwarded else options.certificate
         with as_transport_errors:
             made = adapter.get_connection_with_tls_context(prepared.for_requests(), verify, proxies, cert)
-            adapter.cert_verify(made, prepared.url, verify, cert)  # type: ignore[no-untyped-call]
+            adapter.cert_verify(made, f"{made.scheme}:", verify, cert)  # type: ignore[no-untyped-call]
         self._pool = cast("HTTPConnectionPool", made)
-        self.is_forwarded = self._pool.scheme == "http"
-        """True if the requests go to a forwarding proxy, which needs the whole URL, and not through a tunnel."""
         self.headers = tuple(self._pool.proxy_headers.items()) if self.is_forwarded else ()
         """Headers of each request to a forwarding proxy."""
 
