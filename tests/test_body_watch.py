@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api import Answer, Api, Call
+from tests.authority import Authority
 from tests.reading import Reading
 
 if TYPE_CHECKING:
@@ -93,6 +94,32 @@ def test_a_body_that_proves_its_end(
     reading = Reading(api.url, {"decoder": decoder | required})
     assert (reading.error, [int(row["id"]) for row in reading.records]) == (None, [1, 2])
     assert DOUBT not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("decoder", "answer", "whole"),
+    [
+        ({"type": "csv"}, unframed(CSV), False),
+        ({"type": "jsonl"}, unframed(JSONL), False),
+        ({"type": "csv"}, unframed(CSV, "Content-Encoding: utf-8\r\n"), False),
+        ({"type": "csv"}, unframed(gzip.compress(CSV), "Content-Encoding: gzip\r\n"), True),
+        ({"type": "zip", "decoder": {"type": "csv"}}, unframed(zipped(CSV)), True),
+        ({"type": "json"}, unframed(b'[{"id": 1}, {"id": 2}]'), True),
+        ({"type": "json"}, unframed(b'[{"id": 1}, {"id": 2}'), False),
+        ({"type": "csv"}, unframed(gzip.compress(CSV)[:-2], "Content-Encoding: gzip\r\n"), False),
+    ],
+)
+def test_a_tls_connection_that_breaks_off(decoder: dict[str, Any], answer: Answer, whole: bool) -> None:
+    """Without a closing alert, only compression or syntax prove the end of a body without a frame."""
+    authority = Authority()
+    with Api(tls=authority.server()) as api:
+        api.get("/items")(lambda _: answer)
+        reading = Reading(api.url, {"decoder": decoder}, tls={"ca_bundle": authority.pem})
+    assert (reading.error is None) == whole
+    if whole:
+        assert [int(row["id"]) for row in reading.records] == [1, 2]
+    elif decoder["type"] == "csv" and answer.raw is not None and CSV in answer.raw:
+        assert "TLS connection broke off" in str(reading.error)
 
 
 @pytest.mark.parametrize(("more", "count"), [(True, 1), (False, 0)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import chain, pairwise
@@ -26,7 +28,9 @@ from source_rest_api.http.transport_errors import (
     ReadTimeoutError,
     TransportError,
     UnansweredError,
+    UnprovenEndError,
 )
+from tests.authority import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -347,6 +351,47 @@ def test_any_bytes_mean_the_same_however_they_are_cut(tail: bytes, start: bytes,
     assert received(start + tail, cuts) == received(start + tail, [])
 
 
+AUTHORITY = Authority()
+
+
+def over_tls(end: Callable[[ssl.SSLSocket], object], request: bytes = b"?") -> bytes:
+    """The body of an answer over TLS without a frame, after which the server ends the connection in its own way."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as executor:
+
+        def serve() -> None:
+            far, _ = listening.accept()
+            with AUTHORITY.server().wrap_socket(far, server_side=True) as far:
+                far.recv(1 << 16)
+                far.sendall(OK + b"\r\nabc")
+                with suppress(OSError):  # the client does not wait for it
+                    end(far)
+
+        serving = executor.submit(serve)
+        bundle = ssl.create_default_context(cadata=AUTHORITY.pem)
+        near = socket.create_connection(listening.getsockname(), 5)
+        near = bundle.wrap_socket(near, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
+        try:
+            return b"".join(http1.Connection(near, 5, monotonic, lambda _: None).ask(request, "GET").chunks)
+        finally:
+            near.close()
+            serving.result()
+
+
+def reset(far: socket.socket) -> None:
+    """Abort a connection."""
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    far.close()
+
+
+def test_the_end_of_a_body_over_tls() -> None:
+    """Only a closing alert is an end: anybody on the way can fake that of the connection."""
+    assert over_tls(ssl.SSLSocket.unwrap) == b"abc"
+    with pytest.raises(UnprovenEndError):
+        over_tls(lambda far: far.shutdown(socket.SHUT_RDWR))
+    with pytest.raises(ConnectionLostError):
+        over_tls(reset)
+
+
 @contextmanager
 def kept_connection() -> Iterator[tuple[ConnectionPool, socket.socket, socket.socket]]:
     """A pool with one free connection over TCP, the listening socket, and the other side of the connection."""
@@ -420,6 +465,17 @@ def test_an_answer_that_has_begun_is_not_asked_for_again_here(said: bytes) -> No
         far.close()
         with pytest.raises(TransportError):
             asking.result()
+
+
+def test_a_kept_connection_that_is_reset_on_a_post() -> None:
+    """A reset may overtake the confirmation of what the server has read, so a POST is not sent again."""
+    with kept_connection() as (pool, listening, far), ThreadPoolExecutor(1) as executor:
+        asking = executor.submit(asked, pool, listening, "POST")
+        assert b"/e" in far.recv(1 << 16)
+        reset(far)
+        with pytest.raises(UnansweredError) as caught:
+            asking.result()
+        assert caught.value.arrived
 
 
 def test_a_new_connection_that_closes_is_a_failure() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from source_rest_api.errors import Stopped, TransientError
 from source_rest_api.http import compression
+from source_rest_api.http.transport_errors import UnprovenEndError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +42,8 @@ class BodyReader:
         """Yield the body as it arrives. `request_timeout` limits the wait for each megabyte, not the caller's work."""
         waited, size = 0.0, 0
         with answer:
-            arriving = answer.chunks
+            shows_end = compression.shows_end(answer.headers.get("Content-Encoding", ""))
+            arriving = with_own_end(answer.chunks) if shows_end else answer.chunks
             while True:
                 before = self._clock()
                 chunk = next(arriving, b"")
@@ -76,7 +79,7 @@ class BodyReader:
         return compression.joined(arrived.in_proportion(plain, self.largest // _PACKED), self.largest)
 
     def _until(self, answer: RawResponse, deadline: float) -> Iterator[bytes]:
-        for chunk in answer.chunks:
+        for chunk in with_own_end(answer.chunks):  # JSON and XML show their end
             if self._stop.is_set():
                 raise Stopped
             if self._clock() > deadline:
@@ -85,6 +88,12 @@ class BodyReader:
                     "size, or raise `request_timeout`."
                 )
             yield chunk
+
+
+def with_own_end(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a body whose format shows its end, so that it does not matter how the connection ended."""
+    with suppress(UnprovenEndError):
+        yield from chunks
 
 
 class _Counted:

@@ -15,6 +15,7 @@ _STEP = 1 << 18
 """Maximum bytes inflated at once, and so the memory that a bomb can use before it is detected."""
 _RATIO = 100
 """Maximum growth of a body. JSON with similar records grows by 20 to 100 times; deflate can reach 1032 times."""
+_GZIPPED = frozenset({"gzip", "x-gzip"})
 _UNREADABLE = frozenset({"br", "zstd", "compress"})
 
 
@@ -32,12 +33,12 @@ def plain(chunks: Iterator[bytes], coding: str, *, lenient: bool = False) -> Ite
         BrokenAnswerError: The body is truncated or damaged.
         ConfigError: The coding is not supported, and was not requested.
     """
-    for name in reversed([name.strip().lower() for name in coding.split(",")]):
+    for name in reversed(_names(coding)):
         if name in _UNREADABLE:
             if lenient:
                 break
             raise ConfigError(f"The API compresses with {name}: set the header `Accept-Encoding: gzip` in `headers`.")
-        if name in {"gzip", "x-gzip"}:
+        if name in _GZIPPED:
             chunks = _inflated(chunks, zlib.MAX_WBITS | 16)
         elif name == "deflate":
             start, chunks = _peek(chunks, 2)
@@ -45,6 +46,15 @@ def plain(chunks: Iterator[bytes], coding: str, *, lenient: bool = False) -> Ite
             chunks = _inflated(chunks, zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS)
     start, chunks = _peek(chunks, len(_GZIP))
     yield from _inflated(chunks, zlib.MAX_WBITS | 16) if start == _GZIP else chunks
+
+
+def shows_end(coding: str) -> bool:
+    """Return True if a body with this `Content-Encoding` shows where it ends."""
+    return not {*_GZIPPED, "deflate"}.isdisjoint(_names(coding))
+
+
+def _names(coding: str) -> list[str]:
+    return [name.strip().lower() for name in coding.split(",")]
 
 
 def joined(chunks: Iterator[bytes], largest: int) -> bytes:

@@ -18,6 +18,7 @@ from source_rest_api.http.transport_errors import (
     ReadTimeoutError,
     TlsError,
     TransportError,
+    UnprovenEndError,
     causes_of,
 )
 
@@ -44,6 +45,11 @@ _CERTIFICATES = {
     **dict.fromkeys(range(77, 95), _MALFORMED),
 }
 """What to change, by OpenSSL's verification error (`X509_V_ERR_*` in x509_vfy.h)."""
+_CUT_SHORT = "The response body was cut short, or its framing is broken."
+_BROKEN_OFF = (
+    "The TLS connection broke off, and the response has neither `Content-Length` nor chunks, so it may be incomplete. "
+    "If this persists, check the proxy, or request gzip (`headers: {Accept-Encoding: gzip}`)."
+)
 
 
 def judge(failure: TransportError) -> Verdict:
@@ -71,7 +77,7 @@ def judge(failure: TransportError) -> Verdict:
             message = "The API sent no data within `read_timeout`: if the API is slow, raise `read_timeout`."
             return Verdict(TransientError(message, detail), retry=True, overload=True)
         case CutShortError():
-            message = "The response body was cut short, or its framing is broken."
+            message = _BROKEN_OFF if isinstance(failure, UnprovenEndError) else _CUT_SHORT
             return Verdict(BrokenAnswerError(message, detail), retry=True)
     message = f"The API cannot be reached ({_reason(causes[-1])}): check `url_base`, the network and the firewall."
     refused = isinstance(failure, NotConnectedError)

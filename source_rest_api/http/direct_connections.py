@@ -56,7 +56,8 @@ class DirectConnections:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._context is None:
                 return sock
-            return self._context.wrap_socket(sock, server_hostname=self._host)
+            # Otherwise Python treats a reset as an ordinary end.
+            return self._context.wrap_socket(sock, server_hostname=self._host, suppress_ragged_eofs=False)
         except BaseException as error:
             sock.close()
             if isinstance(error, OSError):

@@ -24,6 +24,7 @@ from source_rest_api.http.transport_errors import (
     TlsError,
     TransportError,
     UnansweredError,
+    UnprovenEndError,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class Connection:
         self._at = 0
         self._body_under_way: Iterator[bytes] | None = None
         self._has_served = False
+        self._is_reset = False
+        """True if the other side aborted the connection, so that bytes may be lost in both directions."""
+        self._is_torn = False
+        """True if it ended the connection without the closing alert of TLS (RFC 8446, section 6.1)."""
         self._poll: select.poll | None = None
 
     @property
@@ -108,7 +113,8 @@ class Connection:
             body = self._body_under_way = self._body(head, method)
         except BaseException as error:
             unanswered = self._has_served and not self._came and isinstance(error, ConnectionLostError)
-            arrived = acknowledged is None or acknowledged != _acknowledged(self._tcp)
+            # A reset may overtake the confirmation of what the server has read.
+            arrived = self._is_reset or acknowledged is None or acknowledged != _acknowledged(self._tcp)
             self.close()
             if unanswered:
                 raise UnansweredError(arrived=arrived) from error.__cause__
@@ -118,8 +124,8 @@ class Connection:
     def _send(self, request: bytes) -> None:
         try:
             self._sock.sendall(request)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the server may have responded before it read all, for example if the body is too large
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            self._is_reset = True  # the server may have responded before it read all, for example a large body
         except OSError as error:
             raise _lost(error) from error
 
@@ -127,6 +133,13 @@ class Connection:
         """Return the next bytes from the socket; empty at the end of the connection."""
         try:
             return self._sock.recv(_CHUNK)
+        except (ConnectionResetError, ssl.SSLEOFError) as error:
+            # OpenSSL gives no reason for a reset.
+            if isinstance(error, ssl.SSLEOFError) and error.reason is not None:
+                self._is_torn = True
+                return b""
+            self._is_reset = True
+            raise ConnectionLostError from error
         except OSError as error:
             raise _lost(error) from error
 
@@ -197,7 +210,9 @@ class Connection:
 
     def _all(self) -> Iterator[bytes]:
         """Yield the bytes until the server closes the connection."""
-        return iter(partial(self._take, _CHUNK), b"")
+        yield from iter(partial(self._take, _CHUNK), b"")
+        if self._is_torn:
+            raise UnprovenEndError
 
     def _sized(self, size: int) -> Iterator[bytes]:
         left = size

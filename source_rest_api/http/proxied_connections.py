@@ -70,6 +70,8 @@ class ProxiedConnections:
                 if failure is error:
                     raise
                 raise failure from error
+        if hasattr(connection.sock, "suppress_ragged_eofs"):
+            connection.sock.suppress_ragged_eofs = False  # as without a proxy
         sock: socket.socket = connection.sock
         return sock
 

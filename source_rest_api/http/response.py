@@ -13,7 +13,7 @@ from msgspec import DecodeError, Raw, Struct, field
 from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError, SourceError
 from source_rest_api.formats import raw_json, xml_tree
 from source_rest_api.formats.excerpt import LONGEST, excerpt
-from source_rest_api.http import api_reason
+from source_rest_api.http import api_reason, compression
 from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ class Response(Struct, frozen=True):
 
         The end of any other body is where the server closes the connection, for whatever reason.
         """
-        coding = self.headers.get("Content-Encoding", "identity").strip().lower()
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
-        return "Content-Length" in self.headers or chunked or coding not in {"", "identity"}
+        coding = self.headers.get("Content-Encoding", "")
+        return "Content-Length" in self.headers or chunked or compression.shows_end(coding)
 
     @property
     def content_type(self) -> str:

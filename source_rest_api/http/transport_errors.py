@@ -51,6 +51,10 @@ class CutShortError(TransportError):
     """The body ended early, or its framing is broken."""
 
 
+class UnprovenEndError(CutShortError):
+    """The TLS connection ended without a closing alert, after a body whose end nothing else shows (RFC 9112, 9.8)."""
+
+
 class UnansweredError(TransportError):
     """The server closed a kept connection without a byte of the response, which it may do at any time."""
 

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal, TypeAlias
 from source_rest_api.by_type import ByType
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.http import compression
+from source_rest_api.http.body_reader import with_own_end
 from source_rest_api.http.response import Response
 from source_rest_api.model import Model, own
 from source_rest_api.plurals import counted
@@ -63,7 +64,7 @@ class Zip(Model):
         from tempfile import TemporaryFile  # noqa: PLC0415 -- start-up counts
 
         with TemporaryFile() as file:
-            size = _spool(response.chunks, file)
+            size = _spool(with_own_end(response.chunks), file)
             what = f"{response.content_type or 'no content type'}, {counted(size, 'byte')}"
             with _sound(what):
                 archive = zipfile.ZipFile(file)
