@@ -101,6 +101,7 @@ def test_codings_that_nobody_asked_for(api: Api, coding: str) -> None:
         whole(api, Answer(BODY, headers=headers))
     with pytest.raises(TransientError, match="HTTP 503"):
         whole(api, Answer(BODY, status=503, headers=headers))
+    assert whole(api, Answer(b"", headers=headers)) == b""
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -87,6 +87,8 @@ def body(said: bytes, method: str = "GET", *, kept: bool = False) -> bytes:
         (OK + b"Content-Length: 0\r\n\r\n", b""),
         (OK + b'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x="y"\r\nde\r\n0\r\n\r\n', b"abcde"),
         (OK + b"transfer-encoding:Chunked\r\n\r\n3\nabc\nA\n0123456789\n0\nTrailer: x\n\n", b"abc0123456789"),
+        (OK + b"Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\na", b"a"),
+        (OK + b"Transfer-Encoding: chunked, identity\r\n\r\n1\r\na\r\n0\r\n\r\n", b"a"),
         (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", b"a"),
         (OK + b"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n2\r\nab\r\n0\r\n\r\n", b"ab"),
         (b"HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n", b""),
@@ -101,6 +103,12 @@ def body(said: bytes, method: str = "GET", *, kept: bool = False) -> bytes:
 def test_a_body_ends_where_its_framing_says(said: bytes, expected: bytes) -> None:
     """The server may keep the connection open: the client does not wait for more."""
     assert body(said, kept=True) == expected
+
+
+@pytest.mark.parametrize("trailers", [b"", b"X: y", b"X: y\r\n"])
+def test_a_body_is_whole_after_its_last_chunk(trailers: bytes) -> None:
+    """Some servers close the connection without the empty line that ends the trailers (RFC 9112, section 8)."""
+    assert body(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n" + trailers) == b"a"
 
 
 @pytest.mark.parametrize(
@@ -167,8 +175,8 @@ def test_headers_are_read_as_others_read_them() -> None:
     """In any case, joined where they come twice, unfolded; what is no header is left out; cookies stay apart."""
     said = (
         b"HTTP/1.1 200 OK\r\n folded into nothing\r\nLink: <a>\r\nlink: <b>\r\nX-Long: one\r\n\t two\r\nnonsense\r\n"
-        b": nameless\r\nX-Latin: caf\xe9\r\nSet-Cookie: a=1; Expires=Wed, 21 Oct\r\nSet-Cookie: b=2\r\n"
-        b"Content-Length:0\r\n\r\n"
+        b": nameless\r\nX-Latin: caf\xe9\r\nX-Spaces:\t a\xa0\x85 \t\r\nSet-Cookie: a=1; Expires=Wed, 21 Oct\r\n"
+        b"Set-Cookie: b=2\r\nContent-Length:0\r\n\r\n"
     )
     with Line(said, kept=True) as line:
         answer = line.connection.ask(b"?", "GET")
@@ -176,6 +184,7 @@ def test_headers_are_read_as_others_read_them() -> None:
             "link": "<a>, <b>",
             "x-long": "one two",
             "x-latin": "café",
+            "x-spaces": "a\xa0\x85",
             "set-cookie": "a=1; Expires=Wed, 21 Oct, b=2",
             "content-length": "0",
         }
@@ -316,6 +325,21 @@ class Pieces:
         """There is nothing to close."""
 
 
+class Deaf(Pieces):
+    """A socket whose other side has closed its TLS connection for reading."""
+
+    def sendall(self, data: bytes) -> None:  # noqa: ARG002 -- as of a socket
+        """Fail as OpenSSL does."""
+        raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
+
+
+def test_an_answer_to_half_a_request_over_tls_counts() -> None:
+    """It is read if it has arrived."""
+    deaf = Deaf(iter([b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"]))
+    with http1.Connection(deaf, 5, lambda: 0.0, lambda _: None).ask(b"?", "POST") as answer:  # type: ignore[arg-type]
+        assert answer.status == 413
+
+
 def received(said: bytes, cuts: list[int]) -> tuple[int, bytes] | type[Exception]:
     """Status and body, or what kind of error comes, if it comes in pieces."""
     edges = [0, *sorted(min(cut, len(said)) for cut in cuts), len(said)]
@@ -341,7 +365,7 @@ def test_a_body_arrives_whole_however_it_is_cut(parts: list[bytes], chunked: boo
     else:
         said = OK + b"Content-Length: %d\r\n\r\n" % len(whole) + whole
     assert received(said, cuts) == (200, whole)
-    for length in range(len(said)):
+    for length in range(len(said) - 2 * chunked):
         assert isinstance(received(said[:length], cuts), type)
 
 
@@ -354,7 +378,7 @@ def test_any_bytes_mean_the_same_however_they_are_cut(tail: bytes, start: bytes,
 AUTHORITY = Authority()
 
 
-def over_tls(end: Callable[[ssl.SSLSocket], object], request: bytes = b"?") -> bytes:
+def over_tls(end: Callable[[ssl.SSLSocket], object]) -> bytes:
     """The body of an answer over TLS without a frame, after which the server ends the connection in its own way."""
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as executor:
 
@@ -371,7 +395,7 @@ def over_tls(end: Callable[[ssl.SSLSocket], object], request: bytes = b"?") -> b
         near = socket.create_connection(listening.getsockname(), 5)
         near = bundle.wrap_socket(near, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
         try:
-            return b"".join(http1.Connection(near, 5, monotonic, lambda _: None).ask(request, "GET").chunks)
+            return b"".join(http1.Connection(near, 5, monotonic, lambda _: None).ask(b"?", "GET").chunks)
         finally:
             near.close()
             serving.result()

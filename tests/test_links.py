@@ -36,6 +36,8 @@ TWO_TITLES = (
         # as APIs send them
         ('<https://h/1>; rel="prev", <https://h/3>; rel="next", <https://h/9>; rel="last"', "next", "https://h/3"),
         ('<?page=2>; rel="next"', "next", "https://api.example.com/v1/items?page=2"),
+        ("<caf\xc3\xa9?caf\xe9>;rel=next", "next", "https://api.example.com/v1/caf\xc3\xa9?caf\xe9"),
+        ("<caf\xc3\xa9>;rel=next", "next", "https://api.example.com/v1/café"),
         ("<more>;rel=next", "next", "https://api.example.com/v1/more"),
         ("<//h/2>; rel=next", "next", "https://h/2"),
         ("<https://h/2?a=1,2;b=3>; rel=next", "next", "https://h/2?a=1,2;b=3"),

@@ -372,6 +372,13 @@ def test_see_other_is_followed_with_get(api: Api) -> None:
     assert (api.requests[-1].method, api.requests[-1].body) == ("GET", b"")
 
 
+def test_a_redirect_is_read_as_utf_8(api: Api) -> None:
+    """Bytes beyond ASCII should be encoded, but many servers send the characters themselves."""
+    api.get("/e")(lambda _: Answer(status=302, headers={"Location": "/caf\xc3\xa9"}))
+    api.get("/caf%C3%A9")(failing())
+    assert fetch(api) == OK
+
+
 def test_a_redirect_loop_ends(api: Api) -> None:
     """A loop costs a handful of requests, once."""
     api.get("/e")(lambda _: Answer(status=302, headers={"Location": "/e"}))

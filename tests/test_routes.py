@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import struct
 from base64 import b64encode
 from contextlib import closing, contextmanager, suppress
 from io import BytesIO
@@ -128,6 +129,51 @@ def test_a_proxy_over_tls_gets_the_whole_url_of_plain_http() -> None:
         assert proxy.connected == 1
         with requester("http://api.invalid:8000", proxy_url=url) as asking, pytest.raises(ConfigError, match="certif"):
             get(asking, "http://api.invalid:8000/x")
+
+
+@pytest.mark.parametrize("proxy", ["socks5h://127.0.0.1:1080", "http://:3128", "http://proxy:port"])
+def test_an_environment_without_a_usable_proxy(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is about the proxy, not about `url_base`."""
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with requester("http://api.invalid") as asking, pytest.raises(ConfigError, match="The URL of the proxy"):
+        get(asking, "http://api.invalid/x")
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_name_with_a_final_dot_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the dot, the system would first look for it in its own domains."""
+    asked = []
+
+    def connect(address: tuple[str, int], _: float) -> None:
+        asked.append(address[0])
+        raise OSError("unreachable")
+
+    monkeypatch.setattr("socket.create_connection", connect)
+    with requester("http://api.example.com.") as asking, pytest.raises(TransientError):
+        get(asking, "http://api.example.com./x")
+    assert asked == ["api.example.com."]
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_a_connection_that_is_reset_in_its_handshake() -> None:
+    """No request has been sent, so a POST is retried too."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def refuse() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listening.accept()
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.recv(1)
+                    client.close()
+
+        Thread(target=refuse, daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        with requester(url, retry={"max_attempts": 2}) as asking:
+            asking._jitter = lambda: -2.0
+            with pytest.raises(TransientError, match=r"connection reset.*Tried 2 times"):
+                asking.fetch(Request("POST", f"{url}/x"), lambda response: response.body)
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.usefixtures("no_proxy")

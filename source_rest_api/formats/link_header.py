@@ -20,7 +20,7 @@ def find_links(header: str) -> dict[str, dict[str, str]]:
             name, quoted, token = parameter.groups("")
             parameters.setdefault(name.lower(), quoted or token.strip("'"))
         for relation in parameters.get("rel", "").lower().split():
-            found.setdefault(relation, {"url": link[1].strip(), **parameters})
+            found.setdefault(relation, {"url": as_utf8(link[1].strip()), **parameters})
     return found
 
 
@@ -35,6 +35,18 @@ def find_link(header: str, relation: str, base_url: str) -> str | None:
     """
     link = find_links(header).get(relation)
     return None if link is None else resolve(base_url, link["url"])
+
+
+def as_utf8(url: str) -> str:
+    """Returns a URL from a header as its server means it: most write characters beyond ASCII, if any, in UTF-8.
+
+    Args:
+        url: The URL as HTTP libraries give it, one character for each byte.
+    """
+    try:
+        return url.encode("latin-1").decode()
+    except UnicodeError:
+        return url
 
 
 def resolve(base_url: str, target: str) -> str:

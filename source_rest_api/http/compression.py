@@ -35,7 +35,8 @@ def plain(chunks: Iterator[bytes], coding: str, *, lenient: bool = False) -> Ite
     """
     for name in reversed(_names(coding)):
         if name in _UNREADABLE:
-            if lenient:
+            start, chunks = _peek(chunks, 1)
+            if lenient or not start:
                 break
             raise ConfigError(f"The API compresses with {name}: set the header `Accept-Encoding: gzip` in `headers`.")
         if name in _GZIPPED:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from source_rest_api.errors import ConfigError
 from source_rest_api.http import egress_guard
 from source_rest_api.http.transport_errors import (
-    ConnectionLostError,
     ConnectTimeoutError,
     InvalidUrlError,
     NotConnectedError,
@@ -38,7 +37,7 @@ class DirectConnections:
     headers = ()
 
     def __init__(self, origin: Origin, options: ConnectionOptions) -> None:
-        self._host, self._port = origin.host.rstrip("."), origin.port or 0
+        self._host, self._port = origin.host, origin.port or 0
         self._context = _tls(options) if origin.scheme == "https" else None
 
     def connect(self, timeout: float) -> socket.socket:
@@ -57,7 +56,7 @@ class DirectConnections:
             if self._context is None:
                 return sock
             # Otherwise Python treats a reset as an ordinary end.
-            return self._context.wrap_socket(sock, server_hostname=self._host, suppress_ragged_eofs=False)
+            return self._context.wrap_socket(sock, server_hostname=self._host.rstrip("."), suppress_ragged_eofs=False)
         except BaseException as error:
             sock.close()
             if isinstance(error, OSError):
@@ -110,4 +109,4 @@ def _failure(error: OSError) -> TransportError:
     """Return the failure of a handshake."""
     if isinstance(error, TimeoutError):
         return ConnectTimeoutError()
-    return TlsError() if isinstance(error, ssl.SSLError) else ConnectionLostError()
+    return TlsError() if isinstance(error, ssl.SSLError) else NotConnectedError()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _STATUS = re.compile(r"HTTP/1\.(\d) +(\d{3})(?:\s|$)")
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]+")
+_BLANKS = " \t\r"
+"""Characters around a value that are no part of it. `strip()` would remove bytes of UTF-8 texts too."""
 
 
 class Headers(Mapping[str, str]):
@@ -74,9 +76,12 @@ class Head(NamedTuple):
 
     @property
     def coding(self) -> str:
-        """The last transfer coding, which frames the body; empty if there is none."""
-        codings: str = self.headers.get("Transfer-Encoding", "")
-        return codings.lower().rpartition(",")[2].strip()
+        """The last transfer coding, which frames the body; empty if there is none.
+
+        Some servers still send `identity`, which means none (RFC 2616, section 3.6).
+        """
+        names = [name.strip() for name in self.headers.get("Transfer-Encoding", "").lower().split(",")]
+        return next((name for name in reversed(names) if name not in {"", "identity"}), "")
 
     @property
     def keeps(self) -> bool:
@@ -116,10 +121,10 @@ def parsed(text: str) -> Head:
     name = ""
     for line in lines:
         if line[:1] in {" ", "\t"} and name:  # a folded value continues on this line (RFC 9112, section 5.2)
-            by_name[name] += f" {line.strip()}"
+            by_name[name] += f" {line.strip(_BLANKS)}"
             continue
         name, colon, value = line.partition(":")
-        name, value = name.strip().lower(), value.strip()
+        name, value = name.strip(_BLANKS).lower(), value.strip(_BLANKS)
         if not colon or not name:
             name = ""
             continue

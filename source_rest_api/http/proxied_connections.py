@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from urllib3 import exceptions as wire
 
+from source_rest_api.errors import ConfigError
 from source_rest_api.http.adapter import BoundedAdapter
 from source_rest_api.http.requests_errors import as_transport_errors
+from source_rest_api.http.transport_errors import InvalidUrlError
 
 if TYPE_CHECKING:
     import socket
@@ -30,21 +32,26 @@ class ProxiedConnections:
         clock: Monotonic seconds.
 
     Raises:
-        TransportError: The URL of the origin or the proxy is not valid.
+        ConfigError: The URL of the proxy is not valid, or the proxy is not an HTTP proxy.
     """
 
     def __init__(
         self, prepared: Prepared, options: ConnectionOptions, seconds: float, clock: Callable[[], float]
     ) -> None:
         adapter = BoundedAdapter(seconds, clock)
+        if str(options.proxy).lower().startswith("socks"):
+            raise _no_http_proxy()
         proxies = {scheme: str(options.proxy) for scheme in ("http", "https")}
         self.is_forwarded = prepared.url.startswith("http:")
         """True if the requests go to a forwarding proxy, which needs the whole URL, and not through a tunnel."""
         # The client certificate is for the API. If the requests are forwarded, the only TLS is that of the proxy.
         verify, cert = options.ca_bundle or True, None if self.is_forwarded else options.certificate
-        with as_transport_errors:
-            made = adapter.get_connection_with_tls_context(prepared.for_requests(), verify, proxies, cert)
-            adapter.cert_verify(made, f"{made.scheme}:", verify, cert)  # type: ignore[no-untyped-call]
+        try:
+            with as_transport_errors:
+                made = adapter.get_connection_with_tls_context(prepared.for_requests(), verify, proxies, cert)
+                adapter.cert_verify(made, f"{made.scheme}:", verify, cert)  # type: ignore[no-untyped-call]
+        except InvalidUrlError:
+            raise _no_http_proxy() from None
         self._pool = cast("HTTPConnectionPool", made)
         self.headers = tuple(self._pool.proxy_headers.items()) if self.is_forwarded else ()
         """Headers of each request to a forwarding proxy."""
@@ -74,6 +81,13 @@ class ProxiedConnections:
             connection.sock.suppress_ragged_eofs = False  # as without a proxy
         sock: socket.socket = connection.sock
         return sock
+
+
+def _no_http_proxy() -> ConfigError:
+    return ConfigError(
+        "The URL of the proxy is not that of an HTTP proxy, such as `http://proxy.example.com:3128`: correct "
+        "`proxy_url`, or the environment variables `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`. SOCKS is not supported."
+    )
 
 
 def _failure(error: BaseException, connection: HTTPConnection) -> BaseException:

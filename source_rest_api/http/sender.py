@@ -213,8 +213,10 @@ def _headers(request: Request) -> dict[str, str]:
 
 def _redirected(request: Request, response: Response, location: str) -> Request:
     """Return the request that a redirect leads to. It carries no parameters but those in the new URL."""
+    from source_rest_api.formats.link_header import as_utf8  # noqa: PLC0415 -- start-up counts
+
     try:
-        following = request.at_url(urljoin(response.url, location))
+        following = request.at_url(urljoin(response.url, as_utf8(location)))
     except ValueError:
         raise ConfigError("The API redirects to a URL that is not valid: check `url_base` and `path`.") from None
     return replace(following, method="GET", body=None) if response.status == HTTPStatus.SEE_OTHER else following
