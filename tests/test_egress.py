@@ -17,8 +17,12 @@ from source_rest_api.config.loading import load
 from source_rest_api.errors import ConfigError
 from source_rest_api.http import egress_guard
 from source_rest_api.http.adapter import BoundedAdapter
+from source_rest_api.http.direct_connections import DirectConnections
+from source_rest_api.http.origins import Origin
 from source_rest_api.http.request import Request
 from source_rest_api.http.requester import Requester
+from source_rest_api.http.transport import ConnectionOptions
+from source_rest_api.http.transport_errors import InvalidUrlError
 from tests.api import Api
 from tests.transports import TRANSPORTS
 
@@ -88,6 +92,15 @@ def test_a_name_is_looked_up_once(session: requests.Session, monkeypatch: pytest
     with pytest.raises(requests.ConnectionError):
         session.get("https://flips.example/", timeout=5)
     assert (asked, connected) == (["flips.example"], [("192.0.2.1", 443)])
+
+
+def test_a_name_that_no_system_looks_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is about the URL, with the guard as without it."""
+    for mode in ("cloud", "oss"):
+        monkeypatch.setenv("DEPLOYMENT_MODE", mode)
+        connections = DirectConnections(Origin("https", "api..example.com", 443), ConnectionOptions(None, None, None))
+        with pytest.raises(InvalidUrlError):
+            connections.connect(1)
 
 
 @pytest.mark.parametrize(("mode", "status"), [("CLOUD", "FAILED"), ("cloud", "FAILED"), ("oss", "SUCCEEDED")])

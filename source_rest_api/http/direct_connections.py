@@ -64,11 +64,11 @@ class DirectConnections:
             raise
 
     def _connected(self, timeout: float) -> socket.socket:
-        if egress_guard.is_guarded():
-            if self._context is None:
-                raise egress_guard.no_tls()
-            return egress_guard.connected(self._host, self._port, timeout)
         try:
+            if egress_guard.is_guarded():
+                if self._context is None:
+                    raise egress_guard.no_tls()
+                return egress_guard.connected(self._host, self._port, timeout)
             return socket.create_connection((self._host, self._port), timeout)
         except TimeoutError as error:
             raise ConnectTimeoutError from error
