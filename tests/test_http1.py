@@ -172,11 +172,11 @@ def test_what_is_no_head_is_no_answer(said: bytes) -> None:
 
 
 def test_headers_are_read_as_others_read_them() -> None:
-    """In any case, joined where they come twice, unfolded; what is no header is left out; cookies stay apart."""
+    """In any case, unfolded, joined where they differ; what is no header is left out; cookies stay apart."""
     said = (
         b"HTTP/1.1 200 OK\r\n folded into nothing\r\nLink: <a>\r\nlink: <b>\r\nX-Long: one\r\n\t two\r\nnonsense\r\n"
         b": nameless\r\nX-Latin: caf\xe9\r\nX-Spaces:\t a\xa0\x85 \t\r\nSet-Cookie: a=1; Expires=Wed, 21 Oct\r\n"
-        b"Set-Cookie: b=2\r\nContent-Length:0\r\n\r\n"
+        b"Set-Cookie: b=2\r\nRetry-After: 5\r\nRetry-After:5\r\nContent-Length:0\r\n\r\n"
     )
     with Line(said, kept=True) as line:
         answer = line.connection.ask(b"?", "GET")
@@ -186,6 +186,7 @@ def test_headers_are_read_as_others_read_them() -> None:
             "x-latin": "café",
             "x-spaces": "a\xa0\x85",
             "set-cookie": "a=1; Expires=Wed, 21 Oct, b=2",
+            "retry-after": "5",
             "content-length": "0",
         }
         assert "LINK" in answer.headers
@@ -263,6 +264,17 @@ def test_a_connection_that_was_closed_meanwhile_is_not_open() -> None:
         line.ask()
         line.far.close()
         assert not line.connection.is_open
+
+
+@pytest.mark.parametrize(("idle", "is_open"), [(0, True), (118, True), (119, False)])
+def test_a_connection_is_not_used_after_a_long_pause(idle: float, is_open: bool) -> None:
+    """A firewall on the way may have forgotten it, and tell nobody."""
+    now = [0.0]
+    with Line(OK + b"Content-Length: 1\r\n\r\na", kept=True, clock=lambda: now[0]) as line:
+        now[0] = 1000.0
+        line.ask()
+        now[0] += idle
+        assert line.connection.is_open == is_open
 
 
 def test_silence_has_a_bound() -> None:

@@ -37,6 +37,8 @@ _CHUNK = 1 << 16
 """Bytes received at once. A larger buffer would be newly allocated by the system each time."""
 _LONGEST_HEAD = 1 << 18
 """Maximum bytes of a head, or of a line between chunks. Servers send at most 64 kB; the bound protects the memory."""
+_LONGEST_IDLE = 118
+"""Seconds after which an idle connection is not used again, as in curl. Firewalls forget it, some without a sign."""
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?\r?", re.DOTALL)
 _TCP_INFO = getattr(socket, "TCP_INFO", None)
@@ -70,6 +72,7 @@ class Connection:
         self._at = 0
         self._body_under_way: Iterator[bytes] | None = None
         self._has_served = False
+        self._idle_since = 0.0
         self._is_reset = False
         """True if the other side aborted the connection, so that bytes may be lost in both directions."""
         self._is_torn = False
@@ -79,6 +82,8 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """True if the server still waits for a request. A connection closed by the server becomes readable."""
+        if self._clock() - self._idle_since > _LONGEST_IDLE:
+            return False
         if self._poll is None:
             self._poll = select.poll()
             self._poll.register(self._tcp, select.POLLIN)
@@ -205,6 +210,7 @@ class Connection:
             self._came, self._at = b"", 0
             self._body_under_way = None
             self._has_served = True
+            self._idle_since = self._clock()
             self._free(self)
         else:
             self.close()

@@ -52,7 +52,7 @@ class Head(NamedTuple):
     """The minor version: 1 for HTTP/1.1."""
     status: int
     headers: Headers
-    """Repeated headers are joined with commas (RFC 9110, section 5.3)."""
+    """Repeated headers are joined with commas (RFC 9110, section 5.3), but not if a proxy has merely doubled one."""
     cookies: list[str]
     """The `Set-Cookie` headers one by one, because their values contain commas."""
 
@@ -131,5 +131,5 @@ def parsed(text: str) -> Head:
         if name == "set-cookie":
             cookies.append(value)
         before = by_name.get(name)
-        by_name[name] = value if before is None else f"{before}, {value}"
+        by_name[name] = value if before is None or before == value else f"{before}, {value}"
     return Head(int(status[1]), int(status[2]), Headers(by_name), cookies)
