@@ -127,8 +127,33 @@ def test_a_proxy_over_tls_gets_the_whole_url_of_plain_http() -> None:
         with requester("http://api.invalid:8000", proxy_url=url, tls={"ca_bundle": AUTHORITY.pem}) as asking:
             assert [get(asking, "http://api.invalid:8000/x") for _ in range(2)] == [b"0", b"1"]
         assert proxy.connected == 1
-        with requester("http://api.invalid:8000", proxy_url=url) as asking, pytest.raises(ConfigError, match="certif"):
+        with (
+            requester("http://api.invalid:8000", proxy_url=url) as asking,
+            pytest.raises(ConfigError, match="proxy's TLS certif"),
+        ):
             get(asking, "http://api.invalid:8000/x")
+
+
+@pytest.mark.parametrize("said", [b"", b"SSH-2.0-x\r\n", b"HTTP/1.1 200 OK\r\n" + b"x" * 70_000])
+def test_a_proxy_that_talks_nonsense(said: bytes) -> None:
+    """What answers to CONNECT is the proxy, so the error is about it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            client, _ = listening.accept()
+            with client:
+                client.recv(1 << 16)
+                client.sendall(said)
+
+        speaker = Thread(target=answer)
+        speaker.start()
+        proxy = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with (
+            requester("https://api.invalid", proxy_url=proxy) as asking,
+            pytest.raises(TransientError, match="The proxy did not connect to the API"),
+        ):
+            get(asking, "https://api.invalid/x")
+        speaker.join()
 
 
 @pytest.mark.parametrize("proxy", ["socks5h://127.0.0.1:1080", "http://:3128", "http://proxy:port"])

@@ -96,6 +96,9 @@ def _tls(causes: list[BaseException], detail: str) -> Verdict:
 
 
 def _proxy(causes: list[BaseException], detail: str) -> Verdict:
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        message = "The proxy's TLS certificate cannot be verified: check `proxy_url`, or set `tls.ca_bundle`."
+        return Verdict(ConfigError(message, detail))
     answer = re.search(r"Tunnel connection failed: (\d+)", str(causes[-1]))
     if answer is not None and int(answer[1]) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return Verdict(ConfigError(f"The proxy requires credentials: {PROXY_CREDENTIALS}.", detail))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.client import HTTPException
 from typing import TYPE_CHECKING, cast
 
 from urllib3 import exceptions as wire
@@ -92,9 +93,10 @@ def _no_http_proxy() -> ConfigError:
 
 def _failure(error: BaseException, connection: HTTPConnection) -> BaseException:
     """Return the error that urllib3 would raise if it sent the request itself."""
-    if not isinstance(error, OSError | wire.HTTPError):
+    if not isinstance(error, OSError | HTTPException | wire.HTTPError):
         return error
-    if connection.proxy and not connection.has_connected_to_proxy:
+    # Only the response to CONNECT is read here as HTTP.
+    if connection.proxy and (isinstance(error, HTTPException) or not connection.has_connected_to_proxy):
         return wire.ProxyError("Cannot connect to proxy.", error)
     if isinstance(error, wire.HTTPError):
         return error

@@ -19,8 +19,8 @@ _OUTERMOST: list[tuple[tuple[type[Exception], ...], type[TransportError]]] = [
     ((http.InvalidHeader,), own.InvalidHeaderError),
 ]
 _CAUSES: list[tuple[tuple[type[Exception], ...], type[TransportError]]] = [
-    ((ssl.SSLError, wire.SSLError), own.TlsError),
     ((http.ProxyError, wire.ProxyError), own.ProxyError),
+    ((ssl.SSLError, wire.SSLError), own.TlsError),
     ((wire.NewConnectionError,), own.NotConnectedError),
     ((http.ConnectTimeout, wire.ConnectTimeoutError), own.ConnectTimeoutError),
     ((http.ReadTimeout, wire.ReadTimeoutError), own.ReadTimeoutError),
