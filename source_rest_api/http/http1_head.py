@@ -80,8 +80,12 @@ class Head(NamedTuple):
 
         Some servers still send `identity`, which means none (RFC 2616, section 3.6).
         """
-        names = [name.strip() for name in self.headers.get("Transfer-Encoding", "").lower().split(",")]
-        return next((name for name in reversed(names) if name not in {"", "identity"}), "")
+        rest: str = self.headers.get("Transfer-Encoding", "").lower()
+        while rest:
+            rest, _, last = rest.rpartition(",")
+            if (name := last.strip()) not in {"", "identity"}:
+                return name
+        return ""
 
     @property
     def keeps(self) -> bool:
