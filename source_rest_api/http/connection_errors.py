@@ -85,19 +85,20 @@ def judge(failure: TransportError) -> Verdict:
 
 
 def _tls(causes: list[BaseException], detail: str) -> Verdict:
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            advice = _CERTIFICATES.get(cause.verify_code, _PRIVATE_AUTHORITY)
-            reason = cause.verify_message.rstrip(".") or "no reason given"
-            message = f"The API's TLS certificate cannot be verified ({reason}): {advice}."
-            return Verdict(ConfigError(message, detail))
+    if (unverified := _unverified(causes)) is not None:
+        advice = _CERTIFICATES.get(unverified.verify_code, _PRIVATE_AUTHORITY)
+        message = f"The API's TLS certificate cannot be verified ({_said_of(unverified)}): {advice}."
+        return Verdict(ConfigError(message, detail))
     message = "The TLS connection failed: check `url_base` (https, or http?), the network and the proxy."
     return Verdict(TransientError(message, detail), retry=True)
 
 
 def _proxy(causes: list[BaseException], detail: str) -> Verdict:
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        message = "The proxy's TLS certificate cannot be verified: check `proxy_url`, or set `tls.ca_bundle`."
+    if (unverified := _unverified(causes)) is not None:
+        message = (
+            f"The proxy's TLS certificate cannot be verified ({_said_of(unverified)}): check the host in `proxy_url`, "
+            f"or {_PRIVATE_AUTHORITY}."
+        )
         return Verdict(ConfigError(message, detail))
     answer = re.search(r"Tunnel connection failed: (\d+)", str(causes[-1]))
     if answer is not None and int(answer[1]) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
@@ -105,6 +106,15 @@ def _proxy(causes: list[BaseException], detail: str) -> Verdict:
     reason = _reason(causes[-1]) if answer is None else f"it returned HTTP {answer[1]}"
     message = f"The proxy did not connect to the API ({reason}): check `proxy_url`, or `HTTPS_PROXY` and `NO_PROXY`."
     return Verdict(TransientError(message, detail), retry=True, refused=True)
+
+
+def _unverified(causes: list[BaseException]) -> ssl.SSLCertVerificationError | None:
+    return next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
+
+
+def _said_of(error: ssl.SSLCertVerificationError) -> str:
+    """Return OpenSSL's reason why a certificate is not valid."""
+    return error.verify_message.rstrip(".") or "no reason given"
 
 
 def _told(error: BaseException) -> str:
