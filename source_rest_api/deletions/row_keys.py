@@ -10,19 +10,19 @@ import re
 import zlib
 from base64 import b64decode, b64encode
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Raw
 
-from source_rest_api.formats import raw_json
+from source_rest_api.formats.raw_fields import RawFields
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from msgspec import Raw
+
     from source_rest_api.model import Path
 
-_ABSENT = Raw(b"")
 _NOT_SCALAR = b"{[n"
 """First characters of values that cannot be part of a key: objects, arrays, null."""
 _NUMBERS, _DIGITS, _TEXTS = b"n", b"x", b"t"
@@ -43,25 +43,16 @@ class KeyReader:
     """
 
     def __init__(self, primary_key: Sequence[Path]) -> None:
-        self._paths = primary_key
-        fields: Any = [(f"field{index}", Raw, _ABSENT) for index in range(len(primary_key))]
-        names = {f"field{index}": path[0] for index, path in enumerate(primary_key)}
-        is_flat = all(len(path) == 1 for path in primary_key)
-        flat = msgspec.defstruct("Key", fields, rename=names, gc=False) if is_flat else None
-        self._decode = None if flat is None else msgspec.json.Decoder(flat).decode
+        self._parts = len(primary_key)
+        self._fields = RawFields(primary_key)
 
     def key(self, record: Raw) -> bytes | None:
         """Returns the key of a record; None if one of its fields is absent, null, an object or an array."""
-        found = map(bytes, self._values(record))
-        values = [value for value in found if value and value[0] not in _NOT_SCALAR]
-        if len(values) < len(self._paths):
+        found = [bytes(value) for value in self._fields.of(record) if value is not None]
+        values = [value for value in found if value[0] not in _NOT_SCALAR]
+        if len(values) < self._parts:
             return None
         return b"[%b]" % b",".join(map(_canonical, values))
-
-    def _values(self, record: Raw) -> Sequence[Raw]:
-        if self._decode is not None:
-            return msgspec.structs.astuple(self._decode(record))
-        return [raw_json.find(record, path) or _ABSENT for path in self._paths]
 
 
 def _canonical(value: bytes) -> bytes:

@@ -13,6 +13,7 @@ from source_rest_api.cursors.field_cursor import FieldCursor
 from source_rest_api.cursors.field_reader import FieldDecoder
 from source_rest_api.errors import ErrorContext
 from source_rest_api.formats import raw_json
+from source_rest_api.formats.raw_fields import RawFields
 from source_rest_api.pagination.end_check import check_end, says_more
 from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.signs import find_sign
@@ -80,6 +81,7 @@ class EndpointReader:
         self._log = requester.log
         self._limits = config.limits
         self._mask = mask
+        self._key = RawFields(endpoint.primary_key)
         self._keys = FieldDecoder(endpoint.primary_key[0], int | str) if len(endpoint.primary_key) == 1 else None
         stop_when: str | None = getattr(self.paginator, "stop_when", None)
         self._marks = frozenset(record_templates.fields([stop_when], "last_record") or ()) if stop_when else frozenset()
@@ -151,7 +153,7 @@ class EndpointReader:
 
         If a transformation makes the key, the record does not have it yet, or only a part that others share.
         """
-        parts = [raw_json.find(record, path) for path in self.endpoint.primary_key]
+        parts = self._key.of(record)
         return b"\0".join(map(bytes, filter(None, parts))) if parts and all(parts) else bytes(record)
 
     def unmarked(self, record: Raw) -> bytes:

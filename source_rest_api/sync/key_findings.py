@@ -24,14 +24,15 @@ def of_key(sample: Sample) -> Iterator[Finding]:
         return
     named = record_keys.named(key)
     where = str(sample.pages[0].page.request)
-    loose = record_keys.loose(records, key)
+    loose = record_keys.loose(record_keys.of(records, key))
     if loose:
         yield Finding(
             f"{loose} of {len(records)} records have no value in the key {named}: {LOSS}. Change `primary_key` to "
             "fields that every record has",
             where=where,
         )
-    shared = next(filter(None, (record_keys.shared(sampled.emitted, key) for sampled in sample.pages)), None)
+    pages = [sampled.emitted for sampled in sample.pages]
+    shared = next(filter(None, (record_keys.shared(record_keys.of(page, key), page) for page in pages)), None)
     if shared is not None:
         yield Finding(f"different records share the key {named}, such as {shared}: {LOSS}. {ADVICE}", where=where)
     else:
@@ -43,16 +44,17 @@ def _of_two_pages(sample: Sample, key: Sequence[Path], named: str) -> Iterator[F
     if len(sample.pages) == 1:
         return
     first, second = (sampled.emitted for sampled in sample.pages)
-    known = {record_keys.of(record, key): bytes(record) for record in first}
+    known = dict(zip(record_keys.of(first, key), map(bytes, first), strict=True))
+    keys = record_keys.of(second, key)
     shared = [
         values
-        for record in second
-        if None not in (values := record_keys.of(record, key)) and known.get(values, bytes(record)) != bytes(record)
+        for values, record in zip(keys, second, strict=True)
+        if None not in values and known.get(values, bytes(record)) != bytes(record)
     ]
     if not shared or len(shared) * 2 > len(second):  # a page that repeats most of another is a problem of the paging
         return
     found = f"different records on the first two pages share the key {named}, such as {record_keys.shown(shared[0])}"
-    at_the_border = shared == [record_keys.of(first[-1], key)] == [record_keys.of(second[0], key)]
+    at_the_border = shared == record_keys.of(first[-1:], key) == keys[:1]
     if not at_the_border and _is_unchanged(sample):
         yield Finding(f"{found}: {LOSS}. {ADVICE}", where=str(sample.pages[1].page.request))
     else:

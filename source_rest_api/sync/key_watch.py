@@ -38,7 +38,8 @@ class KeyWatch:
         if not self._key:
             return
         some = records[:_MOST_RECORDS]
-        loose = 0 if self._is_loose else record_keys.loose(some, self._key)
+        keys = record_keys.of(some, self._key)
+        loose = 0 if self._is_loose else record_keys.loose(keys)
         if loose:
             self._is_loose = True
             _LOG.warning(
@@ -49,7 +50,7 @@ class KeyWatch:
                 record_keys.named(self._key),
                 LOSS,
             )
-        shared = None if self._is_shared else record_keys.shared(some, self._key)
+        shared = None if self._is_shared else record_keys.shared(keys, some)
         if shared is not None:
             self._is_shared = True
             _LOG.warning(

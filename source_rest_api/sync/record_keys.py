@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeAlias
 
-from source_rest_api.formats import raw_json
 from source_rest_api.formats.excerpt import excerpt
+from source_rest_api.formats.raw_fields import RawFields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,22 +25,29 @@ _LOOSE = frozenset({b"null", b'""'})
 _LONGEST = 40
 
 
-def of(record: Raw, paths: Sequence[Path]) -> Key:
-    """Returns the key of a record."""
-    found = [raw_json.find(record, path) for path in paths]
-    return tuple(None if value is None or bytes(value) in _LOOSE else bytes(value) for value in found)
+def of(records: Iterable[Raw], paths: Sequence[Path]) -> list[Key]:
+    """Returns the key of each record."""
+    found = map(RawFields(paths).of, records)
+    return [tuple([None if v is None or (text := bytes(v)) in _LOOSE else text for v in values]) for values in found]
 
 
-def loose(records: Iterable[Raw], paths: Sequence[Path]) -> int:
-    """Returns the number of records that lack a value of the key."""
-    return sum(None in of(record, paths) for record in records)
+def loose(keys: Iterable[Key]) -> int:
+    """Returns the number of keys that lack a value."""
+    return sum([None in key for key in keys])
 
 
-def shared(records: Iterable[Raw], paths: Sequence[Path]) -> str | None:
-    """Returns a key of different records, to show; None if there is none. Equal records may share one."""
+def shared(keys: Sequence[Key], records: Iterable[Raw]) -> str | None:
+    """Returns a key of different records, to show; None if there is none. Equal records may share one.
+
+    Args:
+        keys: The key of each record.
+        records: The records.
+    """
+    if len(set(keys)) == len(keys):
+        return None
     known: dict[Key, set[bytes]] = defaultdict(set)
-    for record in records:
-        known[of(record, paths)].add(bytes(record))
+    for key, record in zip(keys, records, strict=True):
+        known[key].add(bytes(record))
     return next((shown(key) for key, rows in known.items() if len(rows) > 1 and None not in key), None)
 
 
