@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from threading import Lock
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from source_rest_api.plurals import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from typing_extensions import Unpack
@@ -122,9 +122,10 @@ class ReadStats:
             KeyError: There is no such count.
         """
         total = 0.0
+        added: Mapping[str, Any] = counts
         with self._lock:
-            for name, count in counts.items():
-                total = self._counts[name] = self._counts[name] + cast("float", count)
+            for name, count in added.items():
+                self._counts[name] = total = self._counts[name] + count
         return total
 
     def received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -50,9 +50,13 @@ FALSE = frozenset({b"false", b'"false"'})
 """JSON values that count as true (`TRUE`) and as false (`FALSE`)."""
 
 
+_OTHERS = re.compile(r"[^a-z0-9]")
+
+
+@lru_cache(maxsize=1000)
 def plain(name: str) -> str:
     """Returns a name as the patterns expect it: only letters and digits, in lower case."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return _OTHERS.sub("", name.lower())
 
 
 def flags_more(form: str, value: Raw) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from source_rest_api.errors import Stopped, TransientError
@@ -72,21 +73,21 @@ class BodyReader:
             ConfigError: The body is too large, or its compression is not supported.
         """
         coding = answer.headers.get("Content-Encoding", "")
-        arrived = _Counted(self._until(answer, deadline))
+        chunks = with_own_end(answer.chunks)  # JSON and XML show their end
+        arrived = _Counted(chunks, partial(self._check, deadline))
         # An error response is judged by its status, even if its body cannot be decompressed.
         plain = compression.plain(arrived, coding, lenient=not answer.ok)
         return compression.joined(arrived.in_proportion(plain, self.largest // _PACKED), self.largest)
 
-    def _until(self, answer: RawResponse, deadline: float) -> Iterator[bytes]:
-        for chunk in with_own_end(answer.chunks):  # JSON and XML show their end
-            if self._stop.is_set():
-                raise Stopped
-            if self._clock() > deadline:
-                raise TransientError(
-                    f"The response was not complete after {self._timeout:g} s (`request_timeout`). Set a smaller page "
-                    "size, or raise `request_timeout`."
-                )
-            yield chunk
+    def _check(self, deadline: float) -> None:
+        """Raise an error if the read was stopped, or the body is late."""
+        if self._stop.is_set():
+            raise Stopped
+        if self._clock() > deadline:
+            raise TransientError(
+                f"The response was not complete after {self._timeout:g} s (`request_timeout`). Set a smaller page "
+                "size, or raise `request_timeout`."
+            )
 
 
 def with_own_end(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -98,10 +99,16 @@ def with_own_end(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Counted:
-    """Chunks as they arrive; counts their bytes."""
+    """Chunks as they arrive; counts their bytes.
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    Args:
+        chunks: The chunks.
+        check: Called after each chunk; raises an error to stop.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], check: Callable[[], None]) -> None:
         self._chunks = chunks
+        self._check = check
         self._size = 0
 
     def __iter__(self) -> Iterator[bytes]:
@@ -109,6 +116,7 @@ class _Counted:
 
     def __next__(self) -> bytes:
         chunk = next(self._chunks)
+        self._check()
         self._size += len(chunk)
         return chunk
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.http.connection_pool import ConnectionPool
-from source_rest_api.http.prepared import Prepared
+from source_rest_api.http.prepared import Prepared, RequestHeaders
 from source_rest_api.http.transport import ConnectionOptions
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from source_rest_api.http.transport import RawResponse, Transport
 
 
-_HEADERS = {
-    "User-Agent": "source-rest-api",
-    "Accept-Encoding": "gzip, deflate",
-    "Accept": "*/*",
-    "Connection": "keep-alive",
-}
+_HEADERS = RequestHeaders(
+    {
+        "User-Agent": "source-rest-api",
+        "Accept-Encoding": "gzip, deflate",
+        "Accept": "*/*",
+        "Connection": "keep-alive",
+    }
+)
 """Default headers of all requests."""
 
 
@@ -80,7 +82,7 @@ class HttpClient:
         Raises:
             InvalidHeaderError: A header is not valid.
         """
-        prepared = Prepared(method, url, {**_HEADERS, **headers}, body)
+        prepared = Prepared(method, url, headers, body, _HEADERS)
         self._cookies.add_to(prepared)
         return prepared
 

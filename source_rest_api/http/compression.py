@@ -55,7 +55,7 @@ def shows_end(coding: str) -> bool:
 
 
 def _names(coding: str) -> list[str]:
-    return [name.strip().lower() for name in coding.split(",")]
+    return [name.strip().lower() for name in coding.split(",")] if coding else []
 
 
 def joined(chunks: Iterator[bytes], largest: int) -> bytes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _READ = 2000
 """Bytes at the start of an error body that are searched for rate limit words."""
+_SUCCESSES = range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES)
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 _EXPECTED = "; if this response is expected, add a rule with `action: ignore` to `errors`"
 PROXY_CREDENTIALS = "set them in `proxy_url`, or in `HTTP_PROXY` and `HTTPS_PROXY`"
@@ -71,7 +72,7 @@ def is_passing(status: int) -> bool:
 def judge(response: Response) -> Verdict | None:
     """Return the verdict on a response; None if it is a success."""
     status = response.status
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+    if status in _SUCCESSES:
         return None
     message = _sentence(f"The API returned {describe(response)}")
     wait = rate_limits.retry_after(response.headers)

@@ -43,6 +43,8 @@ _CHUNK_SIZE = re.compile(rb"\s*([0-9a-fA-F]{1,15})\s*(?:;.*)?\r?", re.DOTALL)
 _TCP_INFO = getattr(socket, "TCP_INFO", None)
 _BYTES_ACKED = 120
 """Offset of `tcpi_bytes_acked` in Linux's `struct tcp_info`."""
+_FIRST_FINAL = HTTPStatus.OK.value
+"""The lowest status of a response that is not an interim one."""
 _WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
@@ -150,7 +152,7 @@ class Connection:
 
     def _head(self, ends: float) -> Head:
         """Return the next head, skipping interim responses (RFC 9110, section 15.2)."""
-        while (head := parsed(self._text(ends))).status < HTTPStatus.OK:
+        while (head := parsed(self._text(ends))).status < _FIRST_FINAL:
             pass
         return head
 
@@ -195,9 +197,9 @@ class Connection:
         """Return the body by the rules of RFC 9112, section 6.3; at its end the connection is reused or closed."""
         if method == "HEAD" or head.status in _WITHOUT_BODY:
             parts: Iterator[bytes] = iter(())
-        elif head.coding == "chunked":
+        elif (coding := head.coding) == "chunked":
             parts = self._chunked()
-        elif head.coding or (length := head.length) is None:
+        elif coding or (length := head.length) is None:
             return self._ended(self._all(), keeps=False)
         else:
             parts = self._sized(length)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import ItemsView, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from source_rest_api.errors import BrokenAnswerError
@@ -17,6 +17,8 @@ _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]+")
 _BLANKS = " \t\r"
 """Characters around a value that are no part of it. `strip()` would remove bytes of UTF-8 texts too."""
+_FOLD = re.compile(r"\r?\n[ \t]+")
+"""A line break inside a value, which continues on the next line (RFC 9112, section 5.2)."""
 
 
 class Headers(Mapping[str, str]):
@@ -37,6 +39,10 @@ class Headers(Mapping[str, str]):
     def get(self, name: str, default: Any = None, /) -> Any:
         """Return the value, or else the default. Faster than `Mapping.get`, because most headers are absent."""
         return self._by_name.get(name.lower(), default)
+
+    def items(self) -> ItemsView[str, str]:
+        """Return names and values. Faster than `Mapping.items`, which looks each name up."""
+        return self._by_name.items()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
@@ -66,9 +72,8 @@ class Head(NamedTuple):
         text = self.headers.get("Content-Length")
         if text is None:
             return None
-        said = {part.strip() for part in text.split(",")}
-        value = said.pop()
-        if said or not _LENGTH.fullmatch(value):
+        value, *more = {part.strip() for part in text.split(",")}
+        if more or not _LENGTH.fullmatch(value):
             raise BrokenAnswerError(
                 "The response has no valid length: its `Content-Length` is ambiguous or not a number."
             )
@@ -116,21 +121,16 @@ def written(method: str, target: str, headers: Iterable[tuple[str, str | bytes]]
 
 def parsed(text: str) -> Head:
     """Parse the head of a response. Lines that are not headers are ignored, as other clients do."""
-    first, *lines = text.split("\n")
+    first, *lines = (_FOLD.sub(" ", text) if "\n " in text or "\n\t" in text else text).split("\n")
     status = _STATUS.match(first)
     if status is None:
         raise ConnectionLostError("The response is not HTTP.")
     by_name: dict[str, str] = {}
     cookies = []
-    name = ""
     for line in lines:
-        if line[:1] in {" ", "\t"} and name:  # a folded value continues on this line (RFC 9112, section 5.2)
-            by_name[name] += f" {line.strip(_BLANKS)}"
-            continue
         name, colon, value = line.partition(":")
         name, value = name.strip(_BLANKS).lower(), value.strip(_BLANKS)
         if not colon or not name:
-            name = ""
             continue
         if name == "set-cookie":
             cookies.append(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _FORM = "application/x-www-form-urlencoded"
 _WITHOUT_LENGTH = frozenset({"GET", "HEAD"})
+_HEADER = re.compile(r"[^\s:][^:\r\n]*\n(?:\S[^\r\n]*)?")
+"""Matches the name and the value of a header, with a line break between them."""
 _PACKAGE = f"{__name__.partition('.')[0]}."
 
 
@@ -53,7 +56,12 @@ class RequestHeaders(MutableMapping[str, str]):
 
     def copy(self) -> RequestHeaders:
         """Return a copy."""
-        return RequestHeaders(dict(self._by_name.values()))
+        copied = RequestHeaders({})
+        copied._by_name = self._by_name.copy()
+        return copied
+
+
+_NONE = RequestHeaders({})
 
 
 class Prepared:
@@ -62,8 +70,9 @@ class Prepared:
     Args:
         method: The method, in upper case.
         url: The whole URL, as `origins.canonical` returns it, with encoded parameters.
-        headers: All headers but `Host` and `Content-Length`.
+        headers: All headers but `Host`, `Content-Length` and the defaults, which they override.
         body: The body, if there is one.
+        defaults: Headers of all requests of a session.
 
     Raises:
         InvalidHeaderError: A header cannot be sent.
@@ -73,12 +82,15 @@ class Prepared:
 
     body: bytes | None
 
-    def __init__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> None:
+    def __init__(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, defaults: RequestHeaders = _NONE
+    ) -> None:
         self.method = method
         self.url = url
+        self.headers = defaults.copy()
         for name, value in headers.items():
             _check_header(name, value)
-        self.headers = RequestHeaders(headers)
+            self.headers[name] = value
         self.prepare_body(body)
 
     def prepare_url(self, url: str, params: Mapping[str, str] | Sequence[tuple[str, str]]) -> None:
@@ -152,6 +164,5 @@ def query(params: Mapping[str, ParamValue]) -> str:
 
 def _check_header(name: str, value: str) -> None:
     """Check a header as `requests` does: a value begins with no space, and nothing contains a line break."""
-    joined = f"{name}{value}"
-    if not name or name[0].isspace() or ":" in name or value[:1].isspace() or "\r" in joined or "\n" in joined:
+    if not _HEADER.fullmatch(f"{name}\n{value}"):
         raise InvalidHeaderError

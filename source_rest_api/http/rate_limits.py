@@ -21,6 +21,8 @@ _AFTER = ("Retry-After", "X-Retry-After")
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset", "X-RateLimit-Reset-After")
 _REMAINING = ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining")
 _LIMITS = ("RateLimit-Limit", "X-RateLimit-Limit", "X-Rate-Limit-Limit")
+_OF_ALLOWANCE = frozenset(map(str.lower, ("RateLimit", *_REMAINING, *_RESETS)))
+"""Headers that `allowance` reads. Most responses have none."""
 _WORDS = re.compile(r"rate.?limit|too.?many.?requests|throttl|slow.?down", re.IGNORECASE)
 _DIGITS = 18
 """Maximum digits of a request count. More digits are not a count, and `int` would take long to parse them."""
@@ -34,6 +36,9 @@ class Allowance(NamedTuple):
 
     remaining: int | None
     reset: float | None
+
+
+_UNKNOWN = Allowance(None, None)
 
 
 def wait(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> float | None:
@@ -58,6 +63,8 @@ def retry_after(headers: Mapping[str, str], clock: Callable[[], float] = time.ti
 
 def allowance(headers: Mapping[str, str], clock: Callable[[], float] = time.time) -> Allowance:
     """Return what is left of the tightest rate limit in the headers of any response."""
+    if _OF_ALLOWANCE.isdisjoint(map(str.lower, headers)):
+        return _UNKNOWN
     said = headers.get("RateLimit", "")
     left, resets = ([float(digits) for digits in pattern.findall(said)] for pattern in _PARAMETERS)
     if left:

@@ -94,8 +94,7 @@ class Sender:
         """
         for _ in range(_MAX_REDIRECTS + 1):
             response = self._authorized(request, streamed)
-            location = response.headers.get("Location")
-            if response.status not in _REDIRECTS or not location:
+            if response.status not in _REDIRECTS or not (location := response.headers.get("Location")):
                 return response
             request = _redirected(request, response, location)
         raise ConfigError(f"The API redirected more than {_MAX_REDIRECTS} times: check `url_base` and `path`.")

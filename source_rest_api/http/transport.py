@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from source_rest_api.http.prepared import Prepared
 
+_FIRST_ERROR = HTTPStatus.BAD_REQUEST.value
+"""The lowest status of an error."""
+
 TransportName: TypeAlias = Literal["own", "requests"]
 
 
@@ -49,7 +52,7 @@ class RawResponse:
     @property
     def ok(self) -> bool:
         """True if the status is not an error."""
-        return self.status < HTTPStatus.BAD_REQUEST
+        return self.status < _FIRST_ERROR
 
     def __enter__(self) -> Self:
         return self

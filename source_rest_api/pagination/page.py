@@ -144,6 +144,9 @@ class Page(Struct, frozen=True):
 
     def link(self, relation: str) -> str | None:
         """The target of the `Link` header with this relation (RFC 8288), resolved against the request's URL."""
+        header = self.response.headers.get("Link")
+        if not header:
+            return None
         from source_rest_api.formats.link_header import find_link  # noqa: PLC0415
 
-        return find_link(self.response.headers.get("Link", ""), relation, self.response.url)
+        return find_link(header, relation, self.response.url)

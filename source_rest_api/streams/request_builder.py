@@ -83,11 +83,11 @@ class RequestBuilder:
         """
         if self._further is not None and position != self._paginator.first():
             return self._further.build(partition, interval, position)
-        if self._plain:
+        if not self._ages:
             return self._built(partition, interval, position)
         with one_request.one_request():
             request = self._built(partition, interval, position)
-        return request.renewed_by(partial(self.build, partition, interval, position)) if self._ages else request
+        return request.renewed_by(partial(self.build, partition, interval, position))
 
     def _built(self, partition: Partition, interval: Slice, position: Position | None) -> Request:
         if position == self._omitted:

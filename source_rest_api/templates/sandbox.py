@@ -12,7 +12,7 @@ from source_rest_api.templates import missing_keys
 from source_rest_api.templates.functions import FILTERS, FUNCTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
 
 _LARGEST_TEXT = 100_000
 """Maximum characters or items in the result of one operation."""
@@ -43,6 +43,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """A sandbox where data takes precedence over methods: `record.items` is the field, if there is one."""
 
     intercepted_binops = frozenset({"*", "**", "%", "+"})
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Returns the names that all templates know, as a dict: filling a template copies them."""
+        return {**self.globals, **(d or {})}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Returns the value of `obj.attribute`."""
