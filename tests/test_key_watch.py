@@ -8,9 +8,8 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from source_rest_api.protocol.catalog import ConfiguredStream
+from source_rest_api.sync.batch_watch import BatchWatch
 from source_rest_api.sync.key_watch import KeyWatch
-from source_rest_api.sync.stream_read import StreamRun
 from tests.process import run
 
 if TYPE_CHECKING:
@@ -80,11 +79,10 @@ def test_ever_fewer_batches_are_looked_at() -> None:
         def look(self, records: Any) -> None:
             seen.append(len(records))
 
-    stream = StreamRun(ConfiguredStream("rows", incremental=False), lambda _: None, None, 1)
-    stream._watches = [Noted("rows", KEY)]
+    watch = BatchWatch(Noted("rows", KEY))
     for number in range(1, 101):
-        stream.watch([Raw(b"{}")] * number)
-        stream.watch([])
+        watch.look([Raw(b"{}")] * number)
+        watch.look([])
     assert seen == [1, 2, 4, 8, 16, 32, 64]
 
 

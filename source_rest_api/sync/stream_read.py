@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from source_rest_api.protocol import messages
 from source_rest_api.state.progress_events import Barrier, Planned, SweepEnd, Swept
 from source_rest_api.streams import first_sync
 from source_rest_api.streams.fed_reader import FedReader
+from source_rest_api.sync.batch_watch import BatchWatch
 from source_rest_api.sync.key_watch import KeyWatch
 from source_rest_api.sync.schema_drift import SchemaDrift
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
-
-    from msgspec import Raw
 
     from source_rest_api.deletions.known_rows import KnownRows
     from source_rest_api.deletions.sweep import Step, SweepReader
@@ -95,8 +93,7 @@ class StreamRun:
         self._fed: FedRead | None = None
         self._works: Mapping[str, Callable[[], bool]] = {}
         self._selected: Collection[str] = ()
-        self._watches: list[SchemaDrift | KeyWatch] = [SchemaDrift(configured.name, configured.json_schema)]
-        self._batches = count(1)
+        self.watch = BatchWatch(SchemaDrift(configured.name, configured.json_schema))
         self._configured = configured
         self._make_stream = make_stream
         self._saved = saved
@@ -146,15 +143,6 @@ class StreamRun:
             work(out)
         return work is not None
 
-    def watch(self, records: Sequence[Raw]) -> None:
-        """Looks at the batches 1, 2, 4, 8, …, so that its cost vanishes in a long read. Any thread may call it."""
-        if not records:
-            return
-        number = next(self._batches)
-        if number & (number - 1) == 0:
-            for watch in self._watches:
-                watch.look(records)
-
     def claim(self, *, ahead: bool) -> Callable[[Out[OutputBlock]], None] | None:
         """Returns a piece of work that may be done now, or None.
 
@@ -181,7 +169,7 @@ class StreamRun:
         if self._settling and (self._readers or self._active):
             return None
         self._planning = True
-        return self._open if self._plan is None else self._extend
+        return self._extend
 
     def _do(self, work: Callable[[_LineWriter], None], out: Out[OutputBlock]) -> None:
         try:
@@ -191,7 +179,7 @@ class StreamRun:
             self.failures += 1
             self._planned = True
         except BaseException as error:  # noqa: BLE001 -- any error makes the stream incomplete, and is reported
-            self._fail(error, out, planning=work in (self._open, self._extend))
+            self._fail(error, out)
         with self._lock:
             self._active -= 1
             over = self._planned and not self._active and all(reader.ended for reader in self._readers)
@@ -202,16 +190,15 @@ class StreamRun:
             self.finished = True
             out.changed()
 
-    def _fail(self, error: BaseException, out: Out[OutputBlock], *, planning: bool) -> None:
+    def _fail(self, error: BaseException, out: Out[OutputBlock]) -> None:
         with self._lock:
             self._failure = self._failure or error
             self.failures += 1
-            self._planned = self._planned or planning or self.failures >= _MOST_FAILURES
+            self._planned = self._planned or self.failures >= _MOST_FAILURES
         out.put(OutputBlock(self, error=error))
 
-    def _open(self, out: _LineWriter) -> None:
-        """Opens the stream, loads its state, and prepares its plan."""
-        out.lines(messages.stream_status(self.name, "STARTED"))
+    def _open(self) -> Iterator[Step]:
+        """Opens the stream, loads its state, and returns its plan."""
         stream = self._make_stream(self.name)
         if stream is None:
             raise ConfigError(
@@ -224,12 +211,10 @@ class StreamRun:
         self._fed = stream.parents.fed(stream.endpoint, stream.stats)
         self.began = time.monotonic()
         self.stream, self._sweep = stream, Sweep.of(stream)
-        self._watches.append(KeyWatch(self.name, stream.endpoint.primary_key))
+        self.watch.add(KeyWatch(self.name, stream.endpoint.primary_key))
         self._most = stream.most_readers(self._reach)
         self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)
-        self._plan = self._steps(stream, self.progress)
-        self._planning = False
-        out.changed()
+        return self._steps(stream, self.progress)
 
     def _known_rows(self, saved: StreamState, began: datetime) -> KnownRows | None:
         self.known_rows = None if self._sweep is None else self._sweep.known_rows(saved, began)
@@ -250,13 +235,13 @@ class StreamRun:
         return FedReader(step, partial(self.stream.parents.pass_on, self.stream.endpoint, step.partition))
 
     def _extend(self, out: _LineWriter) -> None:
-        """Plans the next slice."""
-        assert self._plan is not None  # noqa: S101 -- `_open` has set it
-        plan = self._plan
-        step = None if self._settling and self.failures else next(plan, None)
-        while isinstance(step, Planned | SweepEnd):
-            out.moved(step)
-            step = next(plan, None)
+        """Plans the next slice, and reads its first page in the same turn."""
+        try:
+            step = self._step(out)
+        except BaseException:
+            self._planned = True
+            raise
+        work = None
         with self._lock:
             self._planned = self._planned or step is None
             self._planning = False
@@ -264,7 +249,21 @@ class StreamRun:
             if step is not None and not isinstance(step, Barrier):
                 self._readers.append(step)
                 self._slices += 1
+                work = step.claim(ahead=False)
         out.changed()
+        if work is not None:
+            work(out)
+
+    def _step(self, out: _LineWriter) -> SliceReader | FedReader | JobReader | SweepReader | Barrier | None:
+        """Returns the next step of the plan that needs work, and opens the stream for the first one."""
+        if self._plan is None:
+            out.lines(messages.stream_status(self.name, "STARTED"))
+            self._plan = self._open()
+        step = None if self._settling and self.failures else next(self._plan, None)
+        while isinstance(step, Planned | SweepEnd):
+            out.moved(step)
+            step = next(self._plan, None)
+        return step
 
 
 class _LineWriter:
@@ -276,7 +275,7 @@ class _LineWriter:
 
     def put(self, item: Batch) -> None:
         """Passes on the records of a batch."""
-        self._read.watch(item.records)
+        self._read.watch.look(item.records)
         lines = messages.records(self._read.name, item.records, int(time.time() * 1000), item.nulled)
         framed = OutputBlock(self._read, lines, len(item.records), item.moved)
         self._read.largest = max(self._read.largest, framed.size)

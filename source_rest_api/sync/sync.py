@@ -91,7 +91,8 @@ class Sync:
             for item in self._pool:
                 if item is not None:
                     yield from self._passed(item)
-                yield from self._due()
+                if time.monotonic() >= self._look:
+                    yield from self._due()
                 if item is None:
                     yield None
         except Exception as error:  # noqa: BLE001 -- every stream still needs its terminal status
@@ -151,13 +152,12 @@ class Sync:
             yield from self._delivered(read, lines, len(records))
             known.forget(keys)
             self._changed[read.name] = read
-            yield from self._due()
+            if time.monotonic() >= self._look:
+                yield from self._due()
 
     def _due(self) -> Iterator[bytes]:
-        """Yields the states that are due. It looks only now and then, and only at streams that made progress."""
+        """Yields the states that are due, of the streams that made progress. Called only now and then."""
         now = time.monotonic()
-        if now < self._look:
-            return
         self._look = now + self._pause / 10
         for read in list(self._changed.values()):
             if self._checkpoints[read.name].due(now):

@@ -99,10 +99,13 @@ class Pool(Generic[T]):
         self._items_came = Condition(self._lock)
         self._items_left = Condition(self._lock)
         self._changes = 0
-        self._items: deque[T] = deque()
+        self._items: deque[tuple[T, int]] = deque()
         self._bytes = self._largest = 0
         self._threads = 0
         self._idle = 0
+        """The number of threads that wait for work."""
+        self._blocked = 0
+        """The number of threads that wait for room in the queue."""
         self._busy = 0
         self._closed = False
         self._deadline: float | None = None
@@ -112,8 +115,10 @@ class Pool(Generic[T]):
         try:
             with self._lock:
                 self._start()
-            while not self._over():
+            while not self._is_late():
                 item = self._take()
+                if item is None and self._is_over():
+                    break
                 yield item
                 if item is None:
                     self._await()
@@ -127,14 +132,17 @@ class Pool(Generic[T]):
 
     def put(self, item: T) -> bool:
         """Passes on an item; waits while the queue is full. Returns False if the reader has gone away."""
+        size = item.size
         with self._lock:
-            while self._bytes and self._bytes + item.size > self._max_bytes and not self._closed:
+            while self._bytes and self._bytes + size > self._max_bytes and not self._closed:
+                self._blocked += 1
                 self._items_left.wait()
+                self._blocked -= 1
             if self._closed:
                 return False
-            self._items.append(item)
-            self._bytes += item.size
-            self._largest = max(self._largest, item.size)
+            self._items.append((item, size))
+            self._bytes += size
+            self._largest = max(self._largest, size)
             if len(self._items) == 1 or self._bytes >= _PLENTY:
                 self._items_came.notify()
             return True
@@ -143,7 +151,8 @@ class Pool(Generic[T]):
         """Notifies the workers that there may be new work."""
         with self._lock:
             self._changes += 1
-            self._work.notify()
+            if self._idle:
+                self._work.notify()
 
     def spare(self) -> None:
         """Starts one more thread, because a thread is about to wait for long and has given its permit back."""
@@ -156,13 +165,16 @@ class Pool(Generic[T]):
         self._threads += 1
         Thread(target=self._run, daemon=True, name=f"reader-{self._threads}").start()
 
-    def _over(self) -> bool:
-        """True if the reader has taken every item and no more will come, or the grace period is over."""
+    def _is_late(self) -> bool:
+        """True if the grace period after `stop` is over."""
+        if not self._stop.is_set():
+            return False
+        self._deadline = self._deadline or time.monotonic() + self._grace
+        return time.monotonic() > self._deadline
+
+    def _is_over(self) -> bool:
+        """True if the reader has taken every item and no more will come."""
         with self._lock:
-            if self._stop.is_set():
-                self._deadline = self._deadline or time.monotonic() + self._grace
-                if time.monotonic() > self._deadline:
-                    return True
             return not self._items and self._ended()
 
     def _ended(self) -> bool:
@@ -178,9 +190,10 @@ class Pool(Generic[T]):
         with self._lock:
             if not self._items:
                 return None
-            item = self._items.popleft()
-            self._bytes -= item.size
-            self._items_left.notify_all()
+            item, size = self._items.popleft()
+            self._bytes -= size
+            if self._blocked:
+                self._items_left.notify_all()
             return item
 
     def _await(self) -> None:
