@@ -75,6 +75,11 @@ class Model(BaseModel):
             del copied.__dict__[name]
         return copied
 
+    def with_values(self, **values: Any) -> Self:
+        """A copy with other values; the model itself, with all that it computed, if it has these values already."""
+        same = all(getattr(self, name) == value for name, value in values.items())
+        return self if same else self.model_copy(update=values)
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Returns the JSON schema, with the docstrings of the fields as descriptions."""

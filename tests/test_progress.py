@@ -38,7 +38,7 @@ def day(number: int) -> Slice:
 
 def begun(saved: Any = None, cursor: DatetimeCursor | None = CURSOR, of: str = "#x") -> Progress:
     """Returns the progress of a read that continues from a state."""
-    return Progress(state.load("s", json.loads(json.dumps(saved))), cursor, of, NOW)
+    return Progress(state.load("s", json.loads(json.dumps(saved))), cursor, lambda: of, NOW)
 
 
 def test_nothing_has_moved_at_the_beginning() -> None:
@@ -88,7 +88,7 @@ def test_done_neighbours_are_one_interval() -> None:
 
 def test_what_an_earlier_run_delivered_counts() -> None:
     """The newest record may have come before the crash, and the state does not pass the first run's beginning."""
-    first = Progress(state.new(), CURSOR, "#x", mark(1).value)
+    first = Progress(state.new(), CURSOR, lambda: "#x", mark(1).value)
     first.advance(PageProgress("", day(0), done=True, newest=mark(5)))
     second = begun(first.dump())
     second.plan(Planned("", 0))
@@ -130,7 +130,7 @@ def test_a_partition_that_is_gone_is_dropped_after_a_while() -> None:
     """For a month, a partition may return and resume from its cursor."""
     saved: Any = {"version": 2, "cursors": {"a": mark(0).text, "b": mark(1).text}}
     for days, kept in ((0, ["a", "b"]), (20, ["a", "b"]), (31, ["a"])):
-        progress = Progress(state.load("s", saved), CURSOR, "#x", NOW)
+        progress = Progress(state.load("s", saved), CURSOR, lambda: "#x", NOW)
         progress.plan(Planned("a", 1))
         progress.advance(PageProgress("a", day(0), done=True))
         progress.complete(NOW + timedelta(days=days))

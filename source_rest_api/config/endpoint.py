@@ -278,12 +278,10 @@ class Endpoint(Model):
             ConfigError: A template cannot be filled.
         """
         context = {"config": raw_config}
-        return self.model_copy(
-            update={
-                "records_path": None if self.records_path is None else filled_path(self.records_path, context),
-                "records_paths": tuple(filled_path(path, context) for path in self.records_paths),
-                "incremental": None if self.incremental is None else self.incremental.filled(context),
-            }
+        return self.with_values(
+            records_path=None if self.records_path is None else filled_path(self.records_path, context),
+            records_paths=tuple(filled_path(path, context) for path in self.records_paths),
+            incremental=None if self.incremental is None else self.incremental.filled(context),
         )
 
     def spelled_by(self, schema: Mapping[str, Any]) -> Endpoint:
@@ -296,5 +294,5 @@ class Endpoint(Model):
         cursor = self.incremental
         if cursor is not None and cursor.cursor_field is not None:
             field = spelled(cursor.cursor_field, schema, self.record_options.reshaping.place)
-            update["incremental"] = cursor.model_copy(update={"cursor_field": field})
-        return self.model_copy(update=update)
+            update["incremental"] = cursor.with_values(cursor_field=field)
+        return self.with_values(**update)

@@ -48,9 +48,9 @@ def secrets_of(value: object) -> Iterator[str]:
         yield value.get_secret_value()
         yield from _password(value.get_secret_value())
     elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            inner = getattr(value, name)
-            if inner and isinstance(inner, _HOLDERS):  # most of the many fields are plain values
+        fields = type(value).model_fields
+        for name, inner in vars(value).items():
+            if inner and isinstance(inner, _HOLDERS) and name in fields:  # most of the many fields are plain values
                 yield from secrets_of(inner)
         credentials = getattr(value, "credentials", None)
         if isinstance(credentials, str):

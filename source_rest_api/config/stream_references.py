@@ -136,16 +136,18 @@ def fields_for_children(config: Config, endpoint: Endpoint) -> frozenset[str] | 
 
 def named_in(config: Config, texts: Iterable[str]) -> list[Endpoint]:
     """Returns the streams that texts name."""
-    names = {reference[0] for reference in references(texts)}
+    found = references(texts)
+    if not found:
+        return []
+    names = {reference[0] for reference in found}
     return [config.by_variable[name] for name in sorted(names & config.by_variable.keys())]
 
 
 def references(texts: Iterable[str]) -> frozenset[Reference]:
     """Returns the names that texts read, by themselves or as a part of `stream_partition`."""
-    found = (reference for text in texts for reference in templates.references(text))
-    return frozenset(
-        reference[1:] if reference[:1] in _WHOLE and len(reference) > 1 else reference for reference in found
-    )
+    found = frozenset().union(*map(templates.references, texts))
+    whole = {reference for reference in found if reference[:1] in _WHOLE and len(reference) > 1}
+    return found - whole | {reference[1:] for reference in whole}
 
 
 def _lowest(config: Config, named: list[Endpoint]) -> Endpoint | None:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def of(config: Config, endpoint: Endpoint) -> Endpoint | None:
     """Returns the endpoint with all records, under the name of the stream; None if there is no other."""
-    named = endpoint.first_sync.endpoint if endpoint.first_sync else None
+    if endpoint.first_sync is None:
+        return None
+    named = endpoint.first_sync.endpoint
     found = next((each for each in config.streams if each.name == named), None)
     if found is None or found.incremental is None or endpoint.incremental is None:
         return None

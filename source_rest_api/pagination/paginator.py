@@ -33,7 +33,7 @@ _SMALLEST_PAGE, _SIZE_STEP = 10, 5
 
 def paths(paginator: object) -> list[Path]:
     """Returns the paths in the body that a paginator reads: the values of its `…_path` settings."""
-    return [value for name, value in vars(paginator).items() if name.endswith("_path") and value is not None]
+    return [value for name, value in vars(paginator).items() if value is not None and name.endswith("_path")]
 
 
 def only_one(component: Model, *names: str) -> None:
@@ -127,8 +127,8 @@ class Paginator(Model):
 
     @model_validator(mode="after")
     def _check_paths(self) -> Self:
-        for name in type(self).model_fields:
-            if name.endswith("_path") and raw_json.WILDCARD in (getattr(self, name) or ()):
+        for name, value in vars(self).items():
+            if value is not None and name.endswith("_path") and raw_json.WILDCARD in value:
                 raise ValueError(f"`{name}` must lead to one value, so it cannot contain `*`. Use an expression")
         return self
 

@@ -69,7 +69,7 @@ class Progress:
     Args:
         saved: The state of the last sync; this object changes it.
         cursor: The stream's cursor, if the sync is incremental.
-        fingerprint: Digest of the settings that saved positions depend on.
+        fingerprint: Returns the digest of the settings that saved positions depend on.
         began: When the read began.
         known_rows: The rows that the destination has, if deletions are detected.
         coverage: The coverage of the state, once the read is complete.
@@ -83,7 +83,7 @@ class Progress:
         self,
         saved: StreamState,
         cursor: Cursor | None,
-        fingerprint: str,
+        fingerprint: Callable[[], str],
         began: datetime,
         known_rows: KnownRows | None = None,
         coverage: Coverage = _EVERYTHING,
@@ -94,16 +94,17 @@ class Progress:
         self._start, self.parents = coverage
         self._cursor = cursor
         self._known_rows = known_rows
-        mode = "full_refresh" if cursor is None and self.parents is None else "incremental"
+        self._mode = "full_refresh" if cursor is None and self.parents is None else "incremental"
+        self._fingerprint = fingerprint
         before = saved.reading
-        if before is None or (before.mode, before.of) != (mode, fingerprint):
-            before = Reading(mode, fingerprint, datetimes.write(began))
-        self._reading = before
-        self._done = set(before.done)
-        self._began = min(began, datetimes.parse(before.began_at))
-        self._slices = {(entry.partition, entry.start): entry for entry in before.slices}
+        if before is not None and (before.mode != self._mode or before.of != fingerprint()):
+            before = None
+        self._done = set() if before is None else set(before.done)
+        self._began = began if before is None else min(began, datetimes.parse(before.began_at))
+        slices = [] if before is None else before.slices
+        self._slices = {(entry.partition, entry.start): entry for entry in slices}
         self.earlier: dict[str, list[SliceState]] = {}
-        for entry in before.slices:
+        for entry in slices:
             self.earlier.setdefault(entry.partition, []).append(entry)
         self._partitions: dict[str, _Partition] = {}
         self._met: set[str] = set()
@@ -209,9 +210,8 @@ class Progress:
         slices = adjacent_slices.merged(self._slices.values(), self._cursor)
         self._slices = {(entry.partition, entry.start): entry for entry in slices}
         if slices or self._done:
-            self._reading.slices, self._reading.done = slices, sorted(self._done)
-            self._reading.began_at = datetimes.write(self._until)
-            self._state.reading = self._reading
+            began_at = datetimes.write(self._until)
+            self._state.reading = Reading(self._mode, self._fingerprint(), began_at, sorted(self._done), slices)
         self._state.rows = None if self._known_rows is None else self._known_rows.dump()
         dumped = self._state.dump()
         self._state.reading = None

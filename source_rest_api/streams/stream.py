@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +100,7 @@ class Stream:
         endpoint = whole_endpoint.of(self._config, self.endpoint)
         return None if endpoint is None else self.beside(endpoint)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A digest of the settings that positions in the state depend on."""
         return resume.fingerprint(self._config, self.endpoint, self.reader.paginator)
@@ -141,7 +141,7 @@ class Stream:
         return Progress(
             loaded,
             cursor if incremental else None,
-            self.fingerprint,
+            lambda: self.fingerprint,
             now,
             known,
             Coverage(since, parents),
