@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,9 +22,8 @@ WIDE, NOW = 120, 1000.0
 def run(name: str, records: int = 0, *, expected: int | None = None, seconds: float = 10, **state: Any) -> StreamRun:
     """A run that began so many seconds ago."""
     made = StreamRun(ConfiguredStream(name, incremental=False), lambda _: None, None, 1)
-    stats = ReadStats()
+    made.stats = stats = ReadStats()
     stats.add(records=records)
-    made.stream = cast("Any", SimpleNamespace(stats=stats))
     made.began = NOW - seconds
     for key, value in state.items():
         setattr(made, key, value)
@@ -57,8 +55,8 @@ def test_the_time_that_is_left(expected: int, left: str) -> None:
 def test_a_wait_takes_the_place_of_the_estimate() -> None:
     """Until the wait is over, nobody knows."""
     waiting = run("a", 1000, expected=3000)
-    assert waiting.stream
-    with waiting.stream.stats.waiting("for rate limits", lambda: 0):
+    assert waiting.stats
+    with waiting.stats.waiting("for rate limits", lambda: 0):
         [line, _] = picture([waiting], NOW, NOW, WIDE, 9)
     assert line.endswith("100/s  waiting for rate limits")
 
@@ -66,7 +64,7 @@ def test_a_wait_takes_the_place_of_the_estimate() -> None:
 def test_what_has_ended_stands_below_and_a_failure_is_told() -> None:
     """What still runs is what people look for."""
     ended = {"finished": True}
-    runs = [run("a", 1, **ended), run("b", 5, **ended, failures=1), run("c", seconds=0), run("d", stream=None)]
+    runs = [run("a", 1, **ended), run("b", 5, **ended, failures=1), run("c", seconds=0), run("d", stats=None)]
     assert picture(runs, NOW - 3, NOW, WIDE, 9) == [
         "c  0 records",
         "a  1 record     done",

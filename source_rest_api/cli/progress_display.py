@@ -74,7 +74,7 @@ def picture(runs: Sequence[StreamRun], began: float, now: float, width: int, hei
         width: Columns of the terminal.
         height: Upper limit of the streams shown.
     """
-    begun = [run for run in runs if run.stream is not None or run.finished]
+    begun = [run for run in runs if run.stats is not None or run.finished]
     shown = sorted(begun, key=lambda run: run.finished)[: max(min(height, _MOST_STREAMS), 0)]
     rows = [[cut(run.name, width // 4), *_row(run, now)] for run in shown]
     ended, failed = sum(run.finished for run in runs), sum(run.failed for run in runs)
@@ -88,7 +88,7 @@ def picture(runs: Sequence[StreamRun], began: float, now: float, width: int, hei
 
 
 def _records(run: StreamRun) -> int:
-    return 0 if run.stream is None else int(run.stream.stats["records"])
+    return 0 if run.stats is None else int(run.stats["records"])
 
 
 def _of_records(count: int) -> str:
@@ -101,7 +101,7 @@ def _row(run: StreamRun, now: float) -> list[str]:
     if run.finished:
         return [_of_records(records), "", "incomplete" if run.failed else "done"]
     rate = records / max(now - run.began, 0.001)
-    doing = [] if run.stream is None else [f"waiting {why}" for why in run.stream.stats.waits]
+    doing = [] if run.stats is None else [f"waiting {why}" for why in run.stats.waits]
     if expected is not None and records and not doing:
         doing = [f"{_duration(max(expected - records, 0) / rate)} left"]
     return [

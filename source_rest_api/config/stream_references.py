@@ -74,6 +74,8 @@ def lists_of(config: Config, endpoint: Endpoint) -> dict[str, PartitionValues]:
 
 def copies(config: Config, endpoint: Endpoint) -> dict[str, Reference]:
     """Returns the fields that `include_from_parent` copies into records, by the names of the copies."""
+    if not endpoint.include_from_parent:
+        return {}
     parent = parent_of(config, endpoint)
     known = {*lists_of(config, endpoint), *(other.variable for other in family_of(config, endpoint))}
     found = {}
@@ -145,7 +147,9 @@ def named_in(config: Config, texts: Iterable[str]) -> list[Endpoint]:
 
 def references(texts: Iterable[str]) -> frozenset[Reference]:
     """Returns the names that texts read, by themselves or as a part of `stream_partition`."""
-    found = frozenset().union(*map(templates.references, texts))
+    found: frozenset[Reference] = frozenset().union(*map(templates.references, texts))
+    if not found:
+        return found
     whole = {reference for reference in found if reference[:1] in _WHOLE and len(reference) > 1}
     return found - whole | {reference[1:] for reference in whole}
 

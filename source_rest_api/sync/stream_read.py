@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from source_rest_api.deletions.known_rows import KnownRows
     from source_rest_api.deletions.sweep import Step, SweepReader
     from source_rest_api.protocol.catalog import ConfiguredStream
+    from source_rest_api.read_stats import ReadStats
     from source_rest_api.state.progress import Progress
     from source_rest_api.state.progress_events import PageProgress
     from source_rest_api.state.state import StreamState
@@ -38,10 +39,8 @@ if TYPE_CHECKING:
     from source_rest_api.sync.worker_pool import Out
 
 _MOST_BYTES = 16 << 20
-"""Upper limit in bytes of the pages requested at the same time, estimated from the largest page so far.
-
-One page may always be requested.
-"""
+"""Upper limit in bytes of the pages requested at the same time, estimated from the largest page so far. One page may
+always be requested."""
 _MOST_FAILURES = 3
 """Failed slices of a stream after which no further slice starts."""
 
@@ -84,6 +83,8 @@ class StreamRun:
         self.name = configured.name
         self.started = self.began = time.monotonic()
         self.stream: Stream | None = None
+        self.stats: ReadStats | None = None
+        """The counts of the stream, once it is open."""
         self.progress: Progress | None = None
         self.known_rows: KnownRows | None = None
         self._sweep: Sweep | None = None
@@ -100,12 +101,9 @@ class StreamRun:
         self._reach = self._most = reach
         self._lock = Lock()
         self._plan: Iterator[Step] | None = None
-        self._planning = False
-        self._planned = False
-        self._slices = 0
-        self._settling = False
+        self._planning = self._planned = self._settling = False
+        self._slices = self._active = 0
         self._readers: list[SliceReader | FedReader | JobReader | SweepReader] = []
-        self._active = 0
         self.largest = 0
         """Size in bytes of the largest page so far."""
 
@@ -118,6 +116,10 @@ class StreamRun:
         """
         self._works, self._selected = works, selected
 
+    def release(self) -> None:
+        """Forgets all but the counts after the stream's last message, so that memory does not grow with the streams."""
+        self.stream = self.progress = self.known_rows = self._sweep = self._plan = self._fed = None
+
     @property
     def failed(self) -> bool:
         """True if the stream has ended before its end."""
@@ -126,7 +128,7 @@ class StreamRun:
     @property
     def expected(self) -> int | None:
         """The number of records of this read, if all slices are known and the API told how many each has."""
-        stats = None if self.stream is None else self.stream.stats
+        stats = self.stats
         known = stats is not None and self._planned and stats["totals"] == self._slices > 0
         return int(stats["expected"]) if stats is not None and known else None
 
@@ -210,7 +212,7 @@ class StreamRun:
         stream.parents.feed(self._works, self._selected)
         self._fed = stream.parents.fed(stream.endpoint, stream.stats)
         self.began = time.monotonic()
-        self.stream, self._sweep = stream, Sweep.of(stream)
+        self.stream, self.stats, self._sweep = stream, stream.stats, Sweep.of(stream)
         self.watch.add(KeyWatch(self.name, stream.endpoint.primary_key))
         self._most = stream.most_readers(self._reach)
         self.progress = stream.progress(self._saved, incremental=incremental, known_rows=self._known_rows)

@@ -172,6 +172,7 @@ class Sync:
         yield from self._told(read, complete=complete)
         self._failed = self._failed or not complete
         yield messages.stream_status(read.name, "COMPLETE" if complete else "INCOMPLETE")
+        read.release()
 
     def _told(self, read: StreamRun, *, complete: bool) -> Iterator[bytes]:
         """Yields the closing log line of a stream."""
