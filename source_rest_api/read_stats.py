@@ -162,8 +162,8 @@ class ReadStats:
             reason: How the end was recognized.
             ignored: True if it is an error that a rule ignores.
         """
-        self.add(ignored=ignored)
         with self._lock:
+            self._counts["ignored"] += ignored
             self._ends[reason] += 1
 
     def __getitem__(self, name: str) -> float:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FORM = "application/x-www-form-urlencoded"
 _WITHOUT_LENGTH = frozenset({"GET", "HEAD"})
+_UNRESERVED = re.compile(r"[\w.~-]*", re.ASCII)
+"""Matches texts that are the same in a query (RFC 3986, section 2.3)."""
 _HEADER = re.compile(r"[^\s:][^:\r\n]*\n(?:\S[^\r\n]*)?")
 """Matches the name and the value of a header, with a line break between them."""
 _PACKAGE = f"{__name__.partition('.')[0]}."
@@ -159,7 +161,12 @@ def with_query(url: str, query: str) -> str:
 
 def query(params: Mapping[str, ParamValue]) -> str:
     """Return encoded parameters. A space becomes `%20`, which all servers accept; some OData servers reject `+`."""
-    return urlencode(params, doseq=True, quote_via=quote) if params else ""
+    pairs = [(name, each) for name, value in params.items() for each in ([value] if isinstance(value, str) else value)]
+    return "&".join([f"{_encoded(name)}={_encoded(each)}" for name, each in pairs])
+
+
+def _encoded(text: str) -> str:
+    return text if _UNRESERVED.fullmatch(text) else quote(text, safe="")
 
 
 def _check_header(name: str, value: str) -> None:

@@ -106,8 +106,6 @@ _STEP = 1 << 14
 
 _LARGEST_ERROR = 1 << 20
 """Bytes of a body in which a reason is looked for."""
-
-
 ZIP = b"PK\x03\x04"
 
 
@@ -118,6 +116,7 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARKS = tuple(bom for bom, _ in BOMS)
 
 
 _NO_CHARSETS = frozenset(
@@ -159,8 +158,10 @@ def _text(start: bytes, response: Response) -> str:
 
 def _charset(response: Response, encoding: str | None = None) -> tuple[bytes, str]:
     """The body's byte order mark, if any, and its charset: by the mark, `encoding`, its declaration, or else UTF-8."""
-    marked = next(((bom, name) for bom, name in BOMS if response.body.startswith(bom)), None)
-    return marked or (b"", encoding or named_charset(response) or "utf-8")
+    body = response.body
+    if body.startswith(_MARKS):
+        return next((bom, name) for bom, name in BOMS if body.startswith(bom))
+    return b"", encoding or named_charset(response) or "utf-8"
 
 
 def utf8(response: Response, encoding: str | None = None) -> bytes:

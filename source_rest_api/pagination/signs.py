@@ -141,7 +141,8 @@ def _header_signs(page: Page) -> Iterator[Sign]:
     for name, text in page.response.headers.items():
         if text.startswith("{"):  # ASP.NET's X-Pagination
             yield from _in_json(name, text, page)
-        if text.startswith("{") or not _is_of_paging(name):
+            continue
+        if not _is_of_paging(name):
             continue
         plain = paging_names.plain(name).removeprefix("x")
         if paging_names.NEXT.fullmatch(plain) and text.strip().lower() not in {"", "0", "null", "none", "false"}:

@@ -124,8 +124,7 @@ class PageSequence:
             return following
         if not following.capped and self._rows.begin_pass():
             return Again()
-        with self._reader.place(page):
-            return self._reader.end(page, following)
+        return self._reader.end(page, following)
 
     def is_end(self, error: SourceError) -> bool:
         """True if an error only confirms a total that was reached: there is no page beyond the last one."""

@@ -90,7 +90,8 @@ class RowCount:
             "largest_before": largest,
             "least_total": self._least_total,
         }
-        return replace(page, **beside), replace(new, **beside)
+        counted = replace(page, **beside)
+        return counted, counted if new is page else replace(new, **beside)
 
     @property
     def found_all(self) -> bool:

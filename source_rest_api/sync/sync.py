@@ -17,7 +17,7 @@ from source_rest_api.sync.stream_read import OutputBlock
 from source_rest_api.sync.worker_pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from datetime import datetime
     from threading import Event
 
@@ -124,8 +124,8 @@ class Sync:
         yield from lines
         self._checkpoints[read.name].count(records)
 
-    def _moved(self, read: StreamRun, moved: PageProgress | Planned | Swept | SweepEnd) -> Iterator[bytes]:
-        """Applies the progress of an item; at the end of a sweep, yields the delete records."""
+    def _moved(self, read: StreamRun, moved: PageProgress | Planned | Swept | SweepEnd) -> Iterable[bytes]:
+        """Applies the progress of an item, and returns the messages that result from it."""
         progress = read.progress
         assert progress is not None  # noqa: S101 -- only an open stream makes progress
         self._changed[read.name] = read
@@ -134,11 +134,12 @@ class Sync:
         elif isinstance(moved, PageProgress):
             progress.advance(moved)
             if moved.at_once:
-                yield from self._state(read)
+                return self._state(read)
         elif read.known_rows is not None and isinstance(moved, Swept):
             read.known_rows.meet(moved.keys)
         elif read.known_rows is not None and isinstance(moved, SweepEnd):
-            yield from self._tombstones(read, read.known_rows, moved)
+            return self._tombstones(read, read.known_rows, moved)
+        return ()
 
     def _tombstones(self, read: StreamRun, known: KnownRows, end: SweepEnd) -> Iterator[bytes]:
         """Yields a delete record for each row that a sweep did not find.

@@ -94,6 +94,7 @@ def names(text: str) -> frozenset[str]:
     return frozenset(find_undeclared_variables(_parse(text)) - set(_environment().globals))
 
 
+@cache
 def function_names() -> frozenset[str]:
     """Returns the names of the functions; no other value in a template may have one of these names."""
     return frozenset(_environment().globals)
