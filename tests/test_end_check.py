@@ -306,12 +306,33 @@ def test_a_google_sync_token_is_no_sign() -> None:
     assert sign({"items": ROWS, "nextSyncToken": "abc"}) is None
 
 
-def end_of(body: dict[str, Any], end: End, *, paged: bool, rows: int = 3) -> str | None:
+def test_a_total_may_have_the_name_of_the_list() -> None:
+    """Matrix Synapse's `total_rooms` beside `rooms`; the name of another list says nothing about the records."""
+    found = sign({"rooms": ROWS, "total_rooms": 25}, ("rooms",))
+    assert found is not None
+    assert (found.total, found.certain) == (25, False)
+    assert "total_path: total_rooms" in found.pagination
+    assert sign({"rooms": ROWS, "total_rooms": 3}, ("rooms",)) is None
+    assert sign({"rooms": ROWS, "tags": ["a"], "total_tags": 25}, ("rooms",)) is None
+    assert sign({"total_price": 25, "rooms": ROWS}, ("rooms",)) is None
+    assert sign({"r": {"totalRooms": 25, "rooms": ROWS}}, ("r", "rooms")) is not None
+
+
+def test_a_sync_token_named_as_a_page_token() -> None:
+    """Matrix's `next_batch` is the token of the next sync; the advice says how to confirm that."""
+    page = {"items": ROWS, "next_batch": "s72"}
+    with pytest.raises(ConfigError, match=r"first_page_only: true}` if it is only the token of the next sync"):
+        end_of(page, End("one page"), paged=False, token="next_batch")
+    with pytest.raises(ConfigError, match=r"first_page_only: true}` if the first page is all you want"):
+        end_of(page, End("one page"), paged=False, token="other")
+
+
+def end_of(body: dict[str, Any], end: End, *, paged: bool, rows: int = 3, token: str = "") -> str | None:
     """Check the end of a slice whose last page is a body."""
     root = Raw(json.dumps(body).encode())
     records = raw_json.items(raw_json.find(root, ("items",)) or Raw(b"[]"))
     page = Page(Request("GET", URL), Response(200, {}, bytes(root), URL), root, records, records_before=rows - 3)
-    return check_end(page, end, paged=paged)
+    return check_end(page, end, paged=paged, token=token)
 
 
 @pytest.mark.parametrize("count", [100, 20, 1000])

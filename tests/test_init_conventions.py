@@ -29,10 +29,13 @@ PARAMS: dict[str, list[str]] = {
     "stripe": ["limit", "starting_after", "ending_before"],
     "skip": ["$skip", "$top", "modifiedSince"],
     "epoch": ["since", "page_token"],
+    "rooms": ["from", "limit"],
+    "users": ["from", "limit"],
     "all": [],
     "teams": [],
 }
-TRUTH = {"jsonapi": 123, "zero": 123, "stripe": 123, "skip": 87, "epoch": 123, "all": 7, "teams": 3}
+ALL_ROWS = ("jsonapi", "zero", "stripe", "epoch", "rooms", "users")
+TRUTH = {**dict.fromkeys(ALL_ROWS, 123), "skip": 87, "all": 7, "teams": 3}
 
 
 class Silent:
@@ -93,6 +96,17 @@ def _serve(api: Api) -> None:
         return {"records": rows[begin : begin + 25]} | (
             {"nextPageToken": str(begin + 25)} if begin + 25 < len(rows) else {}
         )
+
+    @api.get("/rooms")
+    def rooms(call: Call) -> Any:  # as Matrix Synapse does: offsets, and a total named after the list
+        begin, size = int(call.arg("from", "0")), int(call.arg("limit", "25"))
+        return {"rooms": ROWS[begin : begin + size], "offset": begin, "total_rooms": len(ROWS)}
+
+    @api.get("/users")
+    def users(call: Call) -> Any:  # the same, with a token
+        begin, size = int(call.arg("from", "0")), int(call.arg("limit", "25"))
+        following = {"next_token": str(begin + size)} if begin + size < len(ROWS) else {}
+        return {"users": ROWS[begin : begin + size], **following}
 
     @api.get("/all")
     def everything(_: Call) -> Any:

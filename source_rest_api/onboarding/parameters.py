@@ -18,10 +18,11 @@ _PATTERNS: dict[Role, re.Pattern[str]] = {
         r"max(?:results|records|items|pagesize)?|first|(?:number|num)(?:of)?(?:results|records|items)|resultsize"
     ),
     "page": re.compile(r"(?:current|my)?page(?:number|no|num|index)?|p|pg"),
-    "offset": re.compile(r"(?:page|result|record)?offset|skip|start(?:at|index|row)?|startelement"),
+    "offset": re.compile(r"(?:page|result|record)?offset|skip|start(?:at|index|row)?|startelement|from"),
     "token": re.compile(
         r"(?:page|next|continuation|pagination|next ?page|start|end|scroll|after)?(?:cursor|token|marker|scrollid|key)|"
-        r"(?:starting|page)?after(?:id)?|next(?:page)?|continu(?:e|ation)|scroll(?:id)?|iterator|exclusivestartkey"
+        r"(?:starting|page)?after(?:id)?|next(?:page)?|continu(?:e|ation)|scroll(?:id)?|iterator|from|"
+        r"exclusivestartkey"
     ),
     "start": re.compile(
         r"(?:(?:date|last)?(?:updat|modif|chang|edit)\w*|creat\w*|timestamp|date|time)?"
@@ -33,8 +34,8 @@ _PATTERNS: dict[Role, re.Pattern[str]] = {
 _TRIED: dict[Role, tuple[str, ...]] = {
     "size": ("limit", "per_page", "page_size", "size", "_limit", "pageSize", "perPage", "page[size]", "$top"),
     "page": ("page", "_page", "page_number", "pageNumber", "pageIndex", "page[number]"),
-    "offset": ("offset", "skip", "start", "$skip", "startIndex"),
-    "token": ("cursor", "page_token", "after", "token", "next", "starting_after", "pageToken"),
+    "offset": ("offset", "skip", "start", "$skip", "startIndex", "from"),
+    "token": ("cursor", "page_token", "after", "token", "next", "starting_after", "pageToken", "from"),
     "start": (),
 }
 """Names to try if the API's parameters are unknown; each is only a guess until it is verified."""

@@ -31,13 +31,14 @@ def says_more(page: Page, end: End) -> Sign | None:
     return sign if sign.total is not None and end.reach is not None and end.reach < sign.total else None
 
 
-def check_end(page: Page, end: End, *, paged: bool) -> str | None:
+def check_end(page: Page, end: End, *, paged: bool, token: str = "") -> str | None:
     """Checks the last page for signs that there is more.
 
     Args:
         page: The last page.
         end: Why it is the last.
         paged: True if the config has a `pagination`.
+        token: The path or header that the config reads as the sync token, or "".
 
     Returns:
         A sign that proves nothing, such as a total that may include rows that a filter leaves out; or None.
@@ -68,7 +69,10 @@ def check_end(page: Page, end: End, *, paged: bool) -> str | None:
         )
     if end.said or (paged and not sign.certain and not _is_missing(page, end, sign)):
         return sign.what
-    only_first = ", or `pagination: {type: none, first_page_only: true}` if the first page is all you want"
+    only = "the first page is all you want"
+    if token and f"`{token}`" in sign.what:
+        only = "it is only the token of the next sync, and a sync has one page"
+    only_first = f", or `pagination: {{type: none, first_page_only: true}}` if {only}"
     raise ConfigError(
         f"The API says that there is more: {sign.what}. The config stops here ({end.reason}). "
         f"Set `pagination: {sign.pagination}`{'' if paged else only_first}."

@@ -225,7 +225,19 @@ def _sign(keys: Path, value: Raw, page: Page, *, is_record: bool) -> Sign | None
         return Sign(
             f"`{path}` is false", f"{{type: page_number, end_path: {_in_yaml(path)}, …}} or {{type: offset, …}}"
         )
+    if _counts_the_list(keys, name, page):
+        name = "total"
     return _count_sign(f"`{path}`", name, value, page, path)
+
+
+def _counts_the_list(keys: Path, name: str, page: Page) -> bool:
+    """True if a field's name is "total" and the name of the list with the records: `total_rooms` beside `rooms`."""
+    listed = name.removeprefix("total")
+    beside = page.raw(keys[:-1]) if listed not in {name, ""} else None
+    if beside is None or not page.records:
+        return False
+    lists = (value for key, value in raw_json.fields(beside).items() if paging_names.plain(key) == listed)
+    return any(raw_json.items(value)[-1:] == page.records[-1:] for value in lists)
 
 
 def _count_sign(what: str, name: str, value: Raw, page: Page, path: str) -> Sign | None:

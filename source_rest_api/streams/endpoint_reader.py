@@ -11,6 +11,7 @@ import msgspec
 
 from source_rest_api.cursors.field_cursor import FieldCursor
 from source_rest_api.cursors.field_reader import FieldDecoder
+from source_rest_api.cursors.token_cursor import TokenCursor
 from source_rest_api.errors import ErrorContext
 from source_rest_api.formats import raw_json
 from source_rest_api.formats.raw_fields import RawFields
@@ -122,7 +123,8 @@ class EndpointReader:
         self.stats.end(end.reason, ignored=end.ignored)
         if end.capped and self.in_order:  # the slice resumes from its newest record
             return end
-        doubt = check_end(page, end, paged=self.paginator.type != "none")
+        token = self.endpoint.incremental.source if isinstance(self.endpoint.incremental, TokenCursor) else ""
+        doubt = check_end(page, end, paged=self.paginator.type != "none", token=token)
         if doubt is not None:
             self.stats.add(doubts=1)
             _LOG.warning("Stream %s: pagination ended (%s), but %s.", self.name, end.reason, doubt)
