@@ -108,6 +108,15 @@ def _serve(api: Api) -> None:
         following = {"next_token": str(begin + size)} if begin + size < len(ROWS) else {}
         return {"users": ROWS[begin : begin + size], **following}
 
+    @api.get("/sized")
+    def sized(call: Call) -> Any:  # as MLflow does: a page size is required
+        if not call.arg("max_results"):
+            return Answer({"message": "Invalid value 0 for parameter 'max_results'"}, status=400)
+        begin, size = int(call.arg("page_token", "0")), int(call.arg("max_results"))
+        rows = ROWS[: int(call.arg("most", "123"))]
+        following = {"next_page_token": str(begin + size)} if begin + size < len(rows) else {}
+        return {"experiments": rows[begin : begin + size], **following}
+
     @api.get("/all")
     def everything(_: Call) -> Any:
         return {"items": ROWS[:7]}
@@ -177,3 +186,18 @@ def test_what_may_be_a_page_of_more_is_left_out(api: Api, tmp_path: Path, name: 
     with pytest.raises(ConfigError, match=reason):
         config_from(f"{api.url}/{name}", tmp_path)
     assert not (tmp_path / "config.yaml").exists()
+
+
+def test_a_page_size_that_the_api_requires(api: Api, tmp_path: Path) -> None:
+    """The page size of the given URL is sent where the API refuses a request without one."""
+    config = config_from(f"{api.url}/sized?max_results=5", tmp_path)
+    (endpoint,) = config["endpoints"]
+    assert endpoint["pagination"]["page_size_param"] == "max_results"
+    assert "params" not in endpoint
+    assert counts(config) == {"sized": 123}
+
+
+def test_a_required_page_size_with_too_few_records(api: Api, tmp_path: Path) -> None:
+    """One record of at most five proves nothing about the pages to come."""
+    with pytest.raises(ConfigError, match="requires `max_results`, and has too few records"):
+        config_from(f"{api.url}/sized?max_results=5&most=1", tmp_path)

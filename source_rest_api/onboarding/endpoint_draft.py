@@ -165,7 +165,17 @@ class EndpointDraft:
         self._unpaged = paging.pagination is None and not paging.goes_on
         if paging.problem:
             return paging.problem
+        params = self._draft.get("params", {})
+        required = [name for name in self._operation.sizes if name in params]
+        if required and paging.pagination is None:  # more records may come than one page has
+            self._unpaged = False
+            return f"the API requires `{required[0]}`, and has too few records to find the pagination"
         self._draft["pagination"] = paging.pagination or {"type": "none"}
+        for name in required:
+            if name in (paging.pagination or {}).values():
+                del params[name]
+        if not params:
+            self._draft.pop("params", None)
         self._evidence.append(f"pagination: {paging.evidence}")
         return ""
 

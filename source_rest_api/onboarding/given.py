@@ -29,6 +29,8 @@ class Operation(Struct, frozen=True):
     """Schemas of further query parameters that the API is known to have, by name."""
     complete: bool = False
     """True if the API has no other parameters."""
+    sizes: Mapping[str, str] = {}
+    """Page sizes in the input, by parameter. They are sent only if the API requires them."""
 
     @property
     def placeholders(self) -> list[str]:

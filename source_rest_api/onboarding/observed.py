@@ -68,9 +68,12 @@ def _operation(request: Observed, hidden: set[str]) -> Operation:
     parts = urlsplit(request.url)
     params: dict[str, Any] = {}
     declared: dict[str, dict[str, Any]] = {}
+    sizes: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if parameters.pages(name) or parameters.has_role(name, "start"):
             declared[name] = {}
+            if parameters.has_role(name, "size"):
+                sizes[name] = value
         elif is_secret(name) and name.lower() not in hidden:
             params[name] = f"${{{variable(name)}}}"
         elif name.lower() not in hidden:
@@ -82,7 +85,7 @@ def _operation(request: Observed, hidden: set[str]) -> Operation:
         raise ConfigError("The request sends a body that is not JSON. Write `body` by hand.") from None
     if holds_secret(body):
         raise ConfigError("The body of the request holds a password or a token. Write `authentication` by hand.")
-    return Operation(parts.path.lstrip("/"), request.method, params, body, declared)
+    return Operation(parts.path.lstrip("/"), request.method, params, body, declared, sizes=sizes)
 
 
 def is_secret(name: str) -> bool:

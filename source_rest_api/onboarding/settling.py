@@ -80,6 +80,10 @@ class Settling:
         tried: list[Settled] = []
         for draft, parents in drafts:
             look = self._prover.look({**draft, "records_path": "$", "pagination": ONE_PAGE}, parents)
+            if look.problem and operation.sizes:  # MLflow requires a page size
+                sized = {**draft, "params": {**operation.params, **operation.sizes}}
+                other = self._prover.look({**sized, "records_path": "$", "pagination": ONE_PAGE}, parents)
+                draft, look = (draft, look) if other.problem else (sized, other)  # noqa: PLW2901
             tried.append(
                 Settled(operation.path, left_out=look.problem)
                 if look.problem
