@@ -318,6 +318,15 @@ def test_a_total_may_have_the_name_of_the_list() -> None:
     assert sign({"r": {"totalRooms": 25, "rooms": ROWS}}, ("r", "rooms")) is not None
 
 
+def test_a_token_that_is_the_number_of_rows() -> None:
+    """It is an offset: as such, it notices rows that shift during the read."""
+    offset, other = sign({"items": ROWS, "next_token": "3"}), sign({"items": ROWS, "next_token": "7"})
+    assert offset is not None
+    assert offset.pagination.startswith("{type: offset, …} or {type: page_number, page_param: page} or {type: cursor")
+    assert other is not None
+    assert other.pagination.startswith("{type: page_number, page_param: page} or {type: cursor")
+
+
 def test_a_sync_token_named_as_a_page_token() -> None:
     """Matrix's `next_batch` is the token of the next sync; the advice says how to confirm that."""
     page = {"items": ROWS, "next_batch": "s72"}

@@ -188,6 +188,12 @@ def test_what_may_be_a_page_of_more_is_left_out(api: Api, tmp_path: Path, name: 
     assert not (tmp_path / "config.yaml").exists()
 
 
+def test_a_token_that_counts_rows_is_read_as_an_offset(api: Api, tmp_path: Path) -> None:
+    """Offsets notice rows that shift during a read; a token hides them."""
+    (endpoint,) = config_from(f"{api.url}/users", tmp_path)["endpoints"]
+    assert endpoint["pagination"] == {"type": "offset", "offset_param": "from", "limit_param": "limit", "limit": 100}
+
+
 def test_a_page_size_that_the_api_requires(api: Api, tmp_path: Path) -> None:
     """The page size of the given URL is sent where the API refuses a request without one."""
     config = config_from(f"{api.url}/sized?max_results=5", tmp_path)

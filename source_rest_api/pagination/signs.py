@@ -218,7 +218,7 @@ def _sign(keys: Path, value: Raw, page: Page, *, is_record: bool) -> Sign | None
         return Sign(f"`{path}` is true", f"{{…, more_path: {_in_yaml(path)}}}")
     if paging_names.NEXT.fullmatch(name):
         said = raw_json.text(value)
-        return _next_sign(path, said) if said and said != "0" else None
+        return _next_sign(path, said, page) if said and said != "0" else None
     if is_record:  # totals and flags in a record are data
         return None
     if paging_names.flags_not_last(name, value):
@@ -262,10 +262,12 @@ def _in_yaml(path: str) -> str:
     return path if _PLAIN.fullmatch(path) else f"'{path}'"
 
 
-def _next_sign(path: str, said: str) -> Sign:
+def _next_sign(path: str, said: str, page: Page) -> Sign:
     if said.startswith(("http://", "https://", "/", "?")) or _RELATIVE.match(said):
         return Sign(f"`{path}` holds a URL", f"{{type: next_url, next_url_path: {_in_yaml(path)}}}")
     if said.isdecimal():
         following = f"{{type: page_number, page_param: page}} or {{type: cursor, cursor_path: {_in_yaml(path)}}}"
+        if said == str(page.rows_so_far) and page.rows_so_far > 1:  # offsets notice rows that shift, tokens do not
+            following = f"{{type: offset, …}} or {following}"
         return Sign(f"`{path}` is {said}", following)
     return Sign(f"`{path}` holds a token", f"{{type: cursor, cursor_path: {_in_yaml(path)}, cursor_param: …}}")
