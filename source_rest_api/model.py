@@ -1,13 +1,12 @@
 """The base model of every component, and the field types that components share."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, WrapValidator
-from typing_extensions import get_protocol_members
+from typing_extensions import Self, get_protocol_members
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json, setting_text
@@ -15,12 +14,9 @@ from source_rest_api.spellings import PATH, PATHS, SCALAR, TEXTS, InFile, mappin
 from source_rest_api.templates import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
-    from typing_extensions import Self
 
 _WORDS = {
     "api": "API",
@@ -81,7 +77,9 @@ class Model(BaseModel):
         return self if same else self.model_copy(update=values)
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        cls, core_schema: "CoreSchema", handler: "GetJsonSchemaHandler"
+    ) -> "JsonSchemaValue":
         """Returns the JSON schema, with the docstrings of the fields as descriptions."""
         from source_rest_api import field_docs  # noqa: PLC0415 -- only the form needs them
 

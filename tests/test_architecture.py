@@ -125,3 +125,19 @@ def test_modules_are_short_nouns(module: str) -> None:
     assert name not in {"utils", "helpers", "common", "base", "misc"}
     path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
     assert len(path.read_text().splitlines()) <= LARGEST
+
+
+def _models() -> dict[str, str]:
+    """The classes that derive from `Model`, and their modules."""
+    classes = [(node, name) for name, tree in MODULES.items() for node in tree.body if isinstance(node, ast.ClassDef)]
+    found = {"Model": "model"}
+    for _ in range(3):  # as deep as models are
+        found |= {n.name: name for n, name in classes if {ast.unparse(base) for base in n.bases} & found.keys()}
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(set(_models().values())))
+def test_models_have_annotations_and_not_their_text(module: str) -> None:
+    """With `from __future__ import annotations`, pydantic compiles the text of each field's type at each start."""
+    imported = [node.module for node in MODULES[module].body if isinstance(node, ast.ImportFrom)]
+    assert "__future__" not in imported

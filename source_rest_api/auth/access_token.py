@@ -1,29 +1,21 @@
 """Access tokens: their lifetime, their place in a request, and how all threads of a session share one."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pydantic import Field, model_validator
+from typing_extensions import Self
 
-from source_rest_api.auth.credentials import Location, check_name, check_names, put
+from source_rest_api.auth.credentials import AuthContext, Location, check_name, check_names, put
+from source_rest_api.auth.token_answer import TokenAnswer
 from source_rest_api.errors import ConfigError, SourceError
+from source_rest_api.http.credentials import Auth
+from source_rest_api.http.prepared import Prepared
+from source_rest_api.http.response import Response
 from source_rest_api.model import Model, Text
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
-
-    from typing_extensions import Self
-
-    from source_rest_api.auth.credentials import AuthContext
-    from source_rest_api.auth.token_answer import TokenAnswer
-    from source_rest_api.http.credentials import Auth
-    from source_rest_api.http.prepared import Prepared
-    from source_rest_api.http.response import Response
 
 _REST = 60.0
 """Seconds after a failed token request before another stream may try again."""
@@ -121,7 +113,7 @@ class SharedToken:
     def _is_fresh(self, held: _CurrentToken) -> bool:
         return self._desk.clock() < held.until
 
-    def _newer_than(self, old: Auth | None) -> _CurrentToken:
+    def _newer_than(self, old: "Auth | None") -> _CurrentToken:
         attempts = self._attempts
         # The lock is held during the token request, so that the other threads wait for its result. Lock order: inside
         # this lock, others take theirs: the gates and the pace of the token's requester, the mask (`learn`) and the

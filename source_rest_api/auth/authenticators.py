@@ -6,15 +6,16 @@ One that needs a token, a challenge or a template has `session(desk)`, which cre
 (`credentials.py`). Credentials are sent to allowed origins only (`sender.py`).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, model_validator
+from typing_extensions import Self
 
 from source_rest_api.auth import token_request
 from source_rest_api.auth.aws_signature import AwsSignature
 from source_rest_api.auth.credentials import (
+    AuthContext,
     Location,
     RequestAuthenticator,
     SessionAuthenticator,
@@ -30,20 +31,11 @@ from source_rest_api.auth.oauth import OAuth2
 from source_rest_api.auth.oauth1 import OAuth1
 from source_rest_api.by_type import ByType
 from source_rest_api.formats import setting_text
-from source_rest_api.http.credentials import Static
+from source_rest_api.http.credentials import Credentials, Static
+from source_rest_api.http.prepared import Prepared
 from source_rest_api.model import Model, Secret, Text, own
 from source_rest_api.spellings import ALSO, LIKE, InFile
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from typing_extensions import Self
-
-    from source_rest_api.auth.credentials import AuthContext
-    from source_rest_api.http.credentials import Credentials
-    from source_rest_api.http.prepared import Prepared
-
 
 _KEY_ALONE = "{{ api_key }}"
 """The default template. It is rendered without Jinja, so that most configs never import Jinja."""

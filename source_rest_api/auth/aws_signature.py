@@ -1,18 +1,14 @@
 """Signs requests for AWS (Signature Version 4)."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import SecretStr
 
+from source_rest_api.auth.credentials import AuthContext
+from source_rest_api.http.credentials import Credentials
+from source_rest_api.http.prepared import Prepared
 from source_rest_api.model import Model, Secret
-
-if TYPE_CHECKING:
-    from source_rest_api.auth.credentials import AuthContext
-    from source_rest_api.http.credentials import Credentials
-    from source_rest_api.http.prepared import Prepared
 
 
 class AwsSignature(Model):
@@ -42,7 +38,7 @@ class _Signatures:
         self._key = key
         self._time = desk.time
 
-    def current(self) -> _Signatures:
+    def current(self) -> "_Signatures":
         """Return the same signer for each request."""
         return self
 

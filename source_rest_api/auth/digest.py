@@ -1,17 +1,13 @@
 """HTTP digest authentication (RFC 7616)."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from source_rest_api.auth.credentials import AuthContext
+from source_rest_api.http.credentials import Auth, Credentials
+from source_rest_api.http.prepared import Prepared
+from source_rest_api.http.response import Response
 from source_rest_api.model import Model, Secret
-
-if TYPE_CHECKING:
-    from source_rest_api.auth.credentials import AuthContext
-    from source_rest_api.http.credentials import Auth, Credentials
-    from source_rest_api.http.prepared import Prepared
-    from source_rest_api.http.response import Response
 
 
 class Digest(Model):

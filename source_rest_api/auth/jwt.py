@@ -1,29 +1,22 @@
 """JSON Web Tokens signed by the connector (RFC 7519), sent directly or exchanged for an access token (RFC 7523)."""
 
-from __future__ import annotations
-
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
+from typing_extensions import Self
 
 from source_rest_api.auth import token_fields, token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
-from source_rest_api.auth.credentials import check_names
+from source_rest_api.auth.credentials import AuthContext, check_names
 from source_rest_api.auth.token_answer import WHOLE_BODY
 from source_rest_api.auth.token_fields import TokenFields
 from source_rest_api.auth.token_request import TokenRequest
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.credentials import Credentials
 from source_rest_api.model import Model, NamedTexts, Path, Secret, SecretLines, Text
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from typing_extensions import Self
-
-    from source_rest_api.auth.credentials import AuthContext
-    from source_rest_api.http.credentials import Credentials
 
 
 def _asserted(signed: str) -> dict[str, str]:

@@ -1,28 +1,21 @@
 """Authentication with a login request that returns a token."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, PositiveFloat, model_validator
+from typing_extensions import Self
 
 from source_rest_api.auth import token_fields, token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
-from source_rest_api.auth.credentials import check_names
-from source_rest_api.auth.token_answer import WHOLE_BODY
+from source_rest_api.auth.credentials import AuthContext, check_names
+from source_rest_api.auth.token_answer import WHOLE_BODY, TokenAnswer
 from source_rest_api.auth.token_fields import TokenFields
 from source_rest_api.auth.token_request import BodyFormat, TokenRequest
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.credentials import Credentials
 from source_rest_api.model import Model, NamedTexts, Path, Secret, Text
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from source_rest_api.auth.credentials import AuthContext
-    from source_rest_api.auth.token_answer import TokenAnswer
-    from source_rest_api.http.credentials import Credentials
 
 
 def _check_fields(fields: dict[str, Any]) -> dict[str, Any]:

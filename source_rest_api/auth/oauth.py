@@ -1,27 +1,21 @@
 """OAuth 2 (RFC 6749): access tokens by client credentials or by a refresh token."""
 
-from __future__ import annotations
+from typing import ClassVar, Literal
 
-from typing import TYPE_CHECKING, ClassVar, Literal
-
+from msgspec import Raw
 from pydantic import PositiveFloat, SecretStr, model_validator
+from typing_extensions import Self
 
 from source_rest_api.auth import token_fields, token_request
 from source_rest_api.auth.access_token import SharedToken, Token, TokenLocation
-from source_rest_api.auth.credentials import check_names
+from source_rest_api.auth.credentials import AuthContext, check_names
 from source_rest_api.auth.token_answer import WHOLE_BODY
 from source_rest_api.auth.token_fields import TokenFields
 from source_rest_api.auth.token_request import BodyFormat, TokenRequest
 from source_rest_api.formats import raw_json
+from source_rest_api.http.credentials import Credentials
 from source_rest_api.model import Model, NamedTexts, Path, Secret, Text
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from msgspec import Raw
-    from typing_extensions import Self
-
-    from source_rest_api.auth.credentials import AuthContext
-    from source_rest_api.http.credentials import Credentials
 
 
 class OAuth2(Model):

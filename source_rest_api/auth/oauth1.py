@@ -1,25 +1,19 @@
 """Signs requests by OAuth 1.0a (RFC 5849)."""
 
-from __future__ import annotations
-
 import hmac
 from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from secrets import token_hex
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from pydantic import SecretStr
 
-from source_rest_api.http.credentials import Static
+from source_rest_api.auth.credentials import AuthContext
+from source_rest_api.http.credentials import Credentials, Static
 from source_rest_api.http.origins import Origin
+from source_rest_api.http.prepared import Prepared
 from source_rest_api.model import Model, Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from source_rest_api.auth.credentials import AuthContext
-    from source_rest_api.http.credentials import Credentials
-    from source_rest_api.http.prepared import Prepared
 
 _FORM = "application/x-www-form-urlencoded"
 

@@ -1,9 +1,9 @@
 """The whole config: a REST API and the endpoints to read from it."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
@@ -25,11 +25,6 @@ from source_rest_api.http.tls import ProxyUrl, Tls
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, own
 from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import NoPagination, Pagination
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
 
 _EXAMPLE = """\
 - name: customers
@@ -162,7 +157,7 @@ class Config(Model):
             proxy_url=self.proxy_url,
         )
 
-    def with_schemas(self, folder: Path) -> Config:
+    def with_schemas(self, folder: Path) -> "Config":
         """Returns the config with the schemas in a folder, for endpoints without a schema.
 
         Raises:

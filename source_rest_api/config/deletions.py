@@ -1,17 +1,12 @@
 """The setting that detects deleted rows in an API that does not report them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import Annotated
 
 from pydantic import AfterValidator
 
 from source_rest_api.formats import datetimes
 from source_rest_api.model import Model, NamedTexts, Text, texts_of
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
 
 DELETED_AT = "_ab_cdc_deleted_at"
 """The field that marks a delete record for Airbyte's destinations."""

@@ -1,10 +1,9 @@
 """One endpoint of the API, read as one stream."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -49,10 +48,6 @@ from source_rest_api.records.transformations import FlattenOption, NewNames, Rem
 from source_rest_api.records.zip_decoder import Decoder
 from source_rest_api.templates import templates
 from source_rest_api.unset import UnsetBranch
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _DECISIVE = ("path", "http_method", "params", "body", "selector", "partitions", "filter", "filter_after")
 
@@ -191,7 +186,7 @@ class Endpoint(Model):
     """The JSON schema in Python, for a connector of your own. `discover` loads it."""
 
     @model_validator(mode="after")
-    def _check_together(self) -> Endpoint:
+    def _check_together(self) -> "Endpoint":
         self.selector.check()
         if not self.decoder.selects and self.selector != RecordSelector():
             raise ValueError(
@@ -258,7 +253,7 @@ class Endpoint(Model):
         return [*self.primary_key, *([] if self.cursor_place is None else [self.cursor_place])]
 
     @property
-    def further(self) -> Endpoint | None:
+    def further(self) -> "Endpoint | None":
         """The endpoint for the pages after the first, if `further_request` is set."""
         other = self.further_request
         if other is None:
@@ -271,7 +266,7 @@ class Endpoint(Model):
         others = [part.texts for part in (self.body, self.further_request, self.job, self.deletions) if part]
         return [self.path, *texts_of(self.params, self.headers), *chain.from_iterable(others)]
 
-    def filled(self, raw_config: Mapping[str, Any]) -> Endpoint:
+    def filled(self, raw_config: Mapping[str, Any]) -> "Endpoint":
         """Returns the endpoint with the templates of its cursor and its record paths filled from the config.
 
         Raises:
@@ -284,7 +279,7 @@ class Endpoint(Model):
             incremental=None if self.incremental is None else self.incremental.filled(context),
         )
 
-    def spelled_by(self, schema: Mapping[str, Any]) -> Endpoint:
+    def spelled_by(self, schema: Mapping[str, Any]) -> "Endpoint":
         """The endpoint with primary key and cursor as the records of a JSON schema have them: `@odata.id` is one key.
 
         `discover` offers them so, and a read takes them so from the schema of its catalog: both ask the same schema in

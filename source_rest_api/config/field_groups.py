@@ -1,17 +1,11 @@
 """Fields that one request cannot ask for: each page is requested once for each group of them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from msgspec.structs import replace
 from pydantic import field_validator
 
 from source_rest_api.auth.credentials import without
+from source_rest_api.http.request import Request
 from source_rest_api.model import Model, Paths
-
-if TYPE_CHECKING:
-    from source_rest_api.http.request import Request
 
 
 class FieldGroups(Model):
@@ -50,7 +44,7 @@ class FieldGroups(Model):
         if not (self.merge_by or key):
             raise ValueError("`field_groups.merge_by` must name the fields that identify a record")
 
-    def merging_by(self, key: Paths) -> FieldGroups:
+    def merging_by(self, key: Paths) -> "FieldGroups":
         """Returns the groups with a key by default."""
         return self if self.merge_by else self.model_copy(update={"merge_by": key})
 

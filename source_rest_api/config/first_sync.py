@@ -1,7 +1,5 @@
 """The endpoint that the first sync of a stream reads, if its changes have another endpoint."""
 
-from __future__ import annotations
-
 from source_rest_api.cursors.datetime_cursor import DurationText
 from source_rest_api.model import Model
 

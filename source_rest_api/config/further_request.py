@@ -1,15 +1,11 @@
 """The request for the pages after the first, if it differs from the first request."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from source_rest_api.http.request import Method
 from source_rest_api.http.request_body import OptionalBody
 from source_rest_api.model import Model, NamedTexts, Text, texts_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class FurtherRequest(Model):

@@ -1,21 +1,17 @@
 """The report job of an endpoint whose API prepares the records first and gives them out later."""
 
-from __future__ import annotations
-
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from typing_extensions import Self
 
 from source_rest_api import unset
 from source_rest_api.config.further_request import FurtherRequest
 from source_rest_api.http.error_rules import Scalars
-from source_rest_api.http.request import Method  # noqa: TC001 -- pydantic reads it
+from source_rest_api.http.request import Method
 from source_rest_api.model import Model, Path, Text
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 CREATED = "creation_response"
 """The name of the response to the endpoint's own request, in templates."""

@@ -1,9 +1,8 @@
 """Loads a config, or the endpoint files of a custom connector, and reports all errors at once."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -22,11 +21,6 @@ from source_rest_api.model import Model
 from source_rest_api.plurals import counted
 from source_rest_api.templates import templates
 from source_rest_api.templates.record_templates import RECORD
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
 
 M = TypeVar("M", bound=Model)
 

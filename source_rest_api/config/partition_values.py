@@ -1,7 +1,5 @@
 """Lists of values to read a stream for: literal, from the config, or from the records of other streams."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, WithJsonSchema

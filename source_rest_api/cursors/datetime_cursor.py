@@ -1,12 +1,11 @@
 """The cursor on a date-time field."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -14,19 +13,15 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from source_rest_api.cursors import field_reader
 from source_rest_api.cursors.field_cursor import FieldCursor, or_template
+from source_rest_api.cursors.field_reader import FieldReader
 from source_rest_api.cursors.slices import CursorValue, Slice
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import date_formats, datetimes, periods
-from source_rest_api.formats.periods import Period, Weekday  # noqa: TC001 -- pydantic reads them
+from source_rest_api.formats.date_formats import DateFormat, Unit
+from source_rest_api.formats.periods import Period, Weekday
+from source_rest_api.pagination.page import Position
 from source_rest_api.spellings import IN_FILE, InFile
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from source_rest_api.cursors.field_reader import FieldReader
-    from source_rest_api.formats.date_formats import DateFormat, Unit
-    from source_rest_api.pagination.page import Position
 
 _FIRST = datetime(1, 1, 1, tzinfo=timezone.utc)
 _SHORTEST_MONTH = datetime(2023, 2, 1, tzinfo=timezone.utc)

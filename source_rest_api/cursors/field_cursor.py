@@ -1,28 +1,22 @@
 """The base of cursors on a field of the records: adds an interval to a request, and reads a page's cursor values."""
 
-from __future__ import annotations
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
-
+from msgspec import Raw
 from pydantic import BeforeValidator, ValidationError, WithJsonSchema
+from typing_extensions import Self
 
+from source_rest_api.cursors.field_reader import FieldReader
 from source_rest_api.cursors.slices import CursorValue, PageCursors, Slice
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.request import Request
 from source_rest_api.model import Model, Path
+from source_rest_api.pagination.page import Page, Position
 from source_rest_api.pagination.paginator import In
 from source_rest_api.spellings import PATH, InFile
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from datetime import datetime
-
-    from msgspec import Raw
-    from typing_extensions import Self
-
-    from source_rest_api.cursors.field_reader import FieldReader
-    from source_rest_api.http.request import Request
-    from source_rest_api.pagination.page import Page, Position
 
 
 def is_template(value: object) -> bool:

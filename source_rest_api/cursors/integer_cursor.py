@@ -1,10 +1,10 @@
 """The cursor on an integer field."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Raw
 from pydantic import BeforeValidator
@@ -13,14 +13,9 @@ from source_rest_api.cursors.field_cursor import FieldCursor, or_template
 from source_rest_api.cursors.field_reader import FieldReader
 from source_rest_api.cursors.slices import CursorValue, Slice
 from source_rest_api.errors import ConfigError
+from source_rest_api.pagination.page import Position
 from source_rest_api.spellings import InFile
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    from source_rest_api.pagination.page import Position
 
 
 def _integer(text: str) -> int:

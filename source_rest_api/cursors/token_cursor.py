@@ -1,24 +1,18 @@
 """The cursor on an opaque token of the API."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
+from typing_extensions import Self
 
 from source_rest_api.cursors.slices import CursorValue, PageCursors, Slice
 from source_rest_api.formats import raw_json
+from source_rest_api.http.request import Request
 from source_rest_api.model import Model, Path
+from source_rest_api.pagination.page import Page
 from source_rest_api.pagination.paginator import In
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    from typing_extensions import Self
-
-    from source_rest_api.http.request import Request
-    from source_rest_api.pagination.page import Page
 
 
 class TokenCursor(Model):

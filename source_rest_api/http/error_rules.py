@@ -1,32 +1,25 @@
 """Error rules: the config's own interpretation of responses, before the default error policy."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
+from msgspec import Raw
 from msgspec.structs import replace
 from pydantic import AfterValidator, BeforeValidator, PositiveFloat, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
+from typing_extensions import Self
 
 from source_rest_api.errors import ConfigError, InternalError, SourceError, TransientError
 from source_rest_api.formats import raw_json
 from source_rest_api.http import error_policy, rate_limits
 from source_rest_api.http.error_policy import Verdict
-from source_rest_api.http.response import describe
+from source_rest_api.http.response import Response, describe
 from source_rest_api.http.rule_input import RuleInput
 from source_rest_api.model import Model, Path, Text, own
 from source_rest_api.spellings import TEXTS, InFile, only_in_python
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from msgspec import Raw
-    from typing_extensions import Self
-
-    from source_rest_api.http.response import Response
 
 _STATUS = re.compile(r"[1-5](\d\d|xx)", re.IGNORECASE)
 _KINDS: dict[str, type[SourceError]] = {"config": ConfigError, "transient": TransientError, "system": InternalError}

@@ -1,22 +1,17 @@
 """The origins (RFC 6454) that requests may go to: that of `url_base`, and those in `allowed_origins`."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, model_validator
+from typing_extensions import Self
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.model import Model
 from source_rest_api.spellings import IN_FILE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from typing_extensions import Self
 
 _PORTS = {"http": 80, "https": 443}
 _START = re.compile(r"[^/?#]*//[^/?#]*")
@@ -44,7 +39,7 @@ class Origin(NamedTuple):
     port: int | None
 
     @classmethod
-    def of(cls, url: str | None) -> Origin:
+    def of(cls, url: str | None) -> "Origin":
         """Return the origin of an absolute URL.
 
         Raises:
@@ -54,7 +49,7 @@ class Origin(NamedTuple):
         return _origin(start[0] if start else "")
 
     @property
-    def secure(self) -> Origin:
+    def secure(self) -> "Origin":
         """The same origin over TLS, derived as browsers do it (RFC 6797, section 8.3)."""
         return Origin("https", self.host, _PORTS["https"] if self.port == _PORTS["http"] else self.port)
 

@@ -1,8 +1,7 @@
 """Request bodies: their settings, and the payloads that they render to."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from urllib.parse import urlencode
 
 from msgspec import Raw, Struct
@@ -16,9 +15,6 @@ from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.model import Json, Model, NamedTexts, Text, texts_of
 from source_rest_api.templates import optional_values, templates
 from source_rest_api.unset import UnsetBranch
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 
 def check_templates(value: Any) -> Any:
@@ -48,7 +44,7 @@ class JsonBody(Model):
         """All texts in the body, to find the names that their templates read."""
         return list(texts_in(self.value))
 
-    def render(self, context: Mapping[str, Any]) -> Payload:
+    def render(self, context: Mapping[str, Any]) -> "Payload":
         """Return the payload, with all templates rendered."""
         return JsonPayload(optional_values.tree(self.value, context, templates.evaluate))
 
@@ -67,7 +63,7 @@ class FormBody(Model):
         """All texts in the body, to find the names that their templates read."""
         return texts_of(self.fields)
 
-    def render(self, context: Mapping[str, Any]) -> Payload:
+    def render(self, context: Mapping[str, Any]) -> "Payload":
         """Return the payload, with all templates rendered."""
         return FormPayload(optional_values.named(self.fields, context))
 
@@ -88,7 +84,7 @@ class TextBody(Model):
         """All texts in the body, to find the names that their templates read."""
         return [self.text]
 
-    def render(self, context: Mapping[str, Any]) -> Payload:
+    def render(self, context: Mapping[str, Any]) -> "Payload":
         """Return the payload, with all templates rendered."""
         return TextPayload(templates.render(self.text, context), self.content_type)
 
@@ -114,7 +110,7 @@ class GraphqlBody(Model):
         """All texts in the body, to find the names that their templates read."""
         return [self.query, *texts_in(self.variables)]
 
-    def render(self, context: Mapping[str, Any]) -> Payload:
+    def render(self, context: Mapping[str, Any]) -> "Payload":
         """Return the payload, with all templates rendered."""
         variables = optional_values.tree(self.variables, context, templates.evaluate)
         return JsonPayload({"query": templates.render(self.query, context), "variables": variables}, ("variables",))
@@ -144,7 +140,7 @@ class JsonPayload(Struct, frozen=True):
     """Keys below which fields are added (`variables` in GraphQL); by default at the top level."""
     content_type: str = "application/json"
 
-    def with_field(self, name: str, value: Any) -> JsonPayload:
+    def with_field(self, name: str, value: Any) -> "JsonPayload":
         """Return a copy with a field added or replaced; dots in the name lead into inner objects.
 
         Raises:
@@ -173,7 +169,7 @@ class FormPayload(Struct, frozen=True):
     fields: Mapping[str, str | list[str]]
     content_type: str = "application/x-www-form-urlencoded"
 
-    def with_field(self, name: str, value: int | str | JsonValue) -> FormPayload:
+    def with_field(self, name: str, value: int | str | JsonValue) -> "FormPayload":
         """Return a copy with a field added or replaced.
 
         Raises:
@@ -199,7 +195,7 @@ class TextPayload(Struct, frozen=True):
     text: str
     content_type: str
 
-    def with_field(self, name: str, value: int | str | JsonValue) -> TextPayload:  # noqa: ARG002
+    def with_field(self, name: str, value: int | str | JsonValue) -> "TextPayload":  # noqa: ARG002
         """Reject the field: a text body has no fields.
 
         Raises:

@@ -1,7 +1,5 @@
 """Rates of requests that some endpoints share."""
 
-from __future__ import annotations
-
 from pydantic import Field, PositiveFloat
 
 from source_rest_api.model import Model

@@ -1,15 +1,9 @@
 """The retry settings, and the retry budget of one request."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from pydantic import NonNegativeFloat, PositiveInt
 
+from source_rest_api.http.error_policy import Verdict
 from source_rest_api.model import Model
-
-if TYPE_CHECKING:
-    from source_rest_api.http.error_policy import Verdict
 
 _HASTY = {"max_attempts": 2, "max_seconds": 30, "rate_limit_seconds": 60}
 """Upper limits of the settings while a user is waiting."""
@@ -24,7 +18,7 @@ _TRUSTED = 4
 class RetryBudget:
     """Counts the attempts and the waiting time of one request. Rate limits have a budget of their own."""
 
-    def __init__(self, retry: Retry, started: float) -> None:
+    def __init__(self, retry: "Retry", started: float) -> None:
         self._retry = retry
         self._started = started
         self._failures = 0
@@ -99,6 +93,6 @@ class Retry(Model):
         """
         return min(2.0 ** min(attempt - 1, 6), 60.0) * (1 + jitter / 2)
 
-    def hasty(self) -> Retry:
+    def hasty(self) -> "Retry":
         """Return the settings for `check` and `discover`, because a user is waiting for them."""
         return self.model_copy(update={name: min(most, getattr(self, name)) for name, most in _HASTY.items()})

@@ -1,17 +1,13 @@
 """TLS settings (trusted authorities and the client certificate), and the type of the proxy setting."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
+from typing_extensions import Self
 
 from source_rest_api.model import Model, Secret, SecretLines
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 _PEM = "-----BEGIN "
 Lines = Annotated[str, Field(json_schema_extra={"multiline": True})]

@@ -1,24 +1,19 @@
 """Paginators that follow the URL of the next page, in the body or in the `Link` header."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import model_validator
+from typing_extensions import Self
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats.json_value import JsonValue
 from source_rest_api.formats.link_header import resolve
+from source_rest_api.http.request import Request
 from source_rest_api.model import Path
 from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.paginator import Paginator, only_one
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from source_rest_api.http.request import Request
 
 
 class _Links(Paginator):

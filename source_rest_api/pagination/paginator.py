@@ -4,24 +4,19 @@ End signals come from the API: no next token, a false flag, a reached total, an 
 with `stop_on_short_page`, because servers cap page sizes.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeAlias
+from typing import Annotated, ClassVar, Literal, Protocol, TypeAlias
 
 from pydantic import Field, PositiveInt, model_validator
+from typing_extensions import Self
 
 from source_rest_api.formats import raw_json
+from source_rest_api.http.request import Request
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.page import End, Next, Page, Position
 from source_rest_api.pagination.page_expressions import PageExpression
 from source_rest_api.pagination.signs import header_total, is_lower_bound
 from source_rest_api.plurals import counted
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from source_rest_api.http.request import Request
 
 In: TypeAlias = Annotated[Literal["query", "header", "body"], Field(alias="in")]
 """The part of a request that takes a parameter."""

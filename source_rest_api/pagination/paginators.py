@@ -4,25 +4,20 @@ A paginator is stateless: `first` and `next` return positions (a page number, an
 puts one into a request. Its position is all that a paginator needs to request a page again.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from typing_extensions import Self
 
 from source_rest_api.by_type import ByType
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.http.request import Request
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.link_paginators import LinkHeader, NextUrl
 from source_rest_api.pagination.page import End, Next, Page, Position, count
 from source_rest_api.pagination.paginator import Paginator, only_one
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from source_rest_api.http.request import Request
 
 
 class NoPagination(Model):

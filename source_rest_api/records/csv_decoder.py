@@ -1,27 +1,22 @@
 """CSV and similar tables, read while they arrive."""
 
-from __future__ import annotations
-
 import csv
 import fnmatch
 import re
 from collections import deque
+from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Raw
 from pydantic import AfterValidator, NonNegativeInt, model_validator
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError
+from source_rest_api.http.response import Response
 from source_rest_api.plurals import counted
 from source_rest_api.records.line_decoders import HTML, Lines, batches
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from source_rest_api.http.response import Response
 
 _LONGEST_FIELD = 1 << 24
 _JSON = frozenset({"application/json", "application/problem+json"})
@@ -67,7 +62,7 @@ class Csv(Lines):
     refused = HTML | _JSON
 
     @model_validator(mode="after")
-    def _check_columns(self) -> Csv:
+    def _check_columns(self) -> "Csv":
         if not self.header and not self.columns:
             raise ValueError("`header: false` needs `columns`: list the column names there")
         if not self.header and self.skip_to_column is not None:

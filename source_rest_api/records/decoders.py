@@ -1,21 +1,14 @@
 """Decoders of whole response bodies: from bytes to a JSON value whose parts stay undecoded."""
 
-from __future__ import annotations
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
-
+from msgspec import Raw
 from pydantic import AfterValidator
 
 from source_rest_api.formats import raw_json
-from source_rest_api.http.response import known_charset, utf8
+from source_rest_api.http.response import Response, known_charset, utf8
 from source_rest_api.model import Model
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from msgspec import Raw
-
-    from source_rest_api.http.response import Response
 
 
 class StreamedDecoder(Protocol):

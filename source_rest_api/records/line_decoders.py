@@ -1,9 +1,8 @@
 """JSON Lines, and the base of formats with one record per line. They are read while the body arrives."""
 
-from __future__ import annotations
-
 import codecs
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Raw
@@ -12,13 +11,16 @@ from pydantic import AfterValidator
 from source_rest_api.errors import TOO_DEEP, BrokenAnswerError, ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.formats.raw_json import parse
-from source_rest_api.http.response import BOMS, checked_charset, known_charset, named_charset, reading_as, refuse_zip
+from source_rest_api.http.response import (
+    BOMS,
+    Response,
+    checked_charset,
+    known_charset,
+    named_charset,
+    reading_as,
+    refuse_zip,
+)
 from source_rest_api.model import Model
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from source_rest_api.http.response import Response
 
 _RECORDS = 5000
 _BYTES = 1 << 20

@@ -1,10 +1,8 @@
 """Which part of a body is the records."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterator
 from struct import Struct
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw
@@ -12,16 +10,12 @@ from msgspec import Raw
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.formats.excerpt import LONGEST, excerpt
+from source_rest_api.formats.raw_json import Opened
 from source_rest_api.http import api_reason
 from source_rest_api.model import Model, Path, Paths
 from source_rest_api.records import error_object, json_texts, shapes
 from source_rest_api.records.opened_body import OpenedBody
 from source_rest_api.records.shapes import Cells, Explode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from source_rest_api.formats.raw_json import Opened
 
 WHOLE_BODY = ("$",)
 _OF_RECORDS = re.compile(

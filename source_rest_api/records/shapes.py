@@ -1,8 +1,6 @@
 """Shapes of records other than a list of objects. Combined records keep the exact bytes of their parts."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import Raw
@@ -12,9 +10,6 @@ from source_rest_api.formats import paging_names, raw_json
 from source_rest_api.model import Model, NamedPaths, Path
 from source_rest_api.plurals import counted
 from source_rest_api.records import json_texts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _SCALARS = frozenset({"string", "number", "boolean", "null"})
 _RECORD_FLAGS = frozenset({"completed", "complete", "done", "finished", "ended"})

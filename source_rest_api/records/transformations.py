@@ -3,9 +3,8 @@
 The changes apply in this order, whatever the order in the config. Two fields with the same new name are an error.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, PositiveInt, model_validator
 
@@ -15,9 +14,6 @@ from source_rest_api.model import Model, NamedPaths, Path, Paths, Replacements
 from source_rest_api.records import field_names, tree
 from source_rest_api.spellings import ALSO, InFile
 from source_rest_api.unset import UnsetBranch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 def _ends_in_a_name(paths: Paths) -> Paths:
@@ -64,7 +60,7 @@ class Flatten(Model):
     """True to keep the objects in `paths`, beside the fields moved out of them."""
 
     @model_validator(mode="after")
-    def _check(self) -> Flatten:
+    def _check(self) -> "Flatten":
         if self.keep and not self.paths:
             raise ValueError("`keep` is for the objects in `paths`: name them")
         return self

@@ -1,8 +1,6 @@
 """Decodes XML to an equivalent JSON value, so records, pagination and errors work as with JSON."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from pydantic import AfterValidator
@@ -10,6 +8,7 @@ from pydantic import AfterValidator
 from source_rest_api.formats import xml_tree
 from source_rest_api.http.response import (
     BOMS,
+    Response,
     checked_charset,
     known_charset,
     named_charset,
@@ -18,9 +17,6 @@ from source_rest_api.http.response import (
     unreadable,
 )
 from source_rest_api.records.decoders import WholeBody
-
-if TYPE_CHECKING:
-    from source_rest_api.http.response import Response
 
 
 class Xml(WholeBody):

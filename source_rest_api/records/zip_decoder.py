@@ -1,11 +1,12 @@
 """Zip files of records, and the union of all formats."""
 
-from __future__ import annotations
-
 import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from typing import IO, TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import IO, Annotated, Literal, TypeAlias
+
+from msgspec import Raw
 
 from source_rest_api.by_type import ByType
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
@@ -18,11 +19,6 @@ from source_rest_api.records.csv_decoder import Csv
 from source_rest_api.records.decoders import DecoderProtocol, Json, WholeBody
 from source_rest_api.records.line_decoders import Jsonl
 from source_rest_api.records.xml_decoder import Xml
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from msgspec import Raw
 
 _LARGEST = 1 << 32
 """Maximum bytes of a zip file. It is kept in a temporary file, because the directory is at the end of a zip file."""
@@ -70,7 +66,7 @@ class Zip(Model):
                 archive = zipfile.ZipFile(file)
             yield from self._records(_Archive(archive, size, response.largest, what), select)
 
-    def _records(self, archive: _Archive, select: Callable[[Raw], list[Raw]]) -> Iterator[list[Raw]]:
+    def _records(self, archive: "_Archive", select: Callable[[Raw], list[Raw]]) -> Iterator[list[Raw]]:
         for member in archive.chosen(self.members):
             yield from self._records_of(archive.read(member), member.filename, archive.largest, select)
 

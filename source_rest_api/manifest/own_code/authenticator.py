@@ -1,21 +1,16 @@
 """Authenticators of a connector's `components.py`."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from source_rest_api.http.credentials import Static
+from source_rest_api.auth.credentials import AuthContext
+from source_rest_api.http.credentials import Credentials, Static
+from source_rest_api.http.prepared import Prepared
 from source_rest_api.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from requests import PreparedRequest
-
-    from source_rest_api.auth.credentials import AuthContext
-    from source_rest_api.http.credentials import Credentials
-    from source_rest_api.http.prepared import Prepared
 
 
 class OwnAuthenticator(Model):
@@ -28,7 +23,7 @@ class OwnAuthenticator(Model):
         """Returns credentials that ask the class for each request."""
 
         def sign(request: Prepared) -> Prepared:
-            def signed(whole: PreparedRequest) -> PreparedRequest:
+            def signed(whole: "PreparedRequest") -> "PreparedRequest":
                 self.component.call(lambda authenticator: _sign(authenticator, whole, desk.learn))
                 return whole
 
@@ -37,7 +32,7 @@ class OwnAuthenticator(Model):
         return Static(sign)
 
 
-def _sign(authenticator: Any, request: PreparedRequest, learn: Callable[[str], None]) -> None:
+def _sign(authenticator: Any, request: "PreparedRequest", learn: Callable[[str], None]) -> None:
     """Has an authenticator sign a request, as the CDK does, and masks what it puts there."""
     before = dict(request.headers)
     if callable(authenticator):

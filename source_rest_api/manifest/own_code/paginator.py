@@ -1,20 +1,15 @@
 """Pagination strategies of a connector's `components.py`."""
 
-from __future__ import annotations
-
 import inspect
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from source_rest_api.formats.json_value import JsonValue
+from source_rest_api.http.request import Request
 from source_rest_api.manifest.own_code.component import response_of
-from source_rest_api.pagination.page import End, plain
+from source_rest_api.pagination.page import End, Next, Page, Position, plain
 from source_rest_api.pagination.paginator import Paginator
-
-if TYPE_CHECKING:
-    from source_rest_api.http.request import Request
-    from source_rest_api.pagination.page import Next, Page, Position
 
 
 class OwnPaginator(Paginator):

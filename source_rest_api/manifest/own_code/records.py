@@ -1,12 +1,12 @@
 """Extractors, decoders, filters, transformations and schemas of a connector's `components.py`, in the record path."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 
 from source_rest_api.errors import ConfigError
+from source_rest_api.http.response import Response
 from source_rest_api.manifest import partitions
 from source_rest_api.manifest.own_code.component import response_of
 from source_rest_api.manifest.own_code.components import stream_slice
@@ -14,11 +14,6 @@ from source_rest_api.manifest.rewriting import UNKNOWN
 from source_rest_api.model import Model
 from source_rest_api.records.decoders import RecordDecoder
 from source_rest_api.templates import templates
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from source_rest_api.http.response import Response
 
 _JSON_STARTS = (b"{", b"[")
 

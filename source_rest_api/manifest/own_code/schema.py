@@ -1,13 +1,9 @@
 """Schemas that the API describes, and schema loaders of a connector's `components.py`. They run in `discover` only."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 from source_rest_api.model import Model
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 _NOBODY_READS = {
     "type": "SimpleRetriever",

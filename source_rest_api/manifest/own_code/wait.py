@@ -1,14 +1,10 @@
 """Backoff strategies of a connector's `components.py`."""
 
-from __future__ import annotations
+from typing import Any, Literal
 
-from typing import TYPE_CHECKING, Any, Literal
-
+from source_rest_api.http.response import Response
 from source_rest_api.manifest.own_code.component import response_of
 from source_rest_api.model import Model
-
-if TYPE_CHECKING:
-    from source_rest_api.http.response import Response
 
 
 class OwnWait(Model):

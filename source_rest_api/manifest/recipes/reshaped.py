@@ -1,22 +1,17 @@
 """Records that a recipe changes with a function: when they are read from a body, or as a transformation."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
 from source_rest_api.errors import BrokenAnswerError
+from source_rest_api.http.response import Response
 from source_rest_api.manifest.recipes.reshapes import RESHAPES
 from source_rest_api.model import Model
 from source_rest_api.records import tree
 from source_rest_api.records.decoders import RecordDecoder
 from source_rest_api.records.xml_decoder import Xml
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from source_rest_api.http.response import Response
 
 
 class ReshapedRecords(RecordDecoder):
