@@ -27,7 +27,7 @@ model
 templates
 formats
 errors read_stats field_docs
-by_type plurals spellings unset closest_name
+lazy_models plurals spellings unset closest_name
 """
 """From the top: a package or root module may import those on the lines below its own."""
 LINES = {name: number for number, line in enumerate(ORDER.split("\n")) for name in line.split()}

@@ -29,10 +29,10 @@ from source_rest_api.auth.jwt import Jwt
 from source_rest_api.auth.login import Login
 from source_rest_api.auth.oauth import OAuth2
 from source_rest_api.auth.oauth1 import OAuth1
-from source_rest_api.by_type import ByType
 from source_rest_api.formats import setting_text
 from source_rest_api.http.credentials import Credentials, Static
 from source_rest_api.http.prepared import Prepared
+from source_rest_api.lazy_models import ByType
 from source_rest_api.model import Model, Secret, Text, own
 from source_rest_api.spellings import ALSO, LIKE, InFile
 from source_rest_api.templates import templates

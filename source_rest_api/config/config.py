@@ -22,6 +22,7 @@ from source_rest_api.http.response import LARGEST_BODY
 from source_rest_api.http.retry import Retry
 from source_rest_api.http.settings import HttpSettings
 from source_rest_api.http.tls import ProxyUrl, Tls
+from source_rest_api.lazy_models import WhenUsed
 from source_rest_api.model import Model, NamedSecrets, NamedTexts, own
 from source_rest_api.pagination.paginator import PaginatorProtocol
 from source_rest_api.pagination.paginators import NoPagination, Pagination
@@ -91,7 +92,7 @@ class Config(Model):
         Field(json_schema_extra={"multiline": True, "examples": [_EXAMPLE]}),
     ] = []
     """Further endpoints as YAML text, for example pasted from a file."""
-    errors: list[ErrorRule] = []
+    errors: list[Annotated[ErrorRule, WhenUsed()]] = []
     """Error rules for all endpoints. In a file, `{status: 404, action: ignore}` is one."""
     retry: Retry = Retry()
     """How often and how long failed requests are retried."""
@@ -101,9 +102,9 @@ class Config(Model):
     """Seconds to wait for the next bytes of a response."""
     request_timeout: PositiveFloat = 600
     """Maximum seconds for one request, from start to end."""
-    allowed_origins: list[AllowedOrigin] = []
+    allowed_origins: list[Annotated[AllowedOrigin, WhenUsed()]] = []
     """Additional origins that next links, redirects and URLs in `path` may lead to, such as a file server."""
-    tls: Annotated[Tls | None, BeforeValidator(unset.group)] = None
+    tls: Annotated[Tls | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """Certificates for TLS."""
     proxy_url: ProxyUrl | None = None
     """Proxy for all requests, such as `http://user:password@proxy.example.com:3128`. By default the proxy that the
@@ -117,7 +118,7 @@ class Config(Model):
     """Upper limits of a read."""
     max_requests_per_second: PositiveFloat | None = None
     """Maximum number of requests started per second; `0.5` is one every two seconds. By default there is no limit."""
-    request_rates: list[RequestRate] = []
+    request_rates: list[Annotated[RequestRate, WhenUsed()]] = []
     """Lower rates for some endpoints. `max_requests_per_second` holds for these too."""
 
     def context(self, raw: Mapping[str, Any]) -> dict[str, Any]:

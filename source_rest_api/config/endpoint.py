@@ -21,6 +21,7 @@ from source_rest_api.cursors.cursors import Cursor
 from source_rest_api.http.error_rules import ErrorRule
 from source_rest_api.http.request import Method
 from source_rest_api.http.request_body import OptionalBody
+from source_rest_api.lazy_models import WhenUsed
 from source_rest_api.model import (
     Model,
     NamedPaths,
@@ -96,9 +97,9 @@ class Endpoint(Model):
     zip_arrays: bool = False
     """Set this if the object at `records_path` has one array per field, such as `{"day": [1, 2], "high": [7, 9]}`. The
     items at the same index become one record. Each record also has the fields that are not arrays."""
-    cells: tuple[Cells, ...] = ()
+    cells: tuple[Annotated[Cells, WhenUsed()], ...] = ()
     """Set this if the values of a record are in arrays, and their names elsewhere in the response body."""
-    explode: Annotated[Explode | None, BeforeValidator(unset.group)] = None
+    explode: Annotated[Explode | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """Set this if the records are the items of an array inside each object at `records_path`."""
     wrap_scalars_as: str | None = None
     """Set this if some records are scalars, or arrays at `explode.path`. Each becomes an object with this field."""
@@ -112,13 +113,13 @@ class Endpoint(Model):
         UnsetBranch("default", "As for all endpoints", "The pagination of all endpoints."),
     ] = None
     """How the connector requests further pages."""
-    further_request: Annotated[FurtherRequest | None, BeforeValidator(unset.group)] = None
+    further_request: Annotated[FurtherRequest | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """Set this if the API wants another method or path for the pages after the first."""
-    field_groups: Annotated[FieldGroups | None, BeforeValidator(unset.group)] = None
+    field_groups: Annotated[FieldGroups | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """Set this if one request cannot ask for all fields of the records."""
     job: JobOption = None
     """Set this if the endpoint's request creates a report job, and the result is downloaded later."""
-    errors: list[ErrorRule] = []
+    errors: list[Annotated[ErrorRule, WhenUsed()]] = []
     """Error rules of this endpoint, tried before the rules for all endpoints. The first matching rule decides. If none
     matches, the connector retries 5xx, 408, 425, 429 and lost connections; any other error ends the stream."""
     incremental: Annotated[
@@ -127,9 +128,9 @@ class Endpoint(Model):
         UnsetBranch("none", "Full refresh", "Each sync reads all records."),
     ] = None
     """How the connector requests only new and changed records."""
-    first_sync: Annotated[FirstSync | None, BeforeValidator(unset.group)] = None
+    first_sync: Annotated[FirstSync | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """Set this if the endpoint returns only changes, and another one all records. The first sync reads the other."""
-    deletions: Annotated[Deletions | None, BeforeValidator(unset.group)] = None
+    deletions: Annotated[Deletions | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """Emit a delete record (with `_ab_cdc_deleted_at`) for each deleted row in incremental syncs."""
     partitions: PartitionLists = ()
     """Lists of values. The connector reads the stream once for each value, or for each combination of several lists. In

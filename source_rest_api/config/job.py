@@ -10,6 +10,7 @@ from source_rest_api import unset
 from source_rest_api.config.further_request import FurtherRequest
 from source_rest_api.http.error_rules import Scalars
 from source_rest_api.http.request import Method
+from source_rest_api.lazy_models import WhenUsed
 from source_rest_api.model import Model, Path, Text
 from source_rest_api.templates import templates
 
@@ -66,7 +67,7 @@ class Job(Model):
     """Statuses of a job that took too long. The connector creates it anew, up to `attempts` times."""
     skipped: Scalars = ()
     """Statuses of a job that has no result because there are no records."""
-    result: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
+    result: Annotated[JobRequest | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """A further request once the job is completed, if only its response has the URLs. It may also read
     `polling_response`."""
     urls_path: Path | None = None
@@ -74,12 +75,12 @@ class Job(Model):
     `files.*.url`. With `download`, it may be another value, such as an id."""
     allow_missing_urls: bool = False
     """Treat an absent or null `urls_path` of a completed job as a result without records, not as an error."""
-    download: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
+    download: Annotated[JobRequest | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """The request for the result, if it is not the URL as it is. Its templates read `download_target`, the value at
     `urls_path`, and `creation_response` and `polling_response`."""
-    abort: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
+    abort: Annotated[JobRequest | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """The request that ends a job that exceeds `time_limit_minutes`."""
-    delete: Annotated[JobRequest | None, BeforeValidator(unset.group)] = None
+    delete: Annotated[JobRequest | None, WhenUsed(), BeforeValidator(unset.group)] = None
     """The request that deletes a job once its records are read."""
     poll_seconds: PositiveFloat = 30
     """Maximum seconds between two requests for the status. The connector begins with half a second, and then waits a
@@ -147,5 +148,5 @@ def _given(value: object) -> object:
     return None if unset.group(own) is None else value
 
 
-JobOption: TypeAlias = Annotated[Job | None, BeforeValidator(_given)]
+JobOption: TypeAlias = Annotated[Job | None, WhenUsed(), BeforeValidator(_given)]
 """A job, or none."""

@@ -4,6 +4,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, WithJsonSchema
 
+from source_rest_api.lazy_models import WhenUsed
 from source_rest_api.model import Model
 from source_rest_api.spellings import SEVERAL, InFile
 from source_rest_api.templates import templates
@@ -72,7 +73,7 @@ _SHORT = {
 """The schema of a list in the short form: its values, or an object with them."""
 
 PartitionLists: TypeAlias = Annotated[
-    tuple[PartitionValues, ...],
+    tuple[Annotated[PartitionValues, WhenUsed()], ...],
     BeforeValidator(_from_mapping),
     AfterValidator(_check_names),
     InFile({"type": ["array", "object"], "additionalProperties": _SHORT}),

@@ -10,11 +10,11 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator
 
-from source_rest_api.by_type import ByType
 from source_rest_api.cursors.datetime_cursor import DatetimeCursor, DatetimeText
 from source_rest_api.cursors.integer_cursor import IntegerCursor
 from source_rest_api.cursors.slices import CursorValue, PageCursors, Slice
 from source_rest_api.cursors.token_cursor import TokenCursor
+from source_rest_api.lazy_models import ByType
 
 __all__ = [
     "Cursor",

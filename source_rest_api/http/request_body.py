@@ -8,10 +8,10 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 from pydantic import AfterValidator
 
-from source_rest_api.by_type import ByType
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.formats.json_value import JsonValue
+from source_rest_api.lazy_models import ByType
 from source_rest_api.model import Json, Model, NamedTexts, Text, texts_of
 from source_rest_api.templates import optional_values, templates
 from source_rest_api.unset import UnsetBranch

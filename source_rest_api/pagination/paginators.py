@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 from typing_extensions import Self
 
-from source_rest_api.by_type import ByType
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
 from source_rest_api.http.request import Request
+from source_rest_api.lazy_models import ByType
 from source_rest_api.model import Model, Path
 from source_rest_api.pagination import page_expressions, signals
 from source_rest_api.pagination.link_paginators import LinkHeader, NextUrl

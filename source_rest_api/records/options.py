@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from source_rest_api.formats import raw_json
 from source_rest_api.model import NamedJson, Text, own
-from source_rest_api.records.transformations import Reshaping
+from source_rest_api.records.transformations import UNCHANGED, Reshaping
 from source_rest_api.spellings import only_in_python
 from source_rest_api.templates import templates
 
@@ -75,7 +75,7 @@ class RecordOptions(Struct, frozen=True):
     """A transformation of a connector's own."""
     filter: str | None = None
     """Condition on the record as the API sent it."""
-    reshaping: Reshaping = Reshaping()
+    reshaping: Reshaping = UNCHANGED
     """Fields to remove, rename, unwrap or flatten, and changes of their names."""
     remove_when: str | None = None
     """Condition on the `value` of each field to remove."""

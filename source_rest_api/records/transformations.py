@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, PositiveInt, model_validat
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
+from source_rest_api.lazy_models import WhenUsed
 from source_rest_api.model import Model, NamedPaths, Path, Paths, Replacements
 from source_rest_api.records import field_names, tree
 from source_rest_api.spellings import ALSO, InFile
@@ -109,6 +110,7 @@ def _flatten(value: object) -> object:
 
 FlattenOption: TypeAlias = Annotated[
     Flatten | None,
+    WhenUsed(),
     UnsetBranch("none", "No flattening", "Records keep their nested objects."),
     BeforeValidator(_flatten),
     InFile({"type": "boolean"}, ALSO),
@@ -128,7 +130,7 @@ class Reshaping(Model):
     snake_case: bool = False
 
     def __bool__(self) -> bool:
-        return self != Reshaping()
+        return self != UNCHANGED
 
     def apply(self, record: dict[str, Any], removes: Callable[[Any], bool] = lambda _: True) -> dict[str, Any]:
         """Returns the fields of the record in its new shape.
@@ -185,6 +187,10 @@ class Reshaping(Model):
             if next(tree.places(record, path), None) is not None:
                 raise ConfigError(f"`rename_fields` would overwrite the record's field `{new}`. Choose another name.")
             tree.put(record, path, value, "rename_fields")
+
+
+UNCHANGED = Reshaping.model_construct()
+"""No change. It is not validated, because that would build the model at each start."""
 
 
 def _find(value: Any, mark: object) -> Path | None:

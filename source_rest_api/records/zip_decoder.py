@@ -8,11 +8,11 @@ from typing import IO, Annotated, Literal, TypeAlias
 
 from msgspec import Raw
 
-from source_rest_api.by_type import ByType
 from source_rest_api.errors import BrokenAnswerError, ConfigError, SourceError, TransientError
 from source_rest_api.http import compression
 from source_rest_api.http.body_reader import with_own_end
 from source_rest_api.http.response import Response
+from source_rest_api.lazy_models import ByType
 from source_rest_api.model import Model, own
 from source_rest_api.plurals import counted
 from source_rest_api.records.csv_decoder import Csv
