@@ -6,8 +6,9 @@ also hold a mapping. One type validates both; `InFile` states the second spellin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +50,7 @@ def mapping(value: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": ["object", "array"], "additionalProperties": value, "items": item}
 
 
-@dataclass(frozen=True, eq=False)
-class InFile:
+class InFile(Struct, frozen=True, eq=False):
     """Annotates a type with its spelling in files.
 
     Args:

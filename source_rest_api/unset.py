@@ -6,9 +6,9 @@ So an optional union begins with a branch that means "not set", and an empty gro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from pydantic_core import core_schema
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ def group(value: object) -> object:
     return None if empty else value
 
 
-@dataclass(frozen=True)
-class UnsetBranch:
+class UnsetBranch(Struct, frozen=True):
     """Annotates an optional union: its first branch, `{type: …}`, validates as None.
 
     Args:

@@ -1,10 +1,10 @@
 """Access tokens: their lifetime, their place in a request, and how all threads of a session share one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from msgspec import Struct
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
@@ -48,28 +48,30 @@ class TokenLocation(Model):
         return self
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(Struct, frozen=True):
     """A token as the API issued it."""
 
-    value: str = field(repr=False)
+    value: str
     life: float
     """Lifetime in seconds, from the time of the request."""
-    answer: TokenAnswer | None = field(default=None, repr=False)
+    answer: TokenAnswer | None = None
     """The response that contained the token; None if the connector signed the token itself."""
 
+    __repr__ = object.__repr__  # the fields have secrets
 
-@dataclass(frozen=True, eq=False)
-class _CurrentToken:
+
+class _CurrentToken(Struct, frozen=True, eq=False):
     """The token in use; puts itself on requests."""
 
-    token: str = field(repr=False)
+    token: str
     until: float
     """Time on the session's clock at which to renew it."""
-    values: Mapping[str, Any] = field(repr=False)
+    values: Mapping[str, Any]
     """The values of the token response."""
     place: TokenLocation
-    context: Mapping[str, Any] = field(repr=False)
+    context: Mapping[str, Any]
+
+    __repr__ = object.__repr__  # the fields have secrets
 
     def __call__(self, request: Prepared) -> Prepared:
         return self.place.put(request, self.token, self.context)

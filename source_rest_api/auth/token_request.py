@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct
 
 from source_rest_api.auth import token_answer, token_fields
 from source_rest_api.auth.credentials import check_names
@@ -45,19 +46,20 @@ _ADVICE = {
 _PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 
 
-@dataclass(frozen=True)
-class TokenRequest:
+class TokenRequest(Struct, frozen=True):
     """A token request; calling it puts its fields and secrets on the bare request."""
 
     url: str
-    fields: Mapping[str, Any] = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    basic: tuple[str, str] | None = field(default=None, repr=False)
+    fields: Mapping[str, Any]
+    headers: Mapping[str, str] = {}
+    basic: tuple[str, str] | None = None
     """User name and password of `Authorization: Basic`."""
     body_format: BodyFormat = "form"
     method: str = "POST"
     answers_json: bool = True
     """False if the response need not be JSON, because its token is the whole body, a header or a cookie."""
+
+    __repr__ = object.__repr__  # the fields have secrets
 
     def __call__(self, request: Prepared) -> Prepared:
         """Put fields and secrets on the request."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -27,5 +26,7 @@ class Terminal(NamedTuple):
         """Returns the terminal behind a stream."""
         if not stream.isatty():
             return cls()
+        import shutil  # noqa: PLC0415 -- the platform has no terminal; start-up counts
+
         redraws = os.environ.get("TERM", "") not in {"", "dumb"}
         return cls(shutil.get_terminal_size().columns, redraws, redraws and not os.environ.get("NO_COLOR"))

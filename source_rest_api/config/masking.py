@@ -7,7 +7,6 @@ import re
 import string
 from base64 import b64encode, urlsafe_b64encode
 from functools import cached_property, lru_cache
-from html import escape
 from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote
@@ -35,6 +34,7 @@ _SIGNED = re.compile(
 """A URL parameter that grants access: signatures of AWS, Google, Azure and others, tokens and keys.
 
 APIs return them in quoted requests and in signed URLs. Those of the config are masked as secrets already."""
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
 _LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 
 
@@ -184,7 +184,7 @@ def _spellings(character: str) -> tuple[str, ...]:
         repr(character)[1:-1],
         "".join(f"\\u{utf16[i : i + 4]}" for i in range(0, len(utf16), 4)),
         f"\\{character}",
-        escape(character),
+        _HTML.get(character, character),
         f"&#{ord(character)};",
         f"&#x{ord(character):x};",
         character if character.isprintable() else " ",

@@ -6,15 +6,16 @@ import logging
 import random
 import time
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from threading import Event
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from msgspec import Struct
+
 from source_rest_api.errors import BrokenAnswerError, RateLimitedError, SourceError, Stopped
 from source_rest_api.formats.datetimes import write
-from source_rest_api.http import connection_errors, interval_advice
+from source_rest_api.http import connection_errors
 from source_rest_api.http.body_reader import BodyReader
 from source_rest_api.http.concurrency import Pace
 from source_rest_api.http.credentials import Static, answer_of
@@ -48,8 +49,7 @@ _CENTURY = 3e9
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Success(Generic[T]):
+class _Success(Struct, Generic[T], frozen=True):
     value: T
 
 
@@ -211,6 +211,8 @@ class Requester:
             ends = datetime.now(timezone.utc) + timedelta(seconds=min(verdict.wait, _CENTURY))
             error.message += f" The limit ends at {write(ends.replace(microsecond=0))}."
         if verdict.faults_request:
+            from source_rest_api.http import interval_advice  # noqa: PLC0415 -- start-up counts
+
             error.message += f" The request sent {request.asked}; {_PARAMETERS}.{interval_advice.advice(error.message)}"
         error.message += patience.history(self._clock())
         error.is_exhausted = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timezone
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +18,9 @@ _SECONDS_SINCE_1970 = 1e9
 """Numbers from here on are moments (2001 and later), not durations (of 31 years)."""
 _MILLISECONDS_SINCE_1970 = 1e11
 """Numbers from here on are milliseconds: as seconds they would be in the year 5138 or later."""
+
+_DIGITS_OF_YEAR = 4
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class NamedTime(NamedTuple):
@@ -60,8 +63,26 @@ def _date(text: str) -> float | None:
     """Parse a date to seconds since 1970; None if it is not a date. The responses of a second have the same `Date`."""
     if not text:
         return None
+    with suppress(ValueError):
+        return _http_date(text)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 -- few servers write other dates; start-up counts
+
     with suppress(TypeError, ValueError, OverflowError):
         return datetimes.aware(parsedate_to_datetime(text)).timestamp()
     with suppress(ValueError, OverflowError):
         return datetimes.parse(text).timestamp()
     return None
+
+
+def _http_date(text: str) -> float:
+    """Parse `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7) to seconds since 1970.
+
+    Raises:
+        ValueError: The date has another form.
+    """
+    _, day, month, year, time, zone = text.split(" ")
+    if (len(year), zone) != (_DIGITS_OF_YEAR, "GMT"):
+        raise ValueError(text)
+    hours, minutes, seconds = map(int, time.split(":"))
+    number = _MONTHS.index(month) + 1
+    return datetime(int(year), number, int(day), hours, minutes, seconds, tzinfo=timezone.utc).timestamp()

@@ -6,10 +6,11 @@ before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from msgspec import Struct, field
 
 from source_rest_api.formats import datetimes, digests
 from source_rest_api.state import adjacent_slices, state
@@ -41,8 +42,7 @@ class KnownRows(Protocol):
         """Returns the rows for the state."""
 
 
-@dataclass
-class _Partition:
+class _Partition(Struct):
     planned: int | None = None
     done: int = 0
     done_as: str | None = None

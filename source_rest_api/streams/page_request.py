@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from source_rest_api.pagination.page import Page, Position
 
 
-@dataclass(slots=True)
-class PageRequest:
+class PageRequest(Struct):
     """One requested page, and its response or error."""
 
     position: Position | None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import compress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import digests as digests_module
@@ -21,8 +22,7 @@ _PINNED = 2
 """Distinct values that may rise on a page that should be newest first: an old pinned record, and one after it."""
 
 
-@dataclass(slots=True)
-class CursorBoundary:
+class CursorBoundary(Struct):
     """The saved cursor value, and digests of the delivered records that have it."""
 
     mark: CursorValue
