@@ -74,11 +74,12 @@ def flags_not_last(form: str, value: Raw) -> bool:
     return LAST.fullmatch(form) is not None and bytes(value) in FALSE
 
 
-_HOLDER = re.compile(r"page|paging|pagination|page_?info|pager|cursors?", re.IGNORECASE)
+# These are texts, which `re` compiles when they are first used, because few reads need them.
+_HOLDER = r"(?i)page|paging|pagination|page_?info|pager|cursors?"
 """Names of objects that hold signs of paging and nothing else."""
-_ENVELOPE = re.compile(rf"{_HOLDER.pattern}|_?meta(data)?|_?links|response_?metadata", re.IGNORECASE)
+_ENVELOPE = rf"{_HOLDER}|_?meta(data)?|_?links|response_?metadata"
 """The same, if they stand beside a list in an object of its own, not beside it in a record."""
-_PLACE = re.compile(r"offset|start(at|index)?|skip|limit|maxresults|(per)?page(size|number|index)?|pagelen|count")
+_PLACE = r"offset|start(at|index)?|skip|limit|maxresults|(per)?page(size|number|index)?|pagelen|count"
 """Names of fields that say which part of a list a page is."""
 
 
@@ -97,9 +98,9 @@ def _meaning(name: str) -> _Meaning:
     form = plain(name)
     return _Meaning(
         sign=any(pattern.fullmatch(form) for pattern in (MORE, LAST, NEXT)),
-        holder=_HOLDER.fullmatch(name) is not None,
-        envelope=_ENVELOPE.fullmatch(name) is not None,
-        place=_PLACE.fullmatch(form) is not None,
+        holder=re.fullmatch(_HOLDER, name) is not None,
+        envelope=re.fullmatch(_ENVELOPE, name) is not None,
+        place=re.fullmatch(_PLACE, form) is not None,
         total=TOTAL.fullmatch(form) is not None,
     )
 

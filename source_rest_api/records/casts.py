@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from msgspec import DecodeError, Raw
@@ -127,7 +126,9 @@ def _moment(value: Raw, text: str) -> datetime:
         try:
             return datetimes.parse(text)
         except ValueError:
-            return datetimes.aware(parsedate_to_datetime(text))  # RFC 5322
+            from email.utils import parsedate_to_datetime  # noqa: PLC0415 -- few dates are RFC 5322; start-up counts
+
+            return datetimes.aware(parsedate_to_datetime(text))
     except (OverflowError, ValueError):
         raise UncastError from None
 

@@ -18,10 +18,9 @@ from source_rest_api.records.opened_body import OpenedBody
 from source_rest_api.records.shapes import Cells, Explode
 
 WHOLE_BODY = ("$",)
-_OF_RECORDS = re.compile(
-    r"(?i)(.*_)?u?u?id|name|title|slug|(created|updated|modified)(_?(at|on|time))?|schema_?version"
-)
-_AROUND_RECORDS = re.compile(
+# Patterns that few configs need are texts, which `re` compiles when they are first used.
+_OF_RECORDS = r"(?i)(.*_)?u?u?id|name|title|slug|(created|updated|modified)(_?(at|on|time))?|schema_?version"
+_AROUND_RECORDS = (
     r"(?i)_?(meta|metadata|response_?metadata|links?|paging|pagination|page(_?info)?|cursors?|info|status|summary|included|"
     r"query|request|params|filters?|sort|context|embedded|errors?|response|header|result_?info)"
 )
@@ -250,7 +249,7 @@ def _guess(root: Raw, fields: dict[str, Raw], rows: Path | None) -> list[Raw]:
 def _is_like_a_record(fields: dict[str, Raw]) -> bool:
     """True if a body looks like one record, not like an envelope: it has an id or objects of data."""
     return any(
-        _OF_RECORDS.fullmatch(name) or (raw_json.fields(value) and not _AROUND_RECORDS.fullmatch(name))
+        re.fullmatch(_OF_RECORDS, name) or (raw_json.fields(value) and not re.fullmatch(_AROUND_RECORDS, name))
         for name, value in fields.items()
     )
 
