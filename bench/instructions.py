@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from bench.contenders import DLT, FLOOR, OURS, ROOT, Contender, Mode, Task
+from bench import valgrind
+from bench.contenders import DLT, FLOOR, OURS, Contender, Mode, Task
 from bench.rig import Report, read
 from bench.server import MARKER, Orders
 
@@ -78,11 +77,7 @@ def _counted(contender: Contender, task: Task) -> int:
         RuntimeError: It failed, or did not read each record once.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        command = contender.command(task, Path(folder))
-        valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={folder}/counts"]
-        environment = {"PATH": os.environ["PATH"], "HOME": folder, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
-        done = subprocess.run([*valgrind, *command], env=environment, cwd=folder, capture_output=True, check=False)
-    found = re.search(rb"I\s+refs:\s+([\d,]+)", done.stderr)
-    if found is None or done.returncode or done.stdout.count(MARKER) != len(task.orders):
-        raise RuntimeError(f"{contender.name} failed on {task}: {done.stderr.decode()[-1000:]}")
-    return int(found[1].replace(b",", b""))
+        counted, printed = valgrind.count(contender.command(task, Path(folder)), Path(folder))
+    if printed.count(MARKER) != len(task.orders):
+        raise RuntimeError(f"{contender.name} did not read each record once: {task}")
+    return counted

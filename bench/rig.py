@@ -131,8 +131,19 @@ def read(contender: Contender, task: Task) -> Usage:
     return usage
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of every process: it holds nothing of ours, and what the Dockerfile sets."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+    }
+
+
 def run(command: list[str], folder: Path, look: Callable[[bytes], object] = len, *, may_fail: bool = False) -> Usage:
-    """Run a process, in an environment that holds nothing of ours, and read what it prints to the end.
+    """Run a process in its environment, and read what it prints to the end.
 
     Args:
         command: What to run.
@@ -143,17 +154,13 @@ def run(command: list[str], folder: Path, look: Callable[[bytes], object] = len,
     Raises:
         RuntimeError: Its exit code is not 0, and it may not fail.
     """
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "PYTHONPATH": str(ROOT),
-        "RUNTIME__DLTHUB_TELEMETRY": "false",
-    }
     errors = folder / "stderr"
     started = time.monotonic()
     with (
         errors.open("wb") as stderr,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=environment, cwd=folder) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=stderr, env=environment(folder), cwd=folder
+        ) as process,
     ):
         assert process.stdout is not None
         records, first, tail = 0, 0.0, b""
