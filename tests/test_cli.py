@@ -685,10 +685,38 @@ def test_a_read_imports_only_what_it_needs(api: Api, tmp_path: Path) -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
     assert "pydantic" in imported
     assert not imported & {"airbyte_cdk", "cryptography", "jinja2", "jsonschema", "jwt", "pendulum", "regex", "yaml"}
-    rare = {"concurrent.futures", "difflib", "requests", "sqlite3", "urllib3"}
+    rare = {"concurrent.futures", "difflib", "html", "requests", "sqlite3", "urllib3"}
     assert imported & rare == set()
-    verbs = {"sync.check", "field_docs", "scaffold", "protocol.schema", "source", "protocol.spec"}
+    verbs = {
+        "http.interval_advice",
+        "sync.check",
+        "field_docs",
+        "scaffold",
+        "protocol.schema",
+        "source",
+        "protocol.spec",
+    }
     assert not imported & {f"source_rest_api.{module}" for module in verbs}
+
+
+def test_a_config_builds_only_the_models_that_it_uses() -> None:
+    """Of the other models, the classes are all that start-up costs."""
+    program = """
+from source_rest_api.config import loading
+from source_rest_api.model import Model
+
+def below(model):
+    return {model}.union(*map(below, model.__subclasses__()))
+
+paging = {"type": "offset", "limit": 10}
+orders = {"name": "orders", "path": "orders", "pagination": paging}
+loading.load({"url_base": "https://api.example.com", "endpoints": [orders]})
+built = {model.__name__ for model in below(Model) if model.__dict__.get("__pydantic_complete__")}
+print(*sorted(built))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=MAIN.parent, check=True, capture_output=True, text=True)
+    defaults = {"Json", "Limits", "NoAuth", "NoPagination", "Retry", "TokenLocation"}
+    assert set(done.stdout.split()) == {"Config", "Offset", *defaults}
 
 
 def test_start_up_looks_for_no_garbage_and_the_read_does(api: Api, tmp_path: Path) -> None:
