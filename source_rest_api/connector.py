@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from threading import Event
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from msgspec import Struct
 
 from source_rest_api.config import loading, masking
 from source_rest_api.config.config import Config
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from source_rest_api.sync.offer import Offer
 
 
-class Loaded(NamedTuple):
+class Loaded(Struct, frozen=True):
     """The config of a user, ready for a session."""
 
     config: Config

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Terminal(NamedTuple):
+class Terminal(Struct, frozen=True):
     """What a stream of output can show. The defaults are those of a file or a pipe."""
 
     width: int | None = None

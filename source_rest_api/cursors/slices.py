@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
 
-class CursorValue(NamedTuple):
+class CursorValue(Struct, frozen=True):
     """A cursor value: parsed, and as text."""
 
     value: Any

@@ -6,7 +6,9 @@ import re
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +39,7 @@ _LARGEST = 20
 """Upper limit of the digits of a number since the epoch."""
 
 
-class Unit(NamedTuple):
+class Unit(Struct, frozen=True):
     """The smallest step that a format can express."""
 
     name: str

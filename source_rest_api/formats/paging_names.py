@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from source_rest_api.formats import raw_json
 
@@ -83,7 +85,7 @@ _PLACE = r"offset|start(at|index)?|skip|limit|maxresults|(per)?page(size|number|
 """Names of fields that say which part of a list a page is."""
 
 
-class _Meaning(NamedTuple):
+class _Meaning(Struct, frozen=True):
     """What a field's name may mean beside a list."""
 
     sign: bool

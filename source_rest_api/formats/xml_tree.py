@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from source_rest_api.errors import BrokenAnswerError, ConfigError
 
@@ -41,7 +43,7 @@ def of(document: str | bytes, lists: frozenset[str] = frozenset()) -> dict[str, 
     return tree.root
 
 
-class _Element(NamedTuple):
+class _Element(Struct, frozen=True):
     name: str
     fields: dict[str, Any]
     texts: list[str]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from itertools import chain
 from statistics import geometric_mean
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,7 @@ _PART = 4
 _Seconds = dict[str, list[float]]
 
 
-class _Measurement(NamedTuple):
+class _Measurement(Struct, frozen=True):
     """Response times by endpoint under a limit, before a step up."""
 
     limit: int

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from source_rest_api.errors import ConfigError, SourceError, TransientError
 from source_rest_api.http import rate_limits
@@ -45,7 +47,7 @@ _ENCODED = {
 _FAULTS_REQUEST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True):
     """The outcome of a failed attempt: the error, and whether and when to retry."""
 
     error: SourceError

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import ItemsView, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from source_rest_api.errors import BrokenAnswerError
 from source_rest_api.http.transport_errors import ConnectionLostError
@@ -51,7 +53,7 @@ class Headers(Mapping[str, str]):
         return len(self._by_name)
 
 
-class Head(NamedTuple):
+class Head(Struct, frozen=True):
     """The head of a response."""
 
     version: int

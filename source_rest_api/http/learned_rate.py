@@ -7,6 +7,8 @@ from collections import deque
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct
+
 from source_rest_api.http import refusal_episodes
 from source_rest_api.http.refusal_episodes import Episode
 
@@ -52,7 +54,7 @@ _LEAST_COST = 0.25
 """Seconds."""
 
 
-class Turn(NamedTuple):
+class Turn(Struct, frozen=True):
     """The time at which one request may start."""
 
     at: float

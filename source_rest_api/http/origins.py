@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 from pydantic import AfterValidator, ConfigDict, model_validator
 from typing_extensions import Self
 
@@ -31,7 +32,7 @@ _ENDING = re.compile(r"(\.[A-Za-z0-9-]+)*")
 _ADVICE = "If it belongs to the API, add it to `allowed_origins`; if the API has moved there, set `url_base` to it."
 
 
-class Origin(NamedTuple):
+class Origin(Struct, frozen=True):
     """Scheme, host and port of a URL. Credentials are bound to an origin."""
 
     scheme: str

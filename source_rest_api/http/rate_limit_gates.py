@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from source_rest_api.http import rate_limits
 from source_rest_api.http.learned_rate import LearnedRate, Turn
@@ -16,7 +18,7 @@ _NEWS = 1.0
 time."""
 
 
-class Wait(NamedTuple):
+class Wait(Struct, frozen=True):
     """The wait of a request before it may be sent."""
 
     seconds: float

@@ -7,7 +7,9 @@ sliding; the two need not be told apart.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +39,7 @@ _SHORTEST = 1e-3
 """Minimum length of an episode in seconds; a shorter one counts as this long."""
 
 
-class Episode(NamedTuple):
+class Episode(Struct, frozen=True):
     """The requests between two refusals."""
 
     accepted: int

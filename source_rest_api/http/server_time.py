@@ -6,7 +6,9 @@ import re
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from source_rest_api.formats import datetimes
 
@@ -23,7 +25,7 @@ _DIGITS_OF_YEAR = 4
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class NamedTime(NamedTuple):
+class NamedTime(Struct, frozen=True):
     """A duration or a moment."""
 
     seconds: float

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from source_rest_api.formats import paging_names, raw_json
@@ -45,7 +45,7 @@ _LONGEST_TOTAL = 20
 """Digits from which a number is no total."""
 
 
-class Sign(NamedTuple):
+class Sign(Struct, frozen=True):
     """Something in a response that says that there is more."""
 
     what: str

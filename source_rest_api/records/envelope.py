@@ -7,10 +7,10 @@ body of another shape, the slower path (decoder and record selector) takes over;
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from source_rest_api.errors import BrokenAnswerError
 from source_rest_api.formats import raw_json
@@ -88,7 +88,7 @@ class Envelope:
         return OpenedBody(root, self._selector.only_objects(records))
 
 
-class _Cut(NamedTuple):
+class _Cut(Struct, frozen=True):
     records: list[Raw]
     opened: Opened
     known: dict[Path, Raw | None]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from source_rest_api.model import Path
 
 
-class OpenedBody(NamedTuple):
+class OpenedBody(Struct, frozen=True):
     """A response body and its records."""
 
     root: Raw

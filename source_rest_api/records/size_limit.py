@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
@@ -20,7 +20,7 @@ _TOLD = 90
 """Bytes that `meta.changes` needs for one nulled field, without the field's name."""
 
 
-class Fitted(NamedTuple):
+class Fitted(Struct, frozen=True):
     """Records within the size limit."""
 
     records: list[Raw]

@@ -221,8 +221,8 @@ class Progress:
         return self._partitions.setdefault(key, _Partition())
 
     def _entry(self, moved: PageProgress, *, done: bool = False, newest: str | None = None) -> SliceState:
-        start, end = moved.interval.start, moved.interval.end
-        return SliceState(moved.partition, start and start.text, end and end.text, done, newest)
+        start, end = (None if each is None else each.text for each in (moved.interval.start, moved.interval.end))
+        return SliceState(moved.partition, start, end, done, newest)
 
     def _observe(self, partition: _Partition, moved: PageProgress) -> None:
         """Keep the largest cursor value of a partition, and the digests of its records."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from source_rest_api.config import stream_references
 from source_rest_api.errors import ConfigError
@@ -26,7 +28,7 @@ _LOG = logging.getLogger("airbyte.source_rest_api.streams.parent_keys")
 _HOLE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
-class Lack(NamedTuple):
+class Lack(Struct, frozen=True):
     """A value that a template needs and a record does not have."""
 
     reference: Reference

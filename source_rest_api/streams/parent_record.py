@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.formats import raw_json
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class ParentRow(NamedTuple):
+class ParentRow(Struct, frozen=True):
     """A parent's record, with its own parents' records."""
 
     records: dict[str, Any]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from source_rest_api.cursors.cursors import Slice
 from source_rest_api.formats import digests
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("airbyte.source_rest_api.streams.resume")
 
 
-class SliceTask(NamedTuple):
+class SliceTask(Struct, frozen=True):
     """A slice to read, from its start or from the place where an earlier run stopped."""
 
     interval: Slice
