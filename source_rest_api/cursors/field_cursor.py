@@ -222,19 +222,22 @@ class FieldCursor(Model):
     def observe(self, page: Page, interval: Slice) -> PageCursors:
         """Reads the cursor values of a page, and drops records older than the interval unless the API does."""
         records, values = page.records, self.values(page.records)
-        known = [value for value in values if value is not None]
-        newest = max(known, default=None)
+        known: list[Any] = values if all(values) else [value for value in values if value is not None]
+        oldest, newest = min(known, default=None), max(known, default=None)
+        first = 0 if newest is None else values.index(newest)
         unreadable = len(values) - len(known)
         start = None if interval.start is None else interval.start.value
         kept, passed = (records, values), False
         if self.filters_here and start is not None and known:
             passed = self.newest_first and _passed(known, start)
-            if min(known) < start:
+            if oldest < start:
                 pairs = [(r, v) for r, v in zip(records, values, strict=True) if v is None or v >= start]
                 kept = [record for record, _ in pairs], [value for _, value in pairs]
         return PageCursors(
             *kept,
-            newest=None if newest is None else self._mark(newest, records[values.index(newest)]),
+            newest=None if newest is None else self._mark(newest, records[first]),
+            oldest=oldest,
+            first_newest=first if kept[0] is records else 0,
             unreadable=unreadable,
             examples=self._reader.unreadable(records, values) if unreadable else (),
             passed=passed,
@@ -248,8 +251,8 @@ class FieldCursor(Model):
         """Returns the oldest value of a page, if the API was asked to leave it out, and by more than its margin."""
         if interval.start is None or not self.start_param or self.filters_here:
             return None
-        oldest = min((value for value in seen.values if value is not None), default=None)
-        return oldest if oldest is not None and interval.start.value - oldest > self.margin else None
+        is_early = seen.oldest is not None and interval.start.value - seen.oldest > self.margin
+        return seen.oldest if is_early else None
 
     @property
     def _reader(self) -> FieldReader:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -73,7 +73,7 @@ class FieldReader:
                 break
         else:
             return list(map(self._read, records))
-        if len(self._path) > 1 and None in values:
+        if len(self._path) > 1 and not all(values):  # for date-times ten times as fast as looking for None
             return [self._read(r) if v is None else v for r, v in zip(records, values, strict=True)]
         return values
 
@@ -104,6 +104,8 @@ class FieldReader:
             return None
 
 
+_Aware: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A date-time with an offset: what most APIs send, and what needs no conversion."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -120,7 +122,7 @@ def reader(path: Path, forms: tuple[str, ...]) -> FieldReader:
     parse = _parser(forms, iso=iso)
     ways: list[Way] = []
     if iso:
-        ways += [(datetime, _aware), (date, _at_midnight)]
+        ways += [(_Aware, list), (datetime, _aware), (date, _at_midnight)]
     elif forms[0] in date_formats.EPOCHS:
         ways.append((int, lambda numbers: _since_epoch(numbers, date_formats.EPOCHS[forms[0]])))
     return FieldReader(path, ways, parse)
@@ -148,11 +150,6 @@ def _parser(forms: tuple[str, ...], *, iso: bool) -> Callable[[str], datetime]:
 
 def _aware(moments: list[Any]) -> list[Any]:
     """Sets UTC as the zone of date-times without an offset."""
-    try:
-        if max(moments).tzinfo is not None:  # fails if only some have an offset, or one is null
-            return moments
-    except (TypeError, ValueError, AttributeError):
-        pass
     return [m if m is None or m.tzinfo else datetimes.aware(m) for m in moments]
 
 

@@ -32,7 +32,7 @@ class CursorBoundary(Struct):
 
     def without(self, seen: PageCursors) -> PageCursors:
         """Returns a page without the records already delivered unchanged."""
-        if self.mark.value not in seen.values:
+        if not seen.holds(self.mark):
             return seen
         self.met = True
         pairs = zip(seen.records, seen.values, strict=True)
@@ -63,7 +63,7 @@ class SharedBorders:
 
     def without(self, seen: PageCursors, interval: Slice) -> PageCursors:
         """Returns a page without the records at the ends of its slice that the neighbour has delivered."""
-        ends = [mark.value for mark in (interval.start, interval.end) if mark is not None and mark.value in seen.values]
+        ends = [mark.value for mark in (interval.start, interval.end) if mark is not None and seen.holds(mark)]
         if not ends:
             return seen
         with self._lock:
@@ -89,10 +89,10 @@ def digests(observation: PageCursors) -> tuple[str, ...]:
     newest = observation.newest
     if newest is None:
         return ()
-    values, index = observation.values, -1
+    values, index = observation.values, observation.first_newest - 1
     found = []
     # `count` and `index` run in C, which matters because most records have another value.
-    for _ in range(min(values.count(newest.value), LARGEST + 1)):
+    for _ in range(min(values[index + 1 :].count(newest.value), LARGEST + 1)):
         index = values.index(newest.value, index + 1)
         found.append(digests_module.digest(bytes(observation.records[index])))
     return tuple(found)
