@@ -36,6 +36,10 @@ RECORDS = st.one_of(
     st.tuples(VALUES, VALUES).map(lambda two: f'{{"at":{two[0]},"\\u0061t":{two[1]}}}'),
     st.tuples(VALUES, VALUES).map(lambda two: f'{{"at":{two[0]},"at":{two[1]}}}'),
     VALUES.map(r'{{"x\"at":{0}}}'.format),
+    VALUES.map('{{"at":{0},"x":"at"}}'.format),
+    VALUES.map('{{"at":{0},"x":{{"y":1,"at":"2030-01-01"}},"y":[0]}}'.format),
+    VALUES.map('{{"x":["at"],"x":{{"at":{0}}}}}'.format),
+    VALUES.map('{{"at":[{0},{0}],"at":{{"x":{0},"at":{0}}}}}'.format),
 )
 CURSORS = st.sampled_from(
     [
@@ -46,16 +50,25 @@ CURSORS = st.sampled_from(
 )
 
 
-def pages(records: list[str], nested: bool) -> tuple[str, list[Raw]]:
-    """Give a path to the field, and the records; they may hold it inside an object."""
-    form = '{{"meta":{0}}}' if nested else "{0}"
-    return "meta.at" if nested else "at", [Raw(form.format(record).encode()) for record in records]
+LONG = "x, " * 400
 
 
-@given(CURSORS, st.lists(RECORDS, max_size=12) | RECORDS.map(lambda one: [one] * 5), st.booleans())
-def test_a_page_says_what_its_records_say(make: Any, texts: list[str], nested: bool) -> None:
+def pages(records: list[str], where: str) -> tuple[str, list[Raw]]:
+    """Give a path to the field, and the records: large ones with the field at an end, or with it in an object."""
+    form = {"nested": '{{"meta":{0}}}', "first": '{1},"long":"{2}"}}', "last": '{{"long":"{2}",{3}', "alone": "{0}"}[
+        where
+    ]
+    texts = [form.format(text, text[:-1].rstrip(), LONG, text[1:]) for text in records]
+    return "meta.at" if where == "nested" else "at", [Raw(text.encode()) for text in texts]
+
+
+WHERE = st.sampled_from(["alone", "nested", "first", "last"])
+
+
+@given(CURSORS, st.lists(RECORDS, max_size=12) | RECORDS.map(lambda one: [one] * 5), WHERE)
+def test_a_page_says_what_its_records_say(make: Any, texts: list[str], where: str) -> None:
     """Values, bounds, ties of the largest value and its first record are those of the records read one by one."""
-    path, records = pages(texts, nested)
+    path, records = pages(texts, where)
     cursor = make(path)
     seen = observe(cursor, records, Slice())
     singly = [observe(cursor, [record], Slice()) for record in records]
@@ -71,10 +84,19 @@ def test_a_page_says_what_its_records_say(make: Any, texts: list[str], nested: b
     assert digests(seen) == tuple(map(digest, ties))
 
 
+@given(CURSORS, st.lists(RECORDS, max_size=5))
+def test_a_large_record_says_what_a_small_one_says(make: Any, texts: list[str]) -> None:
+    """The part of it that is decoded has the same field, whatever else the record has."""
+    cursor = make("at")
+    small, first, last = (cursor.values(pages(texts, where)[1]) for where in ("alone", "first", "last"))
+    assert first == small
+    assert last == small
+
+
 @given(CURSORS, st.lists(RECORDS, max_size=12), RECORDS)
 def test_only_what_lies_within_the_bounds_is_searched_for(make: Any, texts: list[str], other: str) -> None:
     """A page holds a cursor value if one of its records has it."""
-    path, (sought, *records) = pages([other, *texts], nested=False)
+    path, (sought, *records) = pages([other, *texts], "alone")
     cursor = make(path)
     mark = observe(cursor, [sought], Slice()).newest
     if mark is not None:

@@ -45,6 +45,27 @@ def test_absent_and_null_are_none_and_another_kind_is_an_error() -> None:
             peek.values(raws(record))
 
 
+NAMES = st.sampled_from(["at", "x", "at,", 'x"at', "a\\u0074", "{"])
+INNER: st.SearchStrategy[Any] = st.recursive(
+    st.sampled_from([None, 7, 0.5, "at", ',"at":8,', '{"at":9}', "[", "\\", '"', "at\\", "y" * 600]),
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(NAMES, inner), max_size=3).map(dict),
+    max_leaves=6,
+)
+
+
+@given(st.lists(st.tuples(NAMES, INNER), max_size=6), st.sampled_from([(",", ":"), (", ", " : "), (" ,\n", ":\t")]))
+def test_the_part_of_a_large_record_that_is_decoded_has_the_same_field(
+    fields: list[tuple[str, Any]], separators: tuple[str, str]
+) -> None:
+    """Whatever the record has beside it: the name in texts and objects, several such fields, escapes, blanks."""
+    within, after = separators
+    pairs = [f'"{name if "u0074" in name else json.dumps(name)[1:-1]}"{after}{json.dumps(v)}' for name, v in fields]
+    text = f"{{{within.join(pairs)}}}"
+    found = json.loads(text).get("at")
+    for record in (text, f'{{"z":"{"z" * 1000}"{within if pairs else ""}{text[1:]}', f"{text[:-1]}{' ' * 1000}}}"):
+        assert FieldDecoder(("at",), Any).values([Raw(record.encode())]) == [found]
+
+
 @given(st.lists(VALUES))
 def test_a_page_says_what_its_records_say(values: list[Any]) -> None:
     """Every method reads the same values; a value that is not an integer is None."""
