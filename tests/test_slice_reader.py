@@ -126,6 +126,27 @@ def test_rows_that_moved_once_are_counted_once(api: Api) -> None:
 PAGES = {"type": "page_number", "page_size_param": "limit", "page_size": 4}
 
 
+@pytest.mark.parametrize(("pagination", "hint"), [(PAGES, True), ({**PAGES, "overlap": True}, False), (OFFSET, False)])
+def test_the_warning_says_what_numbered_pages_cannot_show(
+    api: Api, caplog: pytest.LogCaptureFixture, pagination: dict[str, Any], *, hint: bool
+) -> None:
+    """Where other changes may stay unnoticed, the warning says so, and what to set."""
+    table = list(range(1, 31))
+
+    @api.get("/items")
+    def items(call: Call) -> Any:
+        if call.number == 2:
+            table.insert(0, 99)
+        start = int(call.arg("offset")) if "offset" in pagination["type"] else 4 * int(call.arg("page")) - 4
+        return [{"id": n} for n in table[start : start + 4]]
+
+    reading = Reading(api.url, {"primary_key": "id", "pagination": pagination})
+    assert reading.error is None
+    assert set(ids(reading)) >= {*range(1, 31)}
+    [warning] = [each for each in caplog.messages if "were inserted, deleted or changed" in each]
+    assert ("`overlap: true`" in warning) is hint
+
+
 @pytest.mark.parametrize("ahead", [False, True], ids=["in turn", "ahead"])
 @pytest.mark.parametrize("said", ["total_path", "X-Total-Count", "overlap"])
 @pytest.mark.parametrize("what", [[-1], [-1, -2, -3, -4, -5], [-9, -2], [99], [99, 98]], ids=str)

@@ -36,6 +36,10 @@ _MOST_STEPS = 40
 """Upper limit of the steps back in one slice beyond its pages; from there on, pages are read without this check."""
 _RETURNS = 3
 """Upper limit of the steps back to the first row; beyond it, the rows have no stable order."""
+_NOT_ALL = (
+    " Numbered pages do not show every such change, so rows may be missing: set `overlap: true` in `pagination`, or sort "
+    "by a field that never changes (`params`)."
+)
 
 
 class RowDrift:
@@ -280,6 +284,7 @@ class RowDrift:
         self.drifts += 1
         if self._reader.stats.add(drifts=1) == 1:
             _LOG.warning(
-                "Stream %s: rows were inserted, deleted or changed during the read. Continuing from a known row.",
+                "Stream %s: rows were inserted, deleted or changed during the read. Continuing from a known row.%s",
                 self._reader.name,
+                _NOT_ALL if self._paginator.shifts == "page" and not self._reader.overlaps else "",
             )
