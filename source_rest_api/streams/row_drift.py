@@ -37,8 +37,8 @@ _MOST_STEPS = 40
 _RETURNS = 3
 """Upper limit of the steps back to the first row; beyond it, the rows have no stable order."""
 _NOT_ALL = (
-    " Numbered pages do not show every such change, so rows may be missing: set `overlap: true` in `pagination`, or sort "
-    "by a field that never changes (`params`)."
+    " Numbered pages do not show every such change, so rows may be missing: set `overlap: true` in `pagination`, or "
+    "sort by a field that never changes (`params`)."
 )
 
 
