@@ -160,6 +160,7 @@ def test_a_proxy_that_talks_nonsense(said: bytes) -> None:
 def test_an_environment_without_a_usable_proxy(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error is about the proxy, not about `url_base`."""
     monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
     with requester("http://api.invalid") as asking, pytest.raises(ConfigError, match="The URL of the proxy"):
         get(asking, "http://api.invalid/x")
 

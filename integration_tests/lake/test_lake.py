@@ -84,7 +84,7 @@ def configure(folder: Path, shop: Shop) -> None:
     """Write the config of the shop. Deleted customers are found by a sweep in each sync."""
     config = json.loads((ROOT / "integration_tests/config.json").read_text())
     assert config["authentication"]["token"] == TOKEN
-    config["endpoints"][0]["deletions"] = {"every": "PT1S"}
+    config["endpoints"][0]["deletions"] = {"every": "PT0.001S"}
     (folder / "shop.yaml").write_text(json.dumps({**config, "url_base": shop.url}))
 
 

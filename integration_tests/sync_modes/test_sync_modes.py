@@ -60,7 +60,7 @@ def syncs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Shop
         postgres = request.param == "postgresql"
         variables = stack.enter_context(postgresql.running()).variables if postgres else {}
         config = json.loads((ROOT / "integration_tests/config.json").read_text())
-        config["endpoints"][0]["deletions"] = {"every": "PT1S"}
+        config["endpoints"][0]["deletions"] = {"every": "PT0.001S"}
         (tmp_path / "config.json").write_text(json.dumps({**config, "url_base": shop.url}))
         programs = tmp_path / "bin"
         programs.mkdir()

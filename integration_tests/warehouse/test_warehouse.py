@@ -38,7 +38,7 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     """An empty database, and the files of the page. Deleted customers are found by a sweep in each sync."""
     with Shop(rows=0.3) as shop, postgresql.running() as database:
         config = json.loads((ROOT / "integration_tests/config.json").read_text())
-        config["endpoints"][0]["deletions"] = {"every": "PT1S"}
+        config["endpoints"][0]["deletions"] = {"every": "PT0.001S"}
         (tmp_path / "shop.yaml").write_text(json.dumps({**config, "url_base": shop.url}))
         reader = Reader(tmp_path, [installed("dlt"), installed("dbt")], database.variables)
         reader.write("destinations/postgresql.md")

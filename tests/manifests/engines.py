@@ -9,6 +9,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import yaml
 
@@ -62,6 +63,7 @@ def ours(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Rea
     return _read(lines, api, begun)
 
 
+@patch.dict(os.environ, {"NO_PROXY": "*"})
 def cdk(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Reading:
     """Reads all streams of a manifest by the CDK."""
     from airbyte_cdk.models import (  # noqa: PLC0415 -- its import takes seconds
@@ -75,7 +77,6 @@ def cdk(path: Path, api: Api, config: dict[str, Any], state: Any = None) -> Read
     from airbyte_cdk.sources.declarative.interpolation import jinja  # noqa: PLC0415
     from airbyte_cdk.test.entrypoint_wrapper import read  # noqa: PLC0415
 
-    os.environ["NO_PROXY"] = "*"
     vars(jinja)["ast"] = _ASTS
     AsyncJobOrchestrator._WAIT_TIME_BETWEEN_STATUS_UPDATE_IN_SECONDS = 0.1  # type: ignore[assignment]
     session = ManifestConnector.at(path).session(config)
