@@ -239,8 +239,10 @@ class Pool(Generic[T]):
                 return None, self._changes
             for ahead in (False, True):
                 for _ in range(len(self._sources)):
-                    source = self._sources[0]
-                    self._sources.rotate(-1)
+                    source = self._sources.popleft()
+                    if source.finished:
+                        continue
+                    self._sources.append(source)
                     work = source.claim(ahead=ahead)
                     if work is not None:
                         self._busy += 1

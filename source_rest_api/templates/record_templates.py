@@ -34,10 +34,16 @@ _typed_dict: Any = TypedDict
 
 def fields(texts: Iterable[str], of: str = RECORD) -> list[str] | None:
     """Returns the fields of an object that these templates read, or None if they may read any field."""
-    used = [keys for text in texts for name, *keys in templates.references(text) if name == of]
-    if all(keys and not hasattr(dict, keys[0]) for keys in used):
-        return sorted({keys[0] for keys in used})
-    return None
+    found: set[str] = set()
+    for text in texts:
+        for name, *keys in templates.references(text):
+            if name != of:
+                continue
+            read = templates.fetched(text, of) if keys == ["get"] else frozenset(keys[:1])
+            if not read or (keys != ["get"] and hasattr(dict, keys[0])):
+                return None
+            found |= read
+    return sorted(found)
 
 
 def peeker(texts: Iterable[str], of: str = RECORD, beside: Iterable[str] = ()) -> Callable[[Raw], dict[str, Any]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from jinja2 import Template, TemplateError
+    from jinja2.nodes import Node
     from jinja2.nodes import Template as Tree
     from jinja2.sandbox import SandboxedEnvironment
     from typing_extensions import Self
@@ -262,3 +263,24 @@ def references(text: str) -> frozenset[tuple[str, ...]]:
         if isinstance(current, nodes.Name) and current.name in own:
             found.add((current.name, *keys))
     return frozenset(found)
+
+
+@cache
+def fetched(text: str, of: str) -> frozenset[str] | None:
+    """Returns the keys that a template reads from a name by `get` alone: `{{ response.get('next', '') }}` gives `next`.
+
+    Returns:
+        None if a key may be anything, or the method is used otherwise.
+    """
+    from jinja2 import nodes  # noqa: PLC0415
+
+    tree = _parse(text)
+    methods = [each for each in tree.find_all(nodes.Getattr) if each.attr == "get" and _is_name(each.node, of)]
+    calls = [each for each in tree.find_all(nodes.Call) if any(each.node is method for method in methods)]
+    keys = [call.args[0].value for call in calls if call.args and isinstance(call.args[0], nodes.Const)]
+    is_known = len(keys) == len(methods) and all(isinstance(key, str) for key in keys)
+    return frozenset(keys) if is_known else None
+
+
+def _is_name(node: Node, name: str) -> bool:
+    return getattr(node, "name", None) == name
