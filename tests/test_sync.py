@@ -163,6 +163,18 @@ def test_states_are_not_written_more_often_than_wished() -> None:
     assert [m["state"]["sourceStats"]["recordCount"] for m in messages if m["type"] == "STATE"] == [20.0]
 
 
+def test_the_first_pause_begins_with_the_first_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short stream whose records come late in a long sync has one state, at its end."""
+    passed, real, gate = [0.0], time.monotonic, Event()
+    monkeypatch.setattr(time, "monotonic", lambda: real() + passed[0])
+    messages = []
+    for block in sync({"late": [gate.wait, 1, 1, 1]}, workers=1, pause=1000).run():
+        messages += lines(iter([block]))
+        passed[0] += 1500 if not gate.is_set() else 100
+        gate.set()
+    assert [short(message) for message in messages].count("STATE") == 1
+
+
 def test_a_stream_without_records_never_runs() -> None:
     """RUNNING means that there was a record."""
     assert of(lines(sync({"s": [0]}).run()), "s") == ["STARTED", "STATE", "COMPLETE"]

@@ -55,7 +55,7 @@ class Sync:
         self._failed = False
         self._out = out
         self._now = now
-        self._checkpoints = {read.name: Checkpoint(pause, time.monotonic()) for read in reads}
+        self._checkpoints: dict[str, Checkpoint] = {}
         self._pause = pause
         self._look = 0.0
         self._running: set[str] = set()
@@ -122,7 +122,8 @@ class Sync:
             self._running.add(read.name)
             yield messages.stream_status(read.name, "RUNNING")
         yield from lines
-        self._checkpoints[read.name].count(records)
+        if records:
+            self._checkpoint(read).count(records)
 
     def _moved(self, read: StreamRun, moved: PageProgress | Planned | Swept | SweepEnd) -> Iterable[bytes]:
         """Applies the progress of an item, and returns the messages that result from it."""
@@ -161,7 +162,7 @@ class Sync:
         now = time.monotonic()
         self._look = now + self._pause / 10
         for read in list(self._changed.values()):
-            if self._checkpoints[read.name].due(now):
+            if self._checkpoint(read).due(now):
                 yield from self._state(read)
 
     def _ended(self, read: StreamRun) -> Iterator[bytes]:
@@ -184,12 +185,19 @@ class Sync:
         if read.progress is not None and read.progress.future is not None:
             yield self._out.log("WARNING", _FUTURE.format(read.name, read.progress.future.text))
 
+    def _checkpoint(self, read: StreamRun) -> Checkpoint:
+        """Returns when a stream's states are due. The first pause begins with its first record, not with the sync."""
+        known = self._checkpoints.get(read.name)
+        if known is None:
+            known = self._checkpoints[read.name] = Checkpoint(self._pause, time.monotonic())
+        return known
+
     def _state(self, read: StreamRun, *, last: bool = False) -> Iterator[bytes]:
         """Yields a stream's state if it has changed or is the last one.
 
         The protocol requires that a state differs from the previous one.
         """
-        progress, checkpoint = read.progress, self._checkpoints[read.name]
+        progress, checkpoint = read.progress, self._checkpoint(read)
         self._changed.pop(read.name, None)
         if progress is None or not (progress.changed or last):
             return
