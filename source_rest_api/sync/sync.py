@@ -159,10 +159,9 @@ class Sync:
 
     def _due(self) -> Iterator[bytes]:
         """Yields the states that are due, of the streams that made progress. Called only now and then."""
-        now = time.monotonic()
-        self._look = now + self._pause / 10
+        self._look = time.monotonic() + self._pause / 10
         for read in list(self._changed.values()):
-            if self._checkpoint(read).due(now):
+            if self._checkpoint(read).due(time.monotonic()):
                 yield from self._state(read)
 
     def _ended(self, read: StreamRun) -> Iterator[bytes]:
