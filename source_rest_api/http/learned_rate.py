@@ -37,7 +37,7 @@ _FASTER = 1.5
 _MARGIN = 0.15
 """Seconds. Upper limit of the safety margin added to a window's length."""
 _RECENT = 1000
-"""Number of requests whose start is remembered, unless the API counts in windows."""
+"""Number of accepted requests whose times are remembered."""
 _PART = 6
 """Number of requests by which the compared last parts of an episode differ."""
 _REMEMBERED = 3
@@ -106,9 +106,10 @@ class LearnedRate:
         self._epoch = 0
         self._rate = math.inf
         self._window = 0.0
-        self._kept = _RECENT
+        self._kept = 0
+        """Number of requests in a window; 0 if the API does not count in windows."""
         self._starts: deque[float] = deque(maxlen=self._kept)
-        """When the last requests start: as many as a window has, or some of them."""
+        """When the last requests start: as many as a window has."""
         self._is_guess = True
         self._gap = 1.0
         self._since = self._next = now
@@ -256,7 +257,7 @@ class LearnedRate:
     def _set_rate(self, episode: Episode) -> None:
         self._gap = 1.0
         self._window = refusal_episodes.window(episode, self._seen)
-        self._kept = episode.accepted if self._window else _RECENT
+        self._kept = episode.accepted if self._window else 0
         if self._window:
             self._is_guess = False
             self._rate = max(_SLOWER * episode.most, _FASTER * episode.accepted / self._window)

@@ -39,10 +39,12 @@ def fields(texts: Iterable[str], of: str = RECORD) -> list[str] | None:
         for name, *keys in templates.references(text):
             if name != of:
                 continue
-            read = templates.fetched(text, of) if keys == ["get"] else frozenset(keys[:1])
-            if not read or (keys != ["get"] and hasattr(dict, keys[0])):
+            if keys and not hasattr(dict, keys[0]):
+                found.add(keys[0])
+            elif keys == ["get"] and (read := templates.fetched(text, of)) is not None:
+                found |= read
+            else:
                 return None
-            found |= read
     return sorted(found)
 
 
