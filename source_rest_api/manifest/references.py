@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Undefined, nodes
 from jinja2.exceptions import TemplateError
@@ -13,14 +13,7 @@ from jinja2.utils import Namespace
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.templates.functions import FILTERS, FUNCTIONS
-
-
-class Step(NamedTuple):
-    """One key of a reference; `default` is what `.get` gives without it."""
-
-    key: Any
-    is_get: bool = False
-    default: nodes.Expr | None = None
+from source_rest_api.templates.get_calls import Step, got
 
 
 @cache
@@ -66,15 +59,6 @@ def split(node: nodes.Node) -> tuple[nodes.Node, list[Step]]:
         else:
             return node, steps[::-1]
         steps.append(step)
-
-
-def got(node: nodes.Node) -> tuple[Step, nodes.Node] | None:
-    """Returns the key of `….get('key')`, and what it is called on; None if this is no such call."""
-    if not (isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr == "get"):
-        return None
-    if not 1 <= len(node.args) <= 2 or not isinstance(node.args[0], nodes.Const) or node.kwargs:  # noqa: PLR2004 -- key, default
-        return None
-    return Step(node.args[0].value, True, node.args[1] if node.args[1:] else None), node.node.node
 
 
 def look(value: Any, key: Any) -> tuple[bool, Any]:

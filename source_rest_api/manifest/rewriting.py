@@ -9,12 +9,12 @@ from jinja2.visitor import NodeTransformer
 
 from source_rest_api.errors import ConfigError
 from source_rest_api.manifest import references, unparsing
-from source_rest_api.templates import templates
+from source_rest_api.templates import get_calls, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from source_rest_api.manifest.references import Step
+    from source_rest_api.templates.get_calls import Step
 
 UNKNOWN = "!"
 """Begins the reason why a key of `stream_slice` has no equivalent here, in place of its expression."""
@@ -76,7 +76,7 @@ class Rewriter(NodeTransformer):
 
     def visit_Call(self, node: nodes.Call) -> Any:  # noqa: N802
         """Replaces `.get`, and what else is called."""
-        if references.got(node) is not None:
+        if get_calls.got(node) is not None:
             return self._replaced(node)
         if isinstance(node.node, nodes.Getattr):  # a method
             node.node.node = self.visit(node.node.node)

@@ -274,10 +274,11 @@ def fetched(text: str, of: str) -> frozenset[str] | None:
     """
     from jinja2 import nodes  # noqa: PLC0415
 
+    from source_rest_api.templates.get_calls import got  # noqa: PLC0415
+
     tree = _parse(text)
     methods = [each for each in tree.find_all(nodes.Getattr) if each.attr == "get" and _is_name(each.node, of)]
-    calls = [each for each in tree.find_all(nodes.Call) if any(each.node is method for method in methods)]
-    keys = [call.args[0].value for call in calls if call.args and isinstance(call.args[0], nodes.Const)]
+    keys = [call[0].key for call in map(got, tree.find_all(nodes.Call)) if call is not None and _is_name(call[1], of)]
     is_known = len(keys) == len(methods) and all(isinstance(key, str) for key in keys)
     return frozenset(keys) if is_known else None
 
